@@ -1,0 +1,56 @@
+"""The mistakes a user can make, each told in one line.
+
+A `UserError` is printed as `sweepboard: <message>` without a traceback. Its message names the key,
+says what is wrong and what to type instead. Anything else that is raised is a bug and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A request that cannot be carried out as typed; nothing was started (exit code 2)."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """A key, option or value of the configuration that is wrong."""
+
+
+class RunFailed(UserError):
+    """A run that was started and had to stop for a reason that has a plain explanation (exit code 1)."""
+
+    exit_code = 1
+
+
+class NonFiniteLoss(RunFailed):
+    """The training loss became NaN or infinite.
+
+    `step` is the update in which it did (counted from 1), `lr` that update's learning rate.
+    """
+
+    def __init__(self, step: int, lr: float) -> None:
+        super().__init__(
+            f"loss became non-finite at step {step} with learning rate {lr:g}: "
+            "try a smaller optimizer.lr, or trainer.grad_clip=1.0"
+        )
+        self.step, self.lr = step, lr
+
+
+def nearest(word: str, valid: Iterable[str]) -> str | None:
+    """The valid name most like `word`, or None where none is near enough to suggest."""
+    matches = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """The end of a message: `; did you mean X?`, or the list of what is valid, or nothing."""
+    names = sorted(set(valid))
+    match = nearest(word, names)
+    if match is not None:
+        return f"; did you mean {match}?"
+    return f"; valid: {', '.join(names)}" if names else ""

@@ -1,0 +1,5 @@
+"""`python -m sweepboard`, the same as the console script."""
+
+from sweepboard.cli import main
+
+raise SystemExit(main())

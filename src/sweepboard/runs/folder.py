@@ -1,0 +1,117 @@
+"""The run folder: every path in one object, and the one way to claim a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from sweepboard.errors import UserError
+
+
+class NotARun(UserError):
+    """A path given as a run that is none."""
+
+
+class FolderTaken(UserError):
+    """A folder asked for by name that already holds a run."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder, which is also its TensorBoard log directory."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration that the run really used."""
+        return self.path / "config.yaml"
+
+    @property
+    def record(self) -> Path:
+        """Status, times, command, metrics."""
+        return self.path / "run.json"
+
+    @property
+    def environment(self) -> Path:
+        """Code version, packages, hardware."""
+        return self.path / "environment.json"
+
+    @property
+    def changes(self) -> Path:
+        """What was not committed when the run started."""
+        return self.path / "changes.patch"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of `last.pt` and `best.pt`."""
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        """What was printed: epochs, warnings, tracebacks."""
+        return self.path / "train.log"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that writes to this folder."""
+        return self.path / ".lock"
+
+    @property
+    def name(self) -> str:
+        """Date and name, as TensorBoard shows it from the output root."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def claim(root: Path, label: str, now: datetime) -> RunFolder:
+    """Make a new folder `<root>/<date>/<time>[-<label>]` that no other process can get.
+
+    `mkdir` either makes it or fails, so of any number of launches in one second each gets its own.
+    """
+    day = root / f"{now:%Y-%m-%d}"
+    day.mkdir(parents=True, exist_ok=True)
+    stem = f"{now:%H-%M-%S}" + (f"-{label}" if label else "")
+    for attempt in count(1):
+        folder = day / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return RunFolder(folder)
+    raise AssertionError("unreachable: count() does not end")
+
+
+def claim_exactly(path: Path) -> RunFolder:
+    """Claim a folder that the user named. Raises `FolderTaken` where a run is in it already."""
+    path.mkdir(parents=True, exist_ok=True)
+    folder = RunFolder(path)
+    try:
+        folder.record.touch(exist_ok=False)
+    except FileExistsError:
+        raise FolderTaken(
+            f"{path} already holds a run: type `sweepboard resume {path}`, or name another folder"
+        ) from None
+    return folder
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """The run at `path`. Raises `NotARun` saying what is there instead."""
+    folder = RunFolder(Path(path))
+    if folder.record.is_file():
+        return folder
+    if not folder.path.exists():
+        raise NotARun(f"{path}: no such folder; `sweepboard ls` lists the runs")
+    raise NotARun(
+        f"{path} is not a run folder (it has no run.json); `sweepboard ls {path}` lists runs below it"
+    )
+
+
+def find_runs(root: Path) -> list[RunFolder]:
+    """All runs at or below `root`, in order of their paths. Symbolic links are not followed: a link to a run
+    would list it twice."""
+    return sorted((RunFolder(record.parent) for record in root.rglob("run.json")), key=lambda run: run.path)

@@ -1,0 +1,134 @@
+"""Where a run came from: the code and what was not committed of it, packages, torch's build, hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sweepboard.files import write_atomic, write_json
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.secrets import masked_text
+
+_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
+              "PYTHONHASHSEED", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")  # fmt: skip
+"""The only environment variables that are recorded: the whole environment holds secrets."""
+
+_LARGEST_PATCH = 20 * 2**20
+_LARGEST_UNTRACKED = 2**20
+
+
+def write_provenance(folder: RunFolder, code: Path) -> None:
+    """Write environment.json and changes.patch for a run of the code in folder `code`."""
+    write_json(folder.environment, environment(code))
+    patch = uncommitted_patch(code)
+    if patch:
+        write_atomic(folder.changes, masked_text(patch))
+
+
+def environment(code: Path) -> dict[str, Any]:
+    """What a later rerun may differ in, as plain containers. Imports torch."""
+    return {
+        "code": git_state(code),
+        "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
+        "packages": packages(),
+        "torch": torch_build(),
+        "hardware": hardware(),
+        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        "working_directory": str(Path.cwd()),
+    }
+
+
+def packages() -> dict[str, str]:
+    """Installed distributions and their versions."""
+    found = {dist.name: dist.version for dist in metadata.distributions() if dist.name}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def torch_build() -> dict[str, Any]:
+    """Version, CUDA version and the instruction set that torch's CPU kernels use."""
+    import torch
+
+    return {
+        "version": torch.__version__,
+        "cuda": torch.version.cuda,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "mkldnn": torch.backends.mkldnn.is_available(),
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Host, processor, memory and GPUs."""
+    import torch
+
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "gpus": [torch.cuda.get_device_name(index) for index in cuda],
+    }
+
+
+def git_state(code: Path) -> dict[str, Any] | None:
+    """Commit, branch and changed files of the repository around `code`; None outside of one."""
+    top = _git(code, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None
+    status = _git(code, "status", "--porcelain") or ""
+    return {
+        "repository": top.strip(),
+        "commit": (_git(code, "rev-parse", "HEAD") or "").strip() or None,
+        "branch": (_git(code, "rev-parse", "--abbrev-ref", "HEAD") or "").strip() or None,
+        "changed": [line[3:] for line in status.splitlines()],
+    }
+
+
+def uncommitted_patch(code: Path) -> str:
+    """Changes to tracked files and the text of small untracked ones, as one patch that `git apply` takes."""
+    if _git(code, "rev-parse", "HEAD") is None:
+        return ""
+    patch = _git(code, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
+    untracked = (_git(code, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
+    patch += "".join(_added(code, name) for name in untracked if name)
+    return patch if len(patch) <= _LARGEST_PATCH else "# left out: the uncommitted changes are over 20 MiB\n"
+
+
+def _added(code: Path, name: str) -> str:
+    path = code / name
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST_UNTRACKED:
+        return ""
+    # Exit code 1 says that the files differ, which they do.
+    return _git(code, "diff", "--no-color", "--no-index", "--", os.devnull, name, codes=(0, 1)) or ""
+
+
+def _git(code: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(code), *arguments], capture_output=True, text=True, errors="replace", timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode in codes else None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _memory_gib() -> float | None:
+    if sys.platform == "win32" or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)

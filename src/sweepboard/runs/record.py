@@ -1,0 +1,139 @@
+"""`run.json`: the status of a run, readable at any moment and true after any end."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sweepboard.errors import UserError
+from sweepboard.files import write_json
+from sweepboard.runs.folder import RunFolder
+
+RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
+
+
+class DamagedRecord(UserError):
+    """A run.json that cannot be read."""
+
+
+@dataclass
+class RunRecord:
+    """What a run says of itself. Times are seconds since 1970 (UTC)."""
+
+    status: str = RUNNING
+    reason: str | None = None
+    """Why it is not finished, in one line."""
+
+    seed: int = 0
+    groups: dict[str, str] = field(default_factory=dict)
+    """The chosen option of each config group."""
+
+    overrides: list[str] = field(default_factory=list)
+    """What was typed on top of the defaults."""
+
+    links: dict[str, str] = field(default_factory=dict)
+    """Keys of config.yaml whose value follows another key's."""
+
+    command: str = ""
+    parent: str | None = None
+    """The run this one is a rerun of."""
+
+    pid: int = 0
+    process_started: float | None = None
+    """When the process `pid` began, since numbers of processes are used again."""
+
+    host: str = ""
+    started: float = 0.0
+    ended: float | None = None
+    seconds: float = 0.0
+    """Time spent in training, over all sittings."""
+
+    sittings: int = 1
+    """How often it was started or resumed."""
+
+    step: int = 0
+    total_steps: int = 0
+    epoch: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The last value of each validation and test metric, tags as on the board."""
+
+    best: dict[str, float] = field(default_factory=dict)
+    """The best value of each validation metric."""
+
+    headline: str | None = None
+    """The metric of `best` by which this run is judged."""
+
+    data_fingerprint: str = ""
+    weights_sha256: str | None = None
+    """Digest of the final weights."""
+
+    sweepboard: str = ""
+    """Version that wrote this."""
+
+    def start(self) -> None:
+        """Enter the process that now works on the run."""
+        self.status, self.reason, self.ended = RUNNING, None, None
+        self.pid, self.host = os.getpid(), socket.gethostname()
+        self.process_started = process_started(self.pid)
+        self.started = self.started or time.time()
+
+    def end(self, status: str, reason: str | None = None) -> None:
+        """Enter how it ended."""
+        self.status, self.reason, self.ended = status, reason, time.time()
+
+    def write(self, folder: RunFolder) -> None:
+        """Replace the folder's run.json."""
+        write_json(folder.record, asdict(self))
+
+    @property
+    def true_status(self) -> str:
+        """`status`, but `interrupted` where the process that should be running is gone from this host."""
+        if self.status == RUNNING and self.host == socket.gethostname() and not self._process_lives():
+            return INTERRUPTED
+        return self.status
+
+    def _process_lives(self) -> bool:
+        started = process_started(self.pid)
+        return started is not None and self.process_started in (None, started)
+
+
+def read_record(folder: RunFolder) -> RunRecord:
+    """The record of a run. Unknown keys of a later version are left out. Raises `DamagedRecord`."""
+    try:
+        content = json.loads(folder.record.read_text())
+        known = {entry.name for entry in fields(RunRecord)}
+        return RunRecord(**{key: value for key, value in content.items() if key in known})
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DamagedRecord(f"{folder.record} cannot be read: {error or type(error).__name__}") from error
+
+
+def process_started(pid: int) -> float | None:
+    """When process `pid` of this host began (clock ticks since boot on Linux); None where there is none.
+
+    Elsewhere than on Linux the start is not known: 0.0 stands for any living process.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            # The second field is the program's name in parentheses and may hold blanks: count after it.
+            rest = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if rest[0] == "Z" else float(rest[19])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return 0.0
+
+
+def as_plain(record: RunRecord) -> dict[str, Any]:
+    """The record as a dict for JSON, with the true status."""
+    return asdict(record) | {"status": record.true_status}

@@ -91,7 +91,8 @@ def claim_exactly(path: Path) -> RunFolder:
     path.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(path)
     try:
-        folder.record.touch(exist_ok=False)
+        with folder.record.open("x") as record:
+            record.write("{}\n")
     except FileExistsError:
         raise FolderTaken(
             f"{path} already holds a run: type `sweepboard resume {path}`, or name another folder"
@@ -106,9 +107,7 @@ def open_run(path: str | Path) -> RunFolder:
         return folder
     if not folder.path.exists():
         raise NotARun(f"{path}: no such folder; `sweepboard ls` lists the runs")
-    raise NotARun(
-        f"{path} is not a run folder (it has no run.json); `sweepboard ls {path}` lists runs below it"
-    )
+    raise NotARun(f"{path} is no run folder (it has no run.json); `sweepboard ls {path}` lists runs below it")
 
 
 def find_runs(root: Path) -> list[RunFolder]:

@@ -26,8 +26,8 @@ class FolderLocked(UserError):
 def only_writer(folder: RunFolder) -> Iterator[None]:
     """Hold the folder while the block runs. Raises `FolderLocked` that says who holds it.
 
-    `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. The content
-    only serves the message.
+    `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. Its
+    content only serves the message.
     """
     handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

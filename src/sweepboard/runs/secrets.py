@@ -8,6 +8,8 @@ from typing import Any
 MASK = "***masked***"
 
 _NAMES = re.compile(r"token|secret|passw(or)?d|api_?key|credential|private_?key|access_?key", re.IGNORECASE)
+# Names of the field that only contain such a word.
+_HARMLESS = re.compile(r"tokeni[sz]er|tokens|num_token|token_dim|token_length|token_id", re.IGNORECASE)
 # `token: x`, `token=x`, `"token": "x"`, `--token x` in free text; the value ends at a blank, quote or comma.
 _ASSIGNED = re.compile(
     rf"(?P<key>[\w.-]*(?:{_NAMES.pattern})[\w.-]*[\"']?\s*[=:]\s*[\"']?|--[\w-]*(?:{_NAMES.pattern})[\w-]*\s+)"
@@ -21,9 +23,7 @@ _IN_ADDRESS = re.compile(r"(?P<before>\w+://[^/\s:@]+:)[^/\s@]+(?=@)")
 def names_a_secret(key: str) -> bool:
     """Whether the last part of a dotted key says that its value is secret (`tokenizer` does not)."""
     word = key.rpartition(".")[2]
-    return bool(_NAMES.search(word)) and not re.search(
-        r"tokeni[sz]er|tokens|n_token|num_token|token_dim", word, re.IGNORECASE
-    )
+    return bool(_NAMES.search(word)) and not _HARMLESS.search(word)
 
 
 def masked(value: Any, key: str = "") -> Any:
@@ -37,11 +37,9 @@ def masked(value: Any, key: str = "") -> Any:
 
 def masked_text(text: str) -> str:
     """Free text (a command, a patch) with the values of secrets replaced."""
-    text = _ASSIGNED.sub(
-        lambda found: found["key"] + MASK if names_a_secret(_word(found["key"])) else found[0], text
-    )
-    return _IN_ADDRESS.sub(lambda found: found["before"] + MASK, text)
+    return _IN_ADDRESS.sub(r"\g<before>" + MASK, _ASSIGNED.sub(_mask_value, text))
 
 
-def _word(key: str) -> str:
-    return key.strip(" \t\"'=:-")
+def _mask_value(found: re.Match[str]) -> str:
+    secret = names_a_secret(found["key"].strip(" \t\"'=:-"))
+    return found["key"] + MASK if secret else found[0]

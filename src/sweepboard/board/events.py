@@ -1,0 +1,169 @@
+"""The one writer of a run's event files.
+
+Small and synchronous: a call appends a framed record to a buffer, and the buffer goes to the operating
+system when it is large or old, or at `flush`. A disk that is full, read-only or gone never stops
+training: it is told once, records are kept up to a limit, and writing goes on when it can.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from sweepboard.board.records import frame
+
+logger = logging.getLogger("sweepboard")
+
+FLUSH_BYTES = 256 * 1024
+FLUSH_SECONDS = 15.0
+KEEP_BYTES = 32 * 1024 * 1024
+
+_NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
+
+
+def event_files(folder: Path) -> list[Path]:
+    """The event files directly in `folder`, in the order in which TensorBoard reads them."""
+    return sorted(path for path in folder.iterdir() if "tfevents" in path.name and path.is_file())
+
+
+class EventWriter:
+    """Appends events to a new event file in `folder`.
+
+    The file is made at the first flush. Its name sorts after every event file that is there, because
+    TensorBoard reads the files of a run in that order. `purge_step`, which may be set until then, is the
+    first step that this writer will write: a TensorBoard that is running drops what it holds from there on.
+    No method raises an OSError.
+    """
+
+    def __init__(self, folder: Path | str, purge_step: int = 0, suffix: str = "") -> None:
+        self.folder = Path(folder)
+        self.purge_step = purge_step
+        self._suffix = suffix
+        self._file: int | None = None
+        self._name = ""
+        self._sizes: dict[str, int] = {}  # bytes of whole records in each event file, ours the last
+        self._pending: deque[bytes] = deque()
+        self._pending_bytes = self._lost = 0
+        self._due = time.monotonic() + FLUSH_SECONDS
+        self._started = self._refused = self._warned = False
+
+    def add_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """One point of each tag, all in one event."""
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        self.add(step, Summary(value=values))
+
+    def add(self, step: int, summary: Summary, wall_time: float | None = None) -> None:
+        """A summary of any plugin at `step` (optimizer updates done)."""
+        when = time.time() if wall_time is None else wall_time
+        self.add_event(Event(wall_time=when, step=step, summary=summary))
+
+    def add_event(self, event: Event) -> None:
+        """Any event, such as one with a `graph_def`."""
+        record = frame(event.SerializeToString())
+        self._pending.append(record)
+        self._pending_bytes += len(record)
+        full = self._pending_bytes > FLUSH_BYTES and not self._refused
+        if full or time.monotonic() > self._due:
+            self.flush()
+
+    def flush(self, sync: bool = False) -> None:
+        """Hand everything to the operating system; with `sync`, to the disk."""
+        self._due = time.monotonic() + FLUSH_SECONDS
+        try:
+            file = self._usable_file()
+            self._write_pending(file)
+            if sync:
+                os.fsync(file)
+            self._refused = False
+        except OSError as error:
+            self._refused = True
+            self._keep_what_fits()
+            self._warn_once(error)
+
+    def position(self) -> dict[str, int]:
+        """How far the history of this folder goes now: bytes of every event file (for `cut.cut_to`)."""
+        self.flush()
+        return dict(self._sizes)
+
+    def close(self) -> None:
+        """Flush and close; says so if some records never reached the disk."""
+        self.flush()
+        self._lost += len(self._pending)
+        self._pending.clear()
+        if self._lost:
+            logger.warning(
+                "the board in %s lacks %d records that could not be written", self.folder, self._lost
+            )
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _usable_file(self) -> int:
+        """The open file, or a new one where there is none yet or ours was deleted."""
+        if self._file is not None and os.fstat(self._file).st_nlink == 0:
+            os.close(self._file)
+            self._file = None
+        return self._open() if self._file is None else self._file
+
+    def _open(self) -> int:
+        self._sizes = {path.name: path.stat().st_size for path in event_files(self.folder)}
+        stamps = [int(match[1]) for name in self._sizes if (match := _NAME.match(name))]
+        stamp = max([int(time.time()), *(older + 1 for older in stamps)])
+        self._name = f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0{self._suffix}"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.open(self.folder / self._name, flags, 0o644)
+        self._sizes[self._name] = 0
+        return self._file
+
+    def _header(self) -> bytes:
+        """What makes the file an event file and, in this writer's first one, its first step."""
+        now = time.time()
+        events = [Event(wall_time=now, file_version="brain.Event:2")]
+        if not self._started:
+            start = SessionLog(status=SessionLog.START)
+            events.append(Event(wall_time=now, step=self.purge_step, session_log=start))
+        return b"".join(frame(event.SerializeToString()) for event in events)
+
+    def _write_pending(self, file: int) -> None:
+        header = b"" if self._sizes[self._name] else self._header()
+        data = header + b"".join(self._pending)
+        self._write_whole(file, data)
+        self._sizes[self._name] += len(data)
+        self._started = True
+        self._pending.clear()
+        self._pending_bytes = 0
+
+    def _write_whole(self, file: int, data: bytes) -> None:
+        """All of `data`, or an OSError and nothing of it: a torn record would hide what follows it."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        except OSError:
+            try:
+                os.ftruncate(file, self._sizes[self._name])
+            except OSError:  # then this file ends here, torn, and the next flush opens another
+                os.close(file)
+                self._file = None
+            raise
+
+    def _keep_what_fits(self) -> None:
+        """Drop the oldest records that are too many to hold until the disk takes them."""
+        while self._pending_bytes > KEEP_BYTES:
+            self._pending_bytes -= len(self._pending.popleft())
+            self._lost += 1
+
+    def _warn_once(self, error: OSError) -> None:
+        if not self._warned:
+            reason = error.strerror or error
+            logger.warning("cannot write the board in %s (%s); training goes on", self.folder, reason)
+        self._warned = True

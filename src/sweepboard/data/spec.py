@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol, TypeAlias
@@ -78,6 +78,11 @@ class Source(Protocol):
     @property
     def spec(self) -> DataSpec:
         """Known without reading a sample."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Samples per split (`train`, and `test`, `val` where the source has them), known without reading
+        one: the length of the run in updates follows from it."""
 
     def load(self) -> Splits:
         """Read it. Raises a `UserError` that says what to do where the files are missing or damaged."""

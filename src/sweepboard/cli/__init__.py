@@ -1,0 +1,13 @@
+"""The command line. Nothing heavy is imported here: the console script loads this first."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command `argv` (default: the process's own) and return the exit code."""
+    from sweepboard.cli.verbs import run_verb
+
+    return run_verb(list(sys.argv[1:] if argv is None else argv))

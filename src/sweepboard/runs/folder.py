@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -111,6 +112,14 @@ def open_run(path: str | Path) -> RunFolder:
 
 
 def find_runs(root: Path) -> list[RunFolder]:
-    """All runs at or below `root`, in order of their paths. Symbolic links are not followed: a link to a run
-    would list it twice."""
-    return sorted((RunFolder(record.parent) for record in root.rglob("run.json")), key=lambda run: run.path)
+    """All runs at or below `root`, in order of their paths.
+
+    Nothing below a run is looked at, and symbolic links are not followed: a link to a run would list it
+    twice.
+    """
+    found = []
+    for folder, folders, names in os.walk(root):
+        if "run.json" in names:
+            found.append(RunFolder(Path(folder)))
+            folders.clear()
+    return sorted(found, key=lambda run: run.path)

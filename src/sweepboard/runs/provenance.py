@@ -58,7 +58,7 @@ def torch_build() -> dict[str, Any]:
         "version": torch.__version__,
         "cuda": torch.version.cuda,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "mkldnn": torch.backends.mkldnn.is_available(),
+        "mkldnn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]
     }
 
 

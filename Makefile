@@ -1,0 +1,41 @@
+# make run: everything from nothing to a trained model. make test: everything from nothing to a green suite.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-slow check format clean help
+
+help:           ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
+
+run: $(VENV)/run.stamp          ## install, then train the default run on the embedded data
+	$(BIN)/sweepboard
+
+test: $(VENV)/dev.stamp         ## install, then the tests (a few minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/dev.stamp    ## the slow proofs: kills, browsers, full data sets
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/dev.stamp        ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp       ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:          ## forget the environment and every cache; runs stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/run.stamp

@@ -1,0 +1,71 @@
+"""`sweepboard ls [DIR]`: the runs of a folder, newest last."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from sweepboard.cli.table import age, duration, number, print_table
+from sweepboard.errors import UserError
+from sweepboard.runs.folder import RunFolder, find_runs
+from sweepboard.runs.record import DamagedRecord, RunRecord, as_plain, read_record
+
+HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
+
+
+def main(arguments: list[str]) -> int:
+    """List runs; exit code 0 also where there are none."""
+    options = _parser().parse_args(arguments)
+    root = Path(options.folder)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; give the folder that holds your runs (default: outputs)")
+    runs = find_runs(root)
+    if options.json:
+        print(json.dumps([_plain(run) for run in runs], indent=2))
+    elif runs:
+        print_table(HEADERS, [_row(run, root) for run in runs])
+    else:
+        print(f"no runs in {root}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sweepboard ls", description=__doc__)
+    parser.add_argument(
+        "folder", nargs="?", default="outputs", help="folder to look below (default: outputs)"
+    )
+    parser.add_argument("--json", action="store_true", help="print every field of every record as JSON")
+    return parser
+
+
+def _plain(run: RunFolder) -> dict[str, object]:
+    try:
+        return {"folder": str(run)} | as_plain(read_record(run))
+    except DamagedRecord as error:
+        return {"folder": str(run), "status": "damaged", "reason": str(error)}
+
+
+def _row(run: RunFolder, root: Path) -> list[str]:
+    name = str(run.path.relative_to(root)) if run.path != root else str(root)
+    try:
+        record = read_record(run)
+    except DamagedRecord:
+        return [name, "damaged", "", "", "", "", ""]
+    return [
+        name,
+        record.true_status,
+        age(time.time() - record.started),
+        duration(record.seconds),
+        number(record.epoch),
+        best_value(record),
+        " ".join(record.overrides),
+    ]
+
+
+def best_value(record: RunRecord) -> str:
+    """The headline metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
+    if record.headline is None or record.headline not in record.best:
+        return ""
+    return f"val/{record.headline} {number(record.best[record.headline])}"

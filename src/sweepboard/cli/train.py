@@ -1,0 +1,98 @@
+"""`sweepboard [overrides] [-m]`: compose, check everything, claim a folder, train."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from sweepboard import __version__
+from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
+from sweepboard.names import label
+from sweepboard.runs.folder import RunFolder, claim, claim_exactly
+
+
+def main(argv: list[str]) -> int:
+    """Train what was asked for, or answer a question about it. Returns the exit code."""
+    request = parse(argv)
+    if request.flags.help:
+        from sweepboard.cli.help import print_help
+
+        return print_help()
+    if request.flags.version:
+        print(f"sweepboard {__version__} (hydra {hydra.__version__})")
+        return 0
+    if request.only_asks:
+        compose_request(request)  # so that a mistake is told in our one line
+        return in_hydra(argv, _nothing)
+    return _sweep(request) if request.flags.multirun else _train(request)
+
+
+def _train(request: Request) -> int:
+    composed = compose_request(request)
+    prepared = _checked(composed, request)
+    folder = _claim(request, composed)
+
+    def job(_: DictConfig) -> None:
+        from sweepboard.cli.terminal import shown
+        from sweepboard.runs.execute import execute, new_record
+
+        record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
+        with shown(folder, record) as watchers:
+            execute(prepared, folder, record, watchers)
+
+    return in_hydra([*request.argv, f"hydra.run.dir={quoted(str(folder))}"], job)
+
+
+def _checked(composed: DictConfig, request: Request) -> Any:
+    from sweepboard.training.process import tune_allocator
+
+    tune_allocator()  # before torch allocates anything
+    from sweepboard.compose.prepare import prepare
+
+    return prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
+
+
+def _claim(request: Request, composed: DictConfig) -> RunFolder:
+    if request.overridden("hydra.run.dir") is not None:
+        return claim_exactly(Path(composed.hydra.run.dir))
+    return claim(Path(composed.output_root), label(request.overrides), datetime.now())
+
+
+def in_hydra(argv: list[str], job: Callable[[DictConfig], None]) -> int:
+    """Run `job` as Hydra runs an application: `.hydra/`, callbacks, `--cfg`, launchers and all.
+
+    What the job raises is raised here, past Hydra's own report of it.
+    """
+    raised: list[BaseException] = []
+
+    def guarded(config: DictConfig) -> None:
+        try:
+            job(config)
+        except BaseException as error:
+            raised.append(error)
+
+    sys.argv = ["sweepboard", *argv]
+    hydra.main(version_base=VERSION_BASE, config_path=CONFIG_PATH, config_name="config")(guarded)()
+    if raised:
+        raise raised[0]
+    return 0
+
+
+def _nothing(_: DictConfig) -> None:
+    """What runs where the user only asked for information: never called by Hydra."""
+
+
+def quoted(text: str) -> str:
+    """`text` as a quoted string of Hydra's override grammar."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _sweep(request: Request) -> int:
+    raise NotImplementedError

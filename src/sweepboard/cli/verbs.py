@@ -1,0 +1,55 @@
+"""Which verb a command names, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+from sweepboard.errors import UserError, did_you_mean
+
+VERBS = {
+    "train": "train one run, or with -m a sweep (this verb may be left out)",
+    "ls": "list the runs of a folder",
+    "board": "start TensorBoard on a folder and say its address",
+}
+"""Verbs in the order of `--help`; the module `sweepboard.cli.<verb>` has a `main(arguments) -> exit code`."""
+
+
+def run_verb(argv: list[str]) -> int:
+    """Run a command and turn how it ended into an exit code.
+
+    A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1.
+    """
+    import_from_working_directory()
+    try:
+        verb, arguments = split_verb(argv)
+        return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
+    except UserError as error:
+        print(f"sweepboard: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `sweepboard ls | head`: the reader has gone, and python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+def split_verb(argv: list[str]) -> tuple[str, list[str]]:
+    """The verb and its arguments. Raises `UserError` for a first word that is neither verb nor override."""
+    if argv and argv[0] in VERBS:
+        return argv[0], argv[1:]
+    if argv and argv[0].isidentifier():
+        raise UserError(f"there is no verb {argv[0]!r}{did_you_mean(argv[0], VERBS)}")
+    return "train", argv
+
+
+def import_from_working_directory() -> None:
+    """Let `_target_: my_nets.Net` find `my_nets.py` here; a console script does not look here by itself."""
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - as it stands in sys.path
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109

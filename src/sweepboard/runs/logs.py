@@ -1,0 +1,38 @@
+"""train.log: everything a run had to say, tracebacks too."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOGGER = logging.getLogger("sweepboard")
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that says once that it cannot be written (disk full, folder gone), not once per line."""
+
+    said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        if not self.said:
+            self.said = True
+            print(f"warning: {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """Append what is logged anywhere in this process (info and above) to `path` while the block runs."""
+    handler = _LogFile(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.INFO)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()

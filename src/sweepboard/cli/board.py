@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from sweepboard.errors import UserError
-from sweepboard.runs.folder import RunFolder
+from sweepboard.lifecycle.folder import RunFolder
 
 FIRST_PORT = 6006
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sweepboard.cli.table import age, duration, number, print_table
 from sweepboard.errors import UserError
-from sweepboard.runs.folder import RunFolder, find_runs
-from sweepboard.runs.record import DamagedRecord, RunRecord, as_plain, read_record
+from sweepboard.lifecycle.folder import RunFolder, find_runs
+from sweepboard.lifecycle.record import DamagedRecord, RunRecord, as_plain, read_record
 
 HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
 

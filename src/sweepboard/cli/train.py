@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 
 from sweepboard import __version__
 from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
+from sweepboard.lifecycle.folder import RunFolder, claim, claim_exactly
 from sweepboard.names import label
-from sweepboard.runs.folder import RunFolder, claim, claim_exactly
 
 
 def main(argv: list[str]) -> int:
@@ -41,7 +41,7 @@ def _train(request: Request) -> int:
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.terminal import shown
-        from sweepboard.runs.execute import execute, new_record
+        from sweepboard.lifecycle.execute import execute, new_record
 
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
         with shown(folder, record) as watchers:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from sweepboard.errors import UserError
-from sweepboard.runs.folder import RunFolder
+from sweepboard.lifecycle.folder import RunFolder
 
 try:
     import fcntl

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.files import write_atomic, write_json
-from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.secrets import masked_text
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.secrets import masked_text
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
               "PYTHONHASHSEED", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
-from sweepboard.runs.folder import RunFolder
+from sweepboard.lifecycle.folder import RunFolder
 
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
 

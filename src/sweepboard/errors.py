@@ -27,6 +27,10 @@ class RunFailed(UserError):
     exit_code = 1
 
 
+class DamagedFile(RunFailed):
+    """A file of data that cannot be decoded; the message names it."""
+
+
 class NonFiniteLoss(RunFailed):
     """The training loss became NaN or infinite.
 

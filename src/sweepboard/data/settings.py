@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AUGMENTS = ("none", "crop", "flip", "crop_flip")
+"""Valid words for `dataset.augment`."""
+
+VALIDATE_ON = ("split", "test")
+"""Valid words for `dataset.validate_on`."""
+
 
 @dataclass
 class DatasetSettings:
@@ -16,7 +22,8 @@ class DatasetSettings:
     """Samples in a validation or test batch; changes memory and speed, never a result."""
 
     val_fraction: float = 0.1
-    """Share of the training set held out for validation, drawn by `seed`; 0 for no validation."""
+    """Share of the training set held out for validation, drawn by `seed`; 0 for no validation. Not used where
+    the data set has a validation set of its own."""
 
     validate_on: str = "split"
     """`split` validates on the held-out share, `test` on the test set (then nothing is held out)."""
@@ -31,7 +38,9 @@ class DatasetSettings:
     """Leave out a last training batch that is smaller than the others."""
 
     in_memory: bool = True
-    """Keep the whole data set in memory on the device where the source allows it; else a DataLoader reads it."""
+    """Keep the whole data set in memory on the device where the source allows it and it fits; else a
+    DataLoader reads it. Changes memory and speed, never a result."""
 
     workers: int = 0
-    """DataLoader processes for a data set that is not kept in memory."""
+    """DataLoader processes for a data set that is not kept in memory; 0 reads in the main process. Changes
+    speed, never a result."""

@@ -1,0 +1,41 @@
+"""Random numbers as pure functions of (seed, purpose, epoch, ...): a resume needs to remember nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def derive_seed(*words: int | str) -> int:
+    """A 63-bit seed that depends on every word and their order; streams of different words are unrelated."""
+    text = "/".join(map(str, words))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def generator(*words: int | str) -> torch.Generator:
+    """A CPU generator seeded by `derive_seed(*words)`: the same numbers whatever the run's device."""
+    return torch.Generator().manual_seed(derive_seed(*words))
+
+
+@contextmanager
+def borrowed_global_randomness() -> Iterator[Callable[[int], None]]:
+    """Gives a function that seeds the global generators of torch (CPU), random and numpy; afterwards their
+    states are as before. For user code that draws from them, which must not disturb the run's own stream."""
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    try:
+        yield _seed_global_generators
+    finally:
+        torch.set_rng_state(before[0])
+        random.setstate(before[1])
+        np.random.set_state(before[2])
+
+
+def _seed_global_generators(seed: int) -> None:
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach for every GPU too
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)

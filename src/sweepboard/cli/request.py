@@ -54,7 +54,9 @@ def parse(argv: list[str]) -> Request:
         raise ConfigError("--experimental-rerun unpickles a file: type `sweepboard rerun RUN` instead")
     for folder in filter(None, [flags.config_dir, flags.config_path]):
         if "://" not in folder and not Path(folder).is_dir():
-            raise ConfigError(f"--config-dir {folder}: no such folder; give the folder that holds your YAML groups")
+            raise ConfigError(
+                f"--config-dir {folder}: no such folder; give the folder that holds your YAML groups"
+            )
     return Request(argv, flags)
 
 

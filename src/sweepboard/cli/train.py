@@ -24,7 +24,8 @@ def main(argv: list[str]) -> int:
     if request.flags.help:
         from sweepboard.cli.help import print_help
 
-        return print_help()
+        print_help(request.config_dirs)
+        return 0
     if request.flags.version:
         print(f"sweepboard {__version__} (hydra {hydra.__version__})")
         return 0
@@ -40,12 +41,15 @@ def _train(request: Request) -> int:
     folder = _claim(request, composed)
 
     def job(_: DictConfig) -> None:
+        from sweepboard.cli.summary import print_summary
         from sweepboard.cli.terminal import shown
         from sweepboard.lifecycle.execute import execute, new_record
 
+        print(f"run folder: {folder}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
-        with shown(folder, record) as watchers:
+        with shown() as watchers:
             execute(prepared, folder, record, watchers)
+        print_summary(record, folder)
 
     return in_hydra([*request.argv, f"hydra.run.dir={quoted(str(folder))}"], job)
 

@@ -1,0 +1,58 @@
+"""`sweepboard --help`: the groups, the settings and examples, without importing torch."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from sweepboard.cli.verbs import VERBS
+from sweepboard.compose.describe import settings
+
+EXAMPLES = """\
+  sweepboard                                       train the default model on the embedded data
+  sweepboard model=mlp optimizer=sgd optimizer.lr=0.1
+  sweepboard experiment=fashion_cnn trainer.epochs=10
+  sweepboard -m optimizer.lr=1e-1,1e-2,1e-3        a sweep: one run per learning rate
+  sweepboard --config-dir my_conf model=my_net     your own YAML and classes
+  sweepboard --cfg job model=mlp                   show the composed configuration, train nothing
+  sweepboard trainer=debug                         try everything once, in seconds"""
+
+HYDRA_FLAGS = """\
+  -m                   sweep over comma-separated values    --cfg job         show the configuration
+  --config-dir DIR     add your own folder of YAML          --info            how it was composed
+  --config-name NAME   another primary configuration        --hydra-help      all of Hydra's flags"""
+
+
+def print_help(config_dirs: list[Path]) -> None:
+    """Print the page; options of the user's own groups are listed too."""
+    print("sweepboard [VERB] [OVERRIDES...] [-m]\n")
+    print("Train a PyTorch model from composable YAML; the run's folder is its TensorBoard log directory.\n")
+    section("Verbs (each has --help)", [f"  {verb:<10} {what}" for verb, what in VERBS.items()])
+    section("Config groups: group=option", group_lines(config_dirs))
+    section("Settings: key=value", setting_lines())
+    section("Flags", HYDRA_FLAGS.splitlines())
+    section("Examples", EXAMPLES.splitlines())
+
+
+def setting_lines() -> list[str]:
+    """Each setting with its default and what it is for."""
+    rows = [(f"{setting.key}={setting.default}", setting.text) for setting in settings()]
+    width = max(len(word) for word, _ in rows)
+    return [f"  {word:<{width}}  {text}" for word, text in rows]
+
+
+def section(title: str, lines: list[str]) -> None:
+    """A headed block and an empty line."""
+    print(f"{title}\n" + "\n".join(lines) + "\n")
+
+
+def group_lines(config_dirs: list[Path]) -> list[str]:
+    """Each group with its options, the shipped ones and the user's."""
+    groups: dict[str, set[str]] = {}
+    for root in [Path(str(files("sweepboard.conf"))), *config_dirs]:
+        for path in root.rglob("*.yaml"):
+            group = path.parent.relative_to(root).as_posix()
+            if group != ".":
+                groups.setdefault(group, set()).add(path.stem)
+    width = max(map(len, groups))
+    return [f"  {group:<{width}}  {', '.join(sorted(options))}" for group, options in sorted(groups.items())]

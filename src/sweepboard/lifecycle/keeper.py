@@ -1,0 +1,85 @@
+"""Keeps run.json true: while the run goes on, and after any end."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, RunRecord
+from sweepboard.training.loop import Progress
+from sweepboard.training.observer import Observer
+from sweepboard.training.stop import Interrupted
+
+log = logging.getLogger(__name__)
+
+
+class RecordKeeper(Observer):
+    """Writes the record at the start, at validations and checkpoints, and with the way the block ended.
+
+    A folder that can no longer be written never stops training; it is told once.
+    """
+
+    def __init__(self, record: RunRecord, folder: RunFolder) -> None:
+        self.record, self.folder = record, folder
+        self._warned = False
+
+    def __enter__(self) -> RecordKeeper:
+        self.record.start()
+        self.record.write(self.folder)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.record.end(*ending(error))
+        if self.record.status == FAILED:
+            expected = isinstance(error, UserError)
+            log.error("failed: %s", self.record.reason, exc_info=None if expected else error)
+        self._write()
+
+    def on_start(self, progress: Progress) -> None:
+        self.record.total_steps = progress.total_steps
+        self.record.headline = progress.learner.task.headline
+        self.record.data_fingerprint = progress.data.fingerprint
+        self._enter(progress)
+
+    def on_validation(self, progress: Progress) -> None:
+        self._enter(progress)
+
+    def on_checkpoint(self, progress: Progress) -> None:
+        self._enter(progress)
+
+    def on_end(self, progress: Progress) -> None:
+        self._enter(progress)
+
+    def _enter(self, progress: Progress) -> None:
+        record = self.record
+        record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
+        record.metrics = {f"val/{name}": value for name, value in progress.val_metrics.items()}
+        record.metrics |= {f"test/{name}": value for name, value in progress.test_metrics.items()}
+        record.best = dict(progress.best)
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            self.record.write(self.folder)
+        except OSError as error:
+            if not self._warned:
+                self._warned = True
+                log.warning("%s cannot be written: %s", self.folder.record, error)
+
+
+def ending(error: BaseException | None) -> tuple[str, str | None]:
+    """Status and reason of a run that ended with `error`."""
+    if error is None:
+        return FINISHED, None
+    if isinstance(error, KeyboardInterrupt | Interrupted):
+        return INTERRUPTED, str(error) or "stopped by Ctrl-C"
+    if isinstance(error, SystemExit):
+        return FAILED, f"the code called sys.exit({error.code!r})"
+    if isinstance(error, UserError):
+        return FAILED, str(error)
+    lines = str(error).strip().splitlines()
+    return FAILED, f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

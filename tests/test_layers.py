@@ -1,0 +1,92 @@
+"""The shape of the house, kept by walking its imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sweepboard
+
+PACKAGE = Path(sweepboard.__file__).parent
+
+FLOORS = {
+    "names": 0, "errors": 0, "files": 0,
+    "models": 1, "data": 1, "board": 1, "training": 1,
+    "compose": 2, "lifecycle": 2,
+    "sweeps": 3,
+    "cli": 4,
+}  # fmt: skip
+# Rooms of one floor that may look into each other, because the one gives the types the other works on.
+NEIGHBOURS = {
+    ("training", "data"), ("board", "data"), ("board", "training"), ("models", "data"), ("lifecycle", "compose"),
+}  # fmt: skip
+
+
+def room(module: str) -> str | None:
+    """`sweepboard.data.idx` is in `data`; the package's own public face is in no room."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "sweepboard" and len(parts) > 1 and parts[1] in FLOORS else None
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "conf")
+
+
+def test_every_module_is_in_a_room_or_is_the_face() -> None:
+    tops = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in sources()}
+    assert tops - FLOORS.keys() <= {"__init__", "__main__", "api"}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_downwards_only(path: Path) -> None:
+    here = room("sweepboard." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+    for module in imports(path):
+        there = room(module)
+        if here is None or there is None or here == there:
+            continue
+        assert FLOORS[there] < FLOORS[here] or (here, there) in NEIGHBOURS, f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_loop_never_sees_the_config_system(path: Path) -> None:
+    if room("sweepboard." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)) in (
+        "models", "data", "board", "training",
+    ):  # fmt: skip
+        assert not [module for module in imports(path) if module.split(".")[0] in ("hydra", "omegaconf")]
+
+
+def test_instantiate_is_called_in_one_file() -> None:
+    callers = [
+        path for path in sources() if "hydra.utils" in path.read_text() and "instantiate(" in path.read_text()
+    ]
+    assert [path.relative_to(PACKAGE).as_posix() for path in callers] == ["compose/build.py"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--cfg", "job"], ["ls"], ["--version"], ["board", "--help"]]
+)
+def test_torch_is_not_imported_for(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "sweepboard", *arguments],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    imported = {
+        line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line
+    }
+    assert not imported & {"torch", "torchvision", "matplotlib", "tensorboard", "pandas"}

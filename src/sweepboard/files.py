@@ -16,7 +16,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     gone, read-only) with the old file intact and no temporary file left.
     """
     data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    # Not named after `path`: TensorBoard reads any file with "tfevents" in its name, left-overs too.
+    handle, temporary = tempfile.mkstemp(prefix=".partial.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

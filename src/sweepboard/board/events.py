@@ -13,13 +13,16 @@ import re
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweepboard.board.records import frame
+from sweepboard.files import write_atomic
 
 logger = logging.getLogger("sweepboard")
 
@@ -27,12 +30,48 @@ FLUSH_BYTES = 256 * 1024
 FLUSH_SECONDS = 15.0
 KEEP_BYTES = 32 * 1024 * 1024
 
+START = ".start"
+"""How the name of the file ends that holds what a run starts with: HParams row, layout, texts."""
+
+END = ".hpend"
+"""How the name of the file ends that says how the run ended. TensorBoard heeds only the first such message,
+so a run that goes on must be able to take it back."""
+
 _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 
 
 def event_files(folder: Path) -> list[Path]:
     """The event files directly in `folder`, in the order in which TensorBoard reads them."""
     return sorted(path for path in folder.iterdir() if "tfevents" in path.name and path.is_file())
+
+
+def history_files(folder: Path) -> list[Path]:
+    """Those event files that hold what was logged, step by step."""
+    return [path for path in event_files(folder) if path.suffix not in (START, END)]
+
+
+def new_name(folder: Path, suffix: str = "") -> str:
+    """A name for an event file that TensorBoard reads after all those in `folder`.
+
+    The time in it is now, or one second later than the latest there (a second is the unit of these names, and
+    clocks are sometimes set back).
+    """
+    stamps = [int(match[1]) for path in event_files(folder) if (match := _NAME.match(path.name))]
+    stamp = max([int(time.time()), *(older + 1 for older in stamps)])
+    return f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0{suffix}"
+
+
+def write_event_file(folder: Path, suffix: str, summaries: Iterable[Summary]) -> Path:
+    """A whole event file at once, with all its summaries at step 0. Raises OSError."""
+    now = time.time()
+    events = [_file_version(), *(Event(wall_time=now, step=0, summary=summary) for summary in summaries)]
+    path = folder / new_name(folder, suffix)
+    write_atomic(path, b"".join(frame(event.SerializeToString()) for event in events))
+    return path
+
+
+def _file_version() -> Event:
+    return Event(wall_time=time.time(), file_version="brain.Event:2")
 
 
 class EventWriter:
@@ -44,11 +83,10 @@ class EventWriter:
     No method raises an OSError.
     """
 
-    def __init__(self, folder: Path | str, purge_step: int = 0, suffix: str = "") -> None:
+    def __init__(self, folder: Path | str, purge_step: int = 0) -> None:
         self.folder = Path(folder)
         self.purge_step = purge_step
-        self._suffix = suffix
-        self._file: int | None = None
+        self._file: FileIO | None = None
         self._name = ""
         self._sizes: dict[str, int] = {}  # bytes of whole records in each event file, ours the last
         self._pending: deque[bytes] = deque()
@@ -82,12 +120,12 @@ class EventWriter:
             file = self._usable_file()
             self._write_pending(file)
             if sync:
-                os.fsync(file)
+                os.fsync(file.fileno())
             self._refused = False
         except OSError as error:
             self._refused = True
             self._keep_what_fits()
-            self._warn_once(error)
+            self.warn_once(error)
 
     def position(self) -> dict[str, int]:
         """How far the history of this folder goes now: bytes of every event file (for `cut.cut_to`)."""
@@ -104,36 +142,33 @@ class EventWriter:
                 "the board in %s lacks %d records that could not be written", self.folder, self._lost
             )
         if self._file is not None:
-            os.close(self._file)
+            with suppress(OSError):  # a network disk may refuse only now
+                self._file.close()
             self._file = None
 
-    def _usable_file(self) -> int:
+    def _usable_file(self) -> FileIO:
         """The open file, or a new one where there is none yet or ours was deleted."""
-        if self._file is not None and os.fstat(self._file).st_nlink == 0:
-            os.close(self._file)
+        if self._file is not None and os.fstat(self._file.fileno()).st_nlink == 0:
+            self._file.close()
             self._file = None
         return self._open() if self._file is None else self._file
 
-    def _open(self) -> int:
-        self._sizes = {path.name: path.stat().st_size for path in event_files(self.folder)}
-        stamps = [int(match[1]) for name in self._sizes if (match := _NAME.match(name))]
-        stamp = max([int(time.time()), *(older + 1 for older in stamps)])
-        self._name = f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0{self._suffix}"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.open(self.folder / self._name, flags, 0o644)
+    def _open(self) -> FileIO:
+        self._sizes = {path.name: path.stat().st_size for path in history_files(self.folder)}
+        self._name = new_name(self.folder)
+        self._file = FileIO(self.folder / self._name, "x")
         self._sizes[self._name] = 0
         return self._file
 
     def _header(self) -> bytes:
         """What makes the file an event file and, in this writer's first one, its first step."""
-        now = time.time()
-        events = [Event(wall_time=now, file_version="brain.Event:2")]
+        events = [_file_version()]
         if not self._started:
             start = SessionLog(status=SessionLog.START)
-            events.append(Event(wall_time=now, step=self.purge_step, session_log=start))
+            events.append(Event(wall_time=time.time(), step=self.purge_step, session_log=start))
         return b"".join(frame(event.SerializeToString()) for event in events)
 
-    def _write_pending(self, file: int) -> None:
+    def _write_pending(self, file: FileIO) -> None:
         header = b"" if self._sizes[self._name] else self._header()
         data = header + b"".join(self._pending)
         self._write_whole(file, data)
@@ -142,17 +177,17 @@ class EventWriter:
         self._pending.clear()
         self._pending_bytes = 0
 
-    def _write_whole(self, file: int, data: bytes) -> None:
+    def _write_whole(self, file: FileIO, data: bytes) -> None:
         """All of `data`, or an OSError and nothing of it: a torn record would hide what follows it."""
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[os.write(file, rest) :]
+                rest = rest[file.write(rest) :]
         except OSError:
             try:
-                os.ftruncate(file, self._sizes[self._name])
+                file.truncate(file.seek(self._sizes[self._name]))
             except OSError:  # then this file ends here, torn, and the next flush opens another
-                os.close(file)
+                file.close()
                 self._file = None
             raise
 
@@ -162,7 +197,8 @@ class EventWriter:
             self._pending_bytes -= len(self._pending.popleft())
             self._lost += 1
 
-    def _warn_once(self, error: OSError) -> None:
+    def warn_once(self, error: OSError) -> None:
+        """Say that the disk refuses, in one line, the first time only."""
         if not self._warned:
             reason = error.strerror or error
             logger.warning("cannot write the board in %s (%s); training goes on", self.folder, reason)

@@ -1,0 +1,96 @@
+"""Take a run's event files back to a checkpoint, so that a resumed run logs each point once.
+
+Messages that tell a reader to forget points (`SessionLog`) are heeded by one of TensorBoard's two loaders
+and by no plain reader: what a resumed run will log again has to go from the files.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+
+from sweepboard.board.events import END, event_files, history_files
+from sweepboard.board.records import Damage, frame, records, warn
+from sweepboard.errors import RunFailed
+from sweepboard.files import sync_folder, write_atomic
+
+logger = logging.getLogger("sweepboard")
+
+
+class CutFailed(RunFailed):
+    """Event files that could not be taken back, so that a resumed run would log points twice."""
+
+
+def cut_to(folder: Path, position: Mapping[str, int]) -> None:
+    """Keep exactly what stood in the event files when `EventWriter.position` was taken.
+
+    Each file is shortened in place, which is one step for any reader; doing it again changes nothing. Raises
+    `CutFailed` where the folder cannot be written.
+    """
+    with _explained(folder):
+        _remove_end(folder)
+        for path in history_files(folder):
+            if path.name not in position:
+                path.unlink()
+            else:
+                _shorten(path, position[path.name])
+        sync_folder(folder)
+    _warn_of_gaps(folder, position)
+
+
+def cut_after(folder: Path, step: int) -> None:
+    """Drop every event past `step`, for a checkpoint that knows no position.
+
+    Points of `step` itself stay, so what was logged between that checkpoint and the next update (a final
+    test) may be logged a second time. A torn tail goes too; damage is warned of. Raises `CutFailed`.
+    """
+    with _explained(folder):
+        _remove_end(folder)
+        for path in history_files(folder):
+            _drop_after(path, step)
+
+
+def _remove_end(folder: Path) -> None:
+    for path in event_files(folder):
+        if path.suffix == END:
+            path.unlink()
+
+
+def _shorten(path: Path, size: int) -> None:
+    if path.is_symlink():  # in a folder from elsewhere it could lead to any file
+        raise CutFailed(f"{path} is a link; a run that is resumed needs its own event files")
+    if path.stat().st_size > size:
+        with path.open("rb+") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
+
+
+def _drop_after(path: Path, step: int) -> None:
+    faults: list[Damage] = []
+    payloads = [payload for _, payload in records(path, faults.append)]
+    kept = [payload for payload in payloads if Event.FromString(payload).step <= step]
+    for fault in faults:
+        warn(fault)
+    if faults or len(kept) < len(payloads):
+        write_atomic(path, b"".join(map(frame, kept)))
+
+
+def _warn_of_gaps(folder: Path, position: Mapping[str, int]) -> None:
+    """A disk that lost its newest bytes (a power cut) may have kept the checkpoint and not the log."""
+    sizes = {path.name: path.stat().st_size for path in history_files(folder)}
+    if any(sizes.get(name, 0) < size for name, size in position.items()):
+        logger.warning("the board in %s lacks points that were logged before the checkpoint", folder)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise CutFailed(f"the board in {folder} cannot be taken back to the checkpoint: {reason}") from error

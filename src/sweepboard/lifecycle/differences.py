@@ -1,0 +1,72 @@
+"""What differs between two environments or two configurations, and whether it can change a run's bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweepboard.names import flatten
+
+ABSENT = "(none)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that was `then` and is `now`."""
+
+    key: str
+    then: Any
+    now: Any
+    matters: bool = False
+    """Whether it can change the numbers of a run bit by bit."""
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.then} -> {self.now}"
+
+
+# What the numbers of a run come from, apart from its configuration and its data.
+_MATTERS = (
+    "code.commit",
+    "code.patch",
+    "packages.torch",
+    "packages.torchvision",
+    "packages.numpy",
+    "packages.sweepboard",
+    "packages.pillow",
+    "torch.",
+    "hardware.cpu",
+    "hardware.gpus",
+    "variables.",
+)
+_IGNORED = (
+    "code.changed",
+    "code.repository",
+    "code.branch",
+    "working_directory",
+    "hardware.host",
+    "hardware.memory",
+)
+
+
+def between_environments(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """How this environment differs from that of a saved run, what matters first."""
+    found = [
+        Difference(key, old, new, key.startswith(_MATTERS))
+        for key, old, new in _unequal(then, now)
+        if not key.startswith(_IGNORED)
+    ]
+    return sorted(found, key=lambda difference: not difference.matters)
+
+
+def between_configs(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """The leaves in which two resolved configurations differ."""
+    return [Difference(key, old, new, matters=True) for key, old, new in _unequal(then, now)]
+
+
+def _unequal(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    left, right = dict(flatten(then)), dict(flatten(now))
+    for key in [*left, *(key for key in right if key not in left)]:
+        old, new = left.get(key, ABSENT), right.get(key, ABSENT)
+        if old != new or type(old) is not type(new):
+            yield key, old, new

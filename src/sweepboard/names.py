@@ -62,8 +62,8 @@ def hparams(
 ) -> dict[str, bool | int | float | str]:
     """What makes one run differ from another, flat: `{"model": "cnn", "optimizer.lr": 0.001, …}`.
 
-    `config` is resolved and plain; `groups` are the options chosen (`{"model": "cnn"}`). Left out is what does
-    not change a result (where data lies, how it is read, when it is saved), the seed (repeats are one
+    `config` is resolved and plain; `groups` are the options chosen (`{"model": "cnn"}`). Left out is what
+    does not change a result (where data lies, how it is read, when it is saved), the seed (repeats are one
     group), what has no effect beside another setting, what follows from other settings (`links`, by their
     flat keys), and None: a table's column has one type.
     """

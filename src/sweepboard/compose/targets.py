@@ -1,0 +1,101 @@
+"""From the words of a `_target_` to the class or function they name, with every way to miss it explained."""
+
+from __future__ import annotations
+
+import pkgutil
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.vision import explained
+
+TARGET = "_target_"
+
+
+def locate(path: Any, key: str) -> Callable[..., Any]:
+    """The class or function at the dotted `path`, which stands at `key` of the configuration.
+
+    Raises `ConfigError` where there is none, naming the part that is missing and the nearest name; or
+    where a module on the way cannot be imported, with its error and line.
+    """
+    if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
+        raise ConfigError(f"{key}: {path!r} is not the dotted name of a class, such as torch.optim.Adam")
+    found: Any = None
+    parts = path.split(".")
+    for depth in range(1, len(parts) + 1):
+        found = _member(found, parts[:depth], key)
+    if isinstance(found, ModuleType) or not callable(found):
+        kind = "a module" if isinstance(found, ModuleType) else f"a {type(found).__name__}"
+        raise ConfigError(f"{key}: {path} is {kind}; name a class or a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _member(parent: Any, parts: list[str], key: str) -> Any:
+    """What the last of `parts` names in `parent`: an attribute, or a module below it."""
+    if parent is not None and hasattr(parent, parts[-1]):
+        return getattr(parent, parts[-1])
+    if parent is None or hasattr(parent, "__path__"):
+        module = _imported(".".join(parts), key)
+        if module is not None:
+            return module
+    raise ConfigError(_missing(parent, parts, key))
+
+
+def _imported(name: str, key: str) -> ModuleType | None:
+    """The module, or None where there is none of that name."""
+    try:
+        return import_module(name)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            return None
+        reason = explained(error) or f"{name} cannot be imported: {told(error)}"
+        raise ConfigError(f"{key}: {reason}") from error
+
+
+def _missing(parent: Any, parts: list[str], key: str) -> str:
+    path = ".".join(parts)
+    if parent is None:
+        return f"{key}: there is no module {path} here or among the installed packages"
+    names = {name for name in dir(parent) if not name.startswith("_")}
+    names |= {module.name for module in pkgutil.iter_modules(getattr(parent, "__path__", []))}
+    match = nearest(parts[-1], names)
+    hint = f"; did you mean {'.'.join([*parts[:-1], match])}?" if match else ""
+    return f"{key}: there is no {parts[-1]} in {'.'.join(parts[:-1])}{hint}"
+
+
+def told(error: BaseException) -> str:
+    """An error in one line: its kind, what it says, and where it was raised."""
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    return f"{type(error).__name__}: {text[:300]}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        file, line = error.filename, error.lineno
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        file, line = (frames[-1].filename, frames[-1].lineno) if frames else (None, None)
+    if file is None or file.startswith("<"):
+        return ""
+    path = Path(file)
+    name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f" ({name}, line {line})"
+
+
+def nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping with a `_target_` in `value`, outermost first, with its dotted key."""
+    if isinstance(value, Mapping):
+        if TARGET in value:
+            yield key, value
+        if value.get("_recursive_", True):
+            for name, child in value.items():
+                yield from nodes(child, f"{key}.{name}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from nodes(child, f"{key}[{index}]")

@@ -1,0 +1,111 @@
+"""The runner's own settings: keys that exist, types, words and ranges. Nothing is opened or built."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from sweepboard.compose.describe import settings
+from sweepboard.compose.schema import OPEN_GROUPS, SHARED_KEYS
+from sweepboard.compose.signatures import check_type
+from sweepboard.compose.values import shown
+from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.names import flatten
+
+WORDS = {
+    "trainer.precision": ("fp32", "bf16", "fp16"),
+    "trainer.early_stopping.mode": ("min", "max"),
+    "trainer.checkpoint.mode": ("min", "max"),
+    "dataset.validate_on": ("split", "test"),
+    "dataset.augment": ("none", "crop", "flip", "crop_flip"),
+    "scheduler.interval": ("step", "epoch", "validation"),
+}
+"""Settings that take one of a few words (null where their type allows it)."""
+
+_FROM_ZERO = {
+    "seed",
+    "dataset.augment_padding",
+    "dataset.workers",
+    "trainer.early_stopping.min_delta",
+    "logging.images",
+    "logging.predictions",
+    "logging.embeddings",
+    "logging.profile",
+}
+_SEEDS = 2**32  # what every library that is seeded takes
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def check_settings(config: Mapping[str, Any]) -> None:
+    """Check every setting of the runner in the plain, resolved `config`. Raises `ConfigError` for the first
+    that is wrong, with its key and what it may be."""
+    flat = dict(_own(config))
+    known = {setting.key: setting for setting in settings()}
+    for key, value in flat.items():
+        if key not in known:
+            raise unknown_key(key)
+        check_type(value, known[key].type, key)
+        if value is not None:
+            _check_word(key, value)
+            _check_range(key, value)
+    _check_learning_rate(config)
+
+
+def _own(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The flat settings of the runner: all of the closed part, the shared keys of the open groups."""
+    for key, value in flatten(config):
+        group, _, rest = key.partition(".")
+        shared = {item.name for item in fields(SHARED_KEYS[group])} if group in SHARED_KEYS else set()
+        if group != "facts" and (group not in OPEN_GROUPS or rest in shared):
+            yield key, value
+
+
+def unknown_key(key: str) -> ConfigError:
+    """The mistake of a key that is none of ours, with the nearest that is."""
+    return ConfigError(f"{key}: there is no such setting{did_you_mean_key(key)}")
+
+
+def did_you_mean_key(key: str) -> str:
+    """The end of a message about a mistyped key: the setting with that last name, or the nearest one."""
+    valid = [*OPEN_GROUPS, "trainer", "logging", "experiment", "optimizer.lr"]
+    valid += [setting.key for setting in settings()]
+    name = key.rpartition(".")[2]
+    same = [candidate for candidate in valid if candidate.rpartition(".")[2] == name]
+    if same:
+        return f"; did you mean {same[0]}?"
+    hint = did_you_mean(key, valid)
+    return hint if "did you mean" in hint else "; sweepboard --help lists them all"
+
+
+def _check_word(key: str, value: Any) -> None:
+    valid = WORDS.get(key)
+    if valid and value not in valid:
+        raise ConfigError(f"{key}={value}: choose from {', '.join(valid)}")
+    if key == "device" and not _DEVICE.fullmatch(value):
+        raise ConfigError(f"device={value}: choose from auto, cpu, cuda, cuda:0 (or another number), mps")
+
+
+def _check_range(key: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if key == "dataset.val_fraction":
+        right, range_ = 0 <= value < 1, "at least 0 and less than 1"
+    elif key == "seed":
+        right, range_ = 0 <= value < _SEEDS, "from 0 to 4294967295"
+    elif key in _FROM_ZERO:
+        right, range_ = 0 <= value < math.inf, "0 or more"
+    elif isinstance(value, int):
+        right, range_ = value >= 1, "1 or more"
+    else:
+        right, range_ = 0 < value < math.inf, "a number above 0"
+    if not right:
+        raise ConfigError(f"{key}: must be {range_}, got {shown(value)}")
+
+
+def _check_learning_rate(config: Mapping[str, Any]) -> None:
+    rate = config["optimizer"].get("lr")
+    if isinstance(rate, int | float) and not 0 < rate < math.inf:
+        raise ConfigError(f"optimizer.lr: must be a finite number above 0, got {shown(rate)}")

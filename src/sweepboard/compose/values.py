@@ -1,0 +1,101 @@
+"""Does a configured value fit the type that a parameter is annotated with?
+
+Only what a YAML value can plainly miss is judged: numbers, true and false, texts, and lists of them. An
+annotation that is anything else (a protocol, a type variable, a class of some library) lets every value
+through: the constructor knows better.
+"""
+
+from __future__ import annotations
+
+import collections.abc as abc
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_LISTS = (list, tuple, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection)
+_MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
+_WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    types.NoneType: "null",
+    None: "null",
+}
+_OBJECTS = {"torch.Tensor", "torch.nn.modules.module.Module"}
+"""Classes that no YAML value is; a node with a `_target_` may build one."""
+
+
+def fits(value: Any, annotation: Any) -> bool:
+    """Whether the plain value (None, bool, number, str, list, dict) may be given for the annotation."""
+    origin = get_origin(annotation) or annotation
+    if origin in (Union, types.UnionType):
+        return any(fits(value, option) for option in get_args(annotation))
+    if origin is Literal:
+        return value in get_args(annotation)
+    if isinstance(value, Mapping):
+        return "_target_" in value or origin not in (bool, int, float, str, None, types.NoneType, *_LISTS)
+    if origin in _LISTS:
+        return _fits_list(value, origin, get_args(annotation))
+    return _fits_plain(value, origin)
+
+
+def _fits_list(value: Any, origin: Any, items: tuple[Any, ...]) -> bool:
+    if not isinstance(value, list):  # a text is a sequence of texts
+        return isinstance(value, str) and origin not in (list, tuple) and (not items or fits(value, items[0]))
+    if origin is tuple and items and items[-1] is not Ellipsis:
+        return len(value) == len(items) and all(map(fits, value, items))
+    return all(fits(item, items[0]) for item in value) if items else True
+
+
+def _fits_plain(value: Any, kind: Any) -> bool:
+    if kind in (None, types.NoneType):
+        return value is None
+    if kind in (bool, str):
+        return isinstance(value, kind)
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if kind in _MAPPINGS:
+        return False
+    return not isinstance(kind, type) or f"{kind.__module__}.{kind.__qualname__}" not in _OBJECTS
+
+
+def wanted(annotation: Any) -> str:
+    """The annotation in plain words: `an integer or null`, `a list of numbers`."""
+    origin = get_origin(annotation) or annotation
+    arguments = get_args(annotation)
+    if origin in (Union, types.UnionType):
+        words = [wanted(option) for option in arguments if option is not types.NoneType]
+        return " or ".join(dict.fromkeys([*words, *(["null"] if types.NoneType in arguments else [])]))
+    if origin is Literal:
+        return " or ".join(map(str, arguments))
+    if origin in _LISTS:
+        return _wanted_list(origin, arguments)
+    if origin in _MAPPINGS:
+        return "a mapping"
+    return _WORDS.get(origin, getattr(origin, "__name__", str(origin)))
+
+
+def _wanted_list(origin: Any, items: tuple[Any, ...]) -> str:
+    if not items or items[0] is Any:
+        return "a list"
+    size = f" of {len(items)}" if origin is tuple and items[-1] is not Ellipsis else ""
+    return f"a list{size}, each {wanted(items[0])}"
+
+
+def shown(value: Any) -> str:
+    """The value as it would be written in YAML, cut where it is long."""
+    words = {None: "null", True: "true", False: "false"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def parameter_types(function: Callable[..., Any]) -> dict[str, Any]:
+    """The evaluated annotations of a function's or a class's parameters, as far as they can be evaluated."""
+    made = function.__init__ if inspect.isclass(function) else function
+    try:
+        return get_type_hints(made)
+    except Exception:
+        # Names that exist for type checkers only; which exception that gives is not the user's business.
+        return {}

@@ -1,0 +1,62 @@
+"""Curves of repeated runs, brought together step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypeAlias
+
+import numpy as np
+
+from sweepboard.sweeps.metrics import Numbers, Steps
+
+Points: TypeAlias = "tuple[Steps, Numbers]"
+"""Steps that rise, and a value at each."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Mean and sample standard deviation over runs, at the steps that all of them have."""
+
+    steps: Steps
+    mean: Numbers
+    std: Numbers
+    runs: int
+
+
+def rising(steps: Steps, values: Numbers) -> Points:
+    """Each step once, in order; of a step that was written twice (a resume) the later value stands."""
+    if steps.size < 2 or np.all(steps[1:] > steps[:-1]):
+        return steps, values
+    backwards = steps[::-1]
+    unique, newest = np.unique(backwards, return_index=True)
+    return unique, values[::-1][newest]
+
+
+def band(curves: Sequence[Points]) -> Band:
+    """Mean and spread over `curves`, each as `rising` gives it.
+
+    Nothing is interpolated: where a curve has no point there is no mean, so that no value stands for fewer
+    runs than another. Without a common step the band is empty.
+    """
+    steps = reduce(np.intersect1d, (each for each, _ in curves))
+    stacked = np.stack([values[np.searchsorted(each, steps)] for each, values in curves])
+    spread = stacked.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(steps.size)
+    return Band(steps, stacked.mean(axis=0), spread, len(curves))
+
+
+def smoothed(values: Numbers, weight: float) -> Numbers:
+    """Exponential moving average with TensorBoard's correction of the first values; `weight` in [0, 1).
+
+    A value that is not finite is kept as it is and leaves the average alone.
+    """
+    if weight <= 0:
+        return values
+    result = values.astype(np.float64)
+    average, total = 0.0, 0.0
+    for index in np.flatnonzero(np.isfinite(values)):
+        average = weight * average + (1 - weight) * float(values[index])
+        total = weight * total + (1 - weight)
+        result[index] = average / total
+    return result

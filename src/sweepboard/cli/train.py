@@ -44,10 +44,11 @@ def _train(request: Request) -> int:
         from sweepboard.cli.summary import print_summary
         from sweepboard.cli.terminal import shown
         from sweepboard.lifecycle.execute import execute, new_record
+        from sweepboard.lifecycle.lock import only_writer
 
         print(f"run folder: {folder}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
-        with shown() as watchers:
+        with only_writer(folder), shown() as watchers:
             execute(prepared, folder, record, watchers)
         print_summary(record, folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,23 @@ from typing import Any
 import yaml
 
 from sweepboard import __version__
-from sweepboard.board.assemble import board_observers
+from sweepboard.board.assemble import Board, open_board
+from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.files import write_atomic
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.keeper import RecordKeeper
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.keeper import RecordKeeper, ending
 from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.provenance import write_provenance
-from sweepboard.lifecycle.record import RunRecord
+from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.secrets import masked, masked_text
+from sweepboard.lifecycle.signature import sign
 from sweepboard.names import group_name, hparams
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
 from sweepboard.training.stop import StopFlag
-
-log = logging.getLogger(__name__)
 
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
@@ -44,20 +42,67 @@ def new_record(prepared: Prepared, command: str, parent: str | None = None) -> R
 
 
 def execute(
-    prepared: Prepared, folder: RunFolder, record: RunRecord, watchers: Sequence[Observer] = ()
+    prepared: Prepared,
+    folder: RunFolder,
+    record: RunRecord,
+    watchers: Sequence[Observer] = (),
+    resume: Mapping[str, Any] | None = None,
 ) -> Progress:
-    """Train what `prepared` says in the claimed `folder`; its record is right after any end."""
-    with only_writer(folder), logged_to(folder.log), RecordKeeper(record, folder) as keeper:
-        save_config(prepared, folder)
+    """Train what `prepared` says in the claimed `folder`; its record is right after any end.
+
+    `resume` is the state of a checkpoint to go on from. The caller holds the folder (`only_writer`).
+    """
+    with logged_to(folder.log), RecordKeeper(record, folder) as keeper:
+        save_config(prepared, folder, record)
         write_provenance(folder, Path.cwd())
-        return train(prepared, build(prepared), folder, record, [keeper, *watchers])
+        experiment = build(prepared)
+        board = open_run_board(prepared, folder, record)
+        return train(experiment, board, Checkpoints(folder.checkpoints), [keeper, *watchers], resume)
 
 
-def save_config(prepared: Prepared, folder: RunFolder) -> None:
-    """Write config.yaml: what the run really uses, without secrets."""
-    write_atomic(folder.config, config_text(prepared.config))
+def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
+    """Write config.yaml, what the run really uses but for secrets, and sign it as this user's own."""
+    text = config_text(prepared.config)
+    record.signature = sign(text.encode())
+    write_atomic(folder.config, text)
 
 
 def config_text(config: Mapping[str, Any]) -> str:
     """A configuration as YAML for people and for `rerun`, secrets masked."""
     return yaml.safe_dump(masked(dict(config)), sort_keys=False, allow_unicode=True)
+
+
+def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord) -> Board:
+    """The board of a run: its hyperparameters, its configuration and its command beside what it will log."""
+    row = hparams(prepared.config, prepared.groups, prepared.overrides, prepared.links)
+    texts = {"config": config_text(prepared.config), "command": record.command}
+    settings = LoggingSettings(**prepared.config["logging"])
+    return open_board(folder.path, settings, masked(row), group_name(row), texts)
+
+
+def train(
+    experiment: Experiment,
+    board: Board,
+    checkpoints: Checkpoints,
+    observers: Sequence[Observer],
+    resume: Mapping[str, Any] | None,
+) -> Progress:
+    """Fit, and tell the board how it ended."""
+    checkpoints.clean()
+    try:
+        with StopFlag() as stop:
+            progress = fit(
+                experiment.learner,
+                experiment.data,
+                experiment.trainer,
+                logging_every_steps=experiment.logging.every_steps,
+                observers=[board, *observers],
+                checkpoints=checkpoints,
+                stop=stop,
+                resume=resume,
+            )
+    except BaseException as error:
+        board.finish(ending(error)[0])
+        raise
+    board.finish(FINISHED)
+    return progress

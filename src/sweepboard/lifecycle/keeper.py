@@ -8,6 +8,7 @@ from types import TracebackType
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, RunRecord
+from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
 from sweepboard.training.stop import Interrupted
@@ -52,6 +53,7 @@ class RecordKeeper(Observer):
         self._enter(progress)
 
     def on_end(self, progress: Progress) -> None:
+        self.record.weights_sha256 = weights_sha256(progress.learner.model)
         self._enter(progress)
 
     def _enter(self, progress: Progress) -> None:

@@ -72,6 +72,9 @@ class RunRecord:
     weights_sha256: str | None = None
     """Digest of the final weights."""
 
+    signature: str | None = None
+    """Of config.yaml, by this user's own key (`lifecycle.signature`)."""
+
     sweepboard: str = ""
     """Version that wrote this."""
 

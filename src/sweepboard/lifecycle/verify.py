@@ -1,0 +1,96 @@
+"""Proof that a run repeats: run it again elsewhere and compare every scalar and the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweepboard.board.reader import Series
+
+NOT_COMPARED = ("perf/",)
+"""Tags that tell how fast a run was: never the same twice."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One value that the second run did not repeat; None where a run has no value there."""
+
+    tag: str
+    step: int
+    then: float | None
+    now: float | None
+
+    def __str__(self) -> str:
+        return f"{self.tag} at step {self.step}: {_shown(self.then)} then, {_shown(self.now)} now"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison of two runs found."""
+
+    compared: int
+    """Points that both runs have."""
+
+    mismatches: list[Mismatch]
+    """In order of steps, so that the first says where the runs part."""
+
+    weights_then: str | None
+    weights_now: str | None
+    """SHA-256 of the final weights; None where a run did not come to its end."""
+
+    tolerance: float = 0.0
+
+    @property
+    def same_weights(self) -> bool:
+        """Whether the final weights are equal bit for bit."""
+        return self.weights_then is not None and self.weights_then == self.weights_now
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run repeats: exactly, or within the tolerance where one was given."""
+        return not self.mismatches and (self.same_weights or self.tolerance > 0)
+
+
+def compare_scalars(
+    then: Mapping[str, Series], now: Mapping[str, Series], tolerance: float = 0.0
+) -> tuple[int, list[Mismatch]]:
+    """Compare two runs point by point.
+
+    With `tolerance` t, values agree where |a - b| <= t * max(1, |a|, |b|). Two NaN agree. Returns the number
+    of points that were in both, and the mismatches in order of steps.
+    """
+    compared, found = 0, []
+    for tag in sorted({*then, *now}):
+        if tag.startswith(NOT_COMPARED):
+            continue
+        left, right = _points(then, tag), _points(now, tag)
+        compared += len(left.keys() & right.keys())
+        found += list(_mismatches(tag, left, right, tolerance))
+    return compared, sorted(found, key=lambda mismatch: (mismatch.step, mismatch.tag))
+
+
+def _points(run: Mapping[str, Series], tag: str) -> dict[int, float]:
+    if tag not in run:
+        return {}
+    return dict(zip(run[tag].steps.tolist(), run[tag].values.tolist(), strict=True))
+
+
+def _mismatches(
+    tag: str, then: dict[int, float], now: dict[int, float], tolerance: float
+) -> Iterator[Mismatch]:
+    for step in sorted(then.keys() | now.keys()):
+        left, right = then.get(step), now.get(step)
+        if left is None or right is None or not _agree(left, right, tolerance):
+            yield Mismatch(tag, step, left, right)
+
+
+def _agree(left: float, right: float, tolerance: float) -> bool:
+    if left == right or (math.isnan(left) and math.isnan(right)):
+        return True
+    return abs(left - right) <= tolerance * max(1.0, abs(left), abs(right))
+
+
+def _shown(value: float | None) -> Any:
+    return "no value" if value is None else f"{value:.9g}"

@@ -48,6 +48,11 @@ def end_info(status: str, end_time: float | None = None) -> Summary:
     return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
 
 
+def status_name(status: int) -> str:
+    """The word of `end_info` for a status that was read; `unknown` where no word of ours fits."""
+    return next((name for name, number in _STATUS.items() if number == status), "unknown")
+
+
 def _summary(tag: str, data: HParamsPluginData) -> Summary:
     plugin = metadata.create_summary_metadata(data)
     return Summary(value=[Summary.Value(tag=tag, metadata=plugin, tensor=metadata.NULL_TENSOR)])

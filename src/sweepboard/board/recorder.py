@@ -13,6 +13,7 @@ from sweepboard.board.hparams import Hparam, end_info, start_info
 from sweepboard.board.layout import layout
 from sweepboard.board.text import plain_text
 from sweepboard.training.observer import Observer
+from sweepboard.training.tasks import metric_names
 
 if TYPE_CHECKING:
     from sweepboard.training.loop import Progress
@@ -82,7 +83,7 @@ class BoardRecorder(Observer):
             hparams, group = self.row
             yield start_info(hparams, group)
         if self.with_layout:
-            yield layout(progress.learner.task.metric_names)
+            yield layout(metric_names(progress.learner.task, progress.data.spec))
         for tag, content in self.texts.items():
             yield plain_text(tag, content)
 

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import google_crc32c
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 logger = logging.getLogger("sweepboard")
 
@@ -34,9 +37,21 @@ class Record(NamedTuple):
 class Block(NamedTuple):
     """Whole records as they lie in a file: their bytes, and where each payload starts and ends in them."""
 
-    offset: int
+    path: Path
+    start: int
+    """Byte of the file at which the data starts."""
+
     data: bytes
     spans: list[tuple[int, int]]
+
+    def offset(self, number: int) -> int:
+        """Byte of the file at which a record starts."""
+        return self.start + self.spans[number][0] - _HEADER.size
+
+    def payload(self, number: int) -> bytes:
+        """The payload of a record."""
+        start, stop = self.spans[number]
+        return self.data[start:stop]
 
 
 @dataclass(frozen=True)
@@ -85,18 +100,24 @@ def records(path: Path, report: Report = warn) -> Iterator[Record]:
     Damage is reported, not raised. A record whose payload does not fit its checksum is left out; after a
     damaged length nothing can be found any more. Raises OSError where the file cannot be read.
     """
-    for offset, data, spans in blocks(path, report):
-        for start, stop in spans:
-            payload = data[start:stop]
-            if _CHECKSUM.unpack_from(data, stop)[0] == masked_crc(payload):
-                yield Record(offset + start - _HEADER.size, payload)
-            else:
-                report(bad_payload(path, offset + start))
+    for block in blocks(path, report):
+        for number in sound_records(block, report):
+            yield Record(block.offset(number), block.payload(number))
 
 
-def bad_payload(path: Path, start: int) -> Damage:
-    """The damage of a payload that starts at byte `start` of the file and does not fit its checksum."""
-    return Damage(path, start - _HEADER.size, "a record does not fit its checksum and was left out")
+def sound_records(block: Block, report: Report = warn) -> npt.NDArray[np.int64]:
+    """The numbers of a block's records, from 0, whose payloads fit their checksums; reports the others."""
+    if not block.spans:
+        return np.empty(0, np.int64)
+    crcs = np.array([google_crc32c.value(block.data[start:stop]) for start, stop in block.spans], np.uint32)
+    words = sliding_window_view(np.frombuffer(block.data, np.uint8), _CHECKSUM.size)
+    stored = words[[stop for _, stop in block.spans]].view("<u4")[:, 0]
+    sound = (crcs >> 15 | crcs << 17) + np.uint32(0xA282EAD8) == stored
+    for number in np.flatnonzero(~sound).tolist():
+        report(
+            Damage(block.path, block.offset(number), "a record that does not fit its checksum is left out")
+        )
+    return np.flatnonzero(sound)
 
 
 def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
@@ -106,7 +127,7 @@ def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
         while more := file.read(BLOCK_BYTES):
             data += more
             spans, end, sound = _spans(data)
-            yield Block(offset, data, spans)
+            yield Block(path, offset, data, spans)
             offset, data = offset + end, data[end:]
             if not sound:
                 report(Damage(path, offset, "a record's length is damaged; nothing after it can be read"))
@@ -118,17 +139,18 @@ def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
 def _spans(data: bytes) -> tuple[list[tuple[int, int]], int, bool]:
     """Payloads of the whole records in `data`, where these end, and whether the next length is sound."""
     spans: list[tuple[int, int]] = []
-    position, size = 0, len(data)
-    checksums: dict[int, int] = {}  # most records of a file have one of few lengths
-    while position + _HEADER.size <= size:
-        length, checksum = _HEADER.unpack_from(data, position)
-        if length not in checksums:
-            checksums[length] = masked_crc(_LENGTH.pack(length))
-        if checksums[length] != checksum:
-            return spans, position, False
+    lengths: dict[bytes, int] = {}  # by header: most records of a file have one of few lengths
+    position, last = 0, len(data) - _CHECKSUM.size
+    while len(header := data[position : position + _HEADER.size]) == _HEADER.size:
+        length = lengths.get(header)
+        if length is None:
+            length, checksum = _HEADER.unpack(header)
+            if checksum != masked_crc(_LENGTH.pack(length)):
+                return spans, position, False
+            lengths[header] = length
         start = position + _HEADER.size
         stop = start + length
-        if stop + _CHECKSUM.size > size:
+        if stop > last:
             break
         spans.append((start, stop))
         position = stop + _CHECKSUM.size

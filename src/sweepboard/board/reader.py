@@ -1,0 +1,125 @@
+"""Exact reading of event files, whoever wrote them.
+
+TensorBoard's own readers down-sample, and stop at the first damaged byte; these give every point as it was
+written, and report damage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
+from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.util.tensor_util import make_ndarray
+
+from sweepboard.board.columns import Points, Series, take_plain
+from sweepboard.board.events import event_files
+from sweepboard.board.hparams import Hparam, status_name
+from sweepboard.board.records import Block, Damage, Report, blocks, records, sound_records, warn
+
+
+@dataclass(frozen=True)
+class HparamsRow:
+    """What a run says of itself in the HParams table. Times are seconds since 1970."""
+
+    hparams: dict[str, Hparam]
+    """Numbers are floats, as they are stored."""
+
+    group: str
+    started: float
+    status: str | None = None
+    """`finished`, `failed` or `unknown`; None where the run did not say that it ended."""
+
+    ended: float | None = None
+
+
+def read_events(path: Path, report: Report = warn) -> Iterator[Event]:
+    """Every event of one file, in order. Raises OSError where the file cannot be read."""
+    for offset, payload in records(path, report):
+        event = _parse(payload, path, offset, report)
+        if event is not None:
+            yield event
+
+
+def read_scalars(folder: Path, report: Report = warn) -> dict[str, Series]:
+    """Every point of every scalar in the event files directly in `folder`, by tag, in the order written.
+
+    Nothing is left out or merged: a point that another tool wrote twice is there twice. Both kinds of
+    scalars are read: plain values (torch, Lightning) and tensors of the scalars plug-in (TensorFlow, Keras).
+    Raises OSError where a file cannot be read.
+    """
+    reader = _ScalarReader(report)
+    for path in event_files(folder):
+        for block in blocks(path, report):
+            reader.read(block)
+    return reader.points.series()
+
+
+def read_hparams(folder: Path, report: Report = warn) -> HparamsRow | None:
+    """The run's row in the HParams table, or None where it has none. Raises OSError."""
+    start, end = None, None
+    for data in _hparams_data(folder, report):
+        if data.HasField("session_start_info"):  # the first counts, as in TensorBoard
+            start = start or data.session_start_info
+        if data.HasField("session_end_info"):
+            end = end or data.session_end_info
+    if start is None:
+        return None
+    row = HparamsRow(_values(start), start.group_name, start.start_time_secs)
+    return row if end is None else replace(row, status=status_name(end.status), ended=end.end_time_secs)
+
+
+def _hparams_data(folder: Path, report: Report) -> Iterator[HParamsPluginData]:
+    for path in event_files(folder):
+        for event in read_events(path, report):
+            for value in event.summary.value:
+                plugin = value.metadata.plugin_data
+                if plugin.plugin_name == hparams_metadata.PLUGIN_NAME:
+                    yield HParamsPluginData.FromString(plugin.content)
+
+
+def _values(start: SessionStartInfo) -> dict[str, Hparam]:
+    kinds = {name: value.WhichOneof("kind") for name, value in start.hparams.items()}
+    plain = ("number_value", "string_value", "bool_value")
+    return {name: getattr(start.hparams[name], kind) for name, kind in kinds.items() if kind in plain}
+
+
+class _ScalarReader:
+    """Gathers the scalars of a run, block by block."""
+
+    def __init__(self, report: Report) -> None:
+        self.points = Points()
+        self._report = report
+        self._plugins: dict[str, str] = {}  # by tag: only its first summary has to name the plug-in
+        self._records = 0
+
+    def read(self, block: Block) -> None:
+        sound = sound_records(block, self._report)
+        for number in take_plain(block, sound, self._records, self.points):
+            event = _parse(block.payload(number), block.path, block.offset(number), self._report)
+            if event is not None:
+                self._read(event, self._records + number)
+        self._records += len(block.spans)
+
+    def _read(self, event: Event, number: int) -> None:
+        for value in event.summary.value:
+            if name := value.metadata.plugin_data.plugin_name:
+                self._plugins.setdefault(value.tag, name)
+            if value.HasField("simple_value"):
+                self.points.add(value.tag, number, event.step, value.simple_value, event.wall_time)
+            elif value.HasField("tensor") and self._plugins.get(value.tag) == scalar_metadata.PLUGIN_NAME:
+                scalar = make_ndarray(value.tensor).item()
+                self.points.add(value.tag, number, event.step, float(scalar), event.wall_time)
+
+
+def _parse(payload: bytes, path: Path, offset: int, report: Report) -> Event | None:
+    try:
+        return Event.FromString(payload)
+    except DecodeError:
+        report(Damage(path, offset, "a record that is no event is left out"))
+        return None

@@ -1,0 +1,139 @@
+"""The model's graph for TensorBoard's Graphs panel, read off `torch.export`.
+
+Every operator carries the stack of modules that called it, which gives boxes within boxes. Unlike
+`SummaryWriter.add_graph` this needs no `torch.jit.trace`, which torch 2.15 deprecates.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+import re
+import time
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from tensorboard.compat.proto.attr_value_pb2 import AttrValue
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.compat.proto.node_def_pb2 import NodeDef
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.versions_pb2 import VersionDef
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
+
+from sweepboard.training.observer import Observer
+from sweepboard.training.seeding import random_states_kept
+
+if TYPE_CHECKING:
+    from sweepboard.board.events import EventWriter
+    from sweepboard.training.loop import Progress
+
+
+class ModelGraph(Observer):
+    """Writes the graph of the model once, at the start of a run."""
+
+    def __init__(self, writer: EventWriter) -> None:
+        self.writer = writer
+
+    def on_start(self, progress: Progress) -> None:
+        if progress.step > 0:  # a resumed run has it already
+            return
+        inputs, _ = progress.data.train.first(1)
+        graph = graph_of(progress.learner.model, inputs)
+        self.writer.add_event(Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
+
+
+def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
+    """The graph of `model` in evaluation mode as it treats `inputs`; `model` itself is left alone.
+
+    Raises whatever torch.export does for a model that it cannot follow.
+    """
+    with random_states_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations within torch are not the user's concern
+        exported = torch.export.export(copy.deepcopy(model).cpu().eval(), (inputs.cpu(),))
+    return _GraphBuilder(exported, model).graph
+
+
+class _GraphBuilder:
+    """Turns the nodes of an exported program, in their order, into nodes of a GraphDef."""
+
+    def __init__(self, exported: ExportedProgram, model: nn.Module) -> None:
+        signature = exported.graph_signature
+        self.stored: Mapping[str, str] = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
+        self.classes = {path: type(module).__name__ for path, module in model.named_modules()}
+        self.names: dict[fx.Node, str] = {}
+        self.graph = GraphDef(versions=VersionDef(producer=22))
+        self.taken: set[str] = set()
+        for node in exported.graph.nodes:
+            self._add(node)
+
+    def _add(self, node: fx.Node) -> None:
+        if node.target is operator.getitem:  # TensorBoard's own word for one output of several
+            source, index = node.args
+            self.names[node] = f"{self.names[source]}:{index}"  # type: ignore[index]
+        elif node.op == "placeholder" and node.name in self.stored:
+            if node.users:
+                path, _, name = self.stored[node.name].rpartition(".")
+                self._append(node, self._boxes(path, {}), name, "Parameter")
+        elif node.op in ("placeholder", "output"):
+            role = "input" if node.op == "placeholder" else "output"
+            self._append(node, "", role, role)
+        else:
+            name = re.sub(r"_\d+$", "", node.name)
+            self._append(node, self._boxes_around(node), name, str(node.target))
+
+    def _append(self, node: fx.Node, boxes: str, name: str, op: str) -> None:
+        self.names[node] = self._unique(boxes + _valid(name))
+        inputs = [self.names[source] for source in node.all_input_nodes]
+        shapes = AttrValue(list=AttrValue.ListValue(shape=_shapes(node)))
+        attributes = {"_output_shapes": shapes}
+        self.graph.node.append(NodeDef(name=self.names[node], op=op, input=inputs, attr=attributes))
+
+    def _boxes_around(self, node: fx.Node) -> str:
+        """The boxes of the modules that were running when `node` was recorded."""
+        stack: Mapping[str, tuple[str, type]] = node.meta.get("nn_module_stack") or {}
+        paths = [path.partition("@")[0] for path, _ in stack.values()]
+        calls = [key.partition("@")[2] for key in stack]  # "1" in the second call of a module
+        return self._boxes(paths[-1] if paths else "", dict(zip(paths, calls, strict=True)))
+
+    def _boxes(self, path: str, calls: Mapping[str, str]) -> str:
+        """Path "layer1.0" as "layer1.Sequential/0.BasicBlock/"; each further call has a box of its own."""
+        boxes, parts = "", path.split(".") if path else []
+        for depth, part in enumerate(parts, 1):
+            prefix = ".".join(parts[:depth])
+            again = f"-{int(calls[prefix]) + 1}" if calls.get(prefix) else ""
+            boxes += _valid(f"{part}.{self.classes.get(prefix, 'Module')}{again}") + "/"
+        return boxes
+
+    def _unique(self, name: str) -> str:
+        """`name`, or `name-2` and so on: TensorBoard would pile `name_1`, `name_2` up as one series."""
+        candidate, count = name, 1
+        while candidate in self.taken:
+            count += 1
+            candidate = f"{name}-{count}"
+        self.taken.add(candidate)
+        return candidate
+
+
+def _valid(part: str) -> str:
+    """`part` without what a name between two slashes may not hold."""
+    return re.sub(r"[^A-Za-z0-9_.>-]", "_", part)
+
+
+def _shapes(node: fx.Node) -> list[TensorShapeProto]:
+    """Shapes of a node's outputs; -1, shown as `?`, where a size depends on the data."""
+    value = node.meta.get("val")
+    outputs = value if isinstance(value, (tuple, list)) else [value]
+    return [_shape(output.shape) for output in outputs if isinstance(output, Tensor)]
+
+
+def _shape(sizes: torch.Size) -> TensorShapeProto:
+    known = [size if isinstance(size, int) else -1 for size in sizes]
+    return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in known])

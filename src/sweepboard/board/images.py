@@ -1,0 +1,125 @@
+"""Sample images of the training data, as one grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch import Tensor
+
+from sweepboard.board import summaries
+from sweepboard.training.observer import Observer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sweepboard.board.events import EventWriter
+    from sweepboard.data.spec import DataSpec
+    from sweepboard.training.loop import Progress
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+COLUMNS = 4
+CELL = 87
+"""Width in pixels of a picture's place in a grid. Four of them fill the 350 pixels on which TensorBoard
+shows an image; what is wider it shrinks by leaving pixels out."""
+
+TILE = 84
+"""Longest side of the picture itself."""
+
+LINE = 13
+"""Height of a line of a caption."""
+
+
+class SampleImages(Observer):
+    """Writes `train/samples` at the start of a run: the first samples, with their classes."""
+
+    def __init__(self, writer: EventWriter, count: int) -> None:
+        self.writer = writer
+        self.count = count
+
+    def on_start(self, progress: Progress) -> None:
+        spec = progress.data.spec
+        if progress.step > 0 or not spec.is_image:
+            return
+        inputs, targets = progress.data.train.first(self.count)
+        captions = [Caption(name_of(target, spec)) for target in targets.tolist()]
+        picture = grid(to_pixels(inputs, spec), captions)
+        self.writer.add(0, Summary(value=[summaries.image("train/samples", picture)]))
+
+
+def name_of(target: float, spec: DataSpec) -> str:
+    """The name of a class, or the number itself where it has none."""
+    if spec.classes is None:
+        return f"{target:.4g}"
+    return spec.class_names[int(target)] if spec.class_names else str(int(target))
+
+
+def to_pixels(inputs: Tensor, spec: DataSpec) -> Pixels:
+    """Normalised images (batch, channels, height, width) as RGB (batch, height, width, 3).
+
+    Images outside of 0..1 once mean and standard deviation are undone were normalised by someone else: then
+    their own range is what is shown. Of channels that are not red, green and blue the first one is shown.
+    """
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
+    images = inputs.detach().float().cpu() * std + mean
+    low, high = images.min(), images.max()
+    if low < -0.01 or high > 1.01:
+        images = (images - low) / (high - low)
+    channels = images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)
+    pixels: Pixels = channels.mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return pixels
+
+
+class Caption(NamedTuple):
+    """What stands below a picture of a grid; may have several lines."""
+
+    text: str
+    colour: str = "black"
+
+
+def grid(pixels: Pixels, captions: Sequence[Caption]) -> Image.Image:
+    """Pictures (batch, height, width, 3) in rows of four, each above its caption.
+
+    Small pictures are enlarged by a whole number, so that their pixels stay sharp. Large ones are reduced,
+    but get twice the room, to be seen well when clicked.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    zoom = 1 if max(pixels.shape[1:3]) <= TILE else 2
+    cell, line, edge = zoom * CELL, zoom * LINE, zoom * 2
+    tiles = [_fit(Image.fromarray(picture), zoom * TILE) for picture in pixels]
+    lines = max(caption.text.count("\n") + 1 for caption in captions)
+    height = tiles[0].height + lines * line + 3 * edge
+    sheet = Image.new(
+        "RGB", (COLUMNS * cell + edge, math.ceil(len(tiles) / COLUMNS) * height + edge), "white"
+    )
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(zoom * 11)
+    for place, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
+        middle, top = place % COLUMNS * cell + cell // 2 + edge // 2, place // COLUMNS * height + edge
+        sheet.paste(tile, (middle - tile.width // 2, top))
+        for number, text in enumerate(caption.text.split("\n")):
+            at = (middle, top + tile.height + edge + number * line)
+            draw.text(at, _shorten(text, cell - edge, font.getlength), caption.colour, font, anchor="ma")
+    return sheet
+
+
+def _fit(picture: Image.Image, longest: int) -> Image.Image:
+    longer = max(picture.size)
+    if longer > longest:
+        return picture.reduce(math.ceil(longer / longest))
+    factor = longest // longer
+    return picture.resize((picture.width * factor, picture.height * factor), resample=0)
+
+
+def _shorten(line: str, width: int, length: Callable[[str], float]) -> str:
+    """`line`, cut to `width` pixels."""
+    kept = line
+    while kept and length(kept) > width:
+        kept = kept.removesuffix("…")[:-1] + "…" if len(kept) > 1 else ""
+    return kept

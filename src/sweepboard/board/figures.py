@@ -1,0 +1,194 @@
+"""Figures of what a model makes of the validation set.
+
+Matplotlib is imported when the first figure is drawn, and used through its objects: no window, no pyplot, no
+state that a user's own plots would share.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch import Tensor
+
+from sweepboard.board import summaries
+from sweepboard.board.images import Caption, grid, name_of, to_pixels
+from sweepboard.board.outputs import outputs_of, validation_outputs
+from sweepboard.training.observer import Observer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    from sweepboard.board.events import EventWriter
+    from sweepboard.data.spec import Batch, DataSpec
+    from sweepboard.training.loop import Progress
+
+RIGHT, WRONG = "#1a7f37", "#cf222e"
+
+THRESHOLDS = 127
+"""Points of a precision-recall curve; TensorBoard's plug-in takes no more."""
+
+READABLE_CLASSES = 25
+"""Up to so many classes a confusion matrix shows its counts and its names."""
+
+
+class Predictions(Observer):
+    """Draws the same validation samples at each validation as `val/predictions`.
+
+    Classes: each sample with the class that the model gives it, right or wrong. Real numbers: predicted
+    against true values.
+    """
+
+    def __init__(self, writer: EventWriter, count: int) -> None:
+        self.writer = writer
+        self.count = count
+        self.samples: Batch | None = None
+
+    def on_validation(self, progress: Progress) -> None:
+        if progress.data.val is None:
+            return
+        if self.samples is None:
+            self.samples = progress.data.val.first(self.count)
+        inputs, targets = self.samples
+        outputs = outputs_of(progress.learner, inputs)
+        picture = draw_predictions(inputs, outputs, targets.cpu(), progress.data.spec)
+        self.writer.add(progress.step, Summary(value=[summaries.image("val/predictions", picture)]))
+
+
+class FinalFigures(Observer):
+    """Confusion matrix and precision-recall curves of the finished model on the validation set."""
+
+    def __init__(self, writer: EventWriter, confusion_matrix: bool, pr_curves: bool) -> None:
+        self.writer = writer
+        self.confusion_matrix = confusion_matrix
+        self.pr_curves = pr_curves
+
+    def on_end(self, progress: Progress) -> None:
+        spec = progress.data.spec
+        if spec.classes is None or progress.data.val is None:
+            return
+        outputs, targets = validation_outputs(progress)
+        values = []
+        if self.confusion_matrix:
+            counts = confusion(outputs.argmax(1), targets, spec.classes)
+            values.append(summaries.image("val/confusion_matrix", draw_confusion(counts, spec)))
+        if self.pr_curves:
+            for number, curve in enumerate(precision_recall(outputs.softmax(1), targets)):
+                values.append(summaries.pr_curve(f"pr_curve/{name_of(number, spec)}", curve))
+        self.writer.add(progress.step, Summary(value=values))
+
+
+def draw_predictions(inputs: Tensor, outputs: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:
+    """Samples with what the model says of them, in the way that suits the data."""
+    if spec.classes is None:
+        return draw_scatter(outputs, targets)
+    if not spec.is_image:
+        return draw_probabilities(outputs.softmax(1), targets, spec)
+    return grid(to_pixels(inputs, spec), _captions(outputs.softmax(1), targets, spec))
+
+
+def _captions(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> list[Caption]:
+    captions = []
+    for row, target in zip(probabilities, targets.tolist(), strict=True):
+        chosen = int(row.argmax())
+        text = f"{name_of(chosen, spec)} {row[chosen]:.0%}"
+        right = Caption(text, RIGHT)
+        captions.append(right if chosen == target else Caption(f"{text}\nis {name_of(target, spec)}", WRONG))
+    return captions
+
+
+def draw_probabilities(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:
+    """A row per sample, a column per class; the true class framed, green where it was chosen, else red."""
+    from matplotlib.patches import Rectangle
+
+    samples, classes = probabilities.shape
+    figure, axes = _figure(3 + 0.35 * min(classes, 50), 1.5 + 0.3 * samples)
+    shown = axes.imshow(probabilities.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, (target, chosen) in enumerate(
+        zip(targets.tolist(), probabilities.argmax(1).tolist(), strict=True)
+    ):
+        colour = RIGHT if target == chosen else WRONG
+        axes.add_patch(Rectangle((target - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=colour, linewidth=2))
+    _name_classes(axes.xaxis, spec, rotation=90)
+    axes.set(xlabel="class; the true one is framed", ylabel="sample")
+    figure.colorbar(shown, label="probability")
+    return _picture(figure)
+
+
+def draw_scatter(outputs: Tensor, targets: Tensor) -> Image.Image:
+    """Predicted against true values; a perfect model's points lie on the line."""
+    true, predicted = targets.flatten().numpy(), outputs.flatten().numpy()
+    figure, axes = _figure(5, 5)
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    axes.plot(ends, ends, color="#8c959f", linewidth=1)
+    axes.scatter(true, predicted, s=14, alpha=0.7)
+    axes.set(xlabel="true", ylabel="predicted")
+    return _picture(figure)
+
+
+def confusion(chosen: Tensor, targets: Tensor, classes: int) -> Tensor:
+    """Samples by (true class, chosen class)."""
+    return torch.bincount(targets * classes + chosen, minlength=classes**2).view(classes, classes)
+
+
+def draw_confusion(counts: Tensor, spec: DataSpec) -> Image.Image:
+    """A confusion matrix: colours are shares of a row's samples, numbers are counts."""
+    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    size = 3 + 0.5 * min(len(counts), READABLE_CLASSES)
+    figure, axes = _figure(size + 1, size)
+    shown = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    if len(counts) <= READABLE_CLASSES:
+        for row, column in counts.nonzero().tolist():
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(int(counts[row, column])), color=colour, ha="center", va="center")
+    _name_classes(axes.xaxis, spec, rotation=90)
+    _name_classes(axes.yaxis, spec)
+    right = counts.diagonal().sum() / counts.sum().clamp(min=1)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{right:.2%} of {counts.sum()} right")
+    figure.colorbar(shown, label="share of the true class")
+    return _picture(figure)
+
+
+def precision_recall(probabilities: Tensor, targets: Tensor) -> npt.NDArray[np.float64]:
+    """Curves of shape (classes, 6, THRESHOLDS), one class against the rest, for `summaries.pr_curve`.
+
+    Method: tensorboard/plugins/pr_curve/summary.py. A sample counts as positive where its probability is
+    at least the threshold.
+    """
+    classes = probabilities.shape[1]
+    places = (probabilities * (THRESHOLDS - 1)).long() + torch.arange(classes) * THRESHOLDS
+    positive = targets[:, None] == torch.arange(classes)
+    in_bins = [torch.bincount(places[mask], minlength=classes * THRESHOLDS) for mask in (positive, ~positive)]
+    tp, fp = (bins.view(classes, THRESHOLDS).flip(1).cumsum(1).flip(1).numpy() for bins in in_bins)
+    fn, tn = tp[:, :1] - tp, fp[:, :1] - fp
+    precision, recall = tp / np.maximum(tp + fp, 1), tp / np.maximum(tp + fn, 1)
+    return np.stack([tp, fp, tn, fn, precision, recall], axis=1)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure, in inches of 100 pixels."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), dpi=100, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _name_classes(axis: Axis, spec: DataSpec, rotation: int = 0) -> None:
+    if spec.classes is not None and spec.classes <= READABLE_CLASSES:
+        names = [name_of(number, spec) for number in range(spec.classes)]
+        axis.set_ticks(range(spec.classes), names, rotation=rotation)
+
+
+def _picture(figure: Figure) -> Image.Image:
+    from PIL import Image
+
+    rendered = io.BytesIO()
+    figure.savefig(rendered, format="png")
+    return Image.open(rendered).convert("RGB")

@@ -1,0 +1,92 @@
+"""The model's outputs on validation samples, as a cloud of points for TensorBoard's projector.
+
+The projector looks for `projector_config.pbtxt` in the run's folder; what that names lies in `projector/`,
+in files that nobody takes for event files. A TensorBoard that is already running finds it when the next run
+appears, or when it is started again.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from google.protobuf import text_format
+from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, ProjectorConfig
+from torch import Tensor
+
+from sweepboard.board.images import Pixels, name_of, to_pixels
+from sweepboard.board.outputs import outputs_of
+from sweepboard.training.observer import Observer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sweepboard.data.spec import DataSpec
+    from sweepboard.training.loop import Progress
+
+CHUNK = 250
+"""Samples that go through the model at once."""
+
+SPRITE_SIDE = 8192
+"""Largest side in pixels of the picture that holds all thumbnails, as browsers draw it."""
+
+
+class Embeddings(Observer):
+    """Writes a point per sample, its classes and, for images, its thumbnail, at the end of a run.
+
+    For classification: a point is the model's logits.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder = folder
+        self.count = count
+
+    def on_end(self, progress: Progress) -> None:
+        spec = progress.data.spec
+        if progress.data.val is None or spec.classes is None:
+            return
+        inputs, targets = progress.data.val.first(self.count)
+        points = torch.cat([outputs_of(progress.learner, part) for part in torch.split(inputs, CHUNK)])
+        place = self.folder / "projector"
+        place.mkdir(exist_ok=True)
+        np.savetxt(place / "points.tsv", points.numpy(), fmt="%.6g", delimiter="\t")
+        (place / "classes.tsv").write_text(_classes(points, targets, spec), encoding="utf-8")
+        info = EmbeddingInfo(tensor_name="val/outputs", tensor_path="projector/points.tsv")
+        info.metadata_path = "projector/classes.tsv"
+        if spec.is_image:
+            thumbnails = sprite(to_pixels(inputs, spec))
+            thumbnails.save(place / "sprite.png")
+            side = _columns(len(inputs))
+            info.sprite.image_path = "projector/sprite.png"
+            info.sprite.single_image_dim.extend([thumbnails.width // side, thumbnails.height // side])
+        config = text_format.MessageToString(ProjectorConfig(embeddings=[info]))
+        (self.folder / "projector_config.pbtxt").write_text(config, encoding="utf-8")
+
+
+def _classes(points: Tensor, targets: Tensor, spec: DataSpec) -> str:
+    """The projector's table of the samples: true and predicted class."""
+    names = [" ".join(name_of(number, spec).split()) for number in range(points.shape[1])]
+    pairs = zip(targets.tolist(), points.argmax(1).tolist(), strict=True)
+    rows = [f"{names[true]}\t{names[predicted]}\n" for true, predicted in pairs]
+    return "true\tpredicted\n" + "".join(rows)
+
+
+def sprite(pixels: Pixels) -> Image.Image:
+    """All pictures (batch, height, width, 3) side by side in a square of as many rows as columns."""
+    from PIL import Image
+
+    side = _columns(len(pixels))
+    shrink = math.ceil(side * max(pixels.shape[1:3]) / SPRITE_SIDE)
+    tiles = [Image.fromarray(picture).reduce(shrink) for picture in pixels]
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (side * width, side * height), "white")
+    for place, tile in enumerate(tiles):
+        sheet.paste(tile, (place % side * width, place // side * height))
+    return sheet
+
+
+def _columns(count: int) -> int:
+    return math.ceil(math.sqrt(count))

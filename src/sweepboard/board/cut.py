@@ -43,16 +43,16 @@ def cut_to(folder: Path, position: Mapping[str, int]) -> None:
     _warn_of_gaps(folder, position)
 
 
-def cut_after(folder: Path, step: int) -> None:
-    """Drop every event past `step`, for a checkpoint that knows no position.
+def cut_from(folder: Path, step: int) -> None:
+    """Drop every event of `step` and later, for a checkpoint that knows no position.
 
-    Points of `step` itself stay, so what was logged between that checkpoint and the next update (a final
-    test) may be logged a second time. A torn tail goes too; damage is warned of. Raises `CutFailed`.
+    What was logged of an earlier step but after the checkpoint (a picture at the end) stays. A torn tail goes
+    too; damage is warned of. Raises `CutFailed`.
     """
     with _explained(folder):
         _remove_end(folder)
         for path in history_files(folder):
-            _drop_after(path, step)
+            _drop_from(path, step)
 
 
 def _remove_end(folder: Path) -> None:
@@ -70,10 +70,10 @@ def _shorten(path: Path, size: int) -> None:
             os.fsync(file.fileno())
 
 
-def _drop_after(path: Path, step: int) -> None:
+def _drop_from(path: Path, step: int) -> None:
     faults: list[Damage] = []
     payloads = [payload for _, payload in records(path, faults.append)]
-    kept = [payload for payload in payloads if Event.FromString(payload).step <= step]
+    kept = [payload for payload in payloads if Event.FromString(payload).step < step]
     for fault in faults:
         warn(fault)
     if faults or len(kept) < len(payloads):

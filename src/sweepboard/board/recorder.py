@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from sweepboard.board.cut import cut_after, cut_to
+from sweepboard.board.cut import cut_from, cut_to
 from sweepboard.board.events import END, START, EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import Hparam, end_info, start_info
 from sweepboard.board.layout import layout
@@ -42,7 +42,7 @@ class BoardRecorder(Observer):
         """Take back what a resumed run will log again, then go on in a new file. Raises `CutFailed`."""
         self._take_back(progress)
         self._write_start(progress)
-        self.writer.purge_step = progress.step + 1 if progress.step else 0
+        self.writer.purge_step = progress.log_from
         self.writer.flush()
         self._running = True
 
@@ -69,7 +69,7 @@ class BoardRecorder(Observer):
         elif progress.logged:
             cut_to(self.writer.folder, progress.logged)
         else:
-            cut_after(self.writer.folder, progress.step)
+            cut_from(self.writer.folder, progress.log_from)
 
     def _write_start(self, progress: Progress) -> None:
         """The start in a file of its own, which a resumed run replaces: it may have become longer."""

@@ -25,7 +25,6 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from sweepboard.training.observer import Observer
-from sweepboard.training.seeding import random_states_kept
 
 if TYPE_CHECKING:
     from sweepboard.board.events import EventWriter
@@ -51,7 +50,7 @@ def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
 
     Raises whatever torch.export does for a model that it cannot follow.
     """
-    with random_states_kept(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations within torch are not the user's concern
         exported = torch.export.export(copy.deepcopy(model).cpu().eval(), (inputs.cpu(),))
     return _GraphBuilder(exported, model).graph

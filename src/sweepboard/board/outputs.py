@@ -1,4 +1,8 @@
-"""The model's outputs for a picture, taken so that training cannot tell."""
+"""The model's outputs for a picture, taken so that training cannot tell.
+
+Modes, gradients and buffers are looked after here; the random states by the loop, around whatever an observer
+does.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from torch import Tensor
 from torch.func import functional_call
 
 from sweepboard.training.evaluate import evaluating
-from sweepboard.training.seeding import random_states_kept
 
 if TYPE_CHECKING:
     from sweepboard.training.learner import Learner
@@ -25,7 +28,7 @@ def outputs_of(learner: Learner, inputs: Tensor) -> Tensor:
     """
     model = learner.model
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with random_states_kept(), evaluating(model), torch.no_grad(), learner.autocast():
+    with evaluating(model), torch.no_grad(), learner.autocast():
         outputs: Tensor = functional_call(model, buffers, (inputs,))
     return outputs.float().cpu()
 
@@ -34,8 +37,7 @@ def validation_outputs(progress: Progress) -> tuple[Tensor, Tensor]:
     """Outputs and targets of what was validated on, on the CPU."""
     assert progress.data.val is not None
     outputs, targets = [], []
-    with random_states_kept():  # a DataLoader draws the seeds of its workers
-        for batch in islice(progress.data.val.epoch(0), progress.settings.limit_val_batches):
-            outputs.append(outputs_of(progress.learner, batch[0]))
-            targets.append(batch[1].cpu())
+    for batch in islice(progress.data.val.epoch(0), progress.settings.limit_val_batches):
+        outputs.append(outputs_of(progress.learner, batch[0]))
+        targets.append(batch[1].cpu())
     return torch.cat(outputs), torch.cat(targets)

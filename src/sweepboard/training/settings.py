@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class SchedulerSettings:
-    """Keys of the `scheduler` group that belong to the runner; all others go to the scheduler's constructor."""
+    """Keys of the `scheduler` group that belong to the runner; all others go to its constructor."""
 
     interval: str = "step"
     """When the scheduler steps: after each update (`step`), `epoch`, or `validation` (with its metric)."""

@@ -1,0 +1,179 @@
+"""Checkpoints: whole or not at all, checked when read, and the previous one kept.
+
+A checkpoint is one file that plain `torch.load` opens. Its SHA-256 stands in the same file, as the comment
+of the ZIP archive that `torch.save` writes: with the digest in a second file there would be a moment, between
+two renames, at which a kill leaves a pair that does not fit together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sweepboard.errors import DamagedFile
+from sweepboard.files import remove_leftovers, sync_folder, write_atomic
+
+log = logging.getLogger("sweepboard")
+
+FORMAT = 1
+"""Version of what a state holds; a later one is refused rather than misread."""
+
+_MARK = b"sha256:"
+_COMMENT = len(_MARK) + 64
+
+
+class DamagedCheckpoint(DamagedFile):
+    """A checkpoint that is cut short, changed, of another program, or holds more than tensors and numbers."""
+
+
+class Checkpoints:
+    """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`.
+
+    Only the process that trains the run may call `save` and `clean`. Saving takes from the training thread
+    the time to copy the state into memory; a second thread writes it to the disk. A save that fails (disk
+    full, folder gone) leaves the old checkpoint as it was, is told once, and is tried again next time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.last = folder / "last.pt"
+        self.previous = folder / "last.previous.pt"
+        self.best = folder / "best.pt"
+        self._writing: threading.Thread | None = None
+        self._failed = False
+        self._proven = False
+
+    def clean(self) -> None:
+        """Remove what a killed process left half written."""
+        remove_leftovers(self.last.parent)
+
+    def save(self, last: Mapping[str, Any] | None = None, best: Mapping[str, Any] | None = None) -> None:
+        """Make these states the last and the best checkpoint; the last one so far becomes the previous one.
+
+        Returns before they are on the disk, unless the save before is still being written.
+        """
+        states = ((self.best, best), (self.last, last))
+        contents = [(path, packed(state)) for path, state in states if state is not None]
+        self.wait()
+        if contents:
+            self._writing = threading.Thread(target=self._write, args=(contents,), daemon=True)
+            self._writing.start()
+
+    def wait(self) -> bool:
+        """Wait until what was saved is on the disk; returns whether it is."""
+        if self._writing is not None:
+            self._writing.join()
+            self._writing = None
+        return not self._failed
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest undamaged state; None if nothing was saved. Warns where it is not the last one.
+
+        Raises DamagedCheckpoint where there are checkpoints and none can be read.
+        """
+        damage = None
+        for path in (self.last, self.previous):
+            try:
+                state = load_checkpoint(path)
+            except FileNotFoundError:
+                continue
+            except DamagedCheckpoint as error:
+                damage = damage or error
+                continue
+            if damage is not None:
+                log.warning("%s; going on from the previous one, step %d", damage, state["step"])
+            return state
+        if damage is not None:
+            raise damage
+        return None
+
+    def _write(self, contents: list[tuple[Path, bytes]]) -> None:
+        try:
+            for path, content in contents:
+                self._prove(path, content)
+                path.parent.mkdir(exist_ok=True)
+                if path == self.last:
+                    self._keep_previous()
+                write_atomic(path, content)
+            self._failed = False
+        except OSError as error:
+            if not self._failed:
+                log.warning("checkpoint not saved, training goes on: %s: %s", path, error.strerror or error)
+            self._failed = True
+
+    def _prove(self, path: Path, content: bytes) -> None:
+        """Load the first checkpoint once, so that a state that only pickle could bring back is told now."""
+        if not self._proven:
+            self._proven = True
+            try:
+                unpacked(content, path)
+            except DamagedCheckpoint as error:
+                log.warning("this run will not be able to resume: %s", error)
+
+    def _keep_previous(self) -> None:
+        """Give the last checkpoint its second name, such that no moment is without a `last.pt`."""
+        if not self.last.exists():
+            return
+        link = self.last.with_name(".previous.tmp")
+        link.unlink(missing_ok=True)
+        try:
+            os.link(self.last, link)
+        except OSError:  # a file system without hard links: for a moment there is only the previous one
+            self.last.replace(self.previous)
+        else:
+            link.replace(self.previous)
+        sync_folder(self.last.parent)
+
+
+def packed(state: Mapping[str, Any]) -> bytes:
+    """`state` as the content of a checkpoint file: what `torch.save` writes, its digest as the comment."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    buffer.seek(-2, os.SEEK_END)  # an archive without a comment ends with the comment's length
+    buffer.write(_COMMENT.to_bytes(2, "little"))
+    with buffer.getbuffer() as archive:
+        digest = hashlib.sha256(archive).hexdigest()
+    buffer.write(_MARK + digest.encode())
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes, path: Path) -> dict[str, Any]:
+    """The state in `content` of the file `path`, tensors on the CPU. Nothing in it is ever executed.
+
+    Raises DamagedCheckpoint, which names the file and what is wrong with it.
+    """
+    archive, comment = memoryview(content)[:-_COMMENT], content[-_COMMENT:]
+    if not comment.startswith(_MARK):
+        raise DamagedCheckpoint(f"{path} is cut short, or no checkpoint of sweepboard")
+    if comment != _MARK + hashlib.sha256(archive).hexdigest().encode():
+        raise DamagedCheckpoint(f"{path} is damaged: its content does not match its SHA-256")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a file from elsewhere makes torch raise
+        raise DamagedCheckpoint(f"{path} holds more than tensors and numbers, and was not opened") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise DamagedCheckpoint(f"{path} is of another version of sweepboard, or no checkpoint of it")
+    return state
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The state in a checkpoint file. Raises FileNotFoundError, or DamagedCheckpoint as `unpacked` does."""
+    return unpacked(path.read_bytes(), path)
+
+
+def weights_sha256(model: nn.Module) -> str:
+    """Digest of a model's state dict: names, types, shapes and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if isinstance(tensor, torch.Tensor):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

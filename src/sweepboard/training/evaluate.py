@@ -1,0 +1,40 @@
+"""The metrics of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from sweepboard.data.spec import Batch
+from sweepboard.training.learner import Learner
+from sweepboard.training.meter import Meter
+from sweepboard.training.seeding import random_states_kept
+
+
+def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
+    """Loss and metrics of the learner's model over `batches`, in the precision of the run.
+
+    For a split: `evaluate(learner, data.test.epoch(0))`. Training afterwards cannot tell that it happened:
+    modes of the modules and random states are put back.
+    """
+    meter = Meter(learner.task)
+    with random_states_kept(), evaluating(learner.model), torch.inference_mode():
+        for inputs, targets in batches:
+            outputs = learner.forward(inputs)
+            meter.add(learner.task.loss(outputs, targets), outputs, targets)
+        return meter.metrics()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode during the block; afterwards each module is in the mode in which it was."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

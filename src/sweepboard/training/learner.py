@@ -1,0 +1,211 @@
+"""One optimizer update: the only code that runs once per step, so it is short on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import LBFGS, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from sweepboard.data.spec import Batch
+from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
+from sweepboard.training.meter import Meter
+from sweepboard.training.precision import Precision
+from sweepboard.training.schedules import Schedule
+from sweepboard.training.settings import SchedulerSettings
+from sweepboard.training.tasks import Task, modules_of
+
+
+class Learner:
+    """A model with all that changes it: loss, optimizer, schedule, precision.
+
+    The model must already be on `device`, and the optimizer made from its parameters. `grad_clip` is the
+    largest norm of the gradient over all parameters. `channels_last` stores convolution weights and image
+    batches in that order; `compile` runs the forward pass through torch.compile, while `model` and the names
+    in its state dict stay those of the plain module.
+
+    Attributes: `step` (updates made), `lr` (the learning rate of the last one), `meter` (what was measured in
+    training since the last logging point). After an update the gradients stay in place until the next.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        optimizer: Optimizer,
+        scheduler: LRScheduler | None = None,
+        *,
+        scheduler_settings: SchedulerSettings | None = None,
+        device: torch.device | None = None,
+        precision: str = "fp32",
+        grad_clip: float | None = None,
+        channels_last: bool = True,
+        compile: bool = False,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.model, self.task, self.optimizer = model, task, optimizer
+        self.schedule = Schedule(scheduler, scheduler_settings or SchedulerSettings())
+        self.precision = Precision(precision, self.device)
+        if self.precision.scaler is not None and isinstance(optimizer, LBFGS):
+            raise ConfigError("trainer.precision=fp16 does not go with LBFGS: use bf16 or another optimizer")
+        self.grad_clip = grad_clip
+        self.meter = Meter(task)
+        self.step = 0
+        self.lr: float | Tensor = optimizer.param_groups[0]["lr"]
+        self._trace: list[tuple[int, float | Tensor]] = []
+        self._parameters = list(model.parameters())
+        # Only where there are convolutions: for others a transposed batch would cost a copy.
+        self._channels_last = channels_last and any(p.ndim == 4 for p in self._parameters)
+        if self._channels_last:
+            model.to(memory_format=torch.channels_last)
+        for module in modules_of(task):
+            module.to(self.device)
+        self._forward: Callable[[Tensor], Tensor] = _compiled(model, self.device) if compile else model
+        # torch warns where a scheduler steps before the optimizer. Here that only seems so: after a resume,
+        # and with fp16, whose scaler skips the first updates.
+        optimizer._opt_called = True  # type: ignore[attr-defined]
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """A context for forward passes in the run's precision."""
+        return self.precision.autocast()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs for a batch, computed as in training (layout, precision, compiled or not), as float32."""
+        if self._channels_last and inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if self.precision.dtype is None:
+            return self._forward(inputs)
+        with self.precision.autocast():
+            return self._forward(inputs).float()
+
+    def update(self, batches: Sequence[Batch]) -> Tensor:
+        """One optimizer update over the samples of all `batches`, each weighing the same.
+
+        Returns their mean loss, detached and not waited for.
+        """
+        self.lr = self.optimizer.param_groups[0]["lr"]
+        self.step += 1
+        if isinstance(self.optimizer, LBFGS):
+            loss = self._line_search(batches)
+        else:
+            loss = self._gradients(batches)
+            self._apply()
+        self.schedule.after("step", {})
+        return loss
+
+    def check(self) -> None:
+        """Fetch what was measured. Raises NonFiniteLoss for the first update whose loss was not finite."""
+        finite = self.meter.fetch().isfinite()
+        trace, self._trace = self._trace, []
+        if not finite.all():
+            step, lr = trace[int(finite.logical_not().nonzero()[0])]
+            raise NonFiniteLoss(step, float(lr))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on, but the random states and the data.
+
+        Raises NonFiniteLoss, so that no state is kept that has gone wrong.
+        """
+        self.check()
+        scaler = self.precision.scaler
+        return {
+            "step": self.step,
+            "lr": float(self.lr),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else {},
+            "meter": self.meter.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict()` was taken. Raises UserError where it belongs to another model."""
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"the checkpoint does not fit this run: {reason}") from error
+        self.schedule.load_state_dict(state["schedule"])
+        if self.precision.scaler is not None and state["scaler"]:
+            self.precision.scaler.load_state_dict(state["scaler"])
+        self.meter.load_state_dict(state["meter"])
+        self.step, self.lr = state["step"], state["lr"]
+
+    def _gradients(self, batches: Sequence[Batch], measured: bool = True) -> Tensor:
+        for parameter in self._parameters:  # what optimizer.zero_grad() does, without its bookkeeping
+            parameter.grad = None
+        if len(batches) == 1:
+            loss = self._backward(*batches[0], share=1.0, measured=measured)
+        else:
+            samples = sum(len(targets) for _, targets in batches)
+            shares = [len(targets) / samples for _, targets in batches]
+            losses = [
+                self._backward(*batch, share, measured) * share
+                for batch, share in zip(batches, shares, strict=True)
+            ]
+            loss = torch.stack(losses).sum()
+        if self.grad_clip is not None:
+            if self.precision.scaler is not None:
+                self.precision.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
+        return loss
+
+    def _backward(self, inputs: Tensor, targets: Tensor, share: float, measured: bool) -> Tensor:
+        """Add a batch's gradients, weighted by its share of the update's samples; returns its mean loss."""
+        try:
+            outputs = self.forward(inputs)
+        except ValueError as error:
+            _explain_batch_norm(error)
+            raise
+        loss = self.task.loss(outputs, targets)
+        weighted = loss if share == 1.0 else loss * share
+        if self.precision.scaler is not None:
+            weighted = self.precision.scaler.scale(weighted)
+        weighted.backward()  # type: ignore[no-untyped-call]
+        loss = loss.detach()
+        if measured:
+            self.meter.add(loss, outputs.detach(), targets)
+            self._trace.append((self.step, self.lr))
+        return loss
+
+    def _apply(self) -> None:
+        scaler = self.precision.scaler
+        if scaler is None:
+            self.optimizer.step()
+        else:
+            scaler.step(self.optimizer)
+            scaler.update()
+
+    def _line_search(self, batches: Sequence[Batch]) -> Tensor:
+        """LBFGS asks for loss and gradients several times an update; the first answer is what is measured."""
+        evaluations = count()
+
+        def closure() -> Any:
+            return self._gradients(batches, measured=next(evaluations) == 0)
+
+        return torch.as_tensor(self.optimizer.step(closure))
+
+
+def _compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    if device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
+        raise ConfigError(
+            "trainer.compile=true on the CPU needs a C++ compiler: install g++, or leave it out"
+        )
+    compiled: Callable[[Tensor], Tensor] = torch.compile(model)
+    return compiled
+
+
+def _explain_batch_norm(error: ValueError) -> None:
+    """Raise RunFailed, with what to do, where the error is batch norm's refusal of a batch of one sample."""
+    if "more than 1 value per channel" in str(error):
+        raise RunFailed(
+            "batch norm cannot train on one sample, and the last batch of an epoch has only one: "
+            "use dataset.drop_last=true, or another dataset.batch_size"
+        ) from error

@@ -1,0 +1,272 @@
+"""The training loop: updates, and between them what is due.
+
+Everything that happens is due at a step, which is a number of updates. At such a step the loop first
+measures (validation, test), which a signal may interrupt, and then commits (scalars, best values, schedules,
+checkpoint), which nothing interrupts. So a saved state is always one of two: the update `step` with all that
+was due then, or that update alone, and what was due is done first thing after the resume.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sweepboard.data.spec import Batch, Batches, Data
+from sweepboard.training.calendar import Calendar, due
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.evaluate import evaluate
+from sweepboard.training.judge import Judge, check_watched
+from sweepboard.training.learner import Learner
+from sweepboard.training.observer import Observer
+from sweepboard.training.progress import Progress
+from sweepboard.training.seeding import random_states, random_states_kept, set_random_states
+from sweepboard.training.settings import TrainerSettings
+from sweepboard.training.stop import Interrupted, StopFlag
+from sweepboard.training.tasks import metric_names
+
+__all__ = ["Progress", "fit"]
+
+TICK = 0.15
+"""Seconds between two looks at the clock's events: `on_tick`, and checkpoints by the minute."""
+
+
+def fit(
+    learner: Learner,
+    data: Data,
+    settings: TrainerSettings,
+    *,
+    logging_every_steps: int | None = None,
+    observers: Sequence[Observer] = (),
+    checkpoints: Checkpoints | None = None,
+    stop: StopFlag | None = None,
+    resume: Mapping[str, Any] | None = None,
+) -> Progress:
+    """Train to the end, validating, logging and saving as the settings say; then test the final weights.
+
+    `logging_every_steps` is in updates (None: once an epoch). `resume` is a state of `checkpoints.load()`:
+    the run goes on from there to the very weights and scalars that it would have had without the stop.
+
+    Raises NonFiniteLoss; Interrupted when `stop` was set, after a checkpoint; ConfigError for settings
+    that do not go together.
+    """
+    validates = data.val is not None
+    calendar = Calendar.of(settings, len(data.train), logging_every_steps, validates)
+    names = metric_names(learner.task, data.spec)
+    check_watched(settings, learner.schedule.settings, learner.task, names, validates)
+    loop = _Loop(Progress(learner, data, settings, calendar), observers, checkpoints, stop or StopFlag())
+    if resume is not None:
+        loop.load_state_dict(resume)
+    if checkpoints is not None:
+        checkpoints.clean()
+    loop.run()
+    return loop.progress
+
+
+class _Loop:
+    def __init__(
+        self,
+        progress: Progress,
+        observers: Sequence[Observer],
+        checkpoints: Checkpoints | None,
+        stop: StopFlag,
+    ) -> None:
+        self.progress, self.observers, self.checkpoints, self.stop = progress, observers, checkpoints, stop
+        self.learner, self.data, self.settings = progress.learner, progress.data, progress.settings
+        self.calendar = progress.calendar
+        task, spec = self.learner.task, self.data.spec
+        self.judge = Judge.of(self.settings, task, metric_names(task, spec))
+        self.due = False  # the last update has been made, and what was due then has not been done
+        self.busy = 0.0  # seconds of training since the last logging point
+        self.began = self.saved = self.looked = time.perf_counter()
+
+    def run(self) -> None:
+        """From wherever the state stands to the end."""
+        try:
+            self._tell("on_start")
+            if self.due:
+                self._do_what_is_due()
+            while not self.progress.finished:
+                self._train_epoch()
+            self._tell("on_end")
+        except Interrupted:
+            self._save(last=True)
+            raise
+        finally:
+            if self.checkpoints is not None:
+                self.checkpoints.wait()
+
+    def _train_epoch(self) -> None:
+        """The rest of the epoch in progress."""
+        epoch, groups = self.progress.epoch, self._groups()
+        while self.progress.epoch == epoch and not self.progress.finished:
+            self._update_until(self.calendar.next_event(self.progress.step), groups)
+            self._do_what_is_due()
+
+    def _groups(self) -> Iterator[list[Batch]]:
+        """The batches of each update to come in this epoch."""
+        start, limit = self.progress.batch, self.settings.limit_train_batches
+        batches = self.data.train.epoch(self.progress.epoch, start)
+        rest = islice(batches, None if limit is None else limit - start)
+        while group := list(islice(rest, self.settings.accumulate)):
+            yield group
+
+    def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
+        """Make updates and nothing else; fewer where a signal comes or a checkpoint by the minute is due."""
+        started = time.perf_counter()
+        for _, group in zip(range(self.learner.step, step), groups, strict=False):
+            self.learner.update(group)
+            if self.stop.signum is not None or (time.perf_counter() > self.looked + TICK and self._look()):
+                break
+        else:
+            assert self.learner.step == step, "the training set gave fewer batches than its length says"
+        self.due = True
+        self.learner.check()
+        self.busy += time.perf_counter() - started
+        self.stop.check()
+
+    def _look(self) -> bool:
+        """What goes by the clock; returns whether a checkpoint is due."""
+        self.looked = time.perf_counter()
+        self._tell("on_tick")
+        return self._minutes_are_over()
+
+    def _do_what_is_due(self) -> None:
+        """Everything that belongs to the update just made."""
+        step = self.learner.step
+        val, judge = {}, self.judge
+        at_end = step >= self.calendar.total_steps
+        if self.data.val is not None and (at_end or due(step, self.calendar.validate)):
+            val = self._measured(self.data.val, self.settings.limit_val_batches)
+            judge = judge.seen(val)
+        last = at_end or judge.gives_up
+        test = self._measured(self.data.test, self.settings.limit_test_batches) if last else {}
+
+        # From here on nothing is interrupted.
+        if last or due(step, self.calendar.log):
+            self._log_training()
+        if step % self.calendar.steps_per_epoch == 0:
+            self._end_epoch()
+        if val:
+            self._end_validation(val, judge)
+        if test:
+            self._end_test(test)
+        self.due = False
+        self._save(
+            last=last or due(step, self.calendar.save) or self._minutes_are_over(),
+            best=bool(val) and judge.improved,
+        )
+
+    def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
+        if split is None:
+            return {}
+        return evaluate(self.learner, self._until_stopped(islice(split.epoch(0), limit)))
+
+    def _until_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self.stop.check()
+            yield batch
+
+    def _log_training(self) -> None:
+        """A point of everything that is measured in training, over the updates since the last one."""
+        progress, meter = self.progress, self.learner.meter
+        progress.train_metrics = meter.metrics()
+        progress.samples_per_second = meter.samples / self.busy
+        meter.clear()
+        self.busy = 0.0
+        self._emit(
+            {
+                **_tagged("train/", progress.train_metrics),
+                "lr": float(self.learner.lr),
+                "epoch": progress.epochs_done,
+                "perf/samples_per_second": progress.samples_per_second,
+            }
+        )
+
+    def _end_epoch(self) -> None:
+        self._tell("on_epoch_end")
+        self.learner.schedule.after("epoch", {})
+
+    def _end_validation(self, metrics: dict[str, float], judge: Judge) -> None:
+        progress, self.judge = self.progress, judge
+        progress.val_metrics, progress.best = metrics, judge.best
+        progress.stopped_early = judge.gives_up
+        self._emit({**_tagged("val/", metrics), **_tagged("best/val_", judge.best)})
+        self.learner.schedule.after("validation", metrics)
+        self._tell("on_validation")
+
+    def _end_test(self, metrics: dict[str, float]) -> None:
+        self.progress.test_metrics = metrics
+        self._emit(_tagged("test/", metrics))
+
+    def _save(self, last: bool = False, best: bool = False) -> None:
+        """Save what is due of the last and the best checkpoint; the log reaches the disk before the last."""
+        if self.checkpoints is None or not (last or best):
+            return
+        if last:
+            self._tell("on_checkpoint")
+            self.saved = time.perf_counter()
+        self.checkpoints.save(
+            last=self.state_dict() if last else None, best=self._best_state() if best else None
+        )
+
+    def _minutes_are_over(self) -> bool:
+        minutes = self.settings.checkpoint.every_minutes
+        return minutes is not None and time.perf_counter() > self.saved + 60.0 * minutes
+
+    def _tell(self, event: str) -> None:
+        """Call a method of every observer. Whatever random numbers they draw, training cannot tell."""
+        self.progress.seconds = time.perf_counter() - self.began
+        with random_states_kept():
+            for observer in self.observers:
+                getattr(observer, event)(self.progress)
+
+    def _emit(self, scalars: Mapping[str, float]) -> None:
+        for observer in self.observers:
+            observer.on_scalars(self.learner.step, scalars)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything from which `run` goes on to the same end."""
+        progress, step = self.progress, self.learner.step
+        return {
+            "step": step,
+            "log_from": step if self.due else step + 1,
+            "due": self.due,
+            "learner": self.learner.state_dict(),
+            "judge": self.judge.state_dict(),
+            "train_metrics": progress.train_metrics,
+            "val_metrics": progress.val_metrics,
+            "test_metrics": progress.test_metrics,
+            "samples_per_second": progress.samples_per_second,
+            "seconds": time.perf_counter() - self.began,
+            "busy": self.busy,
+            "logged": progress.logged,
+            "random": random_states(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where `state_dict()` was taken."""
+        progress = self.progress
+        self.learner.load_state_dict(state["learner"])
+        self.judge = self.judge.continued(state["judge"])
+        progress.best, progress.stopped_early = self.judge.best, self.judge.gives_up
+        progress.train_metrics = state["train_metrics"]
+        progress.val_metrics, progress.test_metrics = state["val_metrics"], state["test_metrics"]
+        progress.samples_per_second = state["samples_per_second"]
+        progress.log_from, progress.logged = state["log_from"], state["logged"]
+        self.due, self.busy = state["due"], state["busy"]
+        self.began -= state["seconds"]
+        set_random_states(state["random"])
+
+    def _best_state(self) -> dict[str, Any]:
+        """What is needed of the best weights: to test, load and export them."""
+        return {
+            "step": self.learner.step,
+            "model": self.learner.model.state_dict(),
+            "metrics": self.progress.val_metrics,
+        }
+
+
+def _tagged(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}{name}": value for name, value in metrics.items()}

@@ -1,0 +1,92 @@
+"""Learning-rate schedules: when a torch scheduler steps, and the one that torch does not have."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from sweepboard.errors import ConfigError, RunFailed, did_you_mean
+from sweepboard.training.settings import SchedulerSettings
+
+INTERVALS = ("step", "epoch", "validation")
+
+
+class WarmupCosine(LambdaLR):
+    """A straight rise from nearly zero over the first updates, then half a cosine down to the run's end.
+
+    `total_steps` is the run in updates, `warmup_fraction` the share of it that rises, `final_fraction` what
+    is left of the learning rate at the end. Cosine: Loshchilov and Hutter 2017 (arXiv:1608.03983); warm-up:
+    Goyal et al. 2017 (arXiv:1706.02677). Raises ConfigError for shares outside 0 to 1.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_steps: int,
+        warmup_fraction: float = 0.05,
+        final_fraction: float = 0.0,
+    ) -> None:
+        for name, share in (("warmup_fraction", warmup_fraction), ("final_fraction", final_fraction)):
+            if not 0.0 <= share <= 1.0:
+                raise ConfigError(f"scheduler.{name}={share:g} must be between 0 and 1")
+        warmup = round(warmup_fraction * total_steps)
+
+        def factor(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
+            return final_fraction + (1.0 - final_fraction) * (1.0 + math.cos(math.pi * progress)) / 2.0
+
+        super().__init__(optimizer, factor)
+
+
+class Schedule:
+    """A torch scheduler, stepped when its settings say: after an update, an epoch, or a validation.
+
+    `scheduler` may be None: a constant learning rate. Raises ConfigError for an unknown interval, and for a
+    ReduceLROnPlateau that is not stepped by validations.
+    """
+
+    def __init__(self, scheduler: LRScheduler | None, settings: SchedulerSettings) -> None:
+        if settings.interval not in INTERVALS:
+            hint = did_you_mean(settings.interval, INTERVALS)
+            raise ConfigError(f"scheduler.interval={settings.interval} is unknown{hint}")
+        if isinstance(scheduler, ReduceLROnPlateau) and settings.interval != "validation":
+            raise ConfigError(
+                "ReduceLROnPlateau follows a validation metric: use scheduler.interval=validation"
+            )
+        self.scheduler, self.settings = scheduler, settings
+        self._fresh = copy.deepcopy(scheduler.state_dict()) if scheduler is not None else {}
+
+    def after(self, event: str, metrics: Mapping[str, float]) -> None:
+        """Step if this scheduler steps at `event`. Raises RunFailed where its own horizon has been passed."""
+        if self.scheduler is None or event != self.settings.interval:
+            return
+        try:
+            if isinstance(self.scheduler, ReduceLROnPlateau):
+                self.scheduler.step(metrics[self.settings.metric])
+            else:
+                self.scheduler.step()
+        except ValueError as error:
+            name = type(self.scheduler).__name__
+            raise RunFailed(f"scheduler: {name} is shorter than the run: {error}") from error
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has changed since the scheduler was made.
+
+        Its arguments stay out, so that a run that is resumed with a later end follows the new horizon.
+        """
+        if self.scheduler is None:
+            return {}
+        state = self.scheduler.state_dict()
+        return {key: value for key, value in state.items() if value != self._fresh.get(key)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict()` was taken, in a scheduler made with the same class."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict({**self.scheduler.state_dict(), **state})

@@ -1,0 +1,62 @@
+"""Signals that ask a run to stop: a flag that the loop looks at after every update."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+from sweepboard.errors import RunFailed
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name))
+"""Signals that mean: save and leave. Slurm can send SIGUSR1 some time before it kills."""
+
+
+class Interrupted(RunFailed):
+    """The run was asked to stop by signal `signum`; its state has been saved where that was possible."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
+        self.exit_code = 128 + signum
+
+
+class StopFlag:
+    """`with StopFlag() as stop:` turns SIGTERM, SIGINT and SIGUSR1 into `stop.signum` during the block.
+
+    The handler only sets the flag, so that an update is never cut in two. A Ctrl-C (SIGINT) while the
+    flag is set puts the earlier handlers back and raises KeyboardInterrupt at once. Outside the main thread,
+    where Python allows no handlers, the flag is never set. Without `with` it is a flag that nobody sets.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopFlag:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {signum: signal.signal(signum, self._handle) for signum in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def check(self) -> None:
+        """Raise `Interrupted` if a signal has come."""
+        if self.signum is not None:
+            raise Interrupted(self.signum)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGINT and self.signum is not None:
+            self._restore()
+            raise KeyboardInterrupt
+        self.signum = self.signum or signum
+
+    def _restore(self) -> None:
+        for signum, handler in self._previous.items():
+            # None is a handler that C code had installed, which Python cannot put back.
+            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
+        self._previous = {}

@@ -1,0 +1,1 @@
+"""A Lightning + Hydra program."""

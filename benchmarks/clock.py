@@ -1,0 +1,52 @@
+"""One stopwatch for updates: the same arithmetic for a bare loop and for sweepboard's own.
+
+`optimizer._target_=benchmarks.clock.ClockedAdam` puts it into a run of sweepboard through the door that every
+user has, so that the loop which is measured is the loop which ships.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+BLOCK = 50
+"""Updates timed as one: sweepboard's default interval of logging, so that each block pays for one point."""
+
+WARM_UP = 2
+"""Blocks left out at the start."""
+
+
+def microseconds_per_update(times: Sequence[float]) -> float:
+    """Median over whole blocks of updates. `times` are the seconds at which each update ended."""
+    marks = times[BLOCK * WARM_UP :: BLOCK]
+    if len(marks) < 2:
+        raise ValueError(f"{len(times)} updates are too few to time: {BLOCK * (WARM_UP + 1) + 1} are needed")
+    return statistics.median(after - before for before, after in pairwise(marks)) / BLOCK * 1e6
+
+
+class ClockedAdam(torch.optim.Adam):
+    """Adam that prints, when the process ends, when its first update was done and what one takes."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, fused: bool = True) -> None:
+        super().__init__(params, lr=lr, fused=fused)
+        self.times: list[float] = []
+        self.first_update_at = 0.0
+        self.register_step_post_hook(self._note)
+        atexit.register(self._tell)
+
+    def _note(self, *_: Any) -> None:
+        self.times.append(time.perf_counter())
+        self.first_update_at = self.first_update_at or time.time()
+
+    def _tell(self) -> None:
+        facts = {"first_update_at": self.first_update_at, "updates": len(self.times)}
+        if len(self.times) > BLOCK * (WARM_UP + 1):
+            facts["update_us"] = microseconds_per_update(self.times)
+        print(json.dumps(facts))

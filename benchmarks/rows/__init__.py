@@ -1,0 +1,27 @@
+"""The table: one row per claim with its bar, by the name that `python -m benchmarks NAME` takes."""
+
+from benchmarks.harness import Row
+from benchmarks.rows import board, learning, runs, startup, sweeps, updates
+
+ROWS: dict[str, Row] = {
+    row.name: row
+    for row in (
+        runs.CNN_ROW,
+        runs.CNN_BF16_ROW,
+        runs.MEMORY_ROW,
+        updates.CNN_ROW,
+        updates.MLP_ROW,
+        runs.MLP_ROW,
+        sweeps.CNN_ROW,
+        sweeps.LAUNCHERS_ROW,
+        sweeps.MLP_ROW,
+        sweeps.JOBS_ROW,
+        sweeps.MEMORY_ROW,
+        startup.HELP_ROW,
+        startup.FIRST_ROW,
+        board.SCALARS_ROW,
+        board.READING_ROW,
+        learning.ACCURACY_ROW,
+        learning.VERIFY_ROW,
+    )
+}

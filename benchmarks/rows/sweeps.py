@@ -1,0 +1,124 @@
+"""Sweeps: against the tutorial script run again and again, and against Hydra's own launchers."""
+
+from __future__ import annotations
+
+from benchmarks.bars import Bar, difference, faster, quantity, ratio, runs, same
+from benchmarks.baselines import fashion
+from benchmarks.commands import BF16, FASHION, MLP, module, sweepboard, tutorial
+from benchmarks.harness import Row
+
+RATES = ("1e-4", "2e-4", "5e-4", "1e-3", "2e-3", "3e-3", "5e-3", "1e-2")
+CNN_SWEEP = ("-m", f"optimizer.lr={','.join(RATES)}", *FASHION)
+MLP_SWEEP = ("-m", f"optimizer.lr={','.join(RATES)}", "seed=1,2", *FASHION, *MLP)
+
+LOCAL = ("hydra/launcher=local", "threads=1")
+BASIC = ("hydra/launcher=basic",)
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "threads=1")
+"""The joblib launcher's best setting on two cores: two workers with one thread each."""
+
+CNN = sweepboard("sweepboard", *CNN_SWEEP, *LOCAL)
+CNN_BF16 = sweepboard("sweepboard bf16", *CNN_SWEEP, *LOCAL, BF16)
+CNN_BASIC = sweepboard("basic launcher", *CNN_SWEEP, *BASIC)
+CNN_JOBLIB = sweepboard("joblib launcher", *CNN_SWEEP, *JOBLIB)
+SCRIPTS = tutorial("tutorial script 8 times", *RATES)
+
+CNN_ROW = Row(
+    "sweep-cnn",
+    "8 x CNN sweep (learning rates), 2 epochs, whole command, fp32 and bf16",
+    "tutorial script 8 times in a row",
+    arms=(CNN, CNN_BF16, SCRIPTS),
+    bars=(faster(CNN, SCRIPTS, 2.5), faster(CNN_BF16, SCRIPTS, 4.0)),
+    gates=(same("updates", CNN, CNN_BF16, SCRIPTS), runs(8, CNN, CNN_BF16, SCRIPTS)),
+    rounds=3,
+    group="sweep-cnn",
+    prepare=(fashion.root,),
+)
+
+LAUNCHERS_ROW = Row(
+    "sweep-cnn-hydra",
+    "8 x CNN sweep",
+    "our own runs under Hydra's basic and joblib launchers",
+    arms=(CNN, CNN_BASIC, CNN_JOBLIB),
+    bars=(
+        Bar("times faster than basic", ratio("wall", CNN_BASIC, CNN), least=1.1),
+        Bar("times faster than joblib", ratio("wall", CNN_JOBLIB, CNN), least=1.0),
+    ),
+    gates=(same("updates", CNN, CNN_BASIC, CNN_JOBLIB), runs(8, CNN, CNN_BASIC, CNN_JOBLIB)),
+    rounds=3,
+    group="sweep-cnn",
+)
+
+MLP_LOCAL = sweepboard("sweepboard", *MLP_SWEEP, *LOCAL)
+MLP_BASIC = sweepboard("basic launcher", *MLP_SWEEP, *BASIC)
+MLP_JOBLIB = sweepboard("joblib launcher", *MLP_SWEEP, *JOBLIB)
+
+MLP_ROW = Row(
+    "sweep-mlp",
+    "16 x MLP sweep (learning rates and seeds), 2 epochs of 60k",
+    "our own runs under Hydra's basic and joblib launchers",
+    arms=(MLP_LOCAL, MLP_BASIC, MLP_JOBLIB),
+    bars=(
+        Bar("times faster than basic", ratio("wall", MLP_BASIC, MLP_LOCAL), least=1.6),
+        Bar("times faster than joblib", ratio("wall", MLP_JOBLIB, MLP_LOCAL), least=1.1),
+    ),
+    gates=(same("updates", MLP_LOCAL, MLP_BASIC, MLP_JOBLIB), runs(16, MLP_LOCAL, MLP_BASIC, MLP_JOBLIB)),
+)
+
+NOOP = ("dataset=line", "model=linear", "task=regression", "optimizer=sgd", "trainer.steps=1")
+JOBS = sweepboard("sweepboard", "-m", "seed=range(40)", *NOOP, *LOCAL)
+NOOP_JOBS = ("-m", "seed=range(40)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+FRESH_JOBS = module("joblib, torch per job", "baselines.noop_jobs", *NOOP_JOBS, "fresh=true")
+WORKER_JOBS = module("joblib, torch per worker", "baselines.noop_jobs", *NOOP_JOBS)
+
+JOBS_ROW = Row(
+    "jobs",
+    "40 no-op jobs (ours: a process each, one update and the whole record)",
+    "Hydra's joblib launcher with torch imported per job",
+    arms=(JOBS, FRESH_JOBS, WORKER_JOBS),
+    bars=(
+        Bar("times less per job", ratio("wall", FRESH_JOBS, JOBS), least=3.0),
+        Bar("per job", lambda given: quantity("wall", JOBS)(given) / 40, most=0.15, unit=" s"),
+        Bar("times less than joblib whose two workers import torch once", ratio("wall", WORKER_JOBS, JOBS)),
+    ),
+    gates=(runs(40, JOBS),),
+)
+
+SHORT = (
+    "-m",
+    "seed=1,2",
+    "trainer.steps=300",
+    "trainer.limit_test_batches=1",
+    "dataset.val_fraction=0",
+    *LOCAL,
+)
+ONE, TWO = "hydra.launcher.jobs=1", "hydra.launcher.jobs=2"
+LARGE_ONE = sweepboard("one at a time", *SHORT, FASHION[0], ONE, watch=True)
+LARGE_TWO = sweepboard("two at a time", *SHORT, FASHION[0], TWO, watch=True)
+SMALL_ONE = sweepboard("one at a time, small data", *SHORT, ONE, watch=True)
+SMALL_TWO = sweepboard("two at a time, small data", *SHORT, TWO, watch=True)
+SHORT_SCRIPT = tutorial("tutorial script", words=("--epochs", "1", "--steps", "300"))
+
+added_large = difference("tree", LARGE_TWO, LARGE_ONE)
+added_small = difference("tree", SMALL_TWO, SMALL_ONE)
+
+MEMORY_ROW = Row(
+    "memory-sweep",
+    "memory added by a further job of a sweep, pages that jobs share counted once",
+    "tutorial script",
+    arms=(LARGE_ONE, LARGE_TWO, SMALL_ONE, SMALL_TWO, SHORT_SCRIPT),
+    bars=(
+        Bar(
+            "share of a tutorial script's peak",
+            lambda given: added_large(given) / quantity("memory", SHORT_SCRIPT)(given),
+            most=1.1,
+        ),
+        Bar(
+            "more with a data set of 55 MiB than with one of 9 MiB",
+            lambda given: added_large(given) - added_small(given),
+            most=20.0,
+            unit=" MiB",
+        ),
+    ),
+    rounds=3,
+    prepare=(fashion.root,),
+)

@@ -1,0 +1,45 @@
+"""The steady update, timed inside a run: ours with its logging on, against a bare loop."""
+
+from __future__ import annotations
+
+from benchmarks.bars import Bar, difference, ratio, same
+from benchmarks.baselines import fashion
+from benchmarks.commands import MLP, clocked, module
+from benchmarks.harness import Row
+
+STEADY = (
+    "dataset=fashion_mnist",
+    "dataset.val_fraction=0",
+    "trainer.val_every_epochs=null",
+    "trainer.limit_test_batches=1",
+)
+"""All images, and nothing between the updates but what the loop does at every one of them."""
+
+CNN = clocked("sweepboard", *STEADY, "trainer.steps=900")
+CNN_LOOP = module("bare loop", "baselines.bare_loop", "--model", "cnn", "--updates", "900")
+
+CNN_ROW = Row(
+    "steady-cnn",
+    "CNN, batch 64, steady update, logging on",
+    "bare tuned loop",
+    arms=(CNN, CNN_LOOP),
+    bars=(Bar("time of an update", ratio("update_us", CNN, CNN_LOOP), most=1.02),),
+    gates=(same("updates", CNN, CNN_LOOP),),
+    prepare=(fashion.root,),
+)
+
+MLP_RUN = clocked("sweepboard", *STEADY, *MLP, "trainer.steps=5000")
+MLP_LOOP = module("bare loop", "baselines.bare_loop", "--model", "mlp", "--batch", "128", "--updates", "5000")
+
+MLP_ROW = Row(
+    "steady-mlp",
+    "MLP 784-64-128-64-10, batch 128, steady update, logging on",
+    "bare tuned loop",
+    arms=(MLP_RUN, MLP_LOOP),
+    bars=(
+        Bar("time of an update", ratio("update_us", MLP_RUN, MLP_LOOP), most=1.10),
+        Bar("more per update", difference("update_us", MLP_RUN, MLP_LOOP), most=30.0, unit=" us"),
+    ),
+    gates=(same("updates", MLP_RUN, MLP_LOOP),),
+    prepare=(fashion.root,),
+)

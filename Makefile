@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow check format clean help
+.PHONY: run test test-slow bench check format clean help
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -16,6 +16,9 @@ test: $(VENV)/dev.stamp         ## install, then the tests (a few minutes)
 
 test-slow: $(VENV)/dev.stamp    ## the slow proofs: kills, browsers, full data sets
 	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/dev.stamp        ## measure against other tools: all rows, or ROW="help cnn"
+	$(BIN)/python -m benchmarks --save $(ROW)
 
 check: $(VENV)/dev.stamp        ## lint, format and types
 	$(BIN)/ruff check .

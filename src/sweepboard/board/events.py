@@ -61,10 +61,10 @@ def new_name(folder: Path, suffix: str = "") -> str:
     return f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0{suffix}"
 
 
-def write_event_file(folder: Path, suffix: str, summaries: Iterable[Summary]) -> Path:
-    """A whole event file at once, with all its summaries at step 0. Raises OSError."""
+def write_event_file(folder: Path, suffix: str, summaries: Iterable[Summary], step: int = 0) -> Path:
+    """A whole event file at once, with all its summaries at `step`. Raises OSError."""
     now = time.time()
-    events = [_file_version(), *(Event(wall_time=now, step=0, summary=summary) for summary in summaries)]
+    events = [_file_version(), *(Event(wall_time=now, step=step, summary=summary) for summary in summaries)]
     path = folder / new_name(folder, suffix)
     write_atomic(path, b"".join(frame(event.SerializeToString()) for event in events))
     return path

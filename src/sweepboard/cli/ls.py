@@ -7,10 +7,11 @@ import json
 import time
 from pathlib import Path
 
-from sweepboard.cli.table import age, duration, number, print_table
+from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder, find_runs
 from sweepboard.lifecycle.record import DamagedRecord, RunRecord, as_plain, read_record
+from sweepboard.words import age, duration, number
 
 HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
 

@@ -61,7 +61,7 @@ def parse(argv: list[str]) -> Request:
 
 
 def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:
-    """The configuration of a request with its `hydra` block. Raises `ConfigError` in one line for any mistake."""
+    """The configuration of a request with its `hydra` block. Raises `ConfigError` for any mistake."""
     register()
     overrides = [*request.overrides, *extra, *_search_path(request)]
     name = request.flags.config_name or "config"

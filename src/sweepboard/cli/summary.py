@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from sweepboard.cli.table import duration, number, print_table
+from sweepboard.cli.table import print_table
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import RunRecord
+from sweepboard.words import duration, number
 
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:

@@ -20,14 +20,14 @@ from sweepboard.names import label
 
 def main(argv: list[str]) -> int:
     """Train what was asked for, or answer a question about it. Returns the exit code."""
+    if "--version" in argv:  # Hydra's parser would answer with its own
+        print(f"sweepboard {__version__} (hydra {hydra.__version__})")
+        return 0
     request = parse(argv)
     if request.flags.help:
         from sweepboard.cli.help import print_help
 
         print_help(request.config_dirs)
-        return 0
-    if request.flags.version:
-        print(f"sweepboard {__version__} (hydra {hydra.__version__})")
         return 0
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line

@@ -14,6 +14,7 @@ from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.files import write_atomic
+from sweepboard.lifecycle.epochs import EpochLog
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.keeper import RecordKeeper, ending
 from sweepboard.lifecycle.logs import logged_to
@@ -57,7 +58,9 @@ def execute(
         write_provenance(folder, Path.cwd())
         experiment = build(prepared)
         board = open_run_board(prepared, folder, record)
-        return train(experiment, board, Checkpoints(folder.checkpoints), [keeper, *watchers], resume)
+        return train(
+            experiment, board, Checkpoints(folder.checkpoints), [keeper, EpochLog(), *watchers], resume
+        )
 
 
 def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:

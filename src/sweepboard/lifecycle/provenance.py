@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import socket
@@ -24,17 +25,25 @@ _LARGEST_UNTRACKED = 2**20
 
 
 def write_provenance(folder: RunFolder, code: Path) -> None:
-    """Write environment.json and changes.patch for a run of the code in folder `code`."""
-    write_json(folder.environment, environment(code))
+    """Write environment.json and changes.patch for a run of the code in folder `code`.
+
+    A run that is resumed keeps those of its first sitting.
+    """
+    if folder.environment.exists():
+        return
     patch = uncommitted_patch(code)
     if patch:
         write_atomic(folder.changes, masked_text(patch))
+    write_json(folder.environment, environment(code, patch))
 
 
-def environment(code: Path) -> dict[str, Any]:
-    """What a later rerun may differ in, as plain containers. Imports torch."""
+def environment(code: Path, patch: str | None = None) -> dict[str, Any]:
+    """What a later rerun may differ in, as plain containers. Imports torch.
+
+    `patch` is `uncommitted_patch(code)` where it is known already.
+    """
     return {
-        "code": git_state(code),
+        "code": git_state(code, uncommitted_patch(code) if patch is None else patch),
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "packages": packages(),
         "torch": torch_build(),
@@ -77,8 +86,8 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def git_state(code: Path) -> dict[str, Any] | None:
-    """Commit, branch and changed files of the repository around `code`; None outside of one."""
+def git_state(code: Path, patch: str) -> dict[str, Any] | None:
+    """Commit, branch, changed files and digest of `patch` of the repository around `code`; None outside."""
     top = _git(code, "rev-parse", "--show-toplevel")
     if top is None:
         return None
@@ -88,6 +97,7 @@ def git_state(code: Path) -> dict[str, Any] | None:
         "commit": (_git(code, "rev-parse", "HEAD") or "").strip() or None,
         "branch": (_git(code, "rev-parse", "--abbrev-ref", "HEAD") or "").strip() or None,
         "changed": [line[3:] for line in status.splitlines()],
+        "patch": hashlib.sha256(patch.encode()).hexdigest()[:16] if patch else None,
     }
 
 

@@ -62,6 +62,9 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     """The last value of each validation and test metric, tags as on the board."""
 
+    tests: list[dict[str, Any]] = field(default_factory=list)
+    """What `sweepboard test` measured later, each with its time and step."""
+
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
 

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from sweepboard.board.reader import Series
+from sweepboard.board.columns import Series
+from sweepboard.board.reader import read_scalars
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.differences import Difference, between_environments
+from sweepboard.lifecycle.execute import execute, new_record
+from sweepboard.lifecycle.folder import claim_exactly
+from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.provenance import environment
+from sweepboard.lifecycle.record import FINISHED
+from sweepboard.lifecycle.rerun import DataCheck
+from sweepboard.lifecycle.saved import SavedRun
+from sweepboard.lifecycle.trusting import prepare_saved
 
 NOT_COMPARED = ("perf/",)
 """Tags that tell how fast a run was: never the same twice."""
+
+_QUIET = [
+    "logging.text=false",
+    "logging.images=0",
+    "logging.histograms=null",
+    "logging.graph=false",
+    "logging.predictions=0",
+    "logging.confusion_matrix=false",
+    "logging.pr_curves=false",
+    "logging.embeddings=0",
+    "logging.profile=0",
+]
+"""Pictures change no scalar and are not compared."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +65,9 @@ class Verdict:
     weights_then: str | None
     weights_now: str | None
     """SHA-256 of the final weights; None where a run did not come to its end."""
+
+    environment: list[Difference] = field(default_factory=list)
+    """What differs between then and now apart from the numbers."""
 
     tolerance: float = 0.0
 
@@ -94,3 +123,39 @@ def _agree(left: float, right: float, tolerance: float) -> bool:
 
 def _shown(value: float | None) -> Any:
     return "no value" if value is None else f"{value:.9g}"
+
+
+class NothingToVerify(UserError):
+    """A run that did not come to its end and so has nothing to be repeated."""
+
+
+def verify(saved: SavedRun, tolerance: float = 0.0, allowed: Sequence[str] = ()) -> Verdict:
+    """Run `saved` again in a scratch folder, which is removed, and compare. The run itself is only read.
+
+    Raises `NothingToVerify`, and what `prepare_saved` raises.
+    """
+    _require_finished(saved)
+    prepared = prepare_saved(saved, [*_QUIET], allowed)
+    now = environment(Path.cwd())
+    check = DataCheck(saved)
+    with tempfile.TemporaryDirectory(prefix="sweepboard-verify-") as scratch:
+        folder = claim_exactly(Path(scratch) / "run")
+        record = new_record(prepared, "sweepboard verify")
+        with only_writer(folder):
+            execute(prepared, folder, record, [check])
+        points = read_scalars(folder.path)
+    compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
+    found = between_environments(saved.environment, now)
+    data = [check.difference] if check.difference else []
+    weights = (saved.record.weights_sha256, record.weights_sha256)
+    return Verdict(compared, mismatches, *weights, [*data, *found], tolerance)
+
+
+def _require_finished(saved: SavedRun) -> None:
+    if saved.record.status != FINISHED:
+        raise NothingToVerify(
+            f"{saved.folder} is {saved.record.true_status}, and only a finished run can be verified; "
+            f"type `sweepboard resume {saved.folder}` first"
+        )
+    if not saved.config["logging"]["enabled"]:
+        raise NothingToVerify(f"{saved.folder} was trained with logging=none: it has no scalars to compare")

@@ -1,0 +1,54 @@
+"""`sweepboard diff RUN RUN`: configuration, code, packages and final metrics, only what differs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from sweepboard.cli.table import print_table
+from sweepboard.lifecycle.differences import Difference, between_configs, between_environments
+from sweepboard.lifecycle.saved import SavedRun, read_run
+from sweepboard.words import number
+
+
+def main(arguments: list[str]) -> int:
+    """Print the differences; exit code 0 whether there are any or not."""
+    made = argparse.ArgumentParser(prog="sweepboard diff", description=__doc__)
+    made.add_argument("first", help="a run's folder")
+    made.add_argument("second", help="another run's folder")
+    made.add_argument("--json", action="store_true", help="print the differences as JSON")
+    options = made.parse_args(arguments)
+    first, second = read_run(options.first), read_run(options.second)
+    found = differences(first, second)
+    if options.json:
+        print(json.dumps([_plain(difference) for difference in found], indent=2))
+    elif found:
+        rows = [[item.key, _shown(item.then), _shown(item.now)] for item in found]
+        print_table(["", str(first.folder), str(second.folder)], rows)
+    else:
+        print("no difference")
+    return 0
+
+
+def differences(first: SavedRun, second: SavedRun) -> list[Difference]:
+    """Settings, then environment, then results."""
+    return [
+        *between_configs(first.config, second.config),
+        *between_environments(first.environment, second.environment),
+        *between_configs(_results(first), _results(second)),
+    ]
+
+
+def _results(run: SavedRun) -> dict[str, object]:
+    record = run.record
+    best = {f"best/val_{name}": value for name, value in record.best.items()}
+    fields = {"status": record.true_status, "step": record.step, "data": record.data_fingerprint[:12]}
+    return {**fields, **record.metrics, **best}
+
+
+def _shown(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _plain(difference: Difference) -> dict[str, object]:
+    return {"key": difference.key, "first": difference.then, "second": difference.now}

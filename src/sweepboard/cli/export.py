@@ -1,0 +1,29 @@
+"""`sweepboard export RUN`: write the model for use elsewhere, and check that it comes back the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweepboard.cli.options import parser
+from sweepboard.lifecycle.saved import read_run
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, by default into the working directory and named after the run."""
+    made = parser("export", __doc__)
+    made.add_argument("--format", choices=["safetensors", "torch_export"], default="safetensors")
+    made.add_argument("--checkpoint", choices=["best", "last"], default="best")
+    made.add_argument("--output", metavar="FILE", help="file to write (default: <run's name>.<ending>)")
+    options = made.parse_args(arguments)
+    saved = read_run(options.run)
+    from sweepboard.lifecycle.export import FORMATS, export
+    from sweepboard.lifecycle.model import model_of
+    from sweepboard.lifecycle.trusting import refuse_foreign
+
+    refuse_foreign(saved, allowed=options.allow)
+    model, step = model_of(saved, options.checkpoint)
+    name = saved.folder.path.resolve().name + FORMATS[options.format]
+    path = Path(options.output or name)
+    export(saved, model, options.format, path)
+    print(f"{path}: the {options.checkpoint} weights (step {step}), read back and found the same")
+    return 0

@@ -1,0 +1,33 @@
+"""What the verbs that take a saved run have in common on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def parser(verb: str, description: str | None, many: bool = False) -> argparse.ArgumentParser:
+    """A parser for `sweepboard VERB RUN`."""
+    made = argparse.ArgumentParser(prog=f"sweepboard {verb}", description=description)
+    made.add_argument("run", help="the run's folder")
+    if many:
+        made.add_argument("overrides", nargs="*", help="key=value words, as for a new run")
+        add_config_dir(made)
+    made.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a package or target to build though the run folder is someone else's (may be repeated)",
+    )
+    return made
+
+
+def add_config_dir(made: argparse.ArgumentParser) -> None:
+    """`--config-dir`, for options of the user's own groups."""
+    made.add_argument("--config-dir", metavar="DIR", help="your own folder of YAML, for its options")
+
+
+def config_dirs(options: argparse.Namespace) -> list[Path]:
+    """The folders given with `--config-dir`."""
+    return [Path(options.config_dir)] if options.config_dir else []

@@ -1,0 +1,50 @@
+"""`sweepboard rerun RUN [overrides]`: a new run from a saved configuration."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sweepboard.cli.options import config_dirs, parser
+from sweepboard.cli.summary import print_summary
+from sweepboard.lifecycle.differences import Difference
+from sweepboard.lifecycle.folder import claim
+from sweepboard.lifecycle.saved import read_run
+from sweepboard.names import label
+from sweepboard.training.process import tune_allocator
+
+
+def main(arguments: list[str]) -> int:
+    """Rerun a run, after saying what differs from then."""
+    options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
+    saved = read_run(options.run)
+    tune_allocator()
+    from sweepboard.cli.terminal import shown
+    from sweepboard.lifecycle.execute import execute, new_record
+    from sweepboard.lifecycle.lock import only_writer
+    from sweepboard.lifecycle.provenance import environment
+    from sweepboard.lifecycle.rerun import DataCheck, differences, expectation
+    from sweepboard.lifecycle.trusting import prepare_saved
+
+    prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
+    found = differences(saved, prepared, environment(Path.cwd()))
+    print_differences(found)
+    print(expectation(found))
+    folder = claim(Path(prepared.config["output_root"]), label(prepared.overrides), datetime.now())
+    print(f"run folder: {folder}", flush=True)
+    command = shlex.join(["sweepboard", "rerun", *arguments])
+    record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
+    with only_writer(folder), shown() as watchers:
+        execute(prepared, folder, record, [DataCheck(saved), *watchers])
+    print_summary(record, folder)
+    return 0
+
+
+def print_differences(found: Sequence[Difference], limit: int = 20) -> None:
+    """A line for each difference, what matters first."""
+    for difference in found[:limit]:
+        print(f"differs: {difference}")
+    if len(found) > limit:
+        print(f"differs: {len(found) - limit} more; `sweepboard diff` lists them all between two runs")

@@ -1,0 +1,27 @@
+"""`sweepboard resume RUN`: go on where a run was stopped, in the same folder, to the same end."""
+
+from __future__ import annotations
+
+from sweepboard.cli.options import parser
+from sweepboard.cli.summary import print_summary
+from sweepboard.lifecycle.saved import read_run
+from sweepboard.training.process import tune_allocator
+
+
+def main(arguments: list[str]) -> int:
+    """Resume a run; a finished one says so and nothing is done. `trainer.epochs=20` makes it longer."""
+    options = parser("resume", __doc__, many=True).parse_intermixed_args(arguments)
+    saved = read_run(options.run)
+    tune_allocator()
+    from sweepboard.cli.terminal import shown
+    from sweepboard.lifecycle.record import read_record
+    from sweepboard.lifecycle.resume import is_complete, prepare_resume, resume
+
+    prepared = prepare_resume(saved, options.overrides, options.allow)
+    if is_complete(saved, prepared):
+        print(f"{saved.folder} has finished: nothing is left to do (trainer.epochs=N makes it longer)")
+        return 0
+    with shown() as watchers:
+        resume(saved, prepared, watchers)
+    print_summary(read_record(saved.folder), saved.folder)
+    return 0

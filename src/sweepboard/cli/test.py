@@ -1,0 +1,35 @@
+"""`sweepboard test RUN [dataset=...]`: evaluate a run's model on its test set or on other data."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from sweepboard.cli.options import config_dirs, parser
+from sweepboard.cli.table import print_table
+from sweepboard.lifecycle.saved import read_run
+from sweepboard.training.process import tune_allocator
+from sweepboard.words import number
+
+
+def main(arguments: list[str]) -> int:
+    """Print the metrics and enter them into the run's record and board."""
+    made = parser("test", __doc__, many=True)
+    made.add_argument("--checkpoint", choices=["best", "last"], default="best")
+    made.add_argument("--json", action="store_true", help="print the result as JSON")
+    options = made.parse_intermixed_args(arguments)
+    saved = read_run(options.run)
+    tune_allocator()
+    from sweepboard.lifecycle.testing import enter, measure, prepare_test
+
+    prepared = prepare_test(saved, options.overrides, options.allow, config_dirs(options))
+    measured = measure(saved, prepared, options.checkpoint)
+    if options.json:
+        print(json.dumps({"step": measured.step, **measured.tagged}))
+    else:
+        print_table(["result", ""], [[tag, number(value)] for tag, value in measured.tagged.items()])
+    try:
+        enter(saved, measured)
+    except OSError as error:
+        print(f"warning: not entered into {saved.folder}: {error.strerror}", file=sys.stderr)
+    return 0

@@ -1,0 +1,61 @@
+"""`sweepboard verify RUN`: run it again into a scratch folder and compare every scalar and the weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from sweepboard.cli.options import parser
+from sweepboard.lifecycle.saved import read_run
+from sweepboard.training.process import tune_allocator
+
+if TYPE_CHECKING:
+    from sweepboard.lifecycle.verify import Verdict
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 where the run repeats, 1 where it does not."""
+    made = parser("verify", __doc__)
+    made.add_argument(
+        "--tolerance", type=float, default=0.0, metavar="T",
+        help="values agree within T relative to their size, for other machines (default: bit for bit)",
+    )  # fmt: skip
+    made.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    options = made.parse_args(arguments)
+    saved = read_run(options.run)
+    tune_allocator()
+    from sweepboard.lifecycle.verify import verify
+
+    if not options.json:
+        print(f"running {saved.folder} again, in a scratch folder", flush=True)
+    verdict = verify(saved, options.tolerance, options.allow)
+    print(json.dumps(_plain(verdict), indent=2)) if options.json else print_verdict(verdict)
+    return 0 if verdict.holds else 1
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """`identical`, or where the runs part first and what differs in the environment."""
+    if verdict.holds and verdict.same_weights and not verdict.mismatches:
+        print(f"identical: {verdict.compared} values of scalars, and the final weights")
+    elif verdict.holds:
+        print(f"equal within {verdict.tolerance:g}: {verdict.compared} values of scalars")
+    elif verdict.mismatches:
+        print(f"differs first in {verdict.mismatches[0]}; {len(verdict.mismatches)} values differ in all")
+    else:
+        print("the scalars are identical, the final weights are not")
+    for difference in verdict.environment:
+        print(f"{'differs' if difference.matters else 'also differs'}: {difference}")
+
+
+def _plain(verdict: Verdict) -> dict[str, object]:
+    first = verdict.mismatches[0] if verdict.mismatches else None
+    return {
+        "holds": verdict.holds,
+        "compared": verdict.compared,
+        "mismatches": len(verdict.mismatches),
+        "first": asdict(first) if first else None,
+        "same_weights": verdict.same_weights,
+        "tolerance": verdict.tolerance,
+        "environment": [asdict(difference) for difference in verdict.environment],
+    }

@@ -1,0 +1,45 @@
+"""One line per validation: into train.log always, and onto a terminal that has no progress bar."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from sweepboard.training.loop import Progress
+from sweepboard.training.observer import Observer
+from sweepboard.words import duration, number
+
+EPOCHS = logging.getLogger("sweepboard.epochs")
+
+
+class EpochLog(Observer):
+    """Logs a line where a validation ends, and at the end of a run that has none."""
+
+    def on_start(self, progress: Progress) -> None:
+        if progress.step:
+            EPOCHS.info("going on from step %d of %d", progress.step, progress.total_steps)
+
+    def on_validation(self, progress: Progress) -> None:
+        EPOCHS.info("%s  step %d  %s", epoch_of(progress), progress.step, state_of(progress))
+
+    def on_end(self, progress: Progress) -> None:
+        if not progress.val_metrics:
+            self.on_validation(progress)
+        EPOCHS.info("%s", "  ".join(_tagged("test/", progress.test_metrics)))
+
+
+def epoch_of(progress: Progress) -> str:
+    """`epoch 3/5`: epochs completed, with their fraction."""
+    return f"epoch {number(progress.epochs_done)}/{number(progress.total_epochs)}"
+
+
+def state_of(progress: Progress) -> str:
+    """Losses, metrics, speed and time left."""
+    parts = [*_tagged("train/", progress.train_metrics), *_tagged("val/", progress.val_metrics)]
+    parts.append(f"{progress.samples_per_second:.0f} samples/s")
+    parts.append(f"{duration(progress.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def _tagged(prefix: str, metrics: Mapping[str, float]) -> list[str]:
+    return [f"{prefix}{name} {number(value)}" for name, value in metrics.items()]

@@ -1,0 +1,69 @@
+"""The model of a run: built from its saved configuration, its weights from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sweepboard.compose.build import build_model
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.saved import SavedRun, read_run
+from sweepboard.lifecycle.trusting import refuse_foreign
+from sweepboard.training.checkpoint import load_checkpoint
+
+CHECKPOINTS = ("best", "last")
+
+
+class NoCheckpoint(UserError):
+    """A checkpoint that was asked for and is not there, or does not fit the model."""
+
+
+def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] = ()) -> nn.Module:
+    """The trained model of the run in folder `run`, on the CPU in eval mode.
+
+    `checkpoint` is `best` (by the validation metric) or `last`. Nothing is unpickled; of a run folder that is
+    not this user's own only parts of sweepboard, torch and torchvision are built, and what `allow` names.
+    Raises `NotARun`, `NotAllowed`, `NoCheckpoint`, `DamagedCheckpoint`.
+    """
+    saved = read_run(run)
+    refuse_foreign(saved, allowed=allow)
+    return model_of(saved, checkpoint)[0]
+
+
+def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
+    """The model in eval mode, and the updates after which these were its weights. Trusts the folder."""
+    weights, step = weights_of(saved.folder, checkpoint)
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and then overwritten
+        model = build_model(saved.config)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise NoCheckpoint(
+            f"{saved.folder}: the {checkpoint} checkpoint does not fit the model: {error}"
+        ) from error
+    return model.eval(), step
+
+
+def weights_of(folder: RunFolder, checkpoint: str) -> tuple[Mapping[str, Any], int]:
+    """The state dict in a checkpoint and its step."""
+    if checkpoint not in CHECKPOINTS:
+        raise NoCheckpoint(f"{checkpoint!r} is no checkpoint of a run; choose from {', '.join(CHECKPOINTS)}")
+    path = folder.checkpoints / f"{checkpoint}.pt"
+    try:
+        state = load_checkpoint(path)
+    except FileNotFoundError:
+        raise NoCheckpoint(_missing(folder, checkpoint)) from None
+    model = state["model"] if checkpoint == "best" else state["learner"]["model"]
+    return model, int(state["step"])
+
+
+def _missing(folder: RunFolder, checkpoint: str) -> str:
+    other = "last" if checkpoint == "best" else "best"
+    if (folder.checkpoints / f"{other}.pt").exists():
+        return f"{folder} has no {checkpoint} checkpoint; it has a {other} one: add --checkpoint {other}"
+    return f"{folder} has no checkpoint; type `sweepboard resume {folder}` to train it"

@@ -1,0 +1,45 @@
+"""A new run from the saved configuration of an older one, and what differs from then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweepboard.compose.prepare import Prepared
+from sweepboard.lifecycle.differences import Difference, between_configs, between_environments
+from sweepboard.lifecycle.saved import SavedRun
+from sweepboard.training.loop import Progress
+from sweepboard.training.observer import Observer
+
+_WITHOUT_EFFECT = ("output_root", "logging.", "dataset.root", "dataset.eval_batch_size", "facts.")
+
+
+def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
+    """How a rerun differs from the run it repeats, in settings and in environment (`now`)."""
+    settings = [
+        Difference(change.key, change.then, change.now, not change.key.startswith(_WITHOUT_EFFECT))
+        for change in between_configs(saved.config, prepared.config)
+    ]
+    return settings + between_environments(saved.environment, now)
+
+
+def expectation(found: Sequence[Difference]) -> str:
+    """Whether the rerun should repeat the run bit by bit, in one line."""
+    matter = [difference.key for difference in found if difference.matters]
+    if not matter:
+        return "the same numbers are expected, bit by bit"
+    return f"other numbers are to be expected, because of {', '.join(matter)}"
+
+
+class DataCheck(Observer):
+    """Says before the first update that the data is not what it was."""
+
+    def __init__(self, saved: SavedRun) -> None:
+        self.then = saved.record.data_fingerprint
+        self.difference: Difference | None = None
+
+    def on_start(self, progress: Progress) -> None:
+        now = progress.data.fingerprint
+        if self.then and now != self.then:
+            self.difference = Difference("data", self.then[:12], now[:12], matters=True)
+            print(f"differs: {self.difference} (fingerprints of the samples and the split)", flush=True)

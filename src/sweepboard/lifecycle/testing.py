@@ -1,0 +1,98 @@
+"""Measure a saved model again: on its test set, or on other data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from sweepboard.board.events import write_event_file
+from sweepboard.compose.build import build
+from sweepboard.compose.prepare import Prepared
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.model import weights_of
+from sweepboard.lifecycle.record import read_record
+from sweepboard.lifecycle.saved import SavedRun
+from sweepboard.lifecycle.trusting import prepare_saved
+from sweepboard.training.evaluate import evaluate
+
+
+class NotATest(UserError):
+    """A test that was asked for with changes to more than the data, or that has no data."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a test found. `prefix` is the first part of its tags: `test_best`, `test_mnist`."""
+
+    prefix: str
+    step: int
+    metrics: dict[str, float]
+
+    @property
+    def tagged(self) -> dict[str, float]:
+        """Tags as on the board."""
+        return {f"{self.prefix}/{name}": value for name, value in self.metrics.items()}
+
+
+def prepare_test(
+    saved: SavedRun,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    config_dirs: Sequence[Path] = (),
+) -> Prepared:
+    """The run's configuration with other data. Raises `NotATest` for changes to anything else."""
+    for word in overrides:
+        key = word.lstrip("+~").partition("=")[0]
+        if key.partition(".")[0] not in ("dataset", "device", "threads"):
+            raise NotATest(
+                f"{key}: a test changes the data and nothing else; `sweepboard rerun` changes the rest"
+            )
+    return prepare_saved(saved, overrides, allowed, config_dirs)
+
+
+def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
+    """Evaluate the weights of `checkpoint` on the test set of the prepared data."""
+    weights, step = weights_of(saved.folder, checkpoint)
+    experiment = build(prepared)
+    if experiment.data.test is None:
+        raise NotATest(
+            f"dataset={prepared.groups.get('dataset')} has no test set; give another with dataset=..."
+        )
+    experiment.learner.model.load_state_dict(weights)
+    batches = islice(experiment.data.test.epoch(0), experiment.trainer.limit_test_batches)
+    with torch.random.fork_rng(devices=[]):
+        metrics = evaluate(experiment.learner, batches)
+    return Measured(_prefix(saved, prepared, checkpoint), step, metrics)
+
+
+def enter(saved: SavedRun, measured: Measured) -> None:
+    """Write the result into the run's record and board. Raises OSError where the folder cannot be written.
+
+    What the run's own final test logged is not logged a second time.
+    """
+    with only_writer(saved.folder):
+        record = read_record(saved.folder)
+        fresh = {tag: value for tag, value in measured.tagged.items() if tag not in record.metrics}
+        record.metrics |= measured.tagged
+        record.tests.append({"when": time.time(), "step": measured.step} | measured.tagged)
+        record.write(saved.folder)
+        if fresh:
+            values = [Summary.Value(tag=tag, simple_value=value) for tag, value in fresh.items()]
+            write_event_file(saved.folder.path, ".test", [Summary(value=values)], measured.step)
+
+
+def _prefix(saved: SavedRun, prepared: Prepared, checkpoint: str) -> str:
+    """`test` for the run's own data and last weights; what is different is named."""
+    then, now = saved.config["dataset"], prepared.config["dataset"]
+    same = {key: value for key, value in then.items() if key != "root"} == {
+        key: value for key, value in now.items() if key != "root"
+    }
+    other = "" if same else f"_{prepared.groups.get('dataset', 'other')}"
+    return f"test{other}" + ("_best" if checkpoint == "best" else "")

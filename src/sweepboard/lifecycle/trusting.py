@@ -1,0 +1,80 @@
+"""A saved run made ready to be built again, after its origin has been looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweepboard.compose.change import Recipe
+from sweepboard.compose.prepare import Prepared, prepare_plain
+from sweepboard.compose.trust import refuse_untrusted
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.saved import SavedRun
+from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.signature import is_own
+from sweepboard.names import flatten
+
+
+class MaskedSecret(UserError):
+    """A saved value that was a secret and has to be given again."""
+
+
+class LinkInFolder(UserError):
+    """A symbolic link in a run folder that is to be written to."""
+
+
+def prepare_saved(
+    saved: SavedRun,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    config_dirs: Sequence[Path] = (),
+) -> Prepared:
+    """The saved configuration with overrides applied and checked like a new one.
+
+    Where the run is not this user's own, its targets are looked at before any is imported (`allowed` are the
+    names that the user trusts); what is typed now is trusted as in a new run. Raises `NotAllowed`,
+    `MaskedSecret`, `ConfigError`.
+    """
+    refuse_foreign(saved, overrides, allowed)
+    record = saved.record
+    recipe = Recipe(saved.config, record.links, record.groups, record.overrides)
+    recipe = recipe.changed(overrides, config_dirs)
+    _require_secrets(recipe)
+    return prepare_plain(recipe.config, recipe.links, recipe.groups, recipe.overrides)
+
+
+def refuse_foreign(saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = ()) -> None:
+    """Refuse a run of someone else that names what is no part of an experiment. Raises `NotAllowed`."""
+    if is_own(saved.folder.config.read_bytes(), saved.record.signature):
+        return
+    typed = [word.lstrip("+~").partition("=")[0] for word in overrides]
+    refuse_untrusted(_without(saved.config, typed), allowed)
+
+
+def refuse_links(folder: RunFolder) -> None:
+    """Refuse to write into a run folder that has symbolic links, which could lead to any file."""
+    for path in sorted(folder.path.rglob("*")):
+        if path.is_symlink():
+            raise LinkInFolder(f"{path} is a symbolic link: remove it, then a run can write to this folder")
+
+
+def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """`config` without the keys that are typed anew, and all below them."""
+    plain = dict(config)
+    for key in keys:
+        name, _, rest = key.partition(".")
+        if not rest:
+            plain.pop(name, None)
+        elif isinstance(plain.get(name), Mapping):
+            plain[name] = _without(plain[name], [rest])
+    return plain
+
+
+def _require_secrets(recipe: Recipe) -> None:
+    for key, value in flatten(recipe.config):
+        if value == MASK:
+            raise MaskedSecret(
+                f"{key} was a secret and is not in the run folder: give it again with {key}=..."
+            )

@@ -37,16 +37,14 @@ class ClockedAdam(torch.optim.Adam):
     def __init__(self, params: Any, lr: float = 1e-3, fused: bool = True) -> None:
         super().__init__(params, lr=lr, fused=fused)
         self.times: list[float] = []
-        self.first_update_at = 0.0
-        self.register_step_post_hook(self._note)
+        self.register_step_post_hook(lambda *_: self.times.append(time.perf_counter()))
         atexit.register(self._tell)
 
-    def _note(self, *_: Any) -> None:
-        self.times.append(time.perf_counter())
-        self.first_update_at = self.first_update_at or time.time()
-
     def _tell(self) -> None:
-        facts = {"first_update_at": self.first_update_at, "updates": len(self.times)}
+        if not self.times:  # an instance that was built to be looked at
+            return
+        ago = time.perf_counter() - self.times[0]
+        facts = {"updates": len(self.times), "first_update_at": time.time() - ago}
         if len(self.times) > BLOCK * (WARM_UP + 1):
             facts["update_us"] = microseconds_per_update(self.times)
         print(json.dumps(facts))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -26,12 +28,10 @@ class ExportFailed(RunFailed):
 def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
     """Write `model` (eval mode) to `path` and read it back. Raises `ExportFailed` where the two differ."""
     writers = {"safetensors": _safetensors, "torch_export": _torch_export}
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        writers[format_](saved, model, temporary)
-        write_atomic(path, temporary.read_bytes())
-    finally:
-        temporary.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
+        written = Path(scratch) / f"model{FORMATS[format_]}"
+        writers[format_](saved, model, written)
+        write_atomic(path, written.read_bytes())
 
 
 def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
@@ -39,7 +39,7 @@ def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
 
     metadata = {"format": "pt", "sweepboard": __version__, "model": json.dumps(masked(saved.config["model"]))}
     save_model(model, str(path), metadata=metadata)
-    twin = _copy(model)
+    twin = deepcopy(model)
     for parameter in twin.parameters():
         parameter.data.zero_()
     load_model(twin, str(path))
@@ -68,12 +68,6 @@ def _sample(saved: SavedRun, batch: int = 4) -> torch.Tensor:
     """Inputs of the run's shape, the same each time."""
     shape = [batch, *saved.config["facts"]["input_shape"]]
     return torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
-
-
-def _copy(model: nn.Module) -> nn.Module:
-    from copy import deepcopy
-
-    return deepcopy(model)
 
 
 def _first_line(error: Exception) -> str:

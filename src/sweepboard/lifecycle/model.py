@@ -43,8 +43,9 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
         raise NoCheckpoint(
-            f"{saved.folder}: the {checkpoint} checkpoint does not fit the model: {error}"
+            f"{saved.folder}: the {checkpoint} weights do not fit the model: {reason}"
         ) from error
     return model.eval(), step
 

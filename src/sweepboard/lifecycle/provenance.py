@@ -64,7 +64,7 @@ def torch_build() -> dict[str, Any]:
     import torch
 
     return {
-        "version": torch.__version__,
+        "version": str(torch.__version__),
         "cuda": torch.version.cuda,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "mkldnn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]

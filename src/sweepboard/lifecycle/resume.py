@@ -85,8 +85,8 @@ def _refusal(saved: SavedRun, changes: list[Difference], prepared: Prepared) -> 
     words = " ".join(prepared.overrides[len(saved.record.overrides) :])
     if followers:
         return (
-            f"{listed}: the schedule was laid out for the first length, and a longer run would have been another "
-            f"one from its first step; type `sweepboard rerun {saved.folder} {words}` instead"
+            f"{listed}: the schedule was laid out for the first length, and a longer run would have been "
+            f"another one from its first step; type `sweepboard rerun {saved.folder} {words}` instead"
         )
     return f"{listed}: that would be another run; type `sweepboard rerun {saved.folder} {words}` instead"
 

@@ -51,9 +51,7 @@ def prepare_test(
     for word in overrides:
         key = word.lstrip("+~").partition("=")[0]
         if key.partition(".")[0] not in ("dataset", "device", "threads"):
-            raise NotATest(
-                f"{key}: a test changes the data and nothing else; `sweepboard rerun` changes the rest"
-            )
+            raise NotATest(f"{key}: a test changes only the data; `sweepboard rerun` changes the rest")
     return prepare_saved(saved, overrides, allowed, config_dirs)
 
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.board.settings import LoggingSettings
 from sweepboard.data.settings import DatasetSettings
+from sweepboard.sweeps.settings import SweepSettings
 from sweepboard.training.settings import SchedulerSettings, TrainerSettings
 
 OPEN_GROUPS = ("model", "dataset", "optimizer", "scheduler", "task")
@@ -88,6 +89,9 @@ class Config:
 
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     """What is written to the board."""
+
+    sweep: SweepSettings = field(default_factory=SweepSettings)
+    """Which jobs a sweep has and how they are run; no part of a job's own configuration."""
 
     facts: Facts = field(default_factory=Facts)
     """What the data set and the length of the run decide; to be referred to, not set."""

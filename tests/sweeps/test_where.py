@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepboard.errors import UserError
+from sweepboard.sweeps.vocabulary import Words
 from sweepboard.sweeps.where import condition, sort_key
-from sweepboard.sweeps.words import Words
 
 WORDS = Words(
     fields=["seed", "status"],

@@ -32,8 +32,13 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_atomic` of `value` as indented JSON; NaN and infinities, which JSON has not, become null."""
-    write_atomic(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """`write_atomic` of `as_json(value)`."""
+    write_atomic(path, as_json(value) + "\n")
+
+
+def as_json(value: Any) -> str:
+    """`value` as indented JSON; NaN and infinities, which JSON has not, become null."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,0 +1,136 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import yaml
+
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+
+GROUPS = {
+    "model": "cnn",
+    "dataset": "fashion_mini",
+    "optimizer": "adam",
+    "scheduler": "none",
+    "task": "classification",
+}
+CONFIG: dict[str, Any] = {
+    "seed": 0, "device": "cpu", "threads": 1,
+    "model": {"_target_": "sweepboard.models.cnn.CNN", "dropout": 0.5},
+    "dataset": {"_target_": "sweepboard.data.fashion.FashionMini", "batch_size": 64, "val_fraction": 0.1,
+                "validate_on": "split", "augment": "none"},
+    "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.001},
+    "scheduler": {},
+    "task": {"_target_": "sweepboard.training.tasks.Classification", "label_smoothing": 0.0},
+    "trainer": {"epochs": 5, "steps": None, "precision": "fp32",
+                "checkpoint": {"metric": None, "mode": None}, "early_stopping": {"patience": None}},
+    "facts": {"epochs": 5, "steps": 500, "steps_per_epoch": 100},
+}  # fmt: skip
+ENVIRONMENT = {
+    "code": {"commit": "c0ffee", "changed": []},
+    "python": {"version": "3.11.2"},
+    "packages": {"torch": "2.15.0", "numpy": "2.4.6"},
+    "torch": {"version": "2.15.0", "cuda": None, "cpu_capability": "AVX512"},
+    "hardware": {"host": "here", "cpu": "a CPU", "gpus": []},
+}
+
+
+class WriteRun(Protocol):
+    """How the fixture `write_run` is called."""
+
+    def __call__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any] | None = None,
+        curves: Curves | None = None,
+        record: Mapping[str, Any] | None = None,
+        environment: Mapping[str, Any] | None = None,
+    ) -> Path: ...
+
+
+@pytest.fixture
+def write_run() -> WriteRun:
+    """Writes run folders as training leaves them, without training.
+
+    `config` says what differs from the defaults by flat keys, groups too (`{"model": "mlp"}`);
+    `curves` are points by tag; `record` and `environment` replace entries of run.json and environment.json.
+    """
+    return _write_run
+
+
+def _write_run(
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    curves: Curves | None = None,
+    record: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
+) -> Path:
+    from sweepboard.board.events import END, START, write_event_file
+    from sweepboard.board.hparams import end_info, start_info
+    from sweepboard.files import write_atomic, write_json
+    from sweepboard.lifecycle.folder import RunFolder
+    from sweepboard.lifecycle.record import RunRecord
+    from sweepboard.names import group_name, hparams
+
+    folder.mkdir(parents=True)
+    plain, groups = configured(config or {})
+    curves = DEFAULT_CURVES if curves is None else curves
+    row = hparams(plain, groups)
+    write_event_file(folder, START, [start_info(row, group_name(row))])
+    write_curves(folder, curves)
+    entry = RunRecord(
+        status="finished", seed=plain["seed"], groups=groups, headline="accuracy", data_fingerprint="f1",
+        started=1e9, ended=1e9 + 60, seconds=50.0, epoch=5.0, total_steps=500, sweepboard="0.1.0",
+        step=max((step for points in curves.values() for step, _ in points), default=0),
+    )  # fmt: skip
+    for key, value in (record or {}).items():
+        setattr(entry, key, value)
+    if entry.status != "running":
+        write_event_file(folder, END, [end_info(entry.status)])
+    paths = RunFolder(folder)
+    entry.write(paths)
+    write_atomic(paths.config, yaml.safe_dump(plain, sort_keys=False))
+    write_json(paths.environment, ENVIRONMENT | dict(environment or {}))
+    return folder
+
+
+DEFAULT_CURVES: Curves = {
+    "train/loss": [(step, 1 / (1 + step)) for step in range(0, 501, 50)],
+    "val/loss": [(step, 2 / (1 + step)) for step in range(100, 501, 100)],
+    "val/accuracy": [(100, 0.5), (200, 0.7), (300, 0.9), (400, 0.8), (500, 0.85)],
+    "test/accuracy": [(500, 0.84)],
+}
+
+
+def configured(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The default config and groups with `changes` by flat keys."""
+    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(CONFIG))  # a copy
+    groups = dict(GROUPS)
+    for key, value in changes.items():
+        if key in groups:
+            groups[key] = str(value)
+            continue
+        *path, leaf = key.split(".")
+        node = plain
+        for piece in path:
+            node = node.setdefault(piece, {})
+        node[leaf] = value
+    return plain, groups
+
+
+def write_curves(folder: Path, curves: Curves) -> None:
+    """A new event file with these points, step by step."""
+    from sweepboard.board.events import EventWriter
+
+    by_step: dict[int, dict[str, float]] = {}
+    for tag, points in curves.items():
+        for step, value in points:
+            by_step.setdefault(step, {})[tag] = value
+    writer = EventWriter(folder)
+    for step in sorted(by_step):
+        writer.add_scalars(step, by_step[step])
+    writer.close()

@@ -1,0 +1,176 @@
+"""`sweepboard compare PATH...`: runs side by side, seeds of one config as mean ± standard deviation."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from sweepboard.cli.table import print_table
+from sweepboard.words import duration
+
+if TYPE_CHECKING:
+    from sweepboard.sweeps.compare import Comparison
+    from sweepboard.sweeps.rows import Row
+
+Column: TypeAlias = "tuple[str, list[str]]"
+
+EXAMPLES = """examples:
+  sweepboard compare outputs/sweeps/lr --plot lr.png
+  sweepboard compare outputs --where 'optimizer.lr < 0.1 and status == finished' --sort val/loss
+  sweepboard compare outputs --metric 'test/*' --runs --csv > runs.csv
+
+--where and --sort take hyperparameters (optimizer.lr, or lr where that is clear), name, seed, status, time,
+and metrics: val/accuracy is its best value, last(val/accuracy) its last, step(val/accuracy) where it was best.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table, or what was asked for instead of it."""
+    options = _parser().parse_args(arguments)
+    from sweepboard.sweeps.compare import compare
+    from sweepboard.sweeps.gather import gather
+
+    comparison = compare(
+        gather([Path(path) for path in options.paths]),
+        where=options.where,
+        sort=options.sort,
+        reverse=options.reverse,
+        metrics=options.metric,
+        each=options.runs,
+    )
+    _print(comparison, options)
+    if options.plot:
+        from sweepboard.sweeps.plots import plot
+
+        plot(comparison, Path(options.plot), options.smooth)
+    if options.aggregate is not None:
+        _aggregate(comparison, options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sweepboard compare",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", default=["outputs"], help="runs, or folders that hold runs (default: outputs)")
+    add("--where", metavar="CONDITION", help="keep the runs for which this holds")
+    add("--sort", metavar="NAME", help="sort by this (default: the first metric shown, best first)")
+    add("--reverse", action="store_true", help="sort the other way round")
+    add(
+        "--metric",
+        metavar="TAG",
+        action="append",
+        default=[],
+        help="show this metric; 'val/*' works, and again",
+    )
+    add("--runs", action="store_true", help="a row for every run, not one for all seeds of a config")
+    add("--plot", metavar="FILE.png", help="draw curves and the metric against what was swept")
+    add(
+        "--smooth",
+        metavar="WEIGHT",
+        type=_weight,
+        default=0.0,
+        help="smooth drawn curves, 0 to 1 as TensorBoard",
+    )
+    add(
+        "--aggregate",
+        metavar="FOLDER",
+        nargs="?",
+        const="",
+        help="write mean and spread over seeds as TensorBoard runs into FOLDER (default: aggregate/ there)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print every metric in full precision as CSV")
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    return parser
+
+
+def _weight(text: str) -> float:
+    weight = float(text)
+    if not 0 <= weight < 1:
+        raise argparse.ArgumentTypeError("give a weight from 0 (as measured) to below 1")
+    return weight
+
+
+def _print(comparison: Comparison, options: argparse.Namespace) -> None:
+    from sweepboard.files import as_json
+    from sweepboard.sweeps.formats import as_csv, as_records
+
+    if options.json:
+        print(as_json(as_records(comparison)))
+    elif options.csv:
+        print(as_csv(comparison), end="")
+    elif options.markdown:
+        print(markdown(*table(comparison)))
+    else:
+        print_table(*table(comparison))
+
+
+def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Headers and cells: what differs, what came out, how long it took, and which run it was."""
+    columns = [*_hparam_columns(comparison), *_metric_columns(comparison), *_end_columns(comparison)]
+    headers = [header for header, _ in columns]
+    return headers, [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
+
+
+def _hparam_columns(comparison: Comparison) -> Iterator[Column]:
+    from sweepboard.sweeps.differences import as_text
+
+    rows = comparison.rows
+    for key in comparison.keys:
+        yield key, [as_text(row.hparams[key]) if key in row.hparams else "" for row in rows]
+    if any(len(row.runs) > 1 for row in rows):
+        yield "runs", [str(len(row.runs)) for row in rows]
+    elif len({seed for row in rows for seed in row.seeds}) > 1:
+        yield "seed", [",".join(map(str, row.seeds)) for row in rows]
+
+
+def _metric_columns(comparison: Comparison) -> Iterator[Column]:
+    for tag in comparison.shown:
+        if _measured_once(tag, comparison):
+            yield tag, [_value(row, tag, "last") for row in comparison.rows]
+        else:
+            yield f"best {tag}", [_value(row, tag, "best") for row in comparison.rows]
+            yield "at step", [_step(row, tag) for row in comparison.rows]
+            yield "last", [_value(row, tag, "last") for row in comparison.rows]
+
+
+def _measured_once(tag: str, comparison: Comparison) -> bool:
+    """Whether best and last are the same in each run, as they are in a test."""
+    return all(len(run.curves[tag][0]) == 1 for run in comparison.runs if tag in run.curves)
+
+
+def _value(row: Row, tag: str, part: str) -> str:
+    from sweepboard.sweeps.formats import plus_minus
+
+    value = row.metric(tag, part)
+    if value is None:
+        return "nan" if any(tag in run.scores for run in row.runs) else ""
+    return plus_minus(value) + (f" ({value.n} of {len(row.runs)})" if value.n < len(row.runs) else "")
+
+
+def _step(row: Row, tag: str) -> str:
+    step = row.metric(tag, "step")
+    return str(round(step.mean)) if step else ""
+
+
+def _end_columns(comparison: Comparison) -> Iterator[Column]:
+    rows = comparison.rows
+    if any(row.seconds for row in rows):
+        yield "time", [duration(row.seconds.mean) if row.seconds else "" for row in rows]
+    if {row.status for row in rows} - {"finished", "unknown"}:
+        yield "status", [row.status for row in rows]
+    yield "run", [row.name for row in rows]
+
+
+def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of GitHub's Markdown."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,132 @@
+"""A table of runs: a row for each config, its seeds together, and columns only for what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+from sweepboard.errors import UserError, did_you_mean
+from sweepboard.sweeps.differences import description, differing
+from sweepboard.sweeps.gather import Run
+from sweepboard.sweeps.metrics import metric_tags
+from sweepboard.sweeps.rows import FIELDS, Row, grouped, values_of
+from sweepboard.sweeps.where import condition, sort_key
+from sweepboard.sweeps.vocabulary import Words, metric_key
+
+SHOWN = 3
+"""Metrics in a table for people where none were asked for."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows in the order of the table, and what its columns are."""
+
+    rows: Sequence[Row]
+    keys: Sequence[str]
+    """Hyperparameters that differ."""
+
+    tags: Sequence[str]
+    """Every metric, the most telling first."""
+
+    shown: Sequence[str]
+    """Those of a table for people."""
+
+    modes: Mapping[str, str]
+    """`min` or `max` of each metric."""
+
+    @property
+    def runs(self) -> list[Run]:
+        """All runs."""
+        return [run for row in self.rows for run in row.runs]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """What tells each row from the others: its differing hyperparameters, else its seed or its folder."""
+        labels = [description(row.hparams, self.keys) or row.name for row in self.rows]
+        return [
+            label if labels.count(label) == 1 else _with_seed(label, row)
+            for label, row in zip(labels, self.rows, strict=True)
+        ]
+
+
+def compare(
+    runs: Sequence[Run],
+    where: str | None = None,
+    sort: str | None = None,
+    reverse: bool = False,
+    metrics: Sequence[str] = (),
+    each: bool = False,
+) -> Comparison:
+    """Put runs side by side.
+
+    `where` keeps some (`optimizer.lr<0.1 and status==finished`); `metrics` are the tags or patterns shown;
+    with `each`, every run has its own row. Rows are sorted by `sort`, or the best first by the first metric
+    shown; what is missing comes last. Raises `UserError` for a name that no run has.
+    """
+    chosen = matching(runs, where)
+    tags = metric_tags({tag for run in runs for tag in run.modes}, _common_headline(runs))
+    modes = {tag: mode for run in runs for tag, mode in run.modes.items()}
+    shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
+    rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
+    keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.typed})
+    key = sort_key(sort, words(runs)) if sort else metric_key(shown[0], "best") if shown else "name"
+    return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)
+
+
+def words(runs: Sequence[Run]) -> Words:
+    """What runs can be sorted and filtered by."""
+    hparams = dict.fromkeys(key for run in runs for key in run.hparams)
+    tags = dict.fromkeys(tag for run in runs for tag in run.modes)
+    return Words(FIELDS, list(hparams), list(tags))
+
+
+def matching(runs: Sequence[Run], where: str | None) -> list[Run]:
+    """The runs for which the condition holds. Raises `UserError` where it holds for none."""
+    if where is None:
+        return list(runs)
+    holds = condition(where, words(runs))
+    chosen = [run for run in runs if holds(values_of(run))]
+    if not chosen:
+        raise UserError(f"--where {where!r} leaves none of {len(runs)} runs")
+    return chosen
+
+
+def _with_seed(label: str, row: Row) -> str:
+    return f"{label}, seed={row.seeds[0]}" if len(row.seeds) == 1 else f"{label}, {row.name}"
+
+
+def _common_headline(runs: Sequence[Run]) -> str | None:
+    headlines = [run.headline for run in runs if run.headline]
+    return max(set(headlines), key=headlines.count) if headlines else None
+
+
+def _asked_for(patterns: Sequence[str], tags: Sequence[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = [tag for tag in tags if fnmatchcase(tag, pattern)]
+        if not matches:
+            raise UserError(f"--metric {pattern}: no run has it{did_you_mean(pattern, tags)}")
+        found |= dict.fromkeys(matches)
+    return list(found)
+
+
+def _sorted(rows: Sequence[Row], key: str, reverse: bool, modes: Mapping[str, str]) -> list[Row]:
+    """Metrics best first, everything else from small to large; `reverse` turns that round."""
+    part, _, tag = key.partition("(")
+    falling = (part != "step" and modes.get(tag.removesuffix(")")) == "max") != reverse
+    present = [row for row in rows if not _is_missing(row.values.get(key))]
+    missing = [row for row in rows if _is_missing(row.values.get(key))]
+    return sorted(present, key=lambda row: _order(row.values[key]), reverse=falling) + missing
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    """Numbers before texts, each in their own order."""
+    return (True, value) if isinstance(value, str) else (False, value)

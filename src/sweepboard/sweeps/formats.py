@@ -1,0 +1,82 @@
+"""A comparison as CSV and as plain values, and its numbers as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import Any
+
+from sweepboard.sweeps.compare import Comparison
+from sweepboard.sweeps.metrics import Spread
+from sweepboard.sweeps.rows import Row
+from sweepboard.sweeps.vocabulary import PARTS, metric_key
+
+
+def as_csv(comparison: Comparison) -> str:
+    """Every metric in full precision: `best(val/loss)`, and with seeds `best(val/loss) std`."""
+    records = [_flat(row, comparison) for row in comparison.rows]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def _flat(row: Row, comparison: Comparison) -> dict[str, Any]:
+    record = {key: row.hparams.get(key) for key in comparison.keys}
+    record |= {"runs": len(row.runs), "seeds": " ".join(map(str, row.seeds)), "status": row.status}
+    record["seconds"] = row.seconds.mean if row.seconds else None
+    for tag in comparison.tags:
+        for part in PARTS:
+            value = row.metric(tag, part)
+            record[metric_key(tag, part)] = value.mean if value else None
+            if any(len(each.runs) > 1 for each in comparison.rows):
+                record[f"{metric_key(tag, part)} std"] = value.std if value else None
+    return record | {"name": row.name}
+
+
+def as_records(comparison: Comparison) -> list[dict[str, Any]]:
+    """Each row as plain values for JSON."""
+    return [
+        _record(row, label, comparison) for row, label in zip(comparison.rows, comparison.labels, strict=True)
+    ]
+
+
+def _record(row: Row, label: str, comparison: Comparison) -> dict[str, Any]:
+    return {
+        "label": label,
+        "name": row.name,
+        "differing": {key: row.hparams.get(key) for key in comparison.keys},
+        "hparams": row.hparams,
+        "status": row.status,
+        "seconds": _plain(row.seconds),
+        "metrics": {
+            tag: {"mode": comparison.modes[tag]} | {part: _plain(row.metric(tag, part)) for part in PARTS}
+            for tag in comparison.tags
+            if any(tag in run.scores for run in row.runs)
+        },
+        "runs": [
+            {"path": str(run.path), "name": run.name, "seed": run.seed, "status": run.status}
+            for run in row.runs
+        ],
+    }
+
+
+def _plain(value: Spread | None) -> dict[str, float | int | None] | None:
+    return None if value is None else {"mean": value.mean, "std": value.std, "n": value.n}
+
+
+def plus_minus(value: Spread | None) -> str:
+    """`0.8912 ± 0.0021`: the deviation in two digits, the mean in as many decimals."""
+    if value is None:
+        return ""
+    if value.std is None:
+        return f"{value.mean:.4g}"
+    if value.std == 0 or not math.isfinite(value.std):
+        return f"{value.mean:.4g} ± {value.std:.2g}"
+    decimals = max(0, 1 - math.floor(math.log10(value.std)))
+    if decimals > 8 or value.std >= 1e5:
+        return f"{value.mean:.4g} ± {value.std:.2g}"
+    return f"{value.mean:.{decimals}f} ± {value.std:.{decimals}f}"

@@ -1,0 +1,213 @@
+"""Runs as records: what each was made of, how it went, and its curves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from sweepboard.board.columns import Series
+from sweepboard.board.reader import HparamsRow, read_hparams, read_scalars
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.record import DamagedRecord, RunRecord, read_record
+from sweepboard.names import flatten, group_name, hparams
+from sweepboard.sweeps.align import Points, rising
+from sweepboard.sweeps.find import Found, find
+from sweepboard.sweeps.metrics import Score, metric_tags, mode_of, score
+
+log = logging.getLogger(__name__)
+
+_SEED = re.compile(r"(?:.*[._/])?(?:random_?)?seed", re.IGNORECASE)
+_TIME = re.compile(r"\d{9,}\.\d+")
+"""Names of the folders that `SummaryWriter.add_hparams` makes below a run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, of ours or of another tool."""
+
+    path: Path
+    name: str
+    """Its folder as seen from what was asked for."""
+
+    hparams: dict[str, Any] = field(default_factory=dict)
+    """What it was made of, flat and without the seed."""
+
+    seed: int | None = None
+    status: str = "unknown"
+    """`finished`, `failed`, `interrupted`, `running`; `unknown` where the tool does not say."""
+
+    seconds: float | None = None
+    """How long it trained; of other tools' runs, from the first point to the last."""
+
+    curves: dict[str, Points] = field(default_factory=dict)
+    """Steps and values of every scalar, each step once."""
+
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved configuration; empty for other tools' runs."""
+
+    record: RunRecord | None = None
+    """run.json; None for other tools' runs, or where it is damaged."""
+
+    @property
+    def group(self) -> str:
+        """Equal for runs that differ in the seed only. A run that says nothing of itself is its own group."""
+        return group_name(self.hparams) if self.hparams else str(self.path)
+
+    @property
+    def headline(self) -> str | None:
+        """The metric by which it is judged, where it says so."""
+        return self.record.headline if self.record else None
+
+    @property
+    def typed(self) -> set[str]:
+        """Keys that were given on the command line."""
+        return (
+            {word.lstrip("+~").partition("=")[0] for word in self.record.overrides} if self.record else set()
+        )
+
+    @cached_property
+    def modes(self) -> dict[str, str]:
+        """Whether `min` or `max` is better, for every metric."""
+        told = dict(_told_modes(self.config, self.headline))
+        return {tag: mode_of(tag, told) for tag in metric_tags(self.curves)}
+
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """Last and best of every metric."""
+        scores = {tag: score(*self.curves[tag], mode) for tag, mode in self.modes.items()}
+        return {tag: value for tag, value in scores.items() if value is not None}
+
+
+def gather(paths: Sequence[Path]) -> list[Run]:
+    """Read every run at or below `paths`. Raises `UserError` where there is none."""
+    runs = [_ours(found) if found.ours else _of_another_tool(found) for found in find(paths)]
+    return _without_hparams_folders(runs)
+
+
+def _ours(found: Found) -> Run:
+    folder = RunFolder(found.path)
+    try:
+        record = read_record(folder)
+    except DamagedRecord:
+        return replace(_of_another_tool(found), status="damaged")
+    config = read_yaml(folder.config)
+    return Run(
+        path=found.path,
+        name=found.name,
+        hparams=hparams(config, record.groups, record.overrides, record.links),
+        seed=record.seed,
+        status=record.true_status,
+        seconds=record.seconds,
+        curves=_curves(found.path) or _curves_of_record(record),
+        config=config,
+        record=record,
+    )
+
+
+def _curves_of_record(record: RunRecord) -> dict[str, Points]:
+    """The last metrics of a run that wrote no event files."""
+    return {tag: (np.array([record.step]), np.array([value])) for tag, value in record.metrics.items()}
+
+
+def _curves(folder: Path) -> dict[str, Points]:
+    return {tag: rising(each.steps, each.values) for tag, each in _series(folder).items()}
+
+
+def _series(folder: Path) -> dict[str, Series]:
+    try:
+        return read_scalars(folder)
+    except OSError as error:  # one of many runs: the others are still worth comparing
+        log.warning("%s cannot be read: %s", folder, error.strerror or error)
+        return {}
+
+
+def _of_another_tool(found: Found) -> Run:
+    series = _series(found.path)
+    times = [time for each in series.values() for time in (each.wall_times.min(), each.wall_times.max())]
+    row = read_hparams(found.path) if series else None
+    values = dict(row.hparams if row else flatten(read_yaml(found.path / "hparams.yaml")))
+    seeds = [key for key in values if _SEED.fullmatch(key)]
+    seed = values[seeds[0]] if seeds else None
+    return Run(
+        path=found.path,
+        name=found.name,
+        hparams={
+            key: _plain(value) for key, value in values.items() if key not in seeds and value is not None
+        },
+        seed=int(seed) if isinstance(seed, int | float) else None,
+        status=_status(row),
+        seconds=float(max(times) - min(times)) if times else None,
+        curves={tag: rising(each.steps, each.values) for tag, each in series.items()},
+    )
+
+
+def _status(row: HparamsRow | None) -> str:
+    return (row and row.status) or "unknown"
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be compared and grouped by. Event files know floats only: 64.0 was 64."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _without_hparams_folders(runs: list[Run]) -> list[Run]:
+    """Runs with what `SummaryWriter.add_hparams` wrote into folders below them joined to them."""
+    by_path = {run.path: run for run in runs}
+    for run in runs:
+        above = by_path.get(run.path.parent)
+        if (
+            run.hparams
+            and _TIME.fullmatch(run.path.name)
+            and above
+            and not above.hparams
+            and not above.record
+        ):
+            by_path[above.path] = _joined(above, by_path.pop(run.path))
+    return list(by_path.values())
+
+
+def _joined(run: Run, below: Run) -> Run:
+    return replace(
+        run, hparams=below.hparams, seed=below.seed, status=below.status, curves=below.curves | run.curves
+    )
+
+
+def _told_modes(config: Mapping[str, Any], headline: str | None) -> Iterator[tuple[str, str]]:
+    for block in ("early_stopping", "checkpoint"):
+        settings = (config.get("trainer") or {}).get(block) or {}
+        metric = settings.get("metric") or headline
+        if metric and settings.get("mode"):
+            yield f"val/{metric}", settings["mode"]
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping of plain values; empty where there is no such file, or something else is in it."""
+    try:
+        content = yaml.load(path.read_bytes(), Loader=_LOADER)
+    except (OSError, yaml.YAMLError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A mapping of plain values; empty where there is no such file, or something else is in it."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+# The parser in C is ten times as fast, which is most of the time of reading many runs.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,0 +1,82 @@
+"""Curves of runs: one colour for each config, its seeds as thin lines or as a band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from sweepboard.sweeps.align import Points, band, smoothed
+from sweepboard.sweeps.compare import Comparison
+from sweepboard.sweeps.plot_style import Look, set_steps_axis
+from sweepboard.sweeps.rows import Row
+
+FEW_SEEDS = 3
+"""So many seeds are drawn one by one behind their mean; more as a band of one standard deviation."""
+
+
+def has_curves(comparison: Comparison, tag: str) -> bool:
+    """Whether any run logged the metric more than once."""
+    return any(len(run.curves[tag][0]) > 1 for run in comparison.runs if tag in run.curves)
+
+
+def draw_curves(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, smooth: float) -> None:
+    """Every row's curve of one metric; `smooth` is the weight of the moving average."""
+    for row, look in zip(reversed(comparison.rows), reversed(looks), strict=True):  # the best on top
+        curves = _curves(row, tag, smooth)
+        if curves:
+            _draw_row(axes, curves, look)
+            if smooth and look.front and len(curves) == 1:
+                _draw_raw(axes, row, tag, look)
+    axes.set_title(tag + (f", smoothed {smooth:g}" if smooth else ""))
+    set_steps_axis(axes, "updates" if all(run.record for run in comparison.runs) else "step")
+    _keep_in_view(axes, comparison, tag)
+
+
+def _curves(row: Row, tag: str, smooth: float) -> list[Points]:
+    points = [run.curves[tag] for run in row.runs if tag in run.curves]
+    return [(steps, smoothed(values, smooth)) for steps, values in points]
+
+
+def _draw_row(axes: Axes, curves: Sequence[Points], look: Look) -> None:
+    over = band(curves)
+    if len(curves) == 1 or not over.steps.size:
+        for steps, values in curves:
+            axes.plot(
+                steps, values, color=look.color, linewidth=1.5 if look.front else 0.7, zorder=_depth(look)
+            )
+        return
+    if len(curves) > FEW_SEEDS:
+        low, high = over.mean - over.std, over.mean + over.std
+        axes.fill_between(over.steps, low, high, color=look.color, alpha=0.18, linewidth=0)
+    elif look.front:
+        for steps, values in curves:
+            axes.plot(steps, values, color=look.color, linewidth=0.7, alpha=0.45)
+    axes.plot(
+        over.steps, over.mean, color=look.color, linewidth=1.8 if look.front else 0.7, zorder=_depth(look)
+    )
+
+
+def _draw_raw(axes: Axes, row: Row, tag: str, look: Look) -> None:
+    steps, values = row.runs[0].curves[tag]
+    axes.plot(steps, values, color=look.color, linewidth=0.6, alpha=0.3)
+
+
+def _depth(look: Look) -> float:
+    return 3 if look.front else 1.5
+
+
+def _keep_in_view(axes: Axes, comparison: Comparison, tag: str) -> None:
+    """Cut off what a diverged run does to the scale: nothing beyond twice what the runs started with."""
+    curves = [run.curves[tag][1] for run in comparison.runs if tag in run.curves]
+    finite = [values for curve in curves if (values := curve[np.isfinite(curve)]).size]
+    if not finite or comparison.modes.get(tag) != "min":
+        return
+    top = 2 * float(np.median([values[0] for values in finite]))
+    low, high = min(values.min() for values in finite), max(values.max() for values in finite)
+    if 0 < top < high / 1.5:
+        axes.set_ylim(low - 0.05 * (top - low), top)
+        beyond = sum(bool(values.min() > top) for values in finite)
+        note = f"{beyond} beyond this scale" if beyond else ""
+        axes.text(0.99, 0.97, note, transform=axes.transAxes, ha="right", va="top", fontsize=8)

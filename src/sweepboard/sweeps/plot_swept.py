@@ -1,0 +1,156 @@
+"""A metric against what was swept: one key along an axis, two as a heat map, several in a panel each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from sweepboard.sweeps.compare import Comparison
+from sweepboard.sweeps.differences import as_text
+from sweepboard.sweeps.plot_style import (
+    INK,
+    Look,
+    decimals,
+    is_numeric,
+    set_values_axis,
+    short_name,
+    shortened,
+    wants_log,
+)
+
+MOST_CELLS = 120
+FRAME = "#D55E00"
+
+
+def draw_along(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, key: str) -> None:
+    """Best value of each run against a swept number: dots are runs, a line joins the means where it is the
+    only thing swept."""
+    rows = comparison.rows
+    for row, look in zip(rows, looks, strict=True):
+        scores = [run.scores[tag].best for run in row.runs if tag in run.scores]
+        here = [row.hparams[key]] * len(scores)
+        _dots(axes, here, scores, look)
+    values = [row.hparams[key] for row in rows]
+    if len(comparison.keys) == 1:
+        _join_means(axes, comparison, tag, key)
+    set_values_axis(axes, values)
+    axes.set_title(f"best {tag}")
+    axes.set_xlabel(short_name(comparison, key))
+
+
+def _join_means(axes: Axes, comparison: Comparison, tag: str, key: str) -> None:
+    means = [(row.hparams[key], row.metric(tag, "best")) for row in comparison.rows]
+    known = sorted((value, spread.mean) for value, spread in means if spread is not None)
+    axes.plot(*zip(*known, strict=True), color="#888888", linewidth=1.1, zorder=2)
+
+
+def draw_choices(
+    axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, key: str | None
+) -> None:
+    """Best value of each run beside what was chosen for `key` (or beside its name), the best on top."""
+    names = _choices(comparison, key)
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    for row, look, name in zip(comparison.rows, looks, names, strict=True):
+        scores = [run.scores[tag].best for run in row.runs if tag in run.scores]
+        _dots(axes, scores, [places[name]] * len(scores), look)
+        mean = row.metric(tag, "best")
+        if mean is not None and mean.n > 1 and names.count(name) == 1:
+            sides = [places[name] - 0.25, places[name] + 0.25]
+            axes.plot([mean.mean] * 2, sides, color=look.color, linewidth=2)
+    axes.set_yticks(list(places.values()), [shortened(name, 28) for name in places])
+    axes.set_ylim(len(places) - 0.5, -0.5)
+    axes.set_title(f"best {tag}" + (f" by {short_name(comparison, key)}" if key else ""))
+
+
+def _dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look) -> None:
+    axes.scatter(xs, ys, s=24, color=look.color, alpha=0.85, linewidths=0, zorder=3 if look.front else 2)
+
+
+def _choices(comparison: Comparison, key: str | None) -> list[str]:
+    if key is None:
+        return list(comparison.labels)
+    return [as_text(row.hparams[key]) if key in row.hparams else "none" for row in comparison.rows]
+
+
+def is_grid(comparison: Comparison) -> bool:
+    """Whether two keys were swept and most of their combinations are there."""
+    if len(comparison.keys) != 2:
+        return False
+    sides = [len(_levels(comparison, key)) for key in comparison.keys]
+    cells = sides[0] * sides[1]
+    return min(sides) > 1 and cells <= MOST_CELLS and len(comparison.rows) >= 0.6 * cells
+
+
+def draw_heat_map(axes: Axes, comparison: Comparison, tag: str) -> None:
+    """Mean best value for each pair of swept values; the best pair has a frame."""
+    across, up = sorted(comparison.keys, key=lambda key: -len(_levels(comparison, key)))
+    columns, lines = _levels(comparison, across), _levels(comparison, up)
+    cells = np.full((len(lines), len(columns)), np.nan)
+    for row in comparison.rows:
+        best = row.metric(tag, "best")
+        place = lines.index(row.hparams.get(up)), columns.index(row.hparams.get(across))
+        cells[place] = best.mean if best else np.nan
+    lower = comparison.modes[tag] == "min"
+    axes.imshow(cells, aspect="auto", origin="lower", cmap="viridis_r" if lower else "viridis")
+    _label_cells(axes, cells, lower)
+    axes.set_xticks(range(len(columns)), [as_text(value) for value in columns])
+    axes.set_yticks(range(len(lines)), [as_text(value) for value in lines])
+    axes.grid(visible=False)
+    axes.set_title(f"best {tag}")
+    axes.set_xlabel(short_name(comparison, across))
+    axes.set_ylabel(short_name(comparison, up))
+
+
+def _label_cells(axes: Axes, cells: np.ndarray, lower_is_better: bool) -> None:
+    finite = cells[np.isfinite(cells)]
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    best = low if lower_is_better else high
+    for (line, column), value in np.ndenumerate(cells):
+        brightness = (value - low) / (high - low or 1.0)
+        bright = brightness < 0.4 if lower_is_better else brightness > 0.6
+        color = INK if bright else "white"
+        text = f"{value:.{decimals(low, high)}f}" if np.isfinite(value) else ""
+        axes.text(column, line, text, ha="center", va="center", fontsize=8, color=color)
+        if value == best:
+            frame = Rectangle(
+                (column - 0.48, line - 0.48), 0.96, 0.96, fill=False, edgecolor=FRAME, linewidth=2
+            )
+            axes.add_patch(frame)
+
+
+def _levels(comparison: Comparison, key: str) -> list[Any]:
+    """The values of a key, numbers in order before texts; None stands for rows that lack it."""
+    values = {row.hparams.get(key) for row in comparison.rows}
+    return sorted(
+        values, key=lambda value: (value is None, isinstance(value, str), value if value is not None else 0)
+    )
+
+
+def draw_scatter(axes: Axes, comparison: Comparison, tag: str) -> None:
+    """Two swept numbers that make no grid (a random search), the metric as colour."""
+    across, up = comparison.keys
+    known = [(row, score) for row in comparison.rows if (score := row.metric(tag, "best")) is not None]
+    lower = comparison.modes[tag] == "min"
+    xs, ys = ([row.hparams[key] for row, _ in known] for key in (across, up))
+    colors = [score.mean for _, score in known]
+    points = axes.scatter(xs, ys, c=colors, cmap="viridis_r" if lower else "viridis", s=36, zorder=3)
+    best = colors.index(min(colors) if lower else max(colors))
+    axes.scatter(xs[best], ys[best], s=110, facecolors="none", edgecolors=FRAME, linewidths=1.6, zorder=4)
+    set_values_axis(axes, xs)
+    if wants_log(ys):
+        axes.set_yscale("log")
+    axes.set_xlabel(short_name(comparison, across))
+    axes.set_ylabel(short_name(comparison, up))
+    axes.set_title(f"best {tag}")
+    axes.figure.colorbar(points, ax=axes, pad=0.02)
+
+
+def both_numeric(comparison: Comparison) -> bool:
+    """Whether exactly two numbers were swept."""
+    return len(comparison.keys) == 2 and all(is_numeric(comparison, key) for key in comparison.keys)

@@ -1,0 +1,111 @@
+"""The picture of a comparison: curves, and what came out against what was swept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sweepboard.errors import UserError
+from sweepboard.sweeps.compare import Comparison
+from sweepboard.sweeps.metrics import is_training
+from sweepboard.sweeps.plot_curves import draw_curves, has_curves
+from sweepboard.sweeps.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks, shortened
+from sweepboard.sweeps.plot_swept import (
+    both_numeric,
+    draw_along,
+    draw_choices,
+    draw_heat_map,
+    draw_scatter,
+    is_grid,
+)
+
+Panel: TypeAlias = Callable[[Axes], None]
+
+WIDTH, HEIGHT = 4.6, 3.6
+"""Inches of a panel."""
+
+MOST_COLUMNS = 3
+MOST_SWEPT_PANELS = 4
+MOST_NAMES = 25
+DPI = 150
+
+
+def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
+    """Draw the first metric shown, and a training curve, into `path` (.png, .svg, .pdf).
+
+    `smooth` is the weight of a moving average, 0 for none. Raises `UserError` where there is nothing to draw
+    or the file cannot be written.
+    """
+    if not any(row.metric(tag, "best") for tag in comparison.shown[:1] for row in comparison.rows):
+        raise UserError("--plot: these runs have no metric to draw; --metric chooses another")
+    with mpl.rc_context(STYLE):
+        figure = _figure(comparison, smooth)
+        try:
+            figure.savefig(path, dpi=DPI)
+        except (OSError, ValueError) as error:
+            raise UserError(f"--plot {path}: {error}") from error
+
+
+def _figure(comparison: Comparison, smooth: float) -> Figure:
+    look = looks(comparison)
+    panels = [*_curve_panels(comparison, look, smooth), *_swept_panels(comparison, look)]
+    columns = min(MOST_COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(WIDTH * columns, HEIGHT * lines), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, panel in enumerate(panels, start=1):
+        panel(figure.add_subplot(lines, columns, place))
+    _add_legend(figure, comparison, look)
+    return figure
+
+
+def _curve_panels(comparison: Comparison, look: Sequence[Look], smooth: float) -> list[Panel]:
+    training = [tag for tag in comparison.tags if is_training(tag) and comparison.modes[tag] == "min"]
+    tags = dict.fromkeys([comparison.shown[0], *training[:1], *comparison.shown[1:2]])
+    drawn = [tag for tag in tags if has_curves(comparison, tag)][:2]
+    return [partial(draw_curves, comparison=comparison, looks=look, tag=tag, smooth=smooth) for tag in drawn]
+
+
+def _swept_panels(comparison: Comparison, look: Sequence[Look]) -> list[Panel]:
+    tag, keys = comparison.shown[0], comparison.keys
+    if is_grid(comparison):
+        return [partial(draw_heat_map, comparison=comparison, tag=tag)]
+    if both_numeric(comparison):
+        return [partial(draw_scatter, comparison=comparison, tag=tag)]
+    if not keys:
+        few = 1 < len(comparison.rows) <= MOST_NAMES
+        return [partial(draw_choices, comparison=comparison, looks=look, tag=tag, key=None)] if few else []
+    return [_along(comparison, look, tag, key) for key in keys[:MOST_SWEPT_PANELS]]
+
+
+def _along(comparison: Comparison, look: Sequence[Look], tag: str, key: str) -> Panel:
+    draw = draw_along if is_numeric(comparison, key) else draw_choices
+    return partial(draw, comparison=comparison, looks=look, tag=tag, key=key)
+
+
+def _add_legend(figure: Figure, comparison: Comparison, look: Sequence[Look]) -> None:
+    if len(look) < 2:
+        return
+    named = [(each.color, shortened(each.label)) for each in _in_order(comparison, look) if each.label]
+    if len(named) < len(look):
+        named.append((PALE, f"{len(look) - len(named)} others"))
+    handles = [Line2D([], [], color=color, linewidth=2, label=label) for color, label in named]
+    widest = max(len(label) for _, label in named)
+    columns = max(1, int(figure.get_figwidth() * 11 / (widest + 6)))
+    figure.legend(handles=handles, title=legend_title(comparison), loc="outside lower center", ncols=columns)
+
+
+def _in_order(comparison: Comparison, look: Sequence[Look]) -> Sequence[Look]:
+    """Values of one swept number from small to large, anything else as in the table."""
+    if len(comparison.keys) != 1 or not is_numeric(comparison, comparison.keys[0]):
+        return look
+    values = [row.hparams[comparison.keys[0]] for row in comparison.rows]
+    return [look[place] for place in sorted(range(len(look)), key=values.__getitem__)]

@@ -47,7 +47,10 @@ class NonFiniteLoss(RunFailed):
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """The valid name most like `word`, or None where none is near enough to suggest."""
-    matches = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.5)
+    names = list(valid)
+    matches = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if not matches:  # learning_rate for lr
+        matches = [name for name in names if name == "".join(part[:1] for part in word.split("_"))]
     return matches[0] if matches else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 LABEL_LENGTH = 100
 """Longest label in characters. Common file systems allow 255, to which a time and a suffix may be added."""
 
-_UNLABELLED = re.compile(r"hydra[./=]|output_root=")
+_UNLABELLED = re.compile(r"hydra[./=]|sweep\.|output_root=")
 _CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.+-]*|\[[\w.,+-]*\])", re.ASCII)
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]|(?<=\.)\.|\.\Z", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows
@@ -28,9 +28,10 @@ _CONSTRUCTION = re.compile(r"(.*\.)?_(target|convert|recursive|partial)_$")
 def label(overrides: Sequence[str]) -> str:
     """What was overridden, as one name for a folder: `model=mlp,optimizer.lr=0.1`.
 
-    The order is as typed; of a key typed twice the last value stands. Settings that say where things go
-    (`hydra.*`, `output_root`) are left out. The name is safe in a path of any system: where a character had
-    to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a hash of the whole.
+    The order is as typed; of a key typed twice the last value stands. Settings that say where things go or
+    how jobs are run (`hydra.*`, `sweep.*`, `output_root`) are left out. The name is safe in a path of any
+    system: where a character had to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a
+    hash of the whole.
     """
     parts: dict[str, str] = {}
     for key, part in filter(None, map(_part, overrides)):

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any, get_type_hints
 
@@ -24,14 +25,10 @@ class Setting:
     type: Any
 
 
+@cache
 def settings() -> list[Setting]:
     """Every setting of the runner but the facts, in the order of the schema."""
     return [item for item in _walk(Config, "") if not item.key.startswith("facts.")]
-
-
-def keys() -> list[str]:
-    """The dotted keys of all settings of the runner."""
-    return [item.key for item in settings()]
 
 
 def _walk(cls: type, prefix: str) -> Iterator[Setting]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
 from sweepboard.compose.targets import TARGET, locate, nodes
 from sweepboard.compose.values import fits, parameter_types, shown, wanted
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.errors import ConfigError, nearest
 
 RESERVED = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 """Keys by which `instantiate` is told how to build; never arguments."""
@@ -43,11 +43,17 @@ def check_call(
         parameter = _named(parameters, argument)
         if parameter is None:
             valid = [*(named for named in _by_name(parameters) if named not in supplied), *shared]
-            hint = did_you_mean(argument, [f"{key}.{named}" for named in valid])
-            raise ConfigError(f"{key}.{argument}: {name} has no such argument{hint}")
+            raise ConfigError(f"{key}.{argument}: {name} has no such argument{_hint(argument, valid, key)}")
         _check_type(parameter, hints, node[argument], f"{key}.{argument}")
     if not node.get("_partial_"):
         _check_complete(parameters, {*node, *supplied}, name, key)
+
+
+def _hint(argument: str, valid: Sequence[str], key: str) -> str:
+    match = nearest(argument, valid)
+    if match is not None:
+        return f"; did you mean {key}.{match}?"
+    return f"; it takes {', '.join(valid)}" if valid else "; it takes none"
 
 
 def signature(target: Callable[..., Any]) -> list[Parameter] | None:

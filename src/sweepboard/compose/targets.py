@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -79,13 +80,19 @@ def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         file, line = error.filename, error.lineno
     else:
-        frames = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
         file, line = (frames[-1].filename, frames[-1].lineno) if frames else (None, None)
-    if file is None or file.startswith("<"):
+    if file is None:
         return ""
     path = Path(file)
     name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return f" ({name}, line {line})"
+
+
+def _is_users(file: str) -> bool:
+    """Whether a source file is neither Python's, an installed package's nor ours: there a mistake may be."""
+    installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return not file.startswith(("<", str(Path(__file__).parents[1]), *installed))
 
 
 def nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -21,6 +21,7 @@ WORDS = {
     "trainer.checkpoint.mode": ("min", "max"),
     "dataset.validate_on": ("split", "test"),
     "dataset.augment": ("none", "crop", "flip", "crop_flip"),
+    "sweep.on_failure": ("continue", "stop"),
     "scheduler.interval": ("step", "epoch", "validation"),
 }
 """Settings that take one of a few words (null where their type allows it)."""
@@ -34,6 +35,7 @@ _FROM_ZERO = {
     "logging.predictions",
     "logging.embeddings",
     "logging.profile",
+    "sweep.retry",
 }
 _SEEDS = 2**32  # what every library that is seeded takes
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -70,8 +72,9 @@ def unknown_key(key: str) -> ConfigError:
 
 def did_you_mean_key(key: str) -> str:
     """The end of a message about a mistyped key: the setting with that last name, or the nearest one."""
-    valid = [*OPEN_GROUPS, "trainer", "logging", "experiment", "optimizer.lr"]
-    valid += [setting.key for setting in settings()]
+    valid = ["optimizer.lr", *(setting.key for setting in settings())]
+    if "." not in key:
+        valid += [*OPEN_GROUPS, "trainer", "logging", "experiment"]
     name = key.rpartition(".")[2]
     same = [candidate for candidate in valid if candidate.rpartition(".")[2] == name]
     if same:

@@ -87,7 +87,7 @@ def _wanted_list(origin: Any, items: tuple[Any, ...]) -> str:
 def shown(value: Any) -> str:
     """The value as it would be written in YAML, cut where it is long."""
     words = {None: "null", True: "true", False: "false"}
-    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    text = words[value] if value is None or isinstance(value, bool) else str(value) or "''"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

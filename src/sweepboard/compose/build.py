@@ -1,0 +1,85 @@
+"""From a checked configuration to the objects of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from sweepboard.board.settings import LoggingSettings
+from sweepboard.compose.construct import arguments, construct, settings_of
+from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.compose.targets import TARGET
+from sweepboard.data.prepare import prepare_data
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.spec import Data, DataSpec
+from sweepboard.training.learner import Learner
+from sweepboard.training.process import set_threads
+from sweepboard.training.seeding import seed_everything
+from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+from sweepboard.training.tasks import as_task
+
+
+@dataclass
+class Experiment:
+    """All that a run is made of; no configuration any more."""
+
+    seed: int
+    device: torch.device
+    threads: int
+    data: Data
+    learner: Learner
+    trainer: TrainerSettings
+    logging: LoggingSettings
+
+
+def build(prepared: Prepared) -> Experiment:
+    """Read the data and make the model, the optimizer and the rest.
+
+    Sets torch's number of threads and seeds every global generator: the weights are a function of the seed.
+    Raises a `UserError` where the data cannot be read.
+    """
+    config = prepared.config
+    device = torch.device(config["device"])
+    threads = set_threads(config["threads"])
+    data = prepare_data(
+        prepared.source, settings_of(DatasetSettings, config["dataset"]), config["seed"], device
+    )
+    seed_everything(config["seed"])
+    return Experiment(
+        seed=config["seed"],
+        device=device,
+        threads=threads,
+        data=data,
+        learner=build_learner(config, data.spec, device),
+        trainer=trainer_settings(config),
+        logging=settings_of(LoggingSettings, config["logging"]),
+    )
+
+
+def build_learner(config: dict[str, Any], spec: DataSpec, device: torch.device) -> Learner:
+    """The model on its device with all that changes it."""
+    model: nn.Module = construct(config["model"], "model").to(device)
+    optimizer = construct(config["optimizer"], "optimizer", model.parameters())
+    node = arguments(config, "scheduler")
+    trainer = config["trainer"]
+    return Learner(
+        model,
+        as_task(construct(config["task"], "task"), spec),
+        optimizer,
+        construct(node, "scheduler", optimizer) if TARGET in node else None,
+        scheduler_settings=settings_of(SchedulerSettings, config["scheduler"]),
+        device=device,
+        precision=trainer["precision"],
+        grad_clip=trainer["grad_clip"],
+        channels_last=trainer["channels_last"],
+        compile=trainer["compile"],
+    )
+
+
+def build_model(config: dict[str, Any]) -> nn.Module:
+    """The model alone, its weights yet to be loaded."""
+    model: nn.Module = construct(config["model"], "model")
+    return model

@@ -1,0 +1,184 @@
+"""From a composed configuration to one that is known to work, before any folder is made or sample read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import ceil, prod
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from sweepboard.compose.construct import arguments, dataset_parts, open_data, settings_of, shared_keys
+from sweepboard.compose.links import follow, leaves, links_of, resolved
+from sweepboard.compose.machine import automatic
+from sweepboard.compose.mistakes import GROUPS, group_options
+from sweepboard.compose.rehearse import rehearse
+from sweepboard.compose.schema import OPEN_GROUPS, Facts
+from sweepboard.compose.signatures import check_node
+from sweepboard.compose.targets import TARGET
+from sweepboard.compose.typed import follow_typed_targets
+from sweepboard.compose.validate import check_settings
+from sweepboard.data.plan import batches_per_epoch, split_sizes
+from sweepboard.data.plan import check_settings as check_data
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.spec import DataSpec, Source
+from sweepboard.errors import ConfigError
+from sweepboard.training.calendar import length
+from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A configuration in which everything has been checked that can be checked without the data."""
+
+    config: dict[str, Any]
+    """Plain containers, every interpolation and automatic value (device, threads, facts) filled in."""
+
+    links: dict[str, str]
+    """Keys that follow another one: `{"scheduler.max_lr": "optimizer.lr"}`."""
+
+    groups: dict[str, str]
+    """The options chosen: `{"model": "cnn", ...}`."""
+
+    overrides: list[str]
+    """As typed."""
+
+    source: Source
+    """The data, described and not yet read."""
+
+
+def prepare(config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str]) -> Prepared:
+    """Check a composed configuration, with or without its `hydra` block, and fill in what the runner knows.
+
+    Raises `ConfigError` for the first mistake: its key, what is wrong, and what to type instead.
+    """
+    node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    if "hydra" in config:
+        _enable_hydra_resolver(config, node)
+    _refuse_given_facts(node)
+    follow_typed_targets(node, overrides)
+    links = links_of(node)
+    plain = _with_facts(node, _stand_ins())
+    _check_words(plain, links)
+    source = open_data(plain)
+    facts = facts_of(plain, source)
+    # The data set was opened with the values of the first look: a resolver may give others at the second.
+    plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
+    plain |= automatic(plain)
+    del plain["sweep"]  # how jobs are started and run is no part of what one of them is
+    rehearse(plain, source.spec)
+    chosen = {
+        group: str(option) for group, option in groups.items() if group in GROUPS and option is not None
+    }
+    return Prepared(plain, links, chosen, list(overrides), source)
+
+
+def prepare_plain(
+    config: Mapping[str, Any], links: Mapping[str, str], groups: Mapping[str, str], overrides: Sequence[str]
+) -> Prepared:
+    """The same for a saved plain configuration, in which `${...}` is text and only `links` follow others."""
+    return prepare(follow({**config, "facts": {}}, links), groups, overrides)
+
+
+def _enable_hydra_resolver(config: DictConfig, node: DictConfig) -> None:
+    """Let `${hydra:runtime.cwd}` and the like resolve: only if needed, it costs as much as all the rest."""
+    values = leaves(OmegaConf.to_container(node, resolve=False), "")
+    if any(isinstance(value, str) and "${hydra:" in value for _, value in values):
+        HydraConfig.instance().set_config(config)
+
+
+def _refuse_given_facts(config: DictConfig) -> None:
+    facts: Any = OmegaConf.to_container(config.facts)
+    for name, value in facts.items():
+        if value is not None:
+            raise ConfigError(
+                f"facts.{name}: follows from the data set and the length of the run; leave it out"
+            )
+
+
+def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
+    for item in fields(facts):
+        config.facts[item.name] = getattr(facts, item.name)
+    return resolved(config)
+
+
+def _stand_ins() -> Facts:
+    """Facts of the right types, with which arguments can be checked before the data set is opened."""
+    return Facts(**{item.name: [1] if item.name == "input_shape" else 1 for item in fields(Facts)})  # type: ignore[arg-type]
+
+
+def _check_words(config: Mapping[str, Any], links: Mapping[str, str]) -> None:
+    """All that can be told without opening the data: our own settings, and the arguments of every class."""
+    check_settings(config)
+    for group in OPEN_GROUPS:
+        _check_group(config, group)
+    for key, other in links.items():
+        if key.startswith("dataset.") and other.startswith("facts."):
+            raise ConfigError(f"{key}: ${{{other}}} follows from the data set; give a value")
+
+
+def _check_group(config: Mapping[str, Any], group: str) -> None:
+    node = arguments(config, group)
+    if TARGET not in node:
+        _check_without_target(node, group)
+        return
+    beside: dict[str, Any] = {}
+    if group == "dataset":
+        node, beside = dataset_parts(config)
+    given = 1 if group in ("optimizer", "scheduler") else 0  # the parameters, the optimizer
+    check_node(node, group, given, shared_keys(group))
+    check_node(beside, group)
+
+
+def _check_without_target(node: Mapping[str, Any], group: str) -> None:
+    if group != "scheduler":
+        options = ", ".join(group_options(group))
+        raise ConfigError(f"{group}.{TARGET}: no class is named; type one, or {group}= and one of {options}")
+    for name in node:
+        raise ConfigError(
+            f"scheduler.{name}: there is no scheduler to take it; choose one, such as scheduler=cosine"
+        )
+
+
+def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
+    """What `source` and the length of the run decide. Raises `ConfigError` where settings do not fit them."""
+    dataset = settings_of(DatasetSettings, config["dataset"])
+    check_data(dataset, source)
+    _check_validation(config, "val" in split_sizes(dataset, source))
+    steps, per_epoch = length(trainer_settings(config), batches_per_epoch(dataset, source))
+    return Facts(
+        **_shapes(source.spec), steps=steps, epochs=ceil(steps / per_epoch), steps_per_epoch=per_epoch
+    )
+
+
+def _shapes(spec: DataSpec) -> dict[str, Any]:
+    shape = spec.input_shape
+    return {
+        "input_shape": list(shape),
+        "outputs": spec.outputs,
+        "classes": spec.classes,
+        "channels": shape[0] if shape else 1,
+        "features": prod(shape),
+    }
+
+
+def _check_validation(config: Mapping[str, Any], validates: bool) -> None:
+    needs = {
+        "trainer.early_stopping.patience": config["trainer"]["early_stopping"]["patience"] is not None,
+        "scheduler.interval": config["scheduler"]["interval"] == "validation",
+    }
+    for key, needed in needs.items():
+        if needed and not validates:
+            raise ConfigError(f"{key}: needs a validation, and there is none; set dataset.val_fraction=0.1")
+
+
+def trainer_settings(config: Mapping[str, Any]) -> TrainerSettings:
+    """The `trainer` group of a plain configuration as the object that the loop takes."""
+    values = dict(config["trainer"])
+    stopping, saving = (
+        EarlyStopping(**values.pop("early_stopping")),
+        CheckpointSettings(**values.pop("checkpoint")),
+    )
+    return TrainerSettings(**values, early_stopping=stopping, checkpoint=saving)

@@ -1,0 +1,137 @@
+"""A rehearsal of the build: every part is made once, without memory, to see that all fit each other."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sweepboard.compose.construct import Refused, arguments, construct, settings_of
+from sweepboard.compose.targets import TARGET, told
+from sweepboard.data.spec import DataSpec
+from sweepboard.errors import ConfigError, UserError, did_you_mean
+from sweepboard.training.schedules import Schedule
+from sweepboard.training.seeding import random_states_kept
+from sweepboard.training.settings import SchedulerSettings
+from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
+
+BATCH = 2
+
+
+def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
+    """Raise `ConfigError` where model, task, optimizer or scheduler refuse a value, or do not fit the data.
+
+    The model runs one batch on torch's meta device, which computes shapes alone; a model that cannot, runs on
+    the CPU. Leaves the global random states as they were.
+    """
+    with random_states_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the real build will say it again
+        task = as_task(construct(config["task"], "task"), spec)
+        _check_task(task, config["task"][TARGET], spec)
+        model, outputs = _run_model(config["model"], spec)
+        _check_outputs(outputs, config["model"][TARGET], task, spec)
+        _check_loss(task, config["task"][TARGET], outputs, spec)
+        _check_metrics(config, task, spec)
+        _check_optimizer(config, model)
+
+
+def _check_task(task: Task, target: str, spec: DataSpec) -> None:
+    if isinstance(task, Classification) and spec.classes is None:
+        raise ConfigError(
+            f"task: {target} needs classes, but the targets here are real numbers; use task=regression"
+        )
+    if isinstance(task, Regression) and spec.classes is not None:
+        raise ConfigError(
+            f"task: {target} needs real numbers, but the targets here are classes; use task=classification"
+        )
+
+
+def _run_model(node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any]:
+    """The model and what it gives for a batch; on the meta device, or where that fails for real."""
+    try:
+        return _run_on("meta", node, spec)
+    except Refused:
+        pass
+    except UserError:
+        raise
+    except Exception:
+        pass
+    # Something failed: on the CPU it shows whether the meta device was to blame or the model.
+    return _run_on("cpu", node, spec)
+
+
+def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any]:
+    with torch.device(device), torch.no_grad():
+        model = construct(node, "model")
+        if not isinstance(model, nn.Module):
+            raise ConfigError(f"model: {node[TARGET]} gave a {type(model).__name__}, not a torch.nn.Module")
+        inputs = torch.zeros(BATCH, *spec.input_shape)
+        try:
+            return model, model.eval()(inputs)
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            raise Refused(
+                f"model: {node[TARGET]} cannot take inputs of shape {_shape(inputs)}: {told(error)}"
+            ) from error
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"(batch, {', '.join(map(str, tensor.shape[1:]))})" if tensor.ndim > 1 else "(batch,)"
+
+
+def _check_outputs(outputs: Any, target: str, task: Task, spec: DataSpec) -> None:
+    """For our own tasks: one number per class, or as many as a target has."""
+    gives = f"model: {target} gives for inputs of shape (batch, {', '.join(map(str, spec.input_shape))})"
+    if not isinstance(outputs, Tensor):
+        raise ConfigError(f"{gives} a {type(outputs).__name__}, but one tensor is needed")
+    if not isinstance(task, Classification | Regression):
+        return
+    if spec.classes is not None:
+        needed, right = f"(batch, {spec.classes})", outputs.shape == (BATCH, spec.classes)
+    else:
+        needed = _shape(torch.empty(BATCH, *spec.target_shape))
+        right = len(outputs) == BATCH and outputs.numel() == BATCH * spec.outputs if outputs.ndim else False
+    if not right:
+        raise ConfigError(f"{gives} outputs of shape {_shape(outputs)}, but the data set needs {needed}")
+
+
+def _check_loss(task: Task, target: str, outputs: Tensor, spec: DataSpec) -> None:
+    targets = torch.zeros(BATCH, *spec.target_shape)
+    if spec.classes is not None:
+        targets = torch.zeros(BATCH, dtype=torch.int64)
+    try:
+        loss = task.loss(torch.zeros(outputs.shape), targets)
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        shapes = f"outputs of shape {_shape(outputs)} and targets of shape {_shape(targets)}"
+        raise ConfigError(f"task: {target} cannot compare {shapes}: {told(error)}") from error
+    if not isinstance(loss, Tensor) or loss.ndim > 0:
+        raise ConfigError(f"task: {target} must give one number for a batch, not one per sample")
+
+
+def _check_metrics(config: Mapping[str, Any], task: Task, spec: DataSpec) -> None:
+    named = {
+        f"trainer.{part}.metric": config["trainer"][part]["metric"]
+        for part in ("early_stopping", "checkpoint")
+    }
+    if config["scheduler"].get("interval") == "validation":
+        named["scheduler.metric"] = config["scheduler"]["metric"]
+    for key, metric in named.items():
+        if metric not in (None, "loss") and metric not in (names := metric_names(task, spec)):
+            raise ConfigError(f"{key}={metric}: there is no such metric{did_you_mean(metric, names)}")
+
+
+def _check_optimizer(config: Mapping[str, Any], model: nn.Module) -> None:
+    optimizer = construct(arguments(config, "optimizer"), "optimizer", _stand_ins(model))
+    node = arguments(config, "scheduler")
+    scheduler = construct(node, "scheduler", optimizer) if TARGET in node else None
+    Schedule(scheduler, settings_of(SchedulerSettings, config["scheduler"]))
+
+
+def _stand_ins(model: nn.Module) -> list[nn.Parameter]:
+    """Parameters of the same shapes and types on the CPU that take no memory."""
+    return [
+        nn.Parameter(torch.empty((), dtype=one.dtype).expand(one.shape), requires_grad=one.requires_grad)
+        for one in model.parameters()
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,8 +22,8 @@ EXAMPLES = """examples:
   sweepboard compare outputs --where 'optimizer.lr < 0.1 and status == finished' --sort val/loss
   sweepboard compare outputs --metric 'test/*' --runs --csv > runs.csv
 
---where and --sort take hyperparameters (optimizer.lr, or lr where that is clear), name, seed, status, time,
-and metrics: val/accuracy is its best value, last(val/accuracy) its last, step(val/accuracy) where it was best.
+--where and --sort take hyperparameters (optimizer.lr, or lr where that is clear), name, seed, status, time
+and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(val/accuracy) where it was best.
 """
 
 
@@ -48,6 +49,16 @@ def main(arguments: list[str]) -> int:
     if options.aggregate is not None:
         _aggregate(comparison, options)
     return 0
+
+
+def _aggregate(comparison: Comparison, options: argparse.Namespace) -> None:
+    from sweepboard.sweeps.aggregate import default_folder, write_aggregate
+
+    paths = [Path(path) for path in options.paths]
+    folder = Path(options.aggregate) if options.aggregate else default_folder(paths)
+    labels = write_aggregate(comparison, folder)
+    count = f"{len(labels)} config" + ("s" if len(labels) > 1 else "")
+    print(f"mean and spread of {count} are in {folder}: sweepboard board shows them", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,104 @@
+"""Mean and spread over seeds as runs that TensorBoard shows beside the others.
+
+Each config gets three runs, `mean`, `mean-std` and `mean+std`, with the tags of its own runs, so that they lie
+in the same charts. The folder is marked: it holds no runs of any config, and other verbs pass it over.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweepboard import __version__
+from sweepboard.board.events import EventWriter
+from sweepboard.errors import UserError
+from sweepboard.files import write_json
+from sweepboard.names import label
+from sweepboard.sweeps.align import Band, band
+from sweepboard.sweeps.compare import Comparison
+from sweepboard.sweeps.find import AGGREGATE
+from sweepboard.sweeps.rows import Row
+
+FOLDER = "aggregate"
+"""Name of the folder where none was asked for."""
+
+
+def default_folder(paths: Sequence[Path]) -> Path:
+    """`aggregate/` in the folder that holds what was compared."""
+    return Path(os.path.commonpath([path.resolve() for path in paths])) / FOLDER
+
+
+def write_aggregate(comparison: Comparison, folder: Path) -> list[str]:
+    """Write every config with two runs or more below `folder`, in place of an older aggregate.
+
+    Gives the configs' labels. Raises `UserError` where no config has repeats, or `folder` holds anything else
+    than an aggregate.
+    """
+    repeated = [row for row in comparison.rows if len(row.runs) > 1]
+    if not repeated:
+        raise UserError("--aggregate: no config has two runs; it needs seeds, and rows without --runs")
+    labels = _labels(repeated, comparison.keys)
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    _check_replaceable(folder)
+    try:
+        _write(fresh, dict(zip(labels, repeated, strict=True)), comparison.tags)
+        _replace(folder, fresh)
+    except OSError as error:
+        raise UserError(f"--aggregate {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return labels
+
+
+def _labels(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
+    """Names for folders, different for each row."""
+    names = [
+        label([f"{key}={row.hparams[key]}" for key in keys if key in row.hparams]) or "all" for row in rows
+    ]
+    return [
+        name if names.count(name) == 1 else f"{name}-{row.runs[0].group[:8]}"
+        for name, row in zip(names, rows, strict=True)
+    ]
+
+
+def _check_replaceable(folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / AGGREGATE).is_file():
+        raise UserError(f"--aggregate {folder}: this folder holds something else; name a new one")
+
+
+def _replace(folder: Path, fresh: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _write(folder: Path, rows: dict[str, Row], tags: Sequence[str]) -> None:
+    folder.mkdir(parents=True)
+    members = {name: [str(run.path) for run in row.runs] for name, row in rows.items()}
+    write_json(folder / AGGREGATE, {"runs": members, "written": time.time(), "sweepboard": __version__})
+    for name, row in rows.items():
+        _write_row(folder / name, bands(row, tags))
+
+
+def bands(row: Row, tags: Sequence[str]) -> dict[str, Band]:
+    """Mean and spread of each metric that all runs of the row have, where they have common steps."""
+    common = [tag for tag in tags if all(tag in run.curves for run in row.runs)]
+    found = {tag: band([run.curves[tag] for run in row.runs]) for tag in common}
+    return {tag: each for tag, each in found.items() if each.steps.size}
+
+
+def _write_row(folder: Path, found: dict[str, Band]) -> None:
+    for name, sign in (("mean", 0.0), ("mean-std", -1.0), ("mean+std", 1.0)):
+        points: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        for tag, each in found.items():
+            values = each.mean + sign * each.std
+            for step, value in zip(each.steps.tolist(), values.tolist(), strict=True):
+                points[step][tag] = value
+        (folder / name).mkdir(parents=True)
+        writer = EventWriter(folder / name)
+        for step in sorted(points):
+            writer.add_scalars(step, points[step])
+        writer.close()

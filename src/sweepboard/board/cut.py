@@ -17,7 +17,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from sweepboard.board.events import END, event_files, history_files
 from sweepboard.board.records import Damage, frame, records, warn
 from sweepboard.errors import RunFailed
-from sweepboard.files import sync_folder, write_atomic
+from sweepboard.files import write_atomic
 
 logger = logging.getLogger("sweepboard")
 
@@ -29,17 +29,14 @@ class CutFailed(RunFailed):
 def cut_to(folder: Path, position: Mapping[str, int]) -> None:
     """Keep exactly what stood in the event files when `EventWriter.position` was taken.
 
-    Each file is shortened in place, which is one step for any reader; doing it again changes nothing. Raises
-    `CutFailed` where the folder cannot be written.
+    Files are shortened in place, which is one step for any reader, and where nothing of them stays they are
+    left empty: TensorBoard's slow loader never gets past a file that vanishes while it waits there for more.
+    Doing it again changes nothing. Raises `CutFailed` where the folder cannot be written.
     """
     with _explained(folder):
-        _remove_end(folder)
+        _empty_end(folder)
         for path in history_files(folder):
-            if path.name not in position:
-                path.unlink()
-            else:
-                _shorten(path, position[path.name])
-        sync_folder(folder)
+            _shorten(path, position.get(path.name, 0))
     _warn_of_gaps(folder, position)
 
 
@@ -50,15 +47,22 @@ def cut_from(folder: Path, step: int) -> None:
     too; damage is warned of. Raises `CutFailed`.
     """
     with _explained(folder):
-        _remove_end(folder)
+        _empty_end(folder)
         for path in history_files(folder):
             _drop_from(path, step)
 
 
-def _remove_end(folder: Path) -> None:
+def remove_empty(folder: Path) -> None:
+    """Remove the files that a cut left empty, once there is something after them to read. Raises OSError."""
+    for path in event_files(folder):
+        if path.stat().st_size == 0:
+            path.unlink()
+
+
+def _empty_end(folder: Path) -> None:
     for path in event_files(folder):
         if path.suffix == END:
-            path.unlink()
+            _shorten(path, 0)
 
 
 def _shorten(path: Path, size: int) -> None:

@@ -7,11 +7,13 @@ written, and report damage.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
 from tensorboard.plugins.scalar import metadata as scalar_metadata
@@ -80,7 +82,8 @@ def _hparams_data(folder: Path, report: Report) -> Iterator[HParamsPluginData]:
             for value in event.summary.value:
                 plugin = value.metadata.plugin_data
                 if plugin.plugin_name == hparams_metadata.PLUGIN_NAME:
-                    yield HParamsPluginData.FromString(plugin.content)
+                    with suppress(DecodeError):  # of another tool, or of a version to come: no row of ours
+                        yield HParamsPluginData.FromString(plugin.content)
 
 
 def _values(start: SessionStartInfo) -> dict[str, Hparam]:
@@ -101,20 +104,30 @@ class _ScalarReader:
     def read(self, block: Block) -> None:
         sound = sound_records(block, self._report)
         for number in take_plain(block, sound, self._records, self.points):
-            event = _parse(block.payload(number), block.path, block.offset(number), self._report)
+            place = block.path, block.offset(number)
+            event = _parse(block.payload(number), *place, self._report)
             if event is not None:
-                self._read(event, self._records + number)
+                self._read(event, self._records + number, *place)
         self._records += len(block.spans)
 
-    def _read(self, event: Event, number: int) -> None:
+    def _read(self, event: Event, order: int, path: Path, offset: int) -> None:
         for value in event.summary.value:
-            if name := value.metadata.plugin_data.plugin_name:
-                self._plugins.setdefault(value.tag, name)
-            if value.HasField("simple_value"):
-                self.points.add(value.tag, number, event.step, value.simple_value, event.wall_time)
-            elif value.HasField("tensor") and self._plugins.get(value.tag) == scalar_metadata.PLUGIN_NAME:
-                scalar = make_ndarray(value.tensor).item()
-                self.points.add(value.tag, number, event.step, float(scalar), event.wall_time)
+            try:
+                scalar = self._scalar(value)
+            except (TypeError, ValueError):  # a tensor of text, of many numbers, or of a type unknown
+                self._report(Damage(path, offset, f"the scalar {value.tag} is no number and is left out"))
+                continue
+            if scalar is not None:
+                self.points.add(value.tag, order, event.step, scalar, event.wall_time)
+
+    def _scalar(self, value: Summary.Value) -> float | None:
+        if name := value.metadata.plugin_data.plugin_name:
+            self._plugins.setdefault(value.tag, name)
+        if value.HasField("simple_value"):
+            return float(value.simple_value)
+        if value.HasField("tensor") and self._plugins.get(value.tag) == scalar_metadata.PLUGIN_NAME:
+            return float(make_ndarray(value.tensor).item())
+        return None
 
 
 def _parse(payload: bytes, path: Path, offset: int, report: Report) -> Event | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from sweepboard.board.cut import cut_from, cut_to
+from sweepboard.board.cut import cut_from, cut_to, remove_empty
 from sweepboard.board.events import END, START, EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import Hparam, end_info, start_info
 from sweepboard.board.layout import layout
@@ -62,6 +63,8 @@ class BoardRecorder(Observer):
         self.writer.close()
         if self.row is not None:
             self._write_file(END, [end_info(status)])
+        with suppress(OSError):  # empty files are untidy, no more
+            remove_empty(self.writer.folder)
 
     def _take_back(self, progress: Progress) -> None:
         if progress.step == 0:  # nothing was trained yet, and all that was written is written again

@@ -1,0 +1,77 @@
+"""The command line as tests use it: in this process, in an empty folder, with an empty home."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweepboard.cli import main
+
+TINY = [
+    "model=linear",
+    "threads=1",
+    "trainer.epochs=2",
+    "trainer.limit_train_batches=6",
+    "trainer.limit_val_batches=1",
+    "trainer.limit_test_batches=1",
+    "logging.every_steps=2",
+    "logging.images=0",
+]
+"""A run of a second that goes through everything: 2 epochs of 6 updates."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed."""
+
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line on standard error."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Said]
+
+
+def command_in(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """`command("model=mlp", code=0)`: run it in `folder` and check its exit code."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder.parent / f"{folder.name}-state"))
+
+    def command(*argv: str, code: int = 0) -> Said:
+        capfd.readouterr()
+        got = main(list(argv))
+        said = Said(*capfd.readouterr())
+        assert got == code, f"exit code {got}: {said.out}\n{said.err}"
+        return said
+
+    return command
+
+
+def only_run(root: Path) -> Path:
+    """The folder of the only run below `root`."""
+    records = list(root.rglob("run.json"))
+    assert len(records) == 1, records
+    return records[0].parent
+
+
+def record_of(run: Path) -> dict[str, Any]:
+    """run.json as written."""
+    content = json.loads((run / "run.json").read_text())
+    assert isinstance(content, dict)
+    return content

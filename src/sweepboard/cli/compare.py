@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   sweepboard compare outputs --metric 'test/*' --runs --csv > runs.csv
 
 --where and --sort take hyperparameters (optimizer.lr, or lr where that is clear), name, seed, status, time
-and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(val/accuracy) where it was best.
+and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(val/accuracy) where that was.
 """
 
 

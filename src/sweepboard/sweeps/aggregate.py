@@ -1,7 +1,7 @@
 """Mean and spread over seeds as runs that TensorBoard shows beside the others.
 
-Each config gets three runs, `mean`, `mean-std` and `mean+std`, with the tags of its own runs, so that they lie
-in the same charts. The folder is marked: it holds no runs of any config, and other verbs pass it over.
+Each config gets three runs, `mean`, `mean-std` and `mean+std`, with the tags of its own runs, so that they
+lie in the same charts. The folder is marked: it holds no runs of any config, and other verbs pass it over.
 """
 
 from __future__ import annotations

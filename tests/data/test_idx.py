@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -21,6 +21,7 @@ ARRAYS = DTYPES.flatmap(
 )
 
 
+@settings(deadline=None)
 @given(array=ARRAYS, suffix=st.sampled_from(["", ".gz"]))
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, suffix: str

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from torch import Tensor
-from torch.utils.data import Dataset
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 """Inputs of shape (batch, *input_shape), normalised floats, and targets: (batch,) int64 classes or
@@ -59,8 +58,17 @@ class TensorSplit:
         return len(self.targets)
 
 
-Split: TypeAlias = "TensorSplit | Dataset[Any]"
-"""In-memory tensors, or a map-style data set that gives (input, target) for an index."""
+class Samples(Protocol):
+    """A map-style data set: what `torch.utils.data.Dataset` is where it has a length."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]:
+        """Raw input and target: uint8 pixels or float32, and an int64 class () or float32 numbers."""
+
+
+Split: TypeAlias = "TensorSplit | Samples"
+"""In-memory tensors, or a data set that is read sample by sample."""
 
 
 @dataclass(frozen=True)

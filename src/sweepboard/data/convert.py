@@ -1,0 +1,55 @@
+"""What other people's data sets give, as the tensors that everything here is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sweepboard.data.images import in_mode, is_pil_image, natural_mode, pixels
+
+
+def input_tensor(value: Any, channels: int | None = None) -> Tensor:
+    """An input as uint8 pixels (channels, height, width), or float32.
+
+    PIL images become grey or coloured: of one or three `channels`, or what suits them if None. uint8 arrays
+    of two or three dimensions are images, (height, width[, channels]) as everywhere outside torch. Tensors
+    are taken as they are, but uint8 (height, width) gets its one channel, and a single number one dimension.
+    Raises TypeError for anything else.
+    """
+    if is_pil_image(value):
+        mode = natural_mode(value) if channels is None else {1: "L"}.get(channels, "RGB")
+        return pixels(in_mode(value, mode))
+    tensor = _tensor(value)
+    if tensor.dtype != torch.uint8:
+        return _with_a_dimension(tensor.float())
+    if tensor.ndim == 2:
+        return tensor[None]
+    is_array_image = not isinstance(value, Tensor) and tensor.ndim == 3
+    return tensor.permute(2, 0, 1).contiguous() if is_array_image else tensor
+
+
+def target_tensor(value: Any) -> Tensor:
+    """A target as an int64 class number (), or as float32 of one or more dimensions: a single number gets
+    the shape (1,), that of a model's one output. Raises TypeError for anything else."""
+    tensor = _tensor(value)
+    if tensor.is_floating_point():
+        return _with_a_dimension(tensor.float())
+    if tensor.numel() == 1 and not tensor.is_complex():
+        return tensor.long().reshape(())
+    raise TypeError(f"whole numbers of shape {tuple(tensor.shape)}")
+
+
+def _with_a_dimension(tensor: Tensor) -> Tensor:
+    return tensor if tensor.ndim else tensor.reshape(1)
+
+
+def _tensor(value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, bool | int | float | np.generic | np.ndarray):
+        array = np.array(value)  # a copy: the data set's own memory may be read-only
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,138 @@
+"""Reading what is not kept in memory: a DataLoader whose workers stay, and fail in plain words."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.util import Finalize
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from sweepboard.data.batches import in_batches
+from sweepboard.data.samples import fetch
+from sweepboard.data.spec import Split
+from sweepboard.errors import RunFailed, UserError
+
+Key = tuple[int, list[int]]
+"""An epoch, and the samples of one of its batches."""
+
+
+class LoaderReader:
+    """A `Reader` that fetches batches ahead in `workers` processes (0: when asked, in this one).
+
+    `seed` decides what random transforms of the data set's own draw.
+    """
+
+    def __init__(self, split: Split, device: torch.device, seed: int, workers: int) -> None:
+        self._split, self._device, self._seed = split, device, seed
+        self._keys = _Keys()
+        self._loader: DataLoader[Any] = DataLoader(
+            _Fetching(split, seed),
+            batch_size=None,  # a key already stands for a whole batch
+            sampler=self._keys,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=device.type == "cuda",
+            worker_init_fn=_prepare_worker,
+            generator=torch.Generator(),  # without one it would draw from the run's own stream
+        )
+
+    def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """See `Reader`. Raises the `UserError` that a worker met, or `RunFailed` where a worker died."""
+        self._keys.keys = [(epoch, part.tolist()) for part in in_batches(samples, batch_size)]
+        fetched = self._fetched()
+        for chosen in in_batches(samples.to(self._device), batch_size):
+            inputs, targets = next(fetched)
+            yield chosen, self._to_device(inputs), self._to_device(targets)
+
+    def pick(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Reader`; read in this process, looking as in epoch 0."""
+        inputs, targets = fetch(self._split, samples.tolist(), self._seed, epoch=0)
+        return self._to_device(inputs), self._to_device(targets)
+
+    def _fetched(self) -> Iterator[tuple[Tensor, Tensor]]:
+        try:
+            for result in _start_epoch(self._loader):
+                if isinstance(result, UserError):
+                    raise result
+                yield result
+        except RuntimeError as error:
+            if "DataLoader worker (pid" not in str(error):
+                raise
+            raise RunFailed(
+                "a DataLoader worker died, perhaps for lack of memory: try a smaller dataset.batch_size, or "
+                "dataset.workers=0 to see what happens"
+            ) from error
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self._device, non_blocking=True)
+
+
+class _Keys:
+    """The sampler: hands out the keys of the epoch at hand. Workers that stay get each epoch's through it."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.keys)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+class _Fetching(Dataset[Any]):
+    """What runs in a worker: a whole batch for a key, or the mistake that was met, without a traceback."""
+
+    def __init__(self, split: Split, seed: int) -> None:
+        self._split, self._seed = split, seed
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor] | UserError:
+        epoch, indices = key
+        try:
+            return fetch(self._split, indices, self._seed, epoch)
+        except UserError as error:
+            return error
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _prepare_worker(_: int) -> None:
+    """A signal to the whole group must leave the workers alive until the run has saved; but no worker may
+    outlive a run that was killed, for it would hold the run folder's lock."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform == "linux":
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def _start_epoch(loader: DataLoader[Any]) -> Iterator[Any]:
+    """`iter(loader)`, with its workers, where it starts any, and signals as a run needs them."""
+    before = set(multiprocessing.active_children())
+    with _own_sigchld_handler():
+        iterator = iter(loader)
+    for worker in set(multiprocessing.active_children()) - before:
+        # Deaf to SIGTERM, they would let this process wait for them for ever when it ends.
+        Finalize(None, worker.kill, exitpriority=0)
+    return iterator
+
+
+@contextmanager
+def _own_sigchld_handler() -> Iterator[None]:
+    """Keep torch's SIGCHLD handler away: it raises wherever the main thread happens to be, perhaps in the
+    middle of a save. Without it a dead worker is noticed when its batch is waited for."""
+    handler = signal.getsignal(signal.SIGCHLD)
+    yield
+    if signal.getsignal(signal.SIGCHLD) is not handler:
+        signal.signal(signal.SIGCHLD, handler)

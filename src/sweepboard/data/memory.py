@@ -1,0 +1,43 @@
+"""Keeping a split in memory."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+
+import torch
+
+from sweepboard.data.loader import LoaderReader
+from sweepboard.data.samples import FixedSamples
+from sweepboard.data.spec import DataSpec, Split, TensorSplit
+
+_BATCH = 64
+_CPU = torch.device("cpu")
+
+
+def into_memory(split: Split, spec: DataSpec, device: torch.device, workers: int) -> Split:
+    """`split` in the memory of `device`, or as it is where its samples vary or would fill more than a quarter
+    of that memory. Images are decoded by `workers` processes."""
+    if isinstance(split, TensorSplit):
+        return TensorSplit(split.inputs.to(device), split.targets.to(device))
+    if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > _capacity(device) // 4:
+        return split
+    whole = _read_all(split, spec, workers)
+    return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
+
+
+def _read_all(split: FixedSamples, spec: DataSpec, workers: int) -> TensorSplit:
+    """Every sample in its order, written into its place at once: never two copies."""
+    inputs = torch.empty((len(split), *spec.input_shape), dtype=torch.uint8)
+    targets = torch.empty(len(split), dtype=torch.int64)
+    reader = LoaderReader(split, _CPU, seed=0, workers=workers)
+    for chosen, some_inputs, some_targets in reader.read(0, torch.arange(len(split)), _BATCH):
+        inputs[chosen], targets[chosen] = some_inputs, some_targets
+    return TensorSplit(inputs, targets)
+
+
+def _capacity(device: torch.device) -> int:
+    """Bytes of memory in all."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

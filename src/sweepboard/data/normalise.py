@@ -1,0 +1,33 @@
+"""From raw samples to what a model sees."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sweepboard.data.spec import DataSpec
+
+
+class Normalise:
+    """(x - mean) / std per channel as one multiplication and one addition; uint8 pixels count from 0 to 1."""
+
+    def __init__(self, spec: DataSpec, device: torch.device) -> None:
+        self._own = self._constants(spec, 1.0, device)
+        self._pixels = self._constants(spec, 255.0, device)
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """`raw` (batch, *input_shape), uint8 or float32, as float32; itself where there is nothing to do."""
+        constants = self._pixels if raw.dtype == torch.uint8 else self._own
+        if constants is None:
+            return raw
+        return raw.to(torch.float32, copy=True).mul_(constants[0]).add_(constants[1])
+
+    @staticmethod
+    def _constants(spec: DataSpec, unit: float, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        mean = torch.tensor(spec.mean, dtype=torch.float64)
+        std = torch.tensor(spec.std, dtype=torch.float64)
+        scale, shift = 1 / (unit * std), -mean / std
+        if bool((scale == 1).all() and (shift == 0).all()):
+            return None
+        channel = (-1, *[1] * (len(spec.input_shape) - 1))
+        return scale.float().view(channel).to(device), shift.float().view(channel).to(device)

@@ -1,0 +1,110 @@
+"""From a source and the settings to the batches of a run: read, divide, keep, order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sweepboard.data.augment import Augment
+from sweepboard.data.batches import MemoryReader, Order, Reader, SplitBatches
+from sweepboard.data.fingerprint import fingerprint
+from sweepboard.data.loader import LoaderReader
+from sweepboard.data.memory import into_memory
+from sweepboard.data.normalise import Normalise
+from sweepboard.data.plan import check_settings, held_out_samples
+from sweepboard.data.seeds import generator
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.spec import Data, DataSpec, Source, Split, Splits, TensorSplit
+from sweepboard.errors import DamagedFile
+
+
+def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
+    """Read `source` and lay it out for training on `device`.
+
+    `seed` decides the validation split, the order of the training samples and what is drawn for them. Raises
+    `ConfigError` for settings that do not fit, and whatever `UserError` the source raises when it is read.
+    """
+    check_settings(settings, source)
+    splits = _load(source)
+    members = _members(splits, settings, seed)
+    mark = fingerprint(splits, members)
+    spec = source.spec
+    if settings.in_memory:
+        splits = _kept(splits, spec, settings, device)
+    layout = _Layout(spec, settings, seed, device)
+    test = layout.evaluation(splits.test, members.get("test"))
+    on_test = settings.validate_on == "test"
+    val = test if on_test else layout.evaluation(splits.val or splits.train, members.get("val"))
+    return Data(spec, layout.training(splits.train, members["train"]), val, test, mark)
+
+
+def _load(source: Source) -> Splits:
+    """Read, and make sure that it is what the source announced: the schedule was reckoned from that."""
+    splits = source.load()
+    for name, split in vars(splits).items():
+        found, announced = 0 if split is None else len(split), source.sizes.get(name, 0)
+        if found != announced:
+            raise DamagedFile(
+                f"{type(source).__name__} should have {announced:,} {name} samples, not {found:,}; "
+                "are its files damaged, or those of another data set (dataset.root)?"
+            )
+    return splits
+
+
+def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[str, Tensor]:
+    """Indices of the samples of `train`, `test` and `val`, each into the split that they come from."""
+    own = {name: torch.arange(len(split)) for name, split in vars(splits).items() if split is not None}
+    held_out = held_out_samples(settings, {name: len(indices) for name, indices in own.items()})
+    if not held_out:
+        return own
+    shuffled = torch.randperm(len(own["train"]), generator=generator(seed, "validation split"))
+    return {**own, "val": shuffled[:held_out].sort().values, "train": shuffled[held_out:].sort().values}
+
+
+def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: torch.device) -> Splits:
+    present = {name: split for name, split in vars(splits).items() if split is not None}
+    return Splits(
+        **{name: into_memory(split, spec, device, settings.workers) for name, split in present.items()}
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the batches of all splits have in common."""
+
+    spec: DataSpec
+    settings: DatasetSettings
+    seed: int
+    device: torch.device
+
+    def training(self, split: Split, members: Tensor) -> SplitBatches:
+        """Shuffled and changed at random, differently in every epoch."""
+        settings = self.settings
+        order = Order(members, settings.batch_size, shuffle_seed=self.seed, drop_last=settings.drop_last)
+        return self._batches(split, order, self._augment(len(split)))
+
+    def evaluation(self, split: Split | None, members: Tensor | None) -> SplitBatches | None:
+        """In order and unchanged; None where there are no such samples."""
+        if split is None or members is None:
+            return None
+        return self._batches(split, Order(members, self.settings.eval_batch_size), None)
+
+    def _batches(self, split: Split, order: Order, augment: Augment | None) -> SplitBatches:
+        return SplitBatches(
+            order, self._reader(split), Normalise(self.spec, self.device), self.device, augment
+        )
+
+    def _reader(self, split: Split) -> Reader:
+        if self.settings.in_memory and isinstance(split, TensorSplit):
+            return MemoryReader(split)
+        return LoaderReader(split, self.device, self.seed, self.settings.workers)
+
+    def _augment(self, samples: int) -> Augment | None:
+        words = self.settings.augment.split("_")
+        if words == ["none"]:
+            return None
+        padding = self.settings.augment_padding
+        return Augment(samples, self.seed, crop="crop" in words, flip="flip" in words, padding=padding)

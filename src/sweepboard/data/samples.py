@@ -1,0 +1,35 @@
+"""Raw samples of any split, such that what a sample looks like is a pure function of (seed, epoch, index)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
+from sweepboard.data.spec import Split, TensorSplit
+
+
+class FixedSamples(Dataset[tuple[Tensor, Tensor]]):
+    """A data set whose samples look the same every time: they may be read once and kept in memory."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> tuple[Tensor, Tensor]:
+    """Raw inputs and targets of `indices`, stacked.
+
+    The code of a `Dataset` may draw random numbers (user transforms): torch, random and numpy are seeded
+    before each sample, so that neither the number of workers nor a resume changes what it draws.
+    """
+    if isinstance(split, TensorSplit):
+        chosen = torch.tensor(indices)
+        return split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
+    samples = []
+    with borrowed_global_randomness() as seed_generators:
+        for index in indices:
+            seed_generators(derive_seed(seed, "sample", epoch, index))
+            samples.append(split[index])
+    inputs, targets = zip(*samples, strict=True)
+    return torch.stack(inputs), torch.stack(targets)

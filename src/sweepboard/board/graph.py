@@ -7,11 +7,14 @@ Every operator carries the stack of modules that called it, which gives boxes wi
 from __future__ import annotations
 
 import copy
+import io
+import logging
 import operator
 import re
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING
 
 import torch
@@ -50,10 +53,23 @@ def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
 
     Raises whatever torch.export does for a model that it cannot follow.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations within torch are not the user's concern
+    with _without_explanations():
         exported = torch.export.export(copy.deepcopy(model).cpu().eval(), (inputs.cpu(),))
     return _GraphBuilder(exported, model).graph
+
+
+@contextmanager
+def _without_explanations() -> Iterator[None]:
+    """torch.export tells at length, on three channels, what it cannot follow: the exception says enough."""
+    log = logging.getLogger("torch")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 class _GraphBuilder:

@@ -1,0 +1,49 @@
+"""A profile covers a few updates and leaves the learner as it found it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from sweepboard.board.events import EventWriter
+from sweepboard.board.profiler import Profile
+from tests.board.tiny import tiny_run
+
+
+def text(folder: Path) -> str:
+    (point,) = EventAccumulator(str(folder)).Reload().Tensors("profile/operators")
+    return str(point.tensor_proto.string_val[0].decode())
+
+
+@pytest.mark.parametrize(("updates", "traced"), [(4, 4), (100, 12)], ids=["some", "more than there are"])
+def test_the_trace_has_the_updates_that_were_asked_for(tmp_path: Path, updates: int, traced: int) -> None:
+    writer = EventWriter(tmp_path)
+    progress = tiny_run([Profile(writer, tmp_path, updates)])
+    writer.close()
+    assert "update" not in vars(progress.learner)
+    trace = json.loads(gzip.decompress((tmp_path / "profile" / "trace.json.gz").read_bytes()))
+    steps = {event["name"] for event in trace["traceEvents"] if event["name"].startswith("ProfilerStep#")}
+    assert traced <= len(steps) <= traced + 1
+    assert f"| `Optimizer.step#Adam.step` | {traced} |" in text(tmp_path)
+
+
+def test_a_run_that_ends_before_the_trace_begins(tmp_path: Path) -> None:
+    tiny_run([Profile(EventWriter(tmp_path), tmp_path, 4)], steps=1)
+    assert not (tmp_path / "profile").exists()
+
+
+def test_a_trace_that_cannot_be_written_does_not_end_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "profile").write_text("in the way")
+    with caplog.at_level(logging.WARNING, "sweepboard"):
+        progress = tiny_run([Profile(EventWriter(tmp_path), tmp_path, 4)])
+    assert progress.finished
+    assert "update" not in vars(progress.learner)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("the run goes on without a profile: ")

@@ -62,10 +62,22 @@ def read_scalars(folder: Path, report: Report = warn) -> dict[str, Series]:
     return reader.points.series()
 
 
+def read_scalars_by_file(folder: Path, report: Report = warn) -> dict[Path, dict[str, Series]]:
+    """What `read_scalars` reads, for each event file apart, in the order in which TensorBoard reads them."""
+    reader = _ScalarReader(report)
+    found = {}
+    for path in event_files(folder):
+        reader.points = Points()
+        for block in blocks(path, report):
+            reader.read(block)
+        found[path] = reader.points.series()
+    return found
+
+
 def read_hparams(folder: Path, report: Report = warn) -> HparamsRow | None:
     """The run's row in the HParams table, or None where it has none. Raises OSError."""
     start, end = None, None
-    for data in _hparams_data(folder, report):
+    for data in hparams_messages(folder, report):
         if data.HasField("session_start_info"):  # the first counts, as in TensorBoard
             start = start or data.session_start_info
         if data.HasField("session_end_info"):
@@ -76,10 +88,13 @@ def read_hparams(folder: Path, report: Report = warn) -> HparamsRow | None:
     return row if end is None else replace(row, status=status_name(end.status), ended=end.end_time_secs)
 
 
-def _hparams_data(folder: Path, report: Report) -> Iterator[HParamsPluginData]:
+def hparams_messages(folder: Path, report: Report = warn) -> Iterator[HParamsPluginData]:
+    """Every message for the HParams plug-in, in order. Raises OSError where a file cannot be read."""
+    name = hparams_metadata.PLUGIN_NAME.encode()
     for path in event_files(folder):
-        for event in read_events(path, report):
-            for value in event.summary.value:
+        for offset, payload in records(path, report):
+            event = _parse(payload, path, offset, report) if name in payload else None
+            for value in event.summary.value if event is not None else ():
                 plugin = value.metadata.plugin_data
                 if plugin.plugin_name == hparams_metadata.PLUGIN_NAME:
                     with suppress(DecodeError):  # of another tool, or of a version to come: no row of ours

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     with only_writer(folder), shown() as watchers:
-        execute(prepared, folder, record, [DataCheck(saved), *watchers])
+        execute(prepared, folder, record, [DataCheck(saved, lambda found: print_differences([found])), *watchers])
     print_summary(record, folder)
     return 0
 

@@ -35,7 +35,8 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
     A constructor's refusal of a value becomes `Refused`; any other exception is its own bug and comes
     out as it was raised.
     """
-    config = OmegaConf.create({"_convert_": "all", **escaped(node)}, flags={"allow_objects": True})
+    # Escaped twice: `instantiate` resolves the whole node, and then each value again as it reads it.
+    config = OmegaConf.create({"_convert_": "all", **escaped(escaped(node))}, flags={"allow_objects": True})
     try:
         return instantiate(config, *leading)
     except InstantiationException as error:

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sweepboard.compose.mistakes import explain_value
 from sweepboard.compose.schema import schema
 
+_ABSENT = object()
 _LINK = re.compile(r"\$\{\s*(\.*)([A-Za-z_][\w.\[\]]*)\s*\}")
 
 
@@ -60,7 +61,7 @@ def follow(config: Mapping[str, Any], links: Mapping[str, str]) -> DictConfig:
     node = OmegaConf.merge(schema(), escaped(config))
     assert isinstance(node, DictConfig)
     for key, other in links.items():
-        if OmegaConf.select(node, key) is not None:
+        if OmegaConf.select(node, key, default=_ABSENT) is not _ABSENT:
             OmegaConf.update(node, key, f"${{{other}}}")
     return node
 

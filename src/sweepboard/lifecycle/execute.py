@@ -54,6 +54,7 @@ def execute(
     `resume` is the state of a checkpoint to go on from. The caller holds the folder (`only_writer`).
     """
     with logged_to(folder.log), RecordKeeper(record, folder) as keeper:
+        mask_hydra_files(folder)
         save_config(prepared, folder, record)
         write_provenance(folder, Path.cwd())
         experiment = build(prepared)
@@ -68,6 +69,14 @@ def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> Non
     text = config_text(prepared.config)
     record.signature = sign(text.encode())
     write_atomic(folder.config, text)
+
+
+def mask_hydra_files(folder: RunFolder) -> None:
+    """Take secrets out of what Hydra wrote into the folder before it called us."""
+    for path in (folder.path / ".hydra").glob("*.yaml"):
+        text = path.read_text()
+        if (safe := masked_text(text)) != text:
+            write_atomic(path, safe)
 
 
 def config_text(config: Mapping[str, Any]) -> str:

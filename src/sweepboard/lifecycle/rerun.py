@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
@@ -32,14 +32,16 @@ def expectation(found: Sequence[Difference]) -> str:
 
 
 class DataCheck(Observer):
-    """Says before the first update that the data is not what it was."""
+    """Notices before the first update that the data is not what it was, and calls `tell`."""
 
-    def __init__(self, saved: SavedRun) -> None:
+    def __init__(self, saved: SavedRun, tell: Callable[[Difference], None] | None = None) -> None:
         self.then = saved.record.data_fingerprint
+        self.tell = tell
         self.difference: Difference | None = None
 
     def on_start(self, progress: Progress) -> None:
         now = progress.data.fingerprint
         if self.then and now != self.then:
             self.difference = Difference("data", self.then[:12], now[:12], matters=True)
-            print(f"differs: {self.difference} (fingerprints of the samples and the split)", flush=True)
+            if self.tell is not None:
+                self.tell(self.difference)

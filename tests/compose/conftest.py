@@ -1,0 +1,66 @@
+"""Composing and preparing as the command line does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig
+
+from sweepboard.compose.mistakes import explain
+from sweepboard.compose.schema import register
+from sweepboard.errors import ConfigError
+
+Prepare = Callable[..., Any]
+Mistake = Callable[..., str]
+
+
+def composed(words: tuple[str, ...], config_dir: Path | None = None) -> DictConfig:
+    register()
+    search = [f"hydra.searchpath=['file://{config_dir}']"] if config_dir else []
+    try:
+        with initialize_config_module("sweepboard.conf", version_base="1.3"):
+            return compose("config", [*words, *search], return_hydra_config=True)
+    except Exception as error:
+        raise explain(error, words, [config_dir] if config_dir else []) from error
+
+
+@pytest.fixture
+def prepare() -> Prepare:
+    """`prepare("model=mlp", ...)`: what these words on the command line make, checked."""
+
+    def run(*words: str, config_dir: Path | None = None) -> Any:
+        from sweepboard.compose.prepare import prepare
+
+        config = composed(words, config_dir)
+        return prepare(config, config.hydra.runtime.choices, words)
+
+    return run
+
+
+@pytest.fixture
+def mistake(prepare: Prepare) -> Mistake:
+    """`mistake("model=mpl", ...)`: the one line that these words are answered with."""
+
+    def run(*words: str, config_dir: Path | None = None) -> str:
+        with pytest.raises(ConfigError) as raised:
+            prepare(*words, config_dir=config_dir)
+        assert "\n" not in str(raised.value)
+        return str(raised.value)
+
+    return run
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """`module("my_nets", source)`: a user's own file where it can be imported from."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(name: str, source: str) -> None:
+        (tmp_path / f"{name}.py").write_text(source)
+
+    return write

@@ -1,0 +1,130 @@
+"""Every shipped YAML composes, is known to the code, and says what it is for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from sweepboard.board.settings import LoggingSettings
+from sweepboard.compose.describe import settings
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+from tests.compose.conftest import Prepare
+
+CONF = Path(str(files("sweepboard.conf")))
+OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/*.yaml"))
+NEEDS = {
+    "dataset/line": ["task=regression", "model=linear"],
+    "dataset/gaussian": ["model=mlp"],
+    "dataset/image_folder": ["dataset.root=photos"],
+    "task/regression": ["dataset=line", "model=linear"],
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_and_fits(option: str, prepare: Prepare, photos: Path) -> None:
+    group, _, name = option.partition("/")
+    prepared = prepare(f"{group}={name}", *NEEDS.get(option, []))
+    assert prepared.groups[group] == name
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder `photos` with two classes, and the working directory beside it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train/cat", "train/dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(5):
+            Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CONF.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_every_file_explains_its_keys(path: Path) -> None:
+    text = path.read_text()
+    first, *lines = text.splitlines()
+    assert first.startswith("#")
+    if path.parent.name == "experiment":
+        assert lines[0].startswith("# sweepboard ")  # the command that runs it
+    elif (
+        "defaults:" not in text or path.stem == "config"
+    ):  # what a file only changes is explained in its base
+        keys = [line for line in lines if re.match(r" *[a-z]\w*: *\S", line)]
+        assert [line for line in keys if "#" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "defaults"),
+    [
+        ("config", "dataset", DatasetSettings()),
+        ("config", "scheduler", SchedulerSettings()),
+        ("config", "sweep", SweepSettings()),
+        ("trainer/default", None, TrainerSettings()),
+        ("logging/tensorboard", None, LoggingSettings()),
+    ],
+)
+def test_defaults_in_yaml_and_in_code_are_the_same(file: str, key: str | None, defaults: Any) -> None:
+    written = OmegaConf.to_container(OmegaConf.load(CONF / f"{file}.yaml"), resolve=False)
+    assert isinstance(written, dict)
+    assert (written[key] if key else written) == asdict(defaults)
+
+
+def test_every_setting_is_described() -> None:
+    described = {setting.key: setting for setting in settings()}
+    assert described["trainer.epochs"].text == "Passes over the training data."
+    assert described["trainer.epochs"].default == "5"
+    assert described["scheduler.interval"].default == "step"
+    assert described["logging.histograms"].default == "null"
+    assert all(setting.text.endswith((".", ")")) for setting in described.values())
+
+
+def test_the_presets_are_the_tutorials(prepare: Prepare) -> None:
+    cnn = prepare("experiment=fashion_cnn").config
+    assert cnn["dataset"]["validate_on"] == "test"
+    assert (cnn["dataset"]["batch_size"], cnn["optimizer"]["lr"], cnn["trainer"]["epochs"]) == (
+        64,
+        0.001,
+        100,
+    )
+    assert (cnn["logging"]["every_steps"], cnn["logging"]["graph"]) == (100, True)
+    assert cnn["facts"]["steps_per_epoch"] == 938
+    mlp = prepare("experiment=gaussian_mlp").config
+    assert (mlp["model"]["hidden"], mlp["facts"]["input_shape"], mlp["facts"]["classes"]) == ([128], [32], 10)
+    assert (mlp["trainer"]["epochs"], mlp["logging"]["histograms"], mlp["logging"]["every_steps"]) == (
+        5,
+        1,
+        None,
+    )
+
+
+def test_a_preset_can_be_debugged(prepare: Prepare) -> None:
+    assert prepare("experiment=fashion_cnn", "trainer=debug").config["facts"]["steps"] == 6
+
+
+def test_composing_needs_no_torch() -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import sweepboard.names\n"
+        "from sweepboard.compose.describe import settings\n"
+        "from sweepboard.compose.origin import origins\n"
+        "from hydra import compose, initialize_config_module\n"
+        "settings(), origins(['experiment=line'])\n"
+        "with initialize_config_module('sweepboard.conf', version_base='1.3'):\n"
+        "    compose('config', ['model=mlp', 'optimizer.lr=0.1'])\n"
+        "heavy = {'torch', 'torchvision', 'numpy', 'matplotlib', 'tensorboard'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

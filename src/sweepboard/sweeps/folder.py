@@ -1,0 +1,86 @@
+"""The folder of a sweep: every path in one object, and the one way to get a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.folder import RunFolder
+
+SWEEPS = "sweeps"
+"""Where sweeps lie below the output root."""
+
+
+class NotASweep(UserError):
+    """A path given as a sweep that is none."""
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """`outputs/sweeps/<name>/`: the frozen plan, a run folder for each job, and what came out."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        """The jobs, frozen before the first one started."""
+        return self.path / "sweep.json"
+
+    def frozen(self, label: str) -> Path:
+        """The configuration from which a job runs."""
+        return self.path / "plan" / f"{label}.yaml"
+
+    def job(self, label: str) -> RunFolder:
+        """The run folder of a job."""
+        return RunFolder(self.path / label)
+
+    @property
+    def results_csv(self) -> Path:
+        """The final table, a line per job."""
+        return self.path / "results.csv"
+
+    @property
+    def results_json(self) -> Path:
+        """The same with every metric."""
+        return self.path / "results.json"
+
+    @property
+    def curves(self) -> Path:
+        """The headline metric of all jobs over their updates."""
+        return self.path / "curves.png"
+
+    @property
+    def picture(self) -> Path:
+        """The headline metric against what was swept."""
+        return self.path / "results.png"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def claim_sweep(root: Path, swept: str, now: datetime) -> SweepFolder:
+    """Make a new folder `<root>/sweeps/<date>_<time>[-<swept>]` that no other process can get."""
+    root = root / SWEEPS
+    root.mkdir(parents=True, exist_ok=True)
+    stem = f"{now:%Y-%m-%d_%H-%M-%S}" + (f"-{swept}" if swept else "")
+    for attempt in count(1):
+        path = root / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return SweepFolder(path)
+    raise AssertionError("unreachable: count() does not end")
+
+
+def open_sweep(path: str | Path) -> SweepFolder:
+    """The sweep at `path`. Raises `NotASweep` saying what is there instead."""
+    folder = SweepFolder(Path(path))
+    if folder.plan.is_file():
+        return folder
+    if not folder.path.exists():
+        raise NotASweep(f"{path}: no such folder; sweeps lie in outputs/sweeps")
+    raise NotASweep(f"{path} is no sweep folder (it has no sweep.json)")

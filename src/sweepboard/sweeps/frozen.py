@@ -1,0 +1,98 @@
+"""The plan on disk: `sweep.json`, and under `plan/` the configuration of every job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from sweepboard import __version__
+from sweepboard.errors import UserError
+from sweepboard.files import write_json
+from sweepboard.lifecycle.secrets import masked, masked_text
+from sweepboard.lifecycle.signature import is_own, sign
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan import Plan, PlannedJob
+
+_FORMAT = 1
+_PlainLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PlainDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class DamagedSweep(UserError):
+    """A sweep folder whose plan is missing in part or is not what was frozen."""
+
+
+def write_plan(folder: SweepFolder, plan: Plan) -> None:
+    """Freeze the plan. sweep.json is written last: where it stands, all that it names stands too."""
+    for job in plan.jobs:
+        path = folder.frozen(job.label)
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            path.write_text(_job_text(job), encoding="utf-8")
+    write_json(folder.plan, _as_plain(plan))
+
+
+def read_plan(folder: SweepFolder) -> Plan:
+    """The frozen plan. Raises `DamagedSweep` naming the file that cannot be read or was changed."""
+    try:
+        saved = json.loads(folder.plan.read_text())
+        jobs = tuple(_read_job(folder, entry) for entry in saved["jobs"])
+        return Plan(jobs, int(saved["threads"]), str(saved["command"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedSweep(f"{folder.plan} cannot be read: {error or type(error).__name__}") from error
+
+
+def is_own_plan(folder: SweepFolder, plan: Plan) -> bool:
+    """Whether this user froze the plan."""
+    return is_own(_signed(plan), json.loads(folder.plan.read_text()).get("signature"))
+
+
+def _as_plain(plan: Plan) -> dict[str, Any]:
+    jobs = [{"label": job.label, "words": masked(job.words), "digest": job.digest} for job in plan.jobs]
+    return {
+        "format": _FORMAT,
+        "sweepboard": __version__,
+        "command": masked_text(plan.command),
+        "threads": plan.threads,
+        "signature": sign(_signed(plan)),
+        "jobs": jobs,
+    }
+
+
+def _signed(plan: Plan) -> bytes:
+    return "\n".join(f"{job.label} {job.digest}" for job in plan.jobs).encode()
+
+
+def _job_text(job: PlannedJob) -> str:
+    parts = {
+        "overrides": [masked_text(word) for word in job.overrides],
+        "groups": job.groups,
+        "links": job.links,
+        "config": masked(job.config),
+    }
+    text: str = yaml.dump(parts, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+    return text
+
+
+def _read_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
+    path = folder.frozen(entry["label"])
+    try:
+        saved = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        job = PlannedJob(
+            label=entry["label"],
+            words=entry["words"],
+            config=saved["config"],
+            links=saved["links"],
+            groups=saved["groups"],
+            overrides=saved["overrides"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise DamagedSweep(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+    if job.digest != entry["digest"]:
+        raise DamagedSweep(
+            f"{path} is not what was frozen: put it back, or start the sweep under another name"
+        )
+    return job

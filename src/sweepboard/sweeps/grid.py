@@ -1,0 +1,107 @@
+"""From the words of a command to the points of a grid, with axes that may go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from sweepboard.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Keys that take their values together: `choices` holds a word (`key=value`) for each of `keys`."""
+
+    keys: tuple[str, ...]
+    choices: tuple[tuple[str, ...], ...]
+    swept: bool = True
+    """Whether values to choose from were given, be it only one."""
+
+
+def grid(
+    words: Sequence[str], zips: Sequence[Any] = (), loader: ConfigLoader | None = None
+) -> list[list[str]]:
+    """Every combination of the values that `words` give, the last key's changing fastest.
+
+    `words` are overrides in Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`), of which the
+    last of one key stands. `zips` are keys, or lists of keys, whose values go together. Raises `ConfigError`.
+    """
+    axes = zipped([axis(override) for override in _last_of_each_key(words, loader)], zips)
+    points = [
+        [word for choice in choices for word in choice] for choices in product(*(a.choices for a in axes))
+    ]
+    if not points:
+        empty = next(axis for axis in axes if not axis.choices)
+        raise ConfigError(f"{empty.keys[0]}: has no values, so the sweep has no jobs")
+    return points
+
+
+def _last_of_each_key(words: Sequence[str], loader: ConfigLoader | None) -> Iterable[Override]:
+    parsed: dict[str, Override] = {}
+    for override in OverridesParser.create(loader).parse_overrides(list(words)):
+        parsed[_key(override)] = override
+    return parsed.values()
+
+
+def axis(override: Override) -> Axis:
+    """The values of one override, as words. Raises `ConfigError` for a range without end."""
+    key, name = override.get_key_element(), _key(override)
+    if not override.is_sweep_override():
+        return Axis((name,), ((str(override.input_line),),), swept=False)
+    if not override.is_discrete_sweep():
+        raise ConfigError(
+            f"{override.input_line}: an interval holds no end of values; list some, as {name}=0.1,0.01, "
+            f"or search it with hydra/sweeper=optuna"
+        )
+    return Axis((name,), tuple((f"{key}={value}",) for value in override.sweep_string_iterator()))
+
+
+def _key(override: Override) -> str:
+    return override.get_key_element().lstrip("+~")
+
+
+def zipped(axes: Sequence[Axis], zips: Sequence[Any]) -> list[Axis]:
+    """The axes with those of each group in `zips` made into one, which stands where its first key stood."""
+    by_key = {axis.keys[0]: axis for axis in axes}
+    together: dict[str, Axis] = {}
+    for group in _groups(zips):
+        joined = _joined(group, by_key)
+        for key in group:
+            if key in together:
+                raise ConfigError(f"sweep.zip: {key} is named twice; name each key once")
+            together[key] = joined
+    made: list[Axis] = []
+    for one in axes:
+        axis = together.get(one.keys[0], one)
+        if axis not in made:
+            made.append(axis)
+    return made
+
+
+def _groups(zips: Sequence[Any]) -> list[list[str]]:
+    """`[a, b]` is one group, `[[a, b], [c, d]]` are two."""
+    if any(isinstance(group, str) for group in zips):
+        zips = [zips]
+    groups = [[str(key) for key in group] if isinstance(group, list) else [] for group in zips]
+    if any(len(group) < 2 for group in groups):
+        raise ConfigError("sweep.zip: needs two keys or more, as sweep.zip=[optimizer.lr,dataset.batch_size]")
+    return groups
+
+
+def _joined(group: Sequence[str], axes: dict[str, Axis]) -> Axis:
+    for key in group:
+        if key not in axes or not axes[key].swept:
+            swept = [name for name, axis in axes.items() if axis.swept]
+            raise ConfigError(f"sweep.zip: {key} has no values to go through{did_you_mean(key, swept)}")
+    counts = {key: len(axes[key].choices) for key in group}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{key} has {count} values" for key, count in counts.items())
+        raise ConfigError(f"sweep.zip: {told}: give each as many")
+    rows = zip(*(axes[key].choices for key in group), strict=True)
+    return Axis(tuple(group), tuple(tuple(word for words in row for word in words) for row in rows))

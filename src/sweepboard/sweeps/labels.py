@@ -1,0 +1,68 @@
+"""Names of a sweep's jobs: only what differs between them, as a folder may be called."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweepboard.names import label
+
+ALONE = "job"
+"""Label of a job of which nothing was said."""
+
+
+def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> list[str]:
+    """A label for each point, each another one, also where a file system does not tell A from a.
+
+    A point is what was said of its job: key to word (`{"optimizer.lr": "optimizer.lr=0.1"}`). What all points
+    have in common is left out. `given` are the labels that the first points have already.
+    """
+    keys, names = differing(points), list(given)
+    used = {name.casefold() for name in names}
+    for point in points[len(given) :]:
+        name = label([word for key, word in point.items() if key in keys]) or ALONE
+        if name.casefold() in used:
+            name = f"{name}-{_digest(point)}"
+        used.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def differing(points: Sequence[Mapping[str, str]]) -> set[str]:
+    """The keys of which not all points say the same; of a single point all."""
+    keys = {key for point in points for key in point}
+    return {key for key in keys if len(points) == 1 or len({point.get(key) for point in points}) > 1}
+
+
+def _digest(point: Mapping[str, str]) -> str:
+    return hashlib.sha256("\0".join(point.values()).encode()).hexdigest()[:8]
+
+
+def words_of(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
+    """What was typed for a job by key, its numbers as they are and not as typed: `1e-1` is `0.1`."""
+    return dict(_word(override, config) for override in overrides)
+
+
+def _word(override: str, config: Mapping[str, Any]) -> tuple[str, str]:
+    key, equals, text = override.lstrip("+").partition("=")
+    if not equals or key.startswith("~"):
+        return key.lstrip("~"), override
+    value = _select(config, key)
+    return key, f"{key}={text if value is None or isinstance(value, Mapping) else shown(value)}"
+
+
+def _select(config: Mapping[str, Any], key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value as Hydra's grammar would take it again, without blanks: `0.1`, `true`, `[128,64]`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    return str(value)

@@ -1,0 +1,133 @@
+"""The plan of a sweep: the configuration of every job, checked and frozen before the first one starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sweepboard.compose.prepare import Prepared
+from sweepboard.lifecycle.secrets import masked
+from sweepboard.sweeps.labels import differing, labels, words_of
+from sweepboard.sweeps.machine import cores, gpus
+from sweepboard.sweeps.settings import SweepSettings
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job: what it is called, what was typed for it, and the configuration it runs from."""
+
+    label: str
+    words: dict[str, str]
+    """What was typed for it, by key, numbers as they are: `{"optimizer.lr": "optimizer.lr=0.1"}`."""
+
+    config: dict[str, Any]
+    links: dict[str, str]
+    groups: dict[str, str]
+    overrides: list[str]
+
+    @property
+    def digest(self) -> str:
+        """What makes it this job and no other, in short."""
+        return digest(self.config)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads it computes with."""
+        return int(self.config["threads"])
+
+    @property
+    def gpu(self) -> bool:
+        """Whether it computes on whichever GPU it is given (`cuda:1` names its own)."""
+        return bool(self.config["device"] == "cuda")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a sweep in their order."""
+
+    jobs: tuple[PlannedJob, ...]
+    threads: int
+    """CPU threads of the jobs for which the user gave no number."""
+
+    command: str = ""
+    repeated: tuple[str, ...] = field(default=(), compare=False)
+    """Points that were asked for more than once, in words; each is one job."""
+
+    @property
+    def swept(self) -> list[str]:
+        """The keys in which the jobs differ, in the order in which they were typed."""
+        points = [job.words for job in self.jobs]
+        keys = differing(points)
+        return list(dict.fromkeys(key for point in points for key in point if key in keys))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a sweep that has passed all checks."""
+
+    prepared: Prepared
+    given_threads: bool
+    """Whether the user gave it a number of threads."""
+
+
+def make_plan(
+    points: Sequence[Point], settings: SweepSettings, command: str = "", threads: int | None = None
+) -> Plan:
+    """The plan of these points; `threads` is the number of an earlier plan of the same sweep.
+
+    Where the user gave none, the cores are divided among the jobs that run at once, once and for all: the
+    number changes the last bits of a result, so it must not depend on how, when or where the plan is run.
+    """
+    distinct = list({digest(point.prepared.config): point for point in reversed(points)}.values())[::-1]
+    if threads is None:
+        threads = threads_per_job([point.prepared for point in distinct], settings)
+    jobs = add_jobs((), [_with_threads(point, threads) for point in distinct])
+    return Plan(jobs, threads, command, tuple(_repeated(points)))
+
+
+def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[PlannedJob, ...]:
+    """The jobs and further ones, but none twice. Those that were there keep their labels."""
+    have = {job.digest for job in jobs}
+    new = list({digest(one.config): one for one in added if digest(one.config) not in have}.values())
+    words = [words_of(one.overrides, one.config) for one in new]
+    names = labels([*(job.words for job in jobs), *words], [job.label for job in jobs])
+    return jobs + tuple(
+        PlannedJob(name, said, one.config, one.links, one.groups, one.overrides)
+        for name, said, one in zip(names[len(jobs) :], words, new, strict=True)
+    )
+
+
+def threads_per_job(jobs: Sequence[Prepared], settings: SweepSettings) -> int:
+    """The cores of this machine divided by the jobs that run at once, at least 1."""
+    at_once = len(jobs)
+    if isinstance(settings.jobs, int):
+        at_once = min(at_once, settings.jobs)
+    elif any(job.config["device"].startswith("cuda") for job in jobs):
+        at_once = min(at_once, len(gpus()) * settings.jobs_per_gpu)
+    return max(1, cores() // max(1, at_once))
+
+
+def digest(config: dict[str, Any]) -> str:
+    """SHA-256 of a plain configuration, but for where its results go and for secrets."""
+    kept = {key: value for key, value in masked(config).items() if key != "output_root"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _with_threads(point: Point, threads: int) -> Prepared:
+    if point.given_threads:
+        return point.prepared
+    return replace(point.prepared, config={**point.prepared.config, "threads": threads})
+
+
+def _repeated(points: Sequence[Point]) -> list[str]:
+    seen: set[str] = set()
+    repeated = []
+    for point in points:
+        key = digest(point.prepared.config)
+        if key in seen:
+            repeated.append(" ".join(point.prepared.overrides))
+        seen.add(key)
+    return repeated

@@ -1,0 +1,112 @@
+"""From the words of a command to the points of a sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweepboard.errors import ConfigError
+from sweepboard.sweeps.condition import Condition
+from sweepboard.sweeps.grid import grid
+
+
+def test_every_combination_the_last_key_fastest() -> None:
+    assert grid(["a.b=1,2", "c=x", "+d=range(0,2)"]) == [
+        ["a.b=1", "c=x", "+d=0"],
+        ["a.b=1", "c=x", "+d=1"],
+        ["a.b=2", "c=x", "+d=0"],
+        ["a.b=2", "c=x", "+d=1"],
+    ]
+
+
+def test_the_last_word_of_a_key_stands() -> None:
+    assert grid(["a=1,2", "a=3"]) == [["a=3"]]
+    assert grid(["a=[1,2]", "b='x,y'"]) == [["a=[1,2]", "b='x,y'"]]
+
+
+def test_zipped_keys_go_together() -> None:
+    words = ["a=1,2", "b=x,y", "c=5,6"]
+    together = [["a=1", "c=5", "b=x"], ["a=1", "c=5", "b=y"], ["a=2", "c=6", "b=x"], ["a=2", "c=6", "b=y"]]
+    assert grid(words, zips=["a", "c"]) == together
+    assert grid(words, zips=[["a", "c"]]) == together
+    assert grid(words, zips=[["a", "b", "c"]]) == [["a=1", "b=x", "c=5"], ["a=2", "b=y", "c=6"]]
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_a_grid_has_the_product_of_the_counts(counts: list[int]) -> None:
+    words = [f"k{index}=range(0,{count})" for index, count in enumerate(counts)]
+    points = grid(words)
+    expected = 1
+    for count in counts:
+        expected *= count
+    assert len({tuple(point) for point in points}) == len(points) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "zips", "line"),
+    [
+        (["a=range(1,1)"], [], "a: has no values, so the sweep has no jobs"),
+        (
+            ["lr=interval(0,1)"],
+            [],
+            "lr=interval(0,1): an interval holds no end of values; list some, as lr=0.1,0.01, "
+            "or search it with hydra/sweeper=optuna",
+        ),
+        (["a=1,2", "b=1,2,3"], ["a", "b"], "sweep.zip: a has 2 values, b has 3 values: give each as many"),
+        (
+            ["alpha=1,2", "b=1,2"],
+            ["alhpa", "b"],
+            "sweep.zip: alhpa has no values to go through; did you mean alpha?",
+        ),
+        (["a=1,2", "b=1,2"], [["a", "b"], ["b", "a"]], "sweep.zip: b is named twice; name each key once"),
+        (
+            ["a=1,2"],
+            ["a"],
+            "sweep.zip: needs two keys or more, as sweep.zip=[optimizer.lr,dataset.batch_size]",
+        ),
+    ],
+)
+def test_mistakes_have_one_line(words: list[str], zips: list[Any], line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        grid(words, zips)
+    assert str(caught.value) == line
+
+
+VALUES = {"optimizer.lr": 0.1, "dataset.batch_size": 64, "model": "mlp"}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("optimizer.lr * dataset.batch_size < 10", True),
+        ("optimizer.lr * dataset.batch_size / 2 > 10 or model == 'cnn'", False),
+        ("not model in ['cnn', 'linear'] and 0 < optimizer.lr <= 0.1", True),
+        ("dataset.batch_size % 3 == -(-1)", True),
+    ],
+)
+def test_conditions_are_arithmetic_on_keys(text: str, holds: bool) -> None:
+    condition = Condition(text)
+    assert condition.names <= VALUES.keys()
+    assert condition.holds(VALUES) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("lr <", "sweep.filter=lr <: cannot be read; write it as 'optimizer.lr < 0.1'"),
+        (
+            "__import__('os').getcwd()",
+            "sweep.filter=__import__('os').getcwd(): \"__import__('os').getcwd()\" is not understood; "
+            "write it as 'optimizer.lr < 0.1'",
+        ),
+        ("model / 2 > 1", "sweep.filter=model / 2 > 1: unsupported operand type(s) for /: 'str' and 'int'"),
+        ("9 ** 9", "sweep.filter=9 ** 9: '9 ** 9' is not understood; write it as 'optimizer.lr < 0.1'"),
+    ],
+)
+def test_what_is_no_condition_is_told(text: str, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Condition(text).holds(VALUES)
+    assert str(caught.value) == line

@@ -86,15 +86,16 @@ def test_a_run_killed_anywhere_logs_what_an_uninterrupted_one_logs(
 
 
 def test_a_position_cuts_by_time_not_by_step(tmp_path: Path) -> None:
-    writer = EventWriter(tmp_path)
-    writer.add_scalars(5, {"val/loss": 1.0})
-    position = writer.position()
-    writer.add_scalars(5, {"test/loss": 1.0})
-    writer.add_scalars(3, {"late": 1.0})
-    writer.close()
-    cut_to(tmp_path, position)
-    cut_to(tmp_path, position)
-    assert list(read_scalars(tmp_path)) == ["val/loss"]
+    board, checkpoint = BoardRecorder(EventWriter(tmp_path)), saved(5, due=False)
+    board.on_start(saved(0, due=False))
+    board.on_scalars(5, {"val/loss": 1.0})
+    board.on_checkpoint(checkpoint)
+    board.on_scalars(5, {"test/loss": 1.0})
+    board.on_scalars(3, {"late": 1.0})
+    board.writer.close()
+    for _ in range(2):
+        cut_to(tmp_path, checkpoint.logged)
+        assert list(read_scalars(tmp_path)) == ["val/loss"]
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["by position", "by step"])

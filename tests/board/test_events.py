@@ -151,6 +151,9 @@ def test_a_tail_that_cannot_be_cut_off_ends_its_file_and_another_is_begun(
     faults: list[Damage] = []
     assert read_scalars(tmp_path, faults.append)["loss"].steps.tolist() == [1, 2]
     assert [fault.torn for fault in faults] == [True]
+    theirs = EventAccumulator(str(tmp_path))
+    theirs.Reload()
+    assert [event.step for event in theirs.Scalars("loss")] == [1, 2]
 
 
 class Uncuttable(FileIO):

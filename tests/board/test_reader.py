@@ -29,21 +29,23 @@ from sweepboard.board.records import Damage, frame, records
 NAME = "events.out.tfevents.1.host.1.0"
 FLOATS = st.floats(width=32)
 STEPS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 300), st.just(0))
+PLAIN = st.builds(Summary.Value, tag=st.sampled_from(["a", "b", "loss"]), simple_value=FLOATS)
 VALUES = st.lists(
     st.one_of(
-        st.builds(Summary.Value, tag=st.sampled_from(["a", "b", "loss"]), simple_value=FLOATS),
+        PLAIN,
         st.builds(lambda value: scalar_pb("tensor", value).value[0], FLOATS),
         st.just(Summary.Value(tag="other", image=Summary.Image(height=1))),
         st.just(Summary.Value(simple_value=1.0)),
     ),
     max_size=3,
 )
+PLAINS = st.one_of(st.lists(PLAIN, max_size=3), VALUES)
 EVENTS = st.one_of(
     st.builds(
         lambda step, time, values: Event(step=step, wall_time=time, summary=Summary(value=values)),
         STEPS,
         st.floats(allow_nan=False),
-        VALUES,
+        PLAINS,
     ),
     st.just(Event(file_version="brain.Event:2")),
     st.builds(lambda step: Event(step=step, graph_def=b"graph"), STEPS),
@@ -91,13 +93,14 @@ def test_many_at_a_time_is_the_same_as_one_by_one(
 
 
 @given(
-    st.builds(Event, step=STEPS, wall_time=st.floats(1), summary=st.builds(Summary, value=VALUES)),
+    st.builds(Event, step=STEPS, wall_time=st.floats(1), summary=st.builds(Summary, value=PLAINS)),
     st.dictionaries(st.integers(0, 80), st.integers(0, 255), max_size=2),
+    st.sampled_from([b"", Event(wall_time=2.0).SerializeToString()]),
 )
 def test_a_template_reads_what_the_parser_reads_whatever_the_bytes(
-    event: Event, changes: dict[int, int]
+    event: Event, changes: dict[int, int], more: bytes
 ) -> None:
-    payload = bytearray(event.SerializeToString())
+    payload = bytearray(event.SerializeToString() + more)
     for place, byte in changes.items():
         if place < len(payload):
             payload[place] = byte
@@ -259,6 +262,19 @@ def test_the_row_of_a_run_is_read_back(tmp_path: Path) -> None:
 def test_a_folder_without_event_files_has_no_scalars_and_no_row(tmp_path: Path) -> None:
     assert read_scalars(tmp_path) == {}
     assert read_hparams(tmp_path) is None
+
+
+def test_a_record_like_plain_ones_that_is_no_event_is_told(tmp_path: Path) -> None:
+    payload = Event(
+        wall_time=1.0, step=300, summary=Summary(value=[Summary.Value(tag="a", simple_value=1.0)])
+    )
+    sound = payload.SerializeToString()
+    broken = bytearray(sound)
+    broken[11] |= 0x80  # the step goes on into the next field
+    (tmp_path / NAME).write_bytes(frame(sound) * 20 + frame(bytes(broken)))
+    faults: list[Damage] = []
+    assert read_scalars(tmp_path, faults.append)["a"].steps.tolist() == [300] * 20
+    assert len(faults) == 1
 
 
 def test_what_calls_itself_a_scalar_and_is_none_is_told(tmp_path: Path) -> None:

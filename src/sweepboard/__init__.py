@@ -1,5 +1,27 @@
-"""sweepboard: Hydra-configured experiments for PyTorch whose run folders are TensorBoard boards."""
+"""sweepboard: Hydra-configured experiments for PyTorch whose run folders are TensorBoard boards.
 
+    model = sweepboard.load_model("outputs/2026-11-21/12-00-00")     # an nn.Module in eval mode
+    records = sweepboard.runs("outputs")                             # config, metrics and curves of every run
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweepboard.lifecycle.model import load_model
+    from sweepboard.sweeps.gather import runs
 
 __version__ = version("sweepboard")
+__all__ = ["load_model", "runs"]
+
+_FACE = {"load_model": "sweepboard.lifecycle.model", "runs": "sweepboard.sweeps.gather"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: `import sweepboard` stays light."""
+    if name not in _FACE:
+        raise AttributeError(f"module 'sweepboard' has no attribute {name!r}")
+    return getattr(import_module(_FACE[name]), name)

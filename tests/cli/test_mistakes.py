@@ -18,7 +18,7 @@ MISTAKES = {
     "an argument that does not exist": (["model.hiden=3"], "model.hidden"),
     "a missing value": (["dataset=image_folder"], "dataset.root: a value is needed; type dataset.root=..."),
     "an unset variable": (["optimizer.lr=${oc.env:NOT_SET}"], "environment variable NOT_SET is not set"),
-    "a learning rate of nothing": (["optimizer.lr=0"], "optimizer.lr: must be a finite number above 0, got 0"),
+    "a learning rate of nothing": (["optimizer.lr=0"], "optimizer.lr: must be a finite number above 0"),
     "a learning rate that is none": (["optimizer.lr=nan"], "optimizer.lr: must be a finite number above 0"),
     "a folder that is not there": (["dataset=image_folder", "dataset.root=nowhere"], "nowhere"),
     "a model that does not fit the data": (["dataset=line", "task=regression"], "model=mlp"),
@@ -30,7 +30,7 @@ MISTAKES = {
     "half precision without a GPU": (["trainer.precision=fp16"], "trainer.precision=fp16: needs a GPU"),
     "an unpickling rerun": (["--experimental-rerun", "x"], "type `sweepboard rerun RUN` instead"),
     "a config dir that is not there": (["--config-dir", "nope"], "--config-dir nope: no such folder"),
-    "a run that is not there": (["resume", "nowhere"], "nowhere: no such folder; `sweepboard ls` lists the runs"),
+    "a run that is not there": (["resume", "nowhere"], "nowhere: no such folder"),
 }
 
 

@@ -7,11 +7,11 @@ from types import TracebackType
 
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, RunRecord
+from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RunRecord
 from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
-from sweepboard.training.stop import Interrupted
+from sweepboard.training.stop import Interrupted, Pruned
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,8 @@ def ending(error: BaseException | None) -> tuple[str, str | None]:
         return FINISHED, None
     if isinstance(error, KeyboardInterrupt | Interrupted):
         return INTERRUPTED, str(error) or "stopped by Ctrl-C"
+    if isinstance(error, Pruned):
+        return PRUNED, str(error)
     if isinstance(error, SystemExit):
         return FAILED, f"the code called sys.exit({error.code!r})"
     if isinstance(error, UserError):

@@ -15,6 +15,8 @@ from sweepboard.files import write_json
 from sweepboard.lifecycle.folder import RunFolder
 
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
+PRUNED = "pruned"
+"""Status of a run that was stopped because others of its search do better."""
 
 
 class DamagedRecord(UserError):

@@ -19,7 +19,7 @@ from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.model import weights_of
 from sweepboard.lifecycle.record import read_record
 from sweepboard.lifecycle.saved import SavedRun
-from sweepboard.lifecycle.trusting import prepare_saved
+from sweepboard.lifecycle.trusting import prepare_saved, refuse_links
 from sweepboard.training.evaluate import evaluate
 
 
@@ -47,7 +47,8 @@ def prepare_test(
     allowed: Sequence[str] = (),
     config_dirs: Sequence[Path] = (),
 ) -> Prepared:
-    """The run's configuration with other data. Raises `NotATest` for changes to anything else."""
+    """The run's configuration with other data. Raises `NotATest` for other changes, and `LinkInFolder`."""
+    refuse_links(saved.folder)
     for word in overrides:
         key = word.lstrip("+~").partition("=")[0]
         if key.partition(".")[0] not in ("dataset", "device", "threads"):

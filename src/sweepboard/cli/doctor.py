@@ -1,0 +1,45 @@
+"""`sweepboard doctor LOGDIR`: what is wrong with a log directory, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sweepboard.sweeps.run_faults import Fault
+
+DETAILS = """It reads any TensorBoard log directory, not only those of sweepboard, and changes nothing. It
+looks for two writers in one run, steps that go back or come twice, points without steps, torn, damaged and
+empty files, runs without an end, links and copies that double a run, and hparams whose types or hidden
+columns spoil the table.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the faults; exit code 0 where there are none, else 1."""
+    options = _parser().parse_args(arguments)
+    from sweepboard.files import as_json
+    from sweepboard.sweeps.doctor import examine
+
+    runs, faults = examine(Path(options.folder))
+    if options.json:
+        print(as_json([vars(fault) for fault in faults]))
+    else:
+        _print(faults)
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else "nothing wrong"
+        print(f"{runs} run{'s' if runs > 1 else ''}, {count}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sweepboard doctor", description=__doc__, epilog=DETAILS)
+    parser.add_argument("folder", nargs="?", default="outputs", help="log directory (default: outputs)")
+    parser.add_argument("--json", action="store_true", help="print the faults as JSON")
+    return parser
+
+
+def _print(faults: list[Fault]) -> None:
+    for fault in faults:
+        print(f"{fault.kind}: {fault.where}: {fault.what}\n    remedy: {fault.remedy}")

@@ -22,6 +22,7 @@ _STATUS = {
     "finished": api_pb2.STATUS_SUCCESS,
     "failed": api_pb2.STATUS_FAILURE,
     "interrupted": api_pb2.STATUS_UNKNOWN,
+    "pruned": api_pb2.STATUS_UNKNOWN,
 }
 
 
@@ -43,7 +44,7 @@ def start_info(hparams: Mapping[str, Hparam | None], group: str, start_time: flo
 
 
 def end_info(status: str, end_time: float | None = None) -> Summary:
-    """How the run ended: `finished`, `failed`, or `interrupted` (which the table shows as unknown)."""
+    """How the run ended: `finished`, `failed`, `interrupted` or `pruned` (both unknown to the table)."""
     info = SessionEndInfo(status=_STATUS[status], end_time_secs=end_time or time.time())
     return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
 

@@ -7,7 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from sweepboard.errors import RunFailed
+from sweepboard.errors import RunFailed, UserError
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name))
 """Signals that mean: save and leave. Slurm can send SIGUSR1 some time before it kills."""
@@ -20,6 +20,12 @@ class Interrupted(RunFailed):
         super().__init__(f"interrupted by {signal.Signals(signum).name}")
         self.signum = signum
         self.exit_code = 128 + signum
+
+
+class Pruned(UserError):
+    """The run was stopped in the middle because others of its search do better: it ended well, only early."""
+
+    exit_code = 0
 
 
 class StopFlag:

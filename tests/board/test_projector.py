@@ -39,6 +39,13 @@ def test_the_files_belong_together(spec: DataSpec, count: int, tmp_path: Path) -
     assert not [path for path in tmp_path.rglob("*") if "tfevents" in path.name]
 
 
+def test_two_classes_are_lifted_out_of_the_plane_in_which_the_projector_draws_nothing(tmp_path: Path) -> None:
+    tiny_run([Embeddings(tmp_path, 5)], DataSpec((6,), classes=2))
+    points = np.loadtxt(tmp_path / "projector" / "points.tsv", delimiter="\t")
+    assert points.shape == (5, 3)
+    assert (points[:, 2] == 0).all()
+
+
 def test_a_sprite_stays_within_what_browsers_draw() -> None:
     sheet = sprite(np.zeros((400, 512, 300, 3), dtype=np.uint8))
     assert max(sheet.size) <= 8192

@@ -98,7 +98,7 @@ def _captions(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> list[Ca
     captions = []
     for row, target in zip(probabilities, targets.tolist(), strict=True):
         chosen = int(row.argmax())
-        text = f"{name_of(chosen, spec)} {row[chosen]:.0%}"
+        text = f"{row[chosen]:.0%} {name_of(chosen, spec)}"
         right = Caption(text, RIGHT)
         captions.append(right if chosen == target else Caption(f"{text}\nis {name_of(target, spec)}", WRONG))
     return captions

@@ -112,7 +112,8 @@ def grid(pixels: Pixels, captions: Sequence[Caption]) -> Image.Image:
 def _fit(picture: Image.Image, longest: int) -> Image.Image:
     longer = max(picture.size)
     if longer > longest:
-        return picture.reduce(math.ceil(longer / longest))
+        picture.thumbnail((longest, longest))
+        return picture
     factor = longest // longer
     return picture.resize((picture.width * factor, picture.height * factor), resample=0)
 

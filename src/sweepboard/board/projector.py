@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from google.protobuf import text_format
 from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, ProjectorConfig
 from torch import Tensor
@@ -52,7 +53,8 @@ class Embeddings(Observer):
         points = torch.cat([outputs_of(progress.learner, part) for part in torch.split(inputs, CHUNK)])
         place = self.folder / "projector"
         place.mkdir(exist_ok=True)
-        np.savetxt(place / "points.tsv", points.numpy(), fmt="%.6g", delimiter="\t")
+        cloud = F.pad(points, (0, max(0, 3 - points.shape[1])))  # the projector draws nothing in the plane
+        np.savetxt(place / "points.tsv", cloud.numpy(), fmt="%.6g", delimiter="\t")
         (place / "classes.tsv").write_text(_classes(points, targets, spec), encoding="utf-8")
         info = EmbeddingInfo(tensor_name="val/outputs", tensor_path="projector/points.tsv")
         info.metadata_path = "projector/classes.tsv"

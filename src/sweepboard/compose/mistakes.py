@@ -64,10 +64,10 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
         return unknown_key(key)
     if isinstance(error, InterpolationKeyError):
         return _dangling(key, text)
-    if isinstance(error, InterpolationResolutionError | GrammarParseError):
-        return _unresolved(key, text)
     if isinstance(error, UnsupportedInterpolationType):
         return ConfigError(f"{key}: there is no resolver ${{{text.rpartition(' ')[2]}:...}}")
+    if isinstance(error, InterpolationResolutionError | GrammarParseError):
+        return _unresolved(key, text)
     if isinstance(error, ValidationError):
         return _wrong_type(key, text)
     return ConfigError(f"{key}: {text}" if key else text)

@@ -1,0 +1,70 @@
+"""Building: what the configuration says, seeded."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from sweepboard.compose.build import build, build_model
+from sweepboard.compose.construct import construct
+from sweepboard.compose.prepare import prepare_plain
+from sweepboard.errors import ConfigError
+from sweepboard.training.loop import fit
+from tests.compose.conftest import Prepare
+
+SMALL = ("dataset=gaussian", "model=mlp", "model.hidden=[8]", "dataset.samples=40", "threads=1", "device=cpu")
+
+
+def weights(prepare: Prepare, *words: str) -> dict[str, Tensor]:
+    return build(prepare(*SMALL, *words)).learner.model.state_dict()
+
+
+def test_weights_are_a_function_of_the_seed(prepare: Prepare) -> None:
+    first, second, other = weights(prepare), weights(prepare), weights(prepare, "seed=1")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_an_experiment_is_what_was_said(prepare: Prepare) -> None:
+    experiment = build(prepare(*SMALL, "scheduler=onecycle", "trainer.epochs=2", "trainer.grad_clip=1.0"))
+    learner = experiment.learner
+    assert (experiment.seed, experiment.threads, experiment.device) == (0, 1, torch.device("cpu"))
+    assert type(learner.optimizer) is torch.optim.Adam
+    assert type(learner.schedule.scheduler) is torch.optim.lr_scheduler.OneCycleLR
+    assert (experiment.trainer.epochs, experiment.trainer.grad_clip, learner.grad_clip) == (2, 1.0, 1.0)
+    assert experiment.logging.every_steps == 50
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["dataset.drop_last=true"], ["trainer.accumulate=2"], ["trainer.steps=5"]]
+)
+def test_the_length_foretold_is_the_length_of_the_run(words: list[str], prepare: Prepare) -> None:
+    prepared = prepare(*SMALL, "dataset.batch_size=7", "trainer.epochs=2", *words)
+    experiment = build(prepared)
+    progress = fit(experiment.learner, experiment.data, experiment.trainer)
+    assert progress.total_steps == prepared.config["facts"]["steps"]
+    assert progress.steps_per_epoch == prepared.config["facts"]["steps_per_epoch"]
+
+
+def test_a_saved_configuration_builds_the_same(prepare: Prepare) -> None:
+    first = prepare(*SMALL)
+    again = prepare_plain(first.config, first.links, first.groups, first.overrides)
+    one, other = build(first).learner.model.state_dict(), build(again).learner.model.state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_model_alone(prepare: Prepare) -> None:
+    config = prepare(*SMALL).config
+    assert [tuple(one.shape) for one in build_model(config).parameters()] == [(8, 32), (8,), (10, 8), (10,)]
+
+
+def test_text_is_handed_on_as_it_is() -> None:
+    assert construct({"_target_": "builtins.dict", "text": r"${x} \${y}"}, "key") == {"text": r"${x} \${y}"}
+
+
+def test_what_hydra_blocks_is_one_line() -> None:
+    with pytest.raises(ConfigError) as raised:
+        construct({"_target_": "os.system", "_args_": ["true"]}, "model")
+    assert str(raised.value).startswith("model: ")
+    assert "\n" not in str(raised.value)

@@ -22,6 +22,6 @@ def require_images(model: str, input_shape: Sequence[int], smallest: int = 1) ->
     if min(height, width) < smallest:
         raise ConfigError(
             f"model={model} needs images of at least {smallest}x{smallest} pixels, "
-            f"but this data set has {height}x{width}: use model=mlp, or a smaller model.channels"
+            f"but this data set has {height}x{width}: use model=mlp, or fewer model.channels"
         )
     return channels, height, width

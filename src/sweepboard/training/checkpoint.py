@@ -50,6 +50,7 @@ class Checkpoints:
         self._writing: threading.Thread | None = None
         self._failed = False
         self._proven = False
+        self._wrote_last = False
 
     def clean(self) -> None:
         """Remove what a killed process left half written."""
@@ -101,8 +102,9 @@ class Checkpoints:
                 self._prove(path, content)
                 path.parent.mkdir(exist_ok=True)
                 if path == self.last:
-                    self._keep_previous()
-                write_atomic(path, content)
+                    self._replace_last(content)
+                else:
+                    write_atomic(path, content)
             self._failed = False
         except OSError as error:
             if not self._failed:
@@ -118,19 +120,34 @@ class Checkpoints:
             except DamagedCheckpoint as error:
                 log.warning("this run will not be able to resume: %s", error)
 
+    def _replace_last(self, content: bytes) -> None:
+        fresh = self.last.with_name(".last.tmp")
+        write_atomic(fresh, content)  # a full disk shows here, with both old ones untouched
+        if self._wrote_last or self._last_is_sound():
+            self._keep_previous()
+        fresh.replace(self.last)
+        sync_folder(self.last.parent)
+        self._wrote_last = True
+
+    def _last_is_sound(self) -> bool:
+        """Whether it may replace the previous one: a run that had to go back to that must not lose it."""
+        try:
+            load_checkpoint(self.last)
+        except (FileNotFoundError, DamagedCheckpoint):
+            return False
+        return True
+
     def _keep_previous(self) -> None:
         """Give the last checkpoint its second name, such that no moment is without a `last.pt`."""
-        if not self.last.exists():
-            return
         link = self.last.with_name(".previous.tmp")
         link.unlink(missing_ok=True)
         try:
             os.link(self.last, link)
         except OSError:  # a file system without hard links: for a moment there is only the previous one
             self.last.replace(self.previous)
-        else:
-            link.replace(self.previous)
-        sync_folder(self.last.parent)
+            return
+        link.replace(self.previous)
+        link.unlink(missing_ok=True)  # where both are one file already, rename does nothing
 
 
 def packed(state: Mapping[str, Any]) -> bytes:

@@ -67,9 +67,6 @@ class Learner:
         for module in modules_of(task):
             module.to(self.device)
         self._forward: Callable[[Tensor], Tensor] = _compiled(model, self.device) if compile else model
-        # torch warns where a scheduler steps before the optimizer. Here that only seems so: after a resume,
-        # and with fp16, whose scaler skips the first updates.
-        optimizer._opt_called = True  # type: ignore[attr-defined]
 
     def autocast(self) -> AbstractContextManager[Any]:
         """A context for forward passes in the run's precision."""

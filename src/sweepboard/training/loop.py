@@ -129,7 +129,9 @@ class _Loop:
     def _look(self) -> bool:
         """What goes by the clock; returns whether a checkpoint is due."""
         self.looked = time.perf_counter()
-        self._tell("on_tick")
+        self.progress.seconds = self.looked - self.began
+        for observer in self.observers:
+            observer.on_tick(self.progress)
         return self._minutes_are_over()
 
     def _do_what_is_due(self) -> None:

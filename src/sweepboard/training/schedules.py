@@ -61,7 +61,12 @@ class Schedule:
                 "ReduceLROnPlateau follows a validation metric: use scheduler.interval=validation"
             )
         self.scheduler, self.settings = scheduler, settings
-        self._fresh = copy.deepcopy(scheduler.state_dict()) if scheduler is not None else {}
+        self._fresh: dict[str, Any] = {}
+        if scheduler is not None:
+            self._fresh = copy.deepcopy(scheduler.state_dict())
+            # torch warns where a scheduler steps before the optimizer. Here that can only seem so: after a
+            # resume, and with fp16, whose scaler skips the first updates.
+            scheduler.optimizer._opt_called = True  # type: ignore[attr-defined]
 
     def after(self, event: str, metrics: Mapping[str, float]) -> None:
         """Step if this scheduler steps at `event`. Raises RunFailed where its own horizon has been passed."""

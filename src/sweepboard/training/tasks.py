@@ -133,7 +133,7 @@ def _r2(sums: Mapping[str, Tensor]) -> float:
 
 def _summed_over_samples(hits: Tensor) -> Tensor:
     """Sum of a boolean per sample, or of a sample's mean where it has many."""
-    return hits.sum() if hits.ndim == 1 else hits.flatten(1).float().mean(1).sum()
+    return hits.count_nonzero() if hits.ndim == 1 else hits.flatten(1).float().mean(1).sum()
 
 
 def _shaped_like(outputs: Tensor, targets: Tensor) -> Tensor:

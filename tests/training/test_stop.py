@@ -1,0 +1,72 @@
+"""Real signals to this very process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.loop import Progress, fit
+from sweepboard.training.observer import Observer
+from sweepboard.training.settings import TrainerSettings
+from sweepboard.training.stop import SIGNALS, Interrupted, StopFlag
+
+
+class SignalAtEpochEnd(Observer):
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        os.kill(os.getpid(), self.signum)
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_signal_saves_and_leaves(world: Any, tmp_path: Path, signum: int) -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with StopFlag() as stop, pytest.raises(Interrupted) as caught:
+        fit(
+            world.learner(),
+            world.data(),
+            TrainerSettings(epochs=3),
+            observers=[SignalAtEpochEnd(signum)],
+            checkpoints=Checkpoints(tmp_path),
+            stop=stop,
+        )
+    assert caught.value.exit_code == 128 + signum
+    assert str(caught.value) == f"interrupted by {signal.Signals(signum).name}"
+    state = Checkpoints(tmp_path).load()
+    assert state is not None
+    assert (state["step"], state["due"], state["log_from"]) == (10, True, 10)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_a_second_ctrl_c_leaves_at_once() -> None:
+    def leave() -> None:
+        with StopFlag() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.signum == signal.SIGINT
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("still here")
+
+    with pytest.raises(KeyboardInterrupt):
+        leave()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_leave_the_handlers_alone() -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    seen = []
+
+    def work() -> None:
+        with StopFlag() as stop:
+            seen.append((stop.signum, [signal.getsignal(each) for each in SIGNALS]))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(None, before)]

@@ -1,0 +1,110 @@
+"""Losses and metrics, added up over batches of any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sweepboard.data.spec import DataSpec
+from sweepboard.errors import ConfigError
+from sweepboard.training.meter import Meter
+from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
+
+
+def measured(task: Task, outputs: Tensor, targets: Tensor, *sizes: int) -> dict[str, float]:
+    meter = Meter(task)
+    parts = zip(outputs.split(list(sizes)), targets.split(list(sizes)), strict=True)  # type: ignore[no-untyped-call]
+    for some_outputs, some_targets in parts:
+        meter.add(task.loss(some_outputs, some_targets), some_outputs, some_targets)
+    return meter.metrics()
+
+
+def test_classification_over_uneven_batches() -> None:
+    torch.manual_seed(0)
+    outputs, targets = torch.randn(20, 30), torch.randint(30, (20,))
+    values = measured(Classification(), outputs, targets, 9, 10, 1)
+    ranks = outputs.argsort(1, descending=True).eq(targets[:, None]).float().argmax(1)
+    assert values["accuracy"] == float((ranks == 0).double().mean())
+    assert values["top5"] == float((ranks < 5).double().mean())
+    assert values["loss"] == pytest.approx(float(nn.functional.cross_entropy(outputs, targets)))
+
+
+def test_top5_only_where_it_says_something() -> None:
+    assert metric_names(Classification(), DataSpec((2,), 10)) == ["loss", "accuracy"]
+    assert metric_names(Classification(), DataSpec((2,), 20)) == ["loss", "accuracy", "top5"]
+    assert metric_names(Regression(), DataSpec((2,), None, (3,))) == ["loss", "mae", "r2"]
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_equal_outputs_are_not_all_correct(value: float) -> None:
+    targets = torch.arange(1, 10)
+    assert measured(Classification(), torch.full((9, 10), value), targets, 9)["accuracy"] == 0.0
+
+
+def test_dense_targets_count_per_sample() -> None:
+    targets = torch.randint(3, (4, 5, 5))
+    outputs = nn.functional.one_hot(targets, 3).movedim(-1, 1).float()
+    outputs[0] = -outputs[0]
+    assert 0.75 <= measured(Classification(), outputs, targets, 3, 1)["accuracy"] < 1.0
+
+
+@given(shape=st.sampled_from([(), (1,), (3,), (2, 2)]), offset=st.sampled_from([0.0, 1000.0]))
+@settings(deadline=None, max_examples=20)
+def test_regression_over_uneven_batches(shape: tuple[int, ...], offset: float) -> None:
+    torch.manual_seed(0)
+    targets = torch.randn(12, *shape) + offset
+    outputs = (targets + 0.3 * torch.randn(12, *shape)).reshape(12, -1)
+    values = measured(Regression(), outputs, targets, 5, 6, 1)
+    truth, guess = targets.reshape(12, -1).double(), outputs.double()
+    assert values["loss"] == pytest.approx(float((guess - truth).square().mean()), rel=1e-5)
+    assert values["mae"] == pytest.approx(float((guess - truth).abs().mean()))
+    total = (truth - truth.mean(0)).square().sum()
+    assert values["r2"] == pytest.approx(float(1 - (guess - truth).square().sum() / total), rel=1e-6)
+
+
+def test_a_column_never_broadcasts_against_a_row() -> None:
+    targets = torch.tensor([1.0, 2.0, 3.0])
+    assert Regression().loss(targets[:, None], targets) == 0.0
+    with pytest.raises(ConfigError, match=r"the model gives \(3, 2\) for targets of shape \(3,\)"):
+        Regression().loss(torch.zeros(3, 2), targets)
+
+
+def test_constant_targets_have_an_r2() -> None:
+    same = torch.ones(4)
+    assert measured(Regression(), same, same, 4)["r2"] == 1.0
+    assert measured(Regression(), same + 1, same, 4)["r2"] == 0.0
+
+
+def test_a_plain_loss_becomes_the_task_that_fits_the_data() -> None:
+    classes, numbers = DataSpec((2,), 3), DataSpec((2,), None)
+    assert as_task(Regression(), numbers).headline == "loss"
+    wrapped: Any = as_task(nn.CrossEntropyLoss(label_smoothing=0.1), classes)
+    smoothed = Classification(label_smoothing=0.1)
+    outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
+    assert wrapped.headline == "accuracy"
+    assert wrapped.loss(outputs, targets) == smoothed.loss(outputs, targets)
+    assert as_task(nn.functional.l1_loss, numbers).loss(torch.ones(2, 1), torch.zeros(2)) == 1.0
+    with pytest.raises(ConfigError, match="neither a task nor a loss"):
+        as_task(3, classes)
+
+
+@given(cuts=st.lists(st.integers(0, 1), min_size=9, max_size=9))
+@settings(deadline=None, max_examples=30)
+def test_a_meter_does_not_depend_on_when_it_was_fetched_or_saved(cuts: list[int]) -> None:
+    torch.manual_seed(0)
+    whole, pieces = Meter(Regression()), Meter(Regression())
+    for cut in cuts:
+        outputs, targets = torch.randn(3, 1), torch.randn(3)
+        for meter in (whole, pieces):
+            meter.add(Regression().loss(outputs, targets), outputs, targets)
+        if cut:
+            state = pieces.state_dict()
+            pieces = Meter(Regression())
+            pieces.load_state_dict(state)
+    assert pieces.metrics() == whole.metrics()
+    assert pieces.samples == 27

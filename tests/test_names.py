@@ -22,7 +22,10 @@ def test_label_says_only_what_was_typed() -> None:
     assert label([]) == ""
     assert label(["model=mlp", "optimizer.lr=0.1"]) == "model=mlp,optimizer.lr=0.1"
     assert label(["+model.width=8", "++seed=1", "~optimizer.eps"]) == "model.width=8,seed=1,no-optimizer.eps"
-    assert label(["hydra.run.dir=x", "hydra/launcher=basic", "output_root=/tmp", "seed=2"]) == "seed=2"
+    assert (
+        label(["hydra.run.dir=x", "hydra/launcher=basic", "output_root=/tmp", "sweep.jobs=2", "seed=2"])
+        == "seed=2"
+    )
     assert label(["model.hidden=[128,64]"]) == "model.hidden=[128,64]"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from sweepboard.compose.build import build, build_model
@@ -59,8 +61,11 @@ def test_a_model_alone(prepare: Prepare) -> None:
     assert [tuple(one.shape) for one in build_model(config).parameters()] == [(8, 32), (8,), (10, 8), (10,)]
 
 
-def test_text_is_handed_on_as_it_is() -> None:
-    assert construct({"_target_": "builtins.dict", "text": r"${x} \${y}"}, "key") == {"text": r"${x} \${y}"}
+@given((st.text(alphabet="\\${}a.:") | st.text()).filter(lambda text: text != "???"))
+def test_text_is_handed_on_as_it_is(text: str) -> None:
+    values = {"plain": text, "list": [text], "mapping": {"inner": [text]}}
+    assert construct({"_target_": "builtins.dict", **values}, "key") == values
+    assert construct({"_target_": "builtins.list", "_args_": [[text]]}, "key") == [text]
 
 
 def test_what_hydra_blocks_is_one_line() -> None:

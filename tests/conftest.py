@@ -26,11 +26,11 @@ CONFIG: dict[str, Any] = {
     "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.001},
     "scheduler": {},
     "task": {"_target_": "sweepboard.training.tasks.Classification", "label_smoothing": 0.0},
-    "trainer": {"epochs": 5, "steps": None, "precision": "fp32",
+    "trainer": {"epochs": 5, "steps": None, "precision": "fp32", "limit_val_batches": None,
                 "checkpoint": {"metric": None, "mode": None}, "early_stopping": {"patience": None}},
     "facts": {"epochs": 5, "steps": 500, "steps_per_epoch": 100},
 }  # fmt: skip
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Any] = {
     "code": {"commit": "c0ffee", "changed": []},
     "python": {"version": "3.11.2"},
     "packages": {"torch": "2.15.0", "numpy": "2.4.6"},

@@ -19,6 +19,8 @@ VERBS = {
     "export": "write a run's model as safetensors or as a torch.export program",
     "ls": "list the runs of a folder",
     "compare": "put runs side by side, in a table or a picture",
+    "check": "say whether runs can be compared, and if not, why",
+    "doctor": "say what is wrong with a log directory, and the remedy",
     "board": "start TensorBoard on a folder and say its address",
 }
 """Verbs in the order of `--help`; the module `sweepboard.cli.<verb>` has a `main(arguments) -> exit code`."""

@@ -1,0 +1,58 @@
+"""`sweepboard check PATH...`: can these runs be compared, and if not, why?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sweepboard.sweeps.gather import Run
+
+DETAILS = """Compared are tags, what a step is, data and split, what is evaluated and how, length, seeds,
+code, versions, precision, threads, device and processor. Hyperparameters are what you compare over: they may
+differ.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print what differs; exit code 0 where the runs are comparable, else 1."""
+    options = _parser().parse_args(arguments)
+    from sweepboard.files import as_json
+    from sweepboard.sweeps.check import check
+    from sweepboard.sweeps.compare import matching
+    from sweepboard.sweeps.gather import gather
+
+    runs = matching(gather([Path(path) for path in options.paths]), options.where)
+    differences = check(runs)
+    if options.json:
+        print(as_json([vars(difference) for difference in differences]))
+    else:
+        for difference in differences:
+            print(f"{difference.kind}: {difference.what}")
+        verdict = "not comparable as they are" if differences else "comparable"
+        print(f"{_compared_over(runs)}: {verdict}", file=sys.stderr)
+    return 1 if differences else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sweepboard check", description=__doc__, epilog=DETAILS)
+    parser.add_argument(
+        "paths", nargs="*", default=["outputs"], help="runs, or folders that hold runs (default: outputs)"
+    )
+    parser.add_argument(
+        "--where", metavar="CONDITION", help="check the runs for which this holds, as in compare"
+    )
+    parser.add_argument("--json", action="store_true", help="print what differs as JSON")
+    return parser
+
+
+def _compared_over(runs: Sequence[Run]) -> str:
+    """`8 runs over optimizer.lr`."""
+    from sweepboard.sweeps.differences import differing
+
+    keys = differing([run.hparams for run in runs], {key for run in runs for key in run.typed})
+    return f"{len(runs)} run{'s' if len(runs) > 1 else ''}" + (f" over {', '.join(keys)}" if keys else "")

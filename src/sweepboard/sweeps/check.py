@@ -1,0 +1,155 @@
+"""Whether runs can be compared: made under the same conditions, or else what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sweepboard.sweeps.differences import as_text
+from sweepboard.sweeps.evidence import evidence_of, packages_of
+from sweepboard.sweeps.gather import Run
+from sweepboard.sweeps.rows import grouped
+from sweepboard.sweeps.run_faults import some
+
+UNLIKE = 5.0
+"""Ratio of the distances between steps from which they seem to count different things."""
+
+
+KINDS = (
+    "tags", "step-unit", "data", "evaluation", "length",
+    "seeds", "code", "versions", "arithmetic", "hardware",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A condition that is not the same in all runs."""
+
+    kind: str
+    """One of `KINDS`."""
+
+    what: str
+    """One line with the values and the runs that have them."""
+
+
+def check(runs: Sequence[Run]) -> list[Difference]:
+    """Everything that makes the runs hard to compare; what is recorded of only some is compared among those.
+
+    Hyperparameters are what runs are compared over, and are no difference in this sense.
+    """
+    questions = (_tags, _step_distances, _data, _last_steps, _seeds, _recorded)
+    found = [difference for question in questions for difference in question(runs)]
+    return sorted(found, key=lambda each: KINDS.index(each.kind))
+
+
+def _tags(runs: Sequence[Run]) -> Iterator[Difference]:
+    """Tags that some runs lack, those that the same runs lack together."""
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for tag in sorted({tag for run in runs for tag in run.curves}):
+        without = tuple(run.name for run in runs if tag not in run.curves)
+        if without:
+            lacking.setdefault(without, []).append(tag)
+    for without, tags in lacking.items():
+        yield Difference("tags", f"{some(tags, 3)}: missing in {_who(without, len(runs))}")
+
+
+def _step_distances(runs: Sequence[Run]) -> Iterator[Difference]:
+    """Of other tools nobody knows what a step is: runs that log a tag every step and every 100 may differ."""
+    if all(run.record for run in runs):
+        return
+    for tag in sorted({tag for run in runs for tag in run.modes}):
+        distances = {run.name: _distance(run, tag) for run in runs}
+        known = {name: distance for name, distance in distances.items() if distance}
+        if known and max(known.values()) >= UNLIKE * min(known.values()):
+            few, many = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+            text = f"{tag} is {known[few]:g} steps apart in {few} and {known[many]:g} in {many}"
+            yield Difference("step-unit", f"{text}: do their steps count the same thing?")
+            return
+
+
+def _distance(run: Run, tag: str) -> float | None:
+    steps = run.curves[tag][0] if tag in run.curves else np.array([])
+    return float(np.median(np.diff(steps))) if len(steps) > 1 else None
+
+
+def _data(runs: Sequence[Run]) -> Iterator[Difference]:
+    """The same samples and split; where the seed draws the split, for each seed apart."""
+    yield from _unequal("data", "data set", runs, lambda run: run.record and run.record.groups.get("dataset"))
+    splits: dict[int | None, list[Run]] = {}
+    for run in runs:
+        splits.setdefault(run.seed if _seed_draws_split(run.config) else None, []).append(run)
+    for seed, group in splits.items():
+        name = "fingerprint of data and split" + (f" for seed {seed}" if seed is not None else "")
+        yield from _unequal("data", name, group, lambda run: run.record and run.record.data_fingerprint[:12])
+
+
+def _seed_draws_split(config: Mapping[str, Any]) -> bool:
+    dataset = config.get("dataset") or {}
+    return dataset.get("validate_on") != "test" and bool(dataset.get("val_fraction"))
+
+
+def _last_steps(runs: Sequence[Run]) -> Iterator[Difference]:
+    """Of other tools' runs the length is where the log ends."""
+    if not all(run.record for run in runs):
+        yield from _unequal("length", "last step", runs, _last_step)
+
+
+def _last_step(run: Run) -> int | None:
+    return max((int(run.curves[tag][0][-1]) for tag in run.modes), default=None)
+
+
+def _seeds(runs: Sequence[Run]) -> Iterator[Difference]:
+    """Every config with the same seeds."""
+    configs = [group for group in grouped(runs) if any(run.seed is not None for run in group)]
+    by_seeds: dict[tuple[int, ...], list[str]] = {}
+    for group in configs:
+        seeds = tuple(sorted({run.seed for run in group if run.seed is not None}))
+        by_seeds.setdefault(seeds, []).append(group[0].name)
+    if len(by_seeds) > 1:
+        parts = [
+            f"{', '.join(map(str, seeds))} for {_who(names, len(configs), 'configs')}"
+            for seeds, names in by_seeds.items()
+        ]
+        yield Difference("seeds", "; ".join(parts))
+
+
+def _recorded(runs: Sequence[Run]) -> Iterator[Difference]:
+    """All that runs of ours record of themselves."""
+    evidence = {run.path: evidence_of(run) for run in runs}
+    names = dict.fromkeys((kind, name) for each in evidence.values() for kind in each for name in each[kind])
+    for kind, name in names:
+        yield from _unequal(kind, name, runs, lambda run: evidence[run.path][kind].get(name))  # noqa: B023
+    yield from _packages(runs)
+
+
+def _packages(runs: Sequence[Run]) -> Iterator[Difference]:
+    """Installed packages in one line: in two environments there are many that differ."""
+    installed = {run.path: packages_of(run) for run in runs}
+    names = sorted({name for each in installed.values() for name in each})
+    found = [
+        difference.what
+        for name in names
+        for difference in _unequal("versions", name, runs, lambda run: installed[run.path].get(name))  # noqa: B023
+    ]
+    if found:
+        yield Difference("versions", some(found, 3))
+
+
+def _unequal(kind: str, name: str, runs: Sequence[Run], value: Callable[[Run], Any]) -> Iterator[Difference]:
+    by_value: dict[Hashable, list[str]] = {}
+    for run in runs:
+        here = value(run)
+        if here is not None and here != "":
+            by_value.setdefault(here if isinstance(here, Hashable) else str(here), []).append(run.name)
+    if len(by_value) > 1:
+        often = sorted(by_value.items(), key=lambda item: -len(item[1]))
+        parts = [f"{as_text(here)} in {_who(names, len(runs))}" for here, names in often]
+        yield Difference(kind, f"{name}: {some(parts, 4)}")
+
+
+def _who(names: Sequence[str], total: int, things: str = "runs") -> str:
+    """The names of one or two, else how many of all."""
+    return " and ".join(names) if len(names) <= 2 else f"{len(names)} of {total} {things}"

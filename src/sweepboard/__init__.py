@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweepboard.lifecycle.model import load_model
-    from sweepboard.sweeps.gather import runs
+    from sweepboard.sweeps.face import runs
 
 __version__ = version("sweepboard")
 __all__ = ["load_model", "runs"]
 
-_FACE = {"load_model": "sweepboard.lifecycle.model", "runs": "sweepboard.sweeps.gather"}
+_FACE = {"load_model": "sweepboard.lifecycle.model", "runs": "sweepboard.sweeps.face"}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ was measured is kept when a later row fails or is stopped.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from benchmarks.rows import ROWS
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when everything ran and every gate held, whether or not every bar was reached; else 1."""
     args = _arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if args.list:
         print("\n".join(f"{row.name:16} {row.work} | against {row.against}" for row in ROWS.values()))
         return 0

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Sample: TypeAlias = dict[str, float]
 """What one run of an arm gave: `wall` and `cpu` in seconds, `memory` in MiB, and what it says of itself."""
@@ -41,21 +41,36 @@ def run(command: Sequence[str], folder: Path, watch: bool = False) -> Sample:
     _adopt_orphans()
     output = folder / "output.txt"
     before, started = time.perf_counter(), time.time()
-    with output.open("ab") as sink:
-        process = subprocess.Popen(
-            command, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-            start_new_session=True,
-        )  # fmt: skip
-    tree = _watch_memory(process.pid) if watch else 0.0
-    _, status, usage = os.wait4(process.pid, 0)
+    pid = _start(command, folder, output)
+    tree, status, usage = _wait(pid, watch)
     wall = time.perf_counter() - before
-    process.returncode = os.waitstatus_to_exitcode(status)
-    cpu, memory = _reap_orphans(process.pid, usage)
-    if process.returncode:
+    cpu, memory = _reap_orphans(pid, usage)
+    if status:
         tail = output.read_text(errors="replace")[-2000:]
-        raise CommandFailed(f"exit code {process.returncode}: {' '.join(command)}\n{tail}")
+        code = os.waitstatus_to_exitcode(status)
+        raise CommandFailed(f"exit code {code}: {' '.join(command)}\n{tail}")
     sample = {"wall": wall, "cpu": cpu, "memory": memory / 1024} | ({"tree": tree} if watch else {})
     return sample | _facts(output, started)
+
+
+def _start(command: Sequence[str], folder: Path, output: Path) -> int:
+    """Start a command as the leader of a new session; returns its process number."""
+    with output.open("ab") as sink:
+        files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink}
+        process = subprocess.Popen(command, cwd=folder, env=_environment(), start_new_session=True, **files)
+    process.returncode = 0  # it is waited for here, not by the object
+    return process.pid
+
+
+def _wait(pid: int, watch: bool) -> tuple[float, int, resource.struct_rusage]:
+    """The largest memory of the session (0 unless watched), the wait status, and what was used."""
+    try:
+        tree = _watch_memory(pid) if watch else 0.0
+        _, status, usage = os.wait4(pid, 0)
+    except BaseException:  # stopped meanwhile: nothing goes on behind the user's back
+        os.killpg(pid, signal.SIGKILL)
+        raise
+    return tree, status, usage
 
 
 def _environment() -> Mapping[str, str]:

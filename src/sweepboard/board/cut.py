@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tensorboard.compat.proto.event_pb2 import Event
-
 from sweepboard.board.events import END, event_files, history_files
-from sweepboard.board.records import Damage, frame, records, warn
+from sweepboard.board.reader import read_events
+from sweepboard.board.records import Damage, frame, warn
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic
 
@@ -76,12 +75,12 @@ def _shorten(path: Path, size: int) -> None:
 
 def _drop_from(path: Path, step: int) -> None:
     faults: list[Damage] = []
-    payloads = [payload for _, payload in records(path, faults.append)]
-    kept = [payload for payload in payloads if Event.FromString(payload).step < step]
+    events = list(read_events(path, faults.append))
+    kept = [event for event in events if event.step < step]
     for fault in faults:
         warn(fault)
-    if faults or len(kept) < len(payloads):
-        write_atomic(path, b"".join(map(frame, kept)))
+    if faults or len(kept) < len(events):
+        write_atomic(path, b"".join(frame(event.SerializeToString()) for event in kept))
 
 
 def _warn_of_gaps(folder: Path, position: Mapping[str, int]) -> None:

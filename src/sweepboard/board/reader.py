@@ -102,7 +102,7 @@ def hparams_messages(folder: Path, report: Report = warn) -> Iterator[HParamsPlu
 
 
 def _values(start: SessionStartInfo) -> dict[str, Hparam]:
-    kinds = {name: value.WhichOneof("kind") for name, value in start.hparams.items()}
+    kinds = {name: value.WhichOneof("kind") for name, value in sorted(start.hparams.items())}
     plain = ("number_value", "string_value", "bool_value")
     return {name: getattr(start.hparams[name], kind) for name, kind in kinds.items() if kind in plain}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -233,14 +236,49 @@ def test_the_main_process_keeps_its_sigchld_handler() -> None:
     assert signal.getsignal(signal.SIGCHLD) is before
 
 
-def test_a_process_ends_though_its_workers_are_alive() -> None:
-    script = """
-import torch
+SCRIPT = """
+import multiprocessing, sys, time, torch
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.synthetic import Gaussian
 data = prepare_data(Gaussian(), DatasetSettings(in_memory=False, workers=1), 0, torch.device("cpu"))
 kept = data.train.epoch(0)
 next(kept)
+print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+time.sleep(float(sys.argv[1]))
 """
-    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
+
+
+def test_a_process_ends_though_its_workers_are_alive() -> None:
+    subprocess.run([sys.executable, "-c", SCRIPT, "0"], timeout=60, check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch takes some seconds to notice")
+def test_workers_die_with_a_killed_run() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "600"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        assert is_alive(worker)
+        process.kill()
+    until = time.monotonic() + 30
+    while is_alive(worker) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not is_alive(worker)
+
+
+def is_alive(pid: int) -> bool:
+    """Running, not merely waiting for somebody to read its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_failed_epoch_leaves_no_worker_behind() -> None:
+    before = set(multiprocessing.active_children())
+    for kind in ("damaged", "bug"):
+        with pytest.raises(Exception, match=r"truncated|a bug of theirs"):
+            read_trouble(kind, workers=1)
+    assert set(multiprocessing.active_children()) <= before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator
@@ -44,6 +43,9 @@ class LoaderReader:
             worker_init_fn=_prepare_worker,
             generator=torch.Generator(),  # without one it would draw from the run's own stream
         )
+        self._crew: list[Any] = []  # the iterator that has the workers, once there is one
+        before_queues_close = 100
+        Finalize(self, _dismiss, args=(self._crew,), exitpriority=before_queues_close)
 
     def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """See `Reader`. Raises the `UserError` that a worker met, or `RunFailed` where a worker died."""
@@ -60,17 +62,25 @@ class LoaderReader:
 
     def _fetched(self) -> Iterator[tuple[Tensor, Tensor]]:
         try:
-            for result in _start_epoch(self._loader):
+            for result in self._start_epoch():
                 if isinstance(result, UserError):
                     raise result
                 yield result
-        except RuntimeError as error:
-            if "DataLoader worker (pid" not in str(error):
+        except Exception as error:
+            _dismiss(self._crew)
+            if self._loader.num_workers == 0 or not _tells_of_a_dead_worker(error):
                 raise
             raise RunFailed(
                 "a DataLoader worker died, perhaps for lack of memory: try a smaller dataset.batch_size, or "
                 "dataset.workers=0 to see what happens"
             ) from error
+
+    def _start_epoch(self) -> Iterator[Any]:
+        with _own_sigchld_handler():
+            iterator = iter(self._loader)
+        if self._loader.num_workers > 0:
+            self._crew[:] = [iterator]
+        return iterator
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device, non_blocking=True)
@@ -103,6 +113,13 @@ class _Fetching(Dataset[Any]):
             return error
 
 
+def _tells_of_a_dead_worker(error: Exception) -> bool:
+    """Torch says so, or a batch breaks off on its way; what user code raised begins with "Caught"."""
+    if isinstance(error, ConnectionError | EOFError):
+        return not str(error).startswith("Caught ")
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
+
+
 def _as_it_is(batch: Any) -> Any:
     return batch
 
@@ -117,17 +134,6 @@ def _prepare_worker(_: int) -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def _start_epoch(loader: DataLoader[Any]) -> Iterator[Any]:
-    """`iter(loader)`, with its workers, where it starts any, and signals as a run needs them."""
-    before = set(multiprocessing.active_children())
-    with _own_sigchld_handler():
-        iterator = iter(loader)
-    for worker in set(multiprocessing.active_children()) - before:
-        # Deaf to SIGTERM, they would let this process wait for them for ever when it ends.
-        Finalize(None, worker.kill, exitpriority=0)
-    return iterator
-
-
 @contextmanager
 def _own_sigchld_handler() -> Iterator[None]:
     """Keep torch's SIGCHLD handler away: it raises wherever the main thread happens to be, perhaps in the
@@ -136,3 +142,13 @@ def _own_sigchld_handler() -> Iterator[None]:
     yield
     if signal.getsignal(signal.SIGCHLD) is not handler:
         signal.signal(signal.SIGCHLD, handler)
+
+
+def _dismiss(crew: list[Any]) -> None:
+    """End the workers of the iterator in `crew`, if there is one: when the reader is given up, after an
+    error, or when this process ends. Torch alone would wait for ever for workers deaf to SIGTERM."""
+    for iterator in crew:
+        iterator._shutdown_workers()  # politely; does nothing when the process is ending
+        for worker in iterator._workers:
+            worker.kill()
+    crew.clear()

@@ -1,0 +1,190 @@
+"""Data sets of other people: described by their first sample, whatever they give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
+
+from sweepboard.data.foreign import open_source
+from sweepboard.data.prepare import prepare_data
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.spec import Data, DataSpec
+from sweepboard.data.synthetic import Gaussian
+from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.vision import import_torchvision
+
+
+class Listed(Dataset[Any]):
+    """A data set of the given samples, with the given attributes."""
+
+    def __init__(self, *samples: Any, **attributes: Any) -> None:
+        self.listed = samples
+        vars(self).update(attributes)
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.listed[index]
+
+
+def prepared(train: Any, test: Any = None, **settings: Any) -> Data:
+    chosen = {"val_fraction": 0.0, "batch_size": 4, **settings}
+    return prepare_data(open_source(train, test), DatasetSettings(**chosen), 0, torch.device("cpu"))
+
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Image.fromarray(GREY), torch.from_numpy(GREY)[None] / 255),
+        (Image.fromarray(COLOUR), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
+        (GREY, torch.from_numpy(GREY)[None] / 255),
+        (COLOUR, torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
+        (torch.from_numpy(COLOUR).permute(2, 0, 1), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
+        (torch.from_numpy(GREY), torch.from_numpy(GREY)[None] / 255),
+        (torch.rand(2, 5, dtype=torch.float64), None),
+        (np.array([1.5, 2.5]), torch.tensor([1.5, 2.5])),
+        (np.array([1.5, 2.5], dtype=">f4"), torch.tensor([1.5, 2.5])),
+        (0.25, torch.tensor([0.25])),
+    ],
+)
+def test_inputs_of_all_kinds_become_tensors(value: Any, expected: torch.Tensor | None) -> None:
+    expected = value.float() if expected is None else expected
+    data = prepared(Listed((value, 0), classes=["a", "b"]))
+    inputs, _ = data.train.first(1)
+    assert inputs.dtype == torch.float32
+    assert data.spec.input_shape == tuple(inputs.shape[1:])
+    torch.testing.assert_close(inputs[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("target", "tensor", "shape"),
+    [
+        (1, torch.tensor(1), None),
+        (np.int32(1), torch.tensor(1), None),
+        (torch.tensor([1]), torch.tensor(1), None),
+        (True, torch.tensor(1), None),
+        (0.5, torch.tensor([0.5]), (1,)),
+        (np.float64(0.5), torch.tensor([0.5]), (1,)),
+        (torch.tensor([0.5, 1.5]), torch.tensor([0.5, 1.5]), (2,)),
+    ],
+)
+def test_targets_are_classes_or_real_numbers(
+    target: Any, tensor: torch.Tensor, shape: tuple[int, ...] | None
+) -> None:
+    data = prepared(Listed((torch.zeros(3), target), **({"num_classes": 2} if shape is None else {})))
+    assert torch.equal(data.train.first(1)[1][0], tensor)
+    assert data.spec.classes == (2 if shape is None else None)
+    assert data.spec.outputs == (2 if shape is None else shape[0])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "classes"),
+    [({"classes": ["a", "b", "c"]}, 3), ({"num_classes": 4}, 4), ({"targets": [0, 2, 1]}, 3)],
+)
+def test_the_number_of_classes_is_what_they_tell(attributes: dict[str, Any], classes: int) -> None:
+    spec = open_source(Listed((torch.zeros(3), 0), **attributes)).spec
+    assert spec.classes == classes
+    assert spec.class_names == tuple(attributes.get("classes", ()))
+
+
+def test_the_number_of_classes_must_come_from_somewhere() -> None:
+    silent = Listed((torch.zeros(3), 0))
+    with pytest.raises(ConfigError, match=r"dataset.classes: Listed does not say .*; set dataset.classes"):
+        _ = open_source(silent).spec
+    assert open_source(silent, classes=7).spec.classes == 7
+
+
+def test_a_test_set_of_their_own_and_a_schedule_s_sizes() -> None:
+    train, test = (
+        TensorDataset(torch.rand(10, 3), torch.rand(10)),
+        TensorDataset(torch.rand(4, 3), torch.rand(4)),
+    )
+    source = open_source(train, test)
+    assert source.sizes == {"train": 10, "test": 4}
+    assert source.spec == DataSpec((3,), target_shape=(1,))
+    data = prepared(train, test)
+    assert data.test is not None
+    assert torch.equal(data.test.first(4)[0], test.tensors[0])
+
+
+def test_our_own_sources_pass_through() -> None:
+    source = Gaussian()
+    assert open_source(source) is source
+    with pytest.raises(
+        ConfigError, match=r"dataset.classes: Gaussian knows its own; leave dataset.classes out"
+    ):
+        open_source(source, classes=3)
+
+
+class Stream(IterableDataset[Any]):
+    """Has no length."""
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("train", "told"),
+    [
+        (Stream(), "Stream is no map-style data set"),
+        (object(), "object is no map-style data set"),
+        (Listed(), "Listed is empty"),
+    ],
+)
+def test_what_is_no_data_set_is_refused(train: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"^dataset: {told}"):
+        open_source(train)
+    with pytest.raises(ConfigError, match=f"^dataset.test: {told}"):
+        open_source(Listed((1.0, 1.0)), train)
+
+
+@pytest.mark.parametrize(
+    ("sample", "described"),
+    [
+        ({"image": 1, "label": 2}, "a dict"),
+        (torch.zeros(3), "a Tensor"),
+        (("text", 1), r"\(str, int\)"),
+        ((torch.zeros(3), torch.tensor([0, 1])), r"\(Tensor, Tensor\)"),
+    ],
+)
+def test_samples_of_another_make_are_described(sample: Any, described: str) -> None:
+    with pytest.raises(ConfigError, match=f"a sample of Listed must be a pair .* not {described}"):
+        _ = open_source(Listed(sample, classes=["a", "b"])).spec
+
+
+def test_samples_of_unequal_shape_are_named() -> None:
+    data = prepared(Listed((torch.zeros(3), 1.0), (torch.zeros(4), 1.0)))
+    with pytest.raises(
+        RunFailed, match=r"sample 1 of Listed has an input of shape \(4,\), the first has \(3,\)"
+    ):
+        data.train.first(2)
+
+
+def test_grey_and_coloured_images_of_one_set_are_made_alike() -> None:
+    mixed = Listed((Image.fromarray(COLOUR), 0), (Image.fromarray(GREY), 1), classes=["a", "b"])
+    assert prepared(mixed).train.first(2)[0].shape == (2, 3, 3, 4)
+
+
+def test_torchvision_s_data_sets_work_as_they_are(tmp_path: Any) -> None:
+    datasets = import_torchvision("datasets")
+    data = prepared(datasets.FakeData(size=6, image_size=(3, 8, 8), num_classes=5), augment="flip", workers=1)
+    assert data.spec == DataSpec((3, 8, 8), classes=5)
+    assert sum(len(targets) for _, targets in data.train.epoch(0)) == 6
+
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (5, 5)).save(tmp_path / "a" / "1.png")
+    (tmp_path / "a" / "2.png").write_bytes(b"not an image")
+    data = prepared(datasets.ImageFolder(tmp_path))
+    assert data.spec.class_names == ("a",)
+    with pytest.raises(RunFailed, match=r"a/2\.png cannot be read"):
+        data.train.first(2)

@@ -185,7 +185,7 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
             checkpoints.save(last=state(step))
             assert not checkpoints.wait()
     assert [record.getMessage() for record in caplog.records] == [
-        f"checkpoint not saved, training goes on: {tmp_path / 'last.pt'}: No space left on device"
+        f"checkpoint not saved: {tmp_path / 'last.pt'}: No space left on device (the one before is untouched)"
     ]
     assert load_checkpoint(checkpoints.last)["step"] == 1
     assert load_checkpoint(checkpoints.previous)["step"] == 0

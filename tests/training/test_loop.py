@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -184,14 +184,17 @@ def test_checkpoints_by_the_clock(world: Any, tmp_path: Path, monkeypatch: pytes
     assert [step for what, step in journal.told if what == "checkpoint"] == [1, 2, 3, 4]
 
 
-def test_ticks_are_rare(world: Any) -> None:
-    ticks = []
+def test_ticks_are_rare(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock of a hundredth of a second per look."""
+    clock, ticks = count(0.0, 0.01), []
+    monkeypatch.setattr("sweepboard.training.loop.time.perf_counter", lambda: next(clock))
 
     class Ticking(Observer):
         def on_tick(self, progress: Progress) -> None:
             ticks.append(progress.seconds)
 
     run(world, TrainerSettings(steps=300, val_every_epochs=None), observers=[Ticking()])
+    assert 10 < len(ticks) < 30
     assert all(later - earlier >= 0.15 for earlier, later in pairwise(ticks))
 
 

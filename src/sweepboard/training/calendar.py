@@ -41,7 +41,9 @@ class Calendar:
     @classmethod
     def of(cls, settings: TrainerSettings, batches: int, log_every: int | None, validates: bool) -> Calendar:
         """The calendar of a run. `log_every` is in updates (None: once an epoch); `validates` says whether
-        there is a validation set."""
+        there is a validation set. Raises ConfigError as `length` does."""
+        if log_every is not None and log_every <= 0:
+            raise ConfigError(f"logging.every_steps={log_every} must be greater than 0")
         total, per_epoch = length(settings, batches)
         checkpoint = settings.checkpoint
         validate = _intervals(per_epoch, settings.val_every_epochs, settings.val_every_steps)

@@ -70,9 +70,9 @@ class Checkpoints:
 
     def wait(self) -> bool:
         """Wait until what was saved is on the disk; returns whether it is."""
-        if self._writing is not None:
-            self._writing.join()
-            self._writing = None
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.join()
         return not self._failed
 
     def load(self) -> dict[str, Any] | None:
@@ -108,7 +108,8 @@ class Checkpoints:
             self._failed = False
         except OSError as error:
             if not self._failed:
-                log.warning("checkpoint not saved, training goes on: %s: %s", path, error.strerror or error)
+                reason = error.strerror or error
+                log.warning("checkpoint not saved: %s: %s (the one before is untouched)", path, reason)
             self._failed = True
 
     def _prove(self, path: Path, content: bytes) -> None:

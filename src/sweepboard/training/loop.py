@@ -257,6 +257,8 @@ class _Loop:
         progress.val_metrics, progress.test_metrics = state["val_metrics"], state["test_metrics"]
         progress.samples_per_second = state["samples_per_second"]
         progress.log_from, progress.logged = state["log_from"], state["logged"]
+        if not progress.finished:
+            progress.test_metrics = {}  # of an end that is now further away
         self.due, self.busy = state["due"], state["busy"]
         self.began -= state["seconds"]
         set_random_states(state["random"])

@@ -50,7 +50,7 @@ class Meter:
         columns = self.state_dict()
         sums = {name: column.sum(0) for name, column in columns.items() if name != "loss"}
         loss = float((columns["loss"] * columns["count"]).sum() / sums["count"])
-        return {"loss": loss, **self.task.metrics(sums)}
+        return {"loss": loss, **{name: float(value) for name, value in self.task.metrics(sums).items()}}
 
     def clear(self) -> None:
         """Begin anew."""

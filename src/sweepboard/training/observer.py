@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Told what happens in a run; every method may be left as it is."""
+    """Told what happens in a run; every method may be left as it is.
+
+    The loop keeps the random states around every method but `on_tick` and `on_scalars`, so whatever an
+    observer draws, training cannot tell. It must leave weights, gradients and modes as they are.
+    """
 
     def on_start(self, progress: Progress) -> None:
         """Before the first update (also of a resumed run)."""
@@ -27,7 +31,7 @@ class Observer:
         """New points of scalars, tags as on the board, all of one step."""
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """After the last update of an epoch, gradients still in place, before its validation."""
+        """After the last update of an epoch, gradients still in place, before its validation is told."""
 
     def on_validation(self, progress: Progress) -> None:
         """After a validation, its metrics in `progress.val_metrics`."""

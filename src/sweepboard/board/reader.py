@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -92,6 +93,8 @@ def hparams_messages(folder: Path, report: Report = warn) -> Iterator[HParamsPlu
     """Every message for the HParams plug-in, in order. Raises OSError where a file cannot be read."""
     name = hparams_metadata.PLUGIN_NAME.encode()
     for path in event_files(folder):
+        if not _mentions(path, name):  # most files do not, and need not be taken apart to know it
+            continue
         for offset, payload in records(path, report):
             event = _parse(payload, path, offset, report) if name in payload else None
             for value in event.summary.value if event is not None else ():
@@ -99,6 +102,14 @@ def hparams_messages(folder: Path, report: Report = warn) -> Iterator[HParamsPlu
                 if plugin.plugin_name == hparams_metadata.PLUGIN_NAME:
                     with suppress(DecodeError):  # of another tool, or of a version to come: no row of ours
                         yield HParamsPluginData.FromString(plugin.content)
+
+
+def _mentions(path: Path, text: bytes) -> bool:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return False
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return content.find(text) >= 0
 
 
 def _values(start: SessionStartInfo) -> dict[str, Hparam]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import time
@@ -201,6 +202,14 @@ def plant_experiment(log: Path) -> None:
         writer.add_hparams({"width": 3}, {"score": 1.0})
 
 
+def plant_experiments(log: Path) -> None:
+    for run in "ab":
+        shutil.rmtree(log / run)
+    for name, value in (("width", 3), ("depth", 4)):
+        with SummaryWriter(log / f"c-{name}") as writer:
+            writer.add_hparams({name: value}, {"score": 1.0})
+
+
 def plant_mixed_types(log: Path) -> None:
     with SummaryWriter(log / "one") as writer:
         writer.add_hparams({"drop": 0.1}, {"score": 1.0})
@@ -235,6 +244,7 @@ def plant_nan_hparam(log: Path) -> None:
         (plant_backup, "copy", "b-backup", "a copy of what is in b;"),
         (plant_backup_in_place, "copy", "c", "a copy of what is in another file there"),
         (plant_experiment, "hidden-columns", "c/", "hides"),
+        (plant_experiments, "hidden-columns", "c-depth/", "hides width of c-width/"),
         (plant_mixed_types, "mixed-types", "drop", "is a number in one/"),
         (plant_nan_hparam, "bad-hparam", "one/", "the hparam drop is nan"),
     ],
@@ -257,6 +267,16 @@ def test_the_remedy_for_a_torn_file_mends_it(log: Path, doctor: Doctor) -> None:
     size = int(doctor()[0]["remedy"].rpartition(" ")[2])
     path = event_files(log / "c")[0]
     path.write_bytes(path.read_bytes()[:size])
+    assert doctor() == []
+
+
+def test_a_run_at_work_is_not_torn_and_needs_no_end(
+    tmp_path: Path, write_run: WriteRun, doctor: Doctor
+) -> None:
+    at_work = {"status": "running", "pid": os.getpid(), "host": socket.gethostname()}
+    run = write_run(tmp_path / "a", record=at_work)
+    with event_files(run)[-1].open("ab") as file:
+        file.write(b"half")
     assert doctor() == []
 
 

@@ -73,11 +73,9 @@ def _length(run: Run, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "epochs", settings.get("facts.epochs")
         if settings.get("trainer.steps") is not None:
             yield "updates", settings["trainer.steps"]
-    if run.status in ("failed", "interrupted", "running", "damaged"):
-        reached = f" at step {run.record.step} of {run.record.total_steps}" if run.record else ""
-        yield "end", f"{run.status}{reached}"
-    else:
-        yield "end", "finished"
+    whole = run.status in ("finished", "unknown")
+    reached = f" at step {run.record.step} of {run.record.total_steps}" if run.record else ""
+    yield "end", "finished" if whole else f"{run.status}{reached}"
 
 
 def _code(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -120,7 +120,8 @@ class _Loop:
             if self.stop.signum is not None or (time.perf_counter() > self.looked + TICK and self._look()):
                 break
         else:
-            assert self.learner.step == step, "the training set gave fewer batches than its length says"
+            if self.learner.step < step:
+                raise RuntimeError("the training set gave fewer batches than its length says")
         self.due = True
         self.learner.check()
         self.busy += time.perf_counter() - started
@@ -135,17 +136,21 @@ class _Loop:
         return self._minutes_are_over()
 
     def _do_what_is_due(self) -> None:
-        """Everything that belongs to the update just made."""
-        step = self.learner.step
-        val, judge = {}, self.judge
+        """Everything that belongs to the update just made. A signal may cut measuring short; then it is
+        all done after the resume."""
+        step, val = self.learner.step, {}
         at_end = step >= self.calendar.total_steps
         if self.data.val is not None and (at_end or due(step, self.calendar.validate)):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
-            judge = judge.seen(val)
+        judge = self.judge.seen(val) if val else self.judge
         last = at_end or judge.gives_up
         test = self._measured(self.data.test, self.settings.limit_test_batches) if last else {}
+        self._commit(step, val, judge, test, last)
 
-        # From here on nothing is interrupted.
+    def _commit(
+        self, step: int, val: dict[str, float], judge: Judge, test: dict[str, float], last: bool
+    ) -> None:
+        """Log, tell and save; nothing here looks at signals."""
         if last or due(step, self.calendar.log):
             self._log_training()
         if step % self.calendar.steps_per_epoch == 0:
@@ -155,10 +160,8 @@ class _Loop:
         if test:
             self._end_test(test)
         self.due = False
-        self._save(
-            last=last or due(step, self.calendar.save) or self._minutes_are_over(),
-            best=bool(val) and judge.improved,
-        )
+        save = last or due(step, self.calendar.save) or self._minutes_are_over()
+        self._save(last=save, best=bool(val) and judge.improved)
 
     def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
         if split is None:

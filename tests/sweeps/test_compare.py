@@ -174,3 +174,20 @@ def test_a_picture_that_cannot_be_written(sweep: Path, capsys: pytest.CaptureFix
     assert main(["compare", str(sweep), "--plot", str(sweep / "no" / "a.png")]) == 2
     assert main(["compare", str(sweep), "--plot", str(sweep / "a.xyz")]) == 2
     assert capsys.readouterr().err.count("sweepboard: --plot") == 2
+
+
+@pytest.mark.slow
+def test_two_hundred_runs(tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:
+    for config in range(50):
+        for seed in range(4):
+            curves = {
+                "val/accuracy": [(step, config / 100 + seed / 1000 - 1 / step) for step in range(1, 101)]
+            }
+            write_run(tmp_path / f"{config}-{seed}", {"optimizer.lr": 1 / (1 + config), "seed": seed}, curves)
+    assert main(["compare", str(tmp_path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 50
+    for place, row in enumerate(rows):
+        best = row["metrics"]["val/accuracy"]["best"]
+        assert best["n"] == 4
+        assert best["mean"] == pytest.approx((49 - place) / 100 + 0.0015 - 0.01, abs=1e-6)

@@ -8,11 +8,17 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.sweepboard.grid import GridSweeper
+from hydra_plugins.sweepboard.local import LocalLauncher
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.schema import register
 from sweepboard.errors import ConfigError
+from sweepboard.sweeps.grid import quoted
 
 VERSION_BASE = "1.3"
 CONFIG_PATH = "pkg://sweepboard.conf"
@@ -70,6 +76,34 @@ def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig
             return compose(name, overrides, return_hydra_config=True)
     except Exception as error:
         raise explain(error, request.overrides, request.config_dirs) from error
+
+
+def multirun_request(request: Request, task: TaskFunction) -> None:
+    """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
+    register()
+    _register_plugins()
+    overrides = [*map(_with_quoted_filter, request.overrides), *_search_path(request)]
+    name = request.flags.config_name or "config"
+    try:
+        with _config_source(request.flags.config_path):
+            GlobalHydra.instance().hydra.multirun(name, task, overrides)  # type: ignore[union-attr]
+    except Exception as error:
+        mistake = explain(error, request.overrides, request.config_dirs)
+        if mistake is error:
+            raise
+        raise mistake from error
+
+
+def _register_plugins() -> None:
+    # Hydra's own search does not look into editable installs.
+    for plugin in (GridSweeper, LocalLauncher):
+        Plugins.instance().register(plugin)
+
+
+def _with_quoted_filter(word: str) -> str:
+    """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
+    key, _, value = word.partition("=")
+    return f"{key}={quoted(value)}" if key == "sweep.filter" and value[:1] not in "'\"" else word
 
 
 def _config_source(path: str | None) -> initialize_config_module | initialize_config_dir:

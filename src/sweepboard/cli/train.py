@@ -16,6 +16,7 @@ from sweepboard import __version__
 from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
 from sweepboard.lifecycle.folder import RunFolder, claim, claim_exactly
 from sweepboard.names import label
+from sweepboard.sweeps.grid import quoted
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +33,11 @@ def main(argv: list[str]) -> int:
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line
         return in_hydra(argv, _nothing)
-    return _sweep(request) if request.flags.multirun else _train(request)
+    if request.flags.multirun:
+        from sweepboard.cli.sweep import run_sweep
+
+        return run_sweep(request)
+    return _train(request)
 
 
 def _train(request: Request) -> int:
@@ -92,12 +97,3 @@ def in_hydra(argv: list[str], job: Callable[[DictConfig], None]) -> int:
 
 def _nothing(_: DictConfig) -> None:
     """What runs where the user only asked for information: never called by Hydra."""
-
-
-def quoted(text: str) -> str:
-    """`text` as a quoted string of Hydra's override grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _sweep(request: Request) -> int:
-    raise NotImplementedError

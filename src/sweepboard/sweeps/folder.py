@@ -48,13 +48,8 @@ class SweepFolder:
         return self.path / "results.json"
 
     @property
-    def curves(self) -> Path:
-        """The headline metric of all jobs over their updates."""
-        return self.path / "curves.png"
-
-    @property
     def picture(self) -> Path:
-        """The headline metric against what was swept."""
+        """The curves of all jobs, and the headline metric against what was swept."""
         return self.path / "results.png"
 
     def __str__(self) -> str:

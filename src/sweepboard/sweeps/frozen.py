@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -39,8 +40,8 @@ def read_plan(folder: SweepFolder) -> Plan:
     """The frozen plan. Raises `DamagedSweep` naming the file that cannot be read or was changed."""
     try:
         saved = json.loads(folder.plan.read_text())
-        jobs = tuple(_read_job(folder, entry) for entry in saved["jobs"])
-        return Plan(jobs, int(saved["threads"]), str(saved["command"]))
+        jobs = tuple(_frozen_job(folder, entry) for entry in saved["jobs"])
+        return Plan(jobs, int(saved["threads"]), str(saved["command"]), saved["settings"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {error or type(error).__name__}") from error
 
@@ -57,6 +58,7 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
         "sweepboard": __version__,
         "command": masked_text(plan.command),
         "threads": plan.threads,
+        "settings": plan.settings,
         "signature": sign(_signed(plan)),
         "jobs": jobs,
     }
@@ -77,22 +79,20 @@ def _job_text(job: PlannedJob) -> str:
     return text
 
 
-def _read_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
+def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
     path = folder.frozen(entry["label"])
-    try:
-        saved = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
-        job = PlannedJob(
-            label=entry["label"],
-            words=entry["words"],
-            config=saved["config"],
-            links=saved["links"],
-            groups=saved["groups"],
-            overrides=saved["overrides"],
-        )
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise DamagedSweep(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+    job = PlannedJob(entry["label"], entry["words"], **read_job(path))
     if job.digest != entry["digest"]:
         raise DamagedSweep(
             f"{path} is not what was frozen: put it back, or start the sweep under another name"
         )
     return job
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """The `config`, `links`, `groups` and `overrides` of one job. Raises `DamagedSweep`."""
+    try:
+        saved = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        return {part: saved[part] for part in ("config", "links", "groups", "overrides")}
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise DamagedSweep(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error

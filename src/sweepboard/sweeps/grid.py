@@ -105,3 +105,8 @@ def _joined(group: Sequence[str], axes: dict[str, Axis]) -> Axis:
         raise ConfigError(f"sweep.zip: {told}: give each as many")
     rows = zip(*(axes[key].choices for key in group), strict=True)
     return Axis(tuple(group), tuple(tuple(word for words in row for word in words) for row in rows))
+
+
+def quoted(text: str) -> str:
+    """`text` as a quoted string of Hydra's override grammar."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

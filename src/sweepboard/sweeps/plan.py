@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
@@ -53,6 +53,9 @@ class Plan:
     """CPU threads of the jobs for which the user gave no number."""
 
     command: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """How its jobs are to be run (`SweepSettings`)."""
+
     repeated: tuple[str, ...] = field(default=(), compare=False)
     """Points that were asked for more than once, in words; each is one job."""
 
@@ -84,8 +87,8 @@ def make_plan(
     distinct = list({digest(point.prepared.config): point for point in reversed(points)}.values())[::-1]
     if threads is None:
         threads = threads_per_job([point.prepared for point in distinct], settings)
-    jobs = add_jobs((), [_with_threads(point, threads) for point in distinct])
-    return Plan(jobs, threads, command, tuple(_repeated(points)))
+    jobs = add_jobs((), [with_threads(point, threads) for point in distinct])
+    return Plan(jobs, threads, command, asdict(settings), tuple(_repeated(points)))
 
 
 def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[PlannedJob, ...]:
@@ -98,6 +101,11 @@ def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[P
         PlannedJob(name, said, one.config, one.links, one.groups, one.overrides)
         for name, said, one in zip(names[len(jobs) :], words, new, strict=True)
     )
+
+
+def extended(plan: Plan, added: Sequence[Prepared]) -> Plan:
+    """The plan with further jobs, none of them twice."""
+    return replace(plan, jobs=add_jobs(plan.jobs, added))
 
 
 def threads_per_job(jobs: Sequence[Prepared], settings: SweepSettings) -> int:
@@ -116,7 +124,8 @@ def digest(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def _with_threads(point: Point, threads: int) -> Prepared:
+def with_threads(point: Point, threads: int) -> Prepared:
+    """The point with this number of threads, unless the user gave it one."""
     if point.given_threads:
         return point.prepared
     return replace(point.prepared, config={**point.prepared.config, "threads": threads})

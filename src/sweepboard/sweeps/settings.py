@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweepboard.errors import ConfigError
+
 
 @dataclass
 class SweepSettings:
@@ -38,3 +40,18 @@ class SweepSettings:
 
     retry: int = 0
     """Times that a failed job is tried again, from its last checkpoint."""
+
+
+def check(settings: SweepSettings) -> None:
+    """Raise `ConfigError` for a value that no sweep can be run with."""
+    at_once = settings.jobs
+    if not (at_once == "auto" or (isinstance(at_once, int) and at_once >= 1)):
+        raise ConfigError(f"sweep.jobs={at_once}: must be auto, or how many jobs run at once")
+    if settings.jobs_per_gpu < 1:
+        raise ConfigError(f"sweep.jobs_per_gpu={settings.jobs_per_gpu}: must be 1 or more")
+    if settings.time_limit is not None and not settings.time_limit > 0:
+        raise ConfigError(f"sweep.time_limit={settings.time_limit:g}: must be a number of seconds above 0")
+    if settings.retry < 0:
+        raise ConfigError(f"sweep.retry={settings.retry}: must be 0 or more")
+    if settings.on_failure not in ("continue", "stop"):
+        raise ConfigError(f"sweep.on_failure={settings.on_failure}: choose from continue, stop")

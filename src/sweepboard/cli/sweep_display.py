@@ -1,0 +1,157 @@
+"""What a person sees of a sweep: a live table on a terminal, plain lines elsewhere, a table at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from sweepboard.cli.table import print_table
+from sweepboard.lifecycle.record import RUNNING
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan import Plan
+from sweepboard.sweeps.views import DONE, WAITING, JobView, Listener, best_first
+from sweepboard.words import duration, number
+
+BETWEEN_LINES = 10.0
+"""Seconds between two plain lines about validations of one job."""
+
+
+def display() -> Listener:
+    """The display for this process's standard output."""
+    return LiveTable() if sys.stdout.isatty() else Lines()
+
+
+class Lines(Listener):
+    """A plain line for each thing that happens."""
+
+    def __init__(self) -> None:
+        self._views: Sequence[JobView] = ()
+        self._told: dict[str, float] = {}
+
+    def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        self._views = views
+        self.say(f"sweep folder: {folder}")
+        done = sum(view.state in DONE for view in views)
+        self.say(f"{len(views)} jobs" + (f", {done} of them done already" if done else ""))
+
+    def on_note(self, text: str) -> None:
+        self.say(text)
+
+    def on_state(self, view: JobView) -> None:
+        if view.state == RUNNING:
+            return
+        ended = sum(one.state not in (WAITING, RUNNING) for one in self._views)
+        line = [f"[{ended}/{len(self._views)}]", view.label, view.state, metric(view), duration(view.seconds)]
+        self.say("  ".join(filter(None, line)) + (f"  {view.reason}" if view.reason else ""))
+        if view.traceback:
+            self.say(view.traceback.rstrip())
+
+    def on_validation(self, view: JobView) -> None:
+        now = time.monotonic()
+        if now > self._told.get(view.label, 0.0) + BETWEEN_LINES:
+            self._told[view.label] = now
+            self.say(f"{view.label}  epoch {epoch(view)}  {metric(view)}")
+
+    def on_plan(self, folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
+        print_plan(folder, plan, views)
+
+    def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        print_results(folder, views)
+
+    def say(self, text: str) -> None:
+        """Print a line at once, also into a pipe."""
+        print(text, flush=True)
+
+
+class LiveTable(Lines):
+    """The jobs in a table that is drawn again and again; lines that stay are printed above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console()
+        self._live = Live(
+            console=self._console, get_renderable=self._table, refresh_per_second=4, transient=True
+        )
+
+    def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        super().on_start(folder, views)
+        self._live.start()
+
+    def on_validation(self, view: JobView) -> None:
+        """In the table."""
+
+    def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        self._live.stop()
+        super().on_end(folder, views)
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table(box=None, caption=counts(self._views), caption_justify="left")
+        for heading in ("job", "state", "epoch", "metric", "time", "left"):
+            table.add_column(heading, no_wrap=heading != "job")
+        for view in self._shown():
+            left = duration(view.seconds_left) if view.seconds_left is not None else ""
+            where = f"{view.state} on GPU {view.gpu}" if view.gpu is not None else view.state
+            seconds = duration(time.monotonic() - view.since)
+            table.add_row(view.label, where, epoch(view), metric(view), seconds, left)
+        return table
+
+    def _shown(self) -> list[JobView]:
+        """The running jobs, as many as the terminal has room for."""
+        running = [view for view in self._views if view.state == RUNNING]
+        return running[: max(1, self._console.height - 5)]
+
+
+def epoch(view: JobView) -> str:
+    """`2.5/5`: epochs done, of all."""
+    return f"{view.epoch:.3g}/{view.total_epochs:g}" if view.total_epochs else ""
+
+
+def metric(view: JobView) -> str:
+    """The best value of the metric by which the job is judged: `val/accuracy 0.91`."""
+    return f"val/{view.headline} {number(view.score)}" if view.score is not None else ""
+
+
+def counts(views: Sequence[JobView]) -> str:
+    """`2 running, 5 waiting, 1 finished`."""
+    return ", ".join(f"{count} {state}" for state, count in Counter(view.state for view in views).items())
+
+
+def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
+    """The jobs best first, those that failed with their reasons, and where everything is."""
+    rows = [[view.label, view.state, *_numbers(view), view.reason or ""] for view in best_first(views)]
+    headline = next((f"val/{view.headline}" for view in views if view.headline), "metric")
+    print()
+    print_table(["job", "state", f"best {headline}", "test", "time", "reason"], rows)
+    print(f"\n{counts(views)}")
+    print(f"results: {folder.results_csv}" + (f", {folder.picture}" if folder.picture.is_file() else ""))
+    print(f"board: sweepboard board {shlex.quote(str(folder))}")
+
+
+def _numbers(view: JobView) -> list[str]:
+    test = view.test.get(view.headline) if view.headline else None
+    score = number(view.score) if view.score is not None else ""
+    return [score, number(test) if test is not None else "", duration(view.seconds)]
+
+
+def print_plan(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
+    """Every job, its folder, and whether it is done."""
+    states = {view.label: view.state for view in views}
+    rows = [[job.label, states[job.label], str(job.threads), _folder(folder, job.label)] for job in plan.jobs]
+    print_table(["job", "state", "threads", "folder"], rows)
+    for point in plan.repeated:
+        print(f"{point} was asked for more than once: it is one job")
+    print(f"\n{len(rows)} jobs, " + counts(views))
+
+
+def _folder(folder: SweepFolder | None, label: str) -> str:
+    return str(folder.job(label)) if folder is not None else f"(a new folder)/{label}"

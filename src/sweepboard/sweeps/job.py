@@ -1,0 +1,124 @@
+"""What the process of a job does: one run from its frozen configuration, and news of it to the sweep."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweepboard.compose.prepare import prepare_plain
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.execute import execute, new_record
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.keeper import ending
+from sweepboard.lifecycle.lock import FolderLocked, only_writer
+from sweepboard.lifecycle.record import FAILED
+from sweepboard.lifecycle.resume import resume
+from sweepboard.lifecycle.saved import read_run
+from sweepboard.sweeps.channel import Channel
+from sweepboard.sweeps.outcome import correct_record, record_of
+from sweepboard.sweeps.server import write_output_to
+from sweepboard.training.observer import Observer
+from sweepboard.training.process import tune_allocator
+from sweepboard.training.progress import Progress
+from sweepboard.training.stop import Interrupted, Pruned
+
+NEWS = 0.5
+"""Seconds between two messages about how far a job is; validations are told at once."""
+
+
+def run(arguments: Mapping[str, Any], channel: Channel) -> None:
+    """Train one job; `arguments` are those of `train`.
+
+    Ends the process with exit code 0 where the run has finished or was pruned. What it prints, tracebacks
+    too, stands in the folder's train.log.
+    """
+    tune_allocator()
+    folder = RunFolder(Path(arguments["folder"]))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_output_to(folder.log)
+    try:
+        train(folder, arguments, [Reporter(channel)])
+    except Pruned:
+        return
+    except Interrupted as stop:
+        sys.exit(stop.exit_code)
+    except BaseException as error:  # sys.exit in the user's code too: it must not pass for success
+        reason, lines = note_failure(error, folder)
+        channel.send({"error": reason, "traceback": lines})
+        sys.exit(1)
+
+
+def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer] = ()) -> None:
+    """Begin the run of a frozen job, or go on with it where its folder has it already.
+
+    `job` has the `config`, `links`, `groups` and `overrides` of a `PlannedJob`, and the sweep's `command`.
+    """
+    prepared = prepare_plain(job["config"], job["links"], job["groups"], job["overrides"])
+    if folder.config.is_file():
+        resume(read_run(folder.path), prepared, watchers)
+        return
+    with only_writer(folder):
+        execute(prepared, folder, new_record(prepared, job["command"]), watchers)
+
+
+def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, str | None]:
+    """The reason and, for a bug, the traceback of a failure.
+
+    They are in the run's folder already, unless it failed before the run kept its own record: then they are
+    put there.
+    """
+    reason = ending(error)[1]
+    lines = None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+    record = record_of(folder)
+    if not isinstance(error, FolderLocked) and (record is None or record.reason != reason):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with folder.log.open("a") as log:
+            log.write(f"{lines or reason}\n")
+        correct_record(folder, FAILED, reason)
+    return reason, lines
+
+
+class Reporter(Observer):
+    """Tells the sweep how far the run is, and ends it where the sweep says that it is pruned."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._told = 0.0
+
+    def on_start(self, progress: Progress) -> None:
+        self._tell(progress)
+
+    def on_tick(self, progress: Progress) -> None:
+        if time.monotonic() > self._told + NEWS:
+            self._tell(progress)
+        self._listen()
+
+    def on_validation(self, progress: Progress) -> None:
+        self._tell(progress, validated=True)
+        self._listen()
+
+    def on_end(self, progress: Progress) -> None:
+        self._tell(progress)
+
+    def _tell(self, progress: Progress, validated: bool = False) -> None:
+        self._told = time.monotonic()
+        news = {
+            "step": progress.step,
+            "total_steps": progress.total_steps,
+            "epoch": progress.epochs_done,
+            "total_epochs": progress.total_epochs,
+            "seconds_left": progress.seconds_left if progress.step else None,
+            "headline": progress.learner.task.headline,
+            "metrics": progress.val_metrics,
+            "best": progress.best,
+        }
+        self._channel.send({"validated" if validated else "news": news})
+
+    def _listen(self) -> None:
+        for message in self._channel.poll():
+            if "prune" in message:
+                raise Pruned(message["prune"])

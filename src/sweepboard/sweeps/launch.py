@@ -1,0 +1,163 @@
+"""A planned sweep carried out: its jobs through the pool, their ends judged, everyone told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sweepboard.lifecycle.record import FAILED, INTERRUPTED, RUNNING
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.machine import cores, gpus
+from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome, record_of
+from sweepboard.sweeps.plan import Plan, PlannedJob
+from sweepboard.sweeps.pool import GRACE, Ended, Event, Job, Pool, Started, Told
+from sweepboard.sweeps.results import write_results
+from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.sweeps.slots import Slots
+from sweepboard.sweeps.views import WAITING, JobView, Listener
+from sweepboard.training.stop import Interrupted, StopFlag
+
+JOB = "sweepboard.sweeps.job:run"
+"""What runs in the process of a job."""
+
+ANOTHER_FAILED = "stopped because another job failed (sweep.on_failure=stop)"
+
+
+def slots_for(jobs: Sequence[PlannedJob], settings: SweepSettings) -> Slots:
+    """The room that this machine has for such jobs."""
+    at_once = settings.jobs if isinstance(settings.jobs, int) else None
+    devices = gpus() if any(job.gpu for job in jobs) else ()
+    return Slots(cores(), at_once, devices, settings.jobs_per_gpu)
+
+
+def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
+    """Every job as its folder says it is. A run without a living process counts as interrupted."""
+    views = {job.label: JobView(job.label) for job in plan.jobs}
+    for label, view in views.items():
+        record = record_of(folder.job(label))
+        if record is not None:
+            view.state, view.reason = record.true_status, record.reason
+            view.read(record)
+    return views
+
+
+class Launch:
+    """The jobs of one sitting of a sweep. Whoever makes it holds the sweep's folder.
+
+    Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
+    changed, and may ask for a job to be pruned.
+    """
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        views: dict[str, JobView],
+        settings: SweepSettings,
+        pool: Pool,
+        listener: Listener,
+        command: str = "",
+    ) -> None:
+        self.folder, self.views, self.settings, self.pool = folder, views, settings, pool
+        self.listener, self.command = listener, command
+        self._jobs: dict[str, PlannedJob] = {}
+
+    def submit(self, job: PlannedJob) -> None:
+        """Run a job as soon as there is room."""
+        self._jobs[job.label] = job
+        self.views.setdefault(job.label, JobView(job.label))
+        self.pool.submit(self.as_job(job))
+
+    def as_job(self, job: PlannedJob) -> Job:
+        """A planned job as the pool takes it."""
+        arguments: dict[str, Any] = {
+            "folder": str(self.folder.job(job.label)),
+            "config": job.config,
+            "links": job.links,
+            "groups": job.groups,
+            "overrides": job.overrides,
+            "command": self.command,
+        }
+        return Job(job.label, JOB, arguments, job.threads, job.gpu)
+
+    def prune(self, label: str, why: str) -> None:
+        """Ask a running job to end early because others do better."""
+        self.pool.tell(label, {"prune": why})
+
+    def poll(self) -> list[JobView]:
+        """Let the pool work for a moment; returns the jobs of which something new is known."""
+        return [self._take(event) for event in self.pool.poll()]
+
+    def run(self, stop: StopFlag) -> None:
+        """Until no job runs or waits. A signal stops them all; then `Interrupted` is raised."""
+        while self.pool.busy:
+            self.poll()
+            if stop.signum is not None:
+                self.pool.stop_all(STOPPED)
+        if stop.signum is not None:
+            raise Interrupted(stop.signum)
+
+    def _take(self, event: Event) -> JobView:
+        view = self.views[event.name]
+        match event:
+            case Started(gpu=gpu):
+                view.has_started(gpu)
+                self.listener.on_state(view)
+            case Told(message=message):
+                (self.listener.on_validation if view.hear(message) else self.listener.on_news)(view)
+            case Ended():
+                self._judge(view, event)
+        return view
+
+    def _judge(self, view: JobView, ended: Ended) -> None:
+        folder = self.folder.job(view.label)
+        record, said = record_of(folder), view.reason
+        view.state, view.reason = outcome(ended, record, said, self.settings.time_limit)
+        if said is None:
+            correct_record(folder, view.state, view.reason)
+        if record is not None:
+            view.read(record)
+        self.listener.on_state(view)
+        if view.state == FAILED:
+            self._after_failure(view)
+
+    def _after_failure(self, view: JobView) -> None:
+        if view.attempts <= self.settings.retry:
+            self.listener.on_note(f"{view.label} is tried again ({view.attempts} of {self.settings.retry})")
+            self.pool.submit(self.as_job(self._jobs[view.label]))
+        elif self.settings.on_failure == "stop":
+            self.pool.stop_all(ANOTHER_FAILED)
+
+
+def run_jobs(
+    folder: SweepFolder,
+    plan: Plan,
+    jobs: Sequence[PlannedJob],
+    settings: SweepSettings,
+    listener: Listener,
+    grace: float = GRACE,
+) -> list[JobView]:
+    """Run some jobs of a plan to their ends; returns the views of all jobs of the plan.
+
+    Raises `Interrupted` after SIGINT or SIGTERM, once every job has saved and ended; a second SIGINT kills
+    them.
+    """
+    views = views_of(plan, folder)
+    listener.on_start(folder, list(views.values()))
+    try:
+        if jobs:
+            with StopFlag() as stop, Pool(slots_for(jobs, settings), settings.time_limit, grace) as pool:
+                launch = Launch(folder, views, settings, pool, listener, plan.command)
+                for job in jobs:
+                    launch.submit(job)
+                launch.run(stop)
+    finally:
+        write_results(folder, plan, list(views.values()))
+        listener.on_end(folder, list(views.values()))
+    return list(views.values())
+
+
+def left_to_do(plan: Plan, views: dict[str, JobView], failed: bool = False) -> list[PlannedJob]:
+    """The jobs that have not come to an end, and on request those that failed."""
+    done = {label for label, view in views.items() if view.state not in (WAITING, INTERRUPTED, RUNNING)}
+    retried = {label for label, view in views.items() if failed and view.state == FAILED}
+    return [job for job in plan.jobs if job.label not in done or job.label in retried]

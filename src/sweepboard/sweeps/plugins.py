@@ -1,0 +1,194 @@
+"""What our Hydra plug-ins do: the grid sweeper plans and sees to the end, the local launcher runs jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.files import write_atomic
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.secrets import masked_text
+from sweepboard.sweeps.begin import MakePlan, begun, named_folder, plan_for
+from sweepboard.sweeps.composing import Composer
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.frozen import read_plan, write_plan
+from sweepboard.sweeps.grid import grid, quoted
+from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.plan import (
+    Plan,
+    PlannedJob,
+    Point,
+    digest,
+    extended,
+    make_plan,
+    threads_per_job,
+    with_threads,
+)
+from sweepboard.sweeps.points import check_points
+from sweepboard.sweeps.results import write_results
+from sweepboard.sweeps.settings import SweepSettings, check
+from sweepboard.sweeps.task import SweepTask
+from sweepboard.sweeps.views import DONE, JobView
+
+LOCAL = "hydra_plugins.sweepboard.local.LocalLauncher"
+
+
+@dataclass
+class Order:
+    """A sweep as Hydra hands it to a plug-in."""
+
+    context: HydraContext
+    task: SweepTask
+    config: DictConfig
+
+    @property
+    def settings(self) -> SweepSettings:
+        """The `sweep` block. Raises `ConfigError` for a value that cannot be."""
+        values: dict[str, object] = OmegaConf.to_container(self.config.sweep, resolve=True)  # type: ignore[assignment]
+        settings = SweepSettings(**values)  # type: ignore[arg-type]
+        check(settings)
+        return settings
+
+    @property
+    def root(self) -> Path:
+        """The output root."""
+        return Path(str(self.config.output_root))
+
+    @property
+    def named(self) -> Path | None:
+        """The folder that the user named, if any."""
+        if any(word.startswith("hydra.sweep.dir=") for word in self.config.hydra.overrides.hydra):
+            return Path(str(self.config.hydra.sweep.dir))
+        name = self.settings.name
+        return named_folder(self.root, name) if name else None
+
+    @property
+    def composer(self) -> Composer:
+        """Composes the configurations of points."""
+        return Composer(self.context.config_loader, self.config, self.task.config_dirs)
+
+
+def sweep_grid(order: Order, words: Sequence[str]) -> None:
+    """Plan every combination, freeze the plan, do what is left to do."""
+    settings, task = order.settings, order.task
+    words = without_sweep_settings(words)
+    if not words:
+        raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
+    points = grid(words, settings.zip, order.context.config_loader)
+    checked = check_points(points, order.composer.compose, settings.filter)
+
+    def make(threads: int | None) -> Plan:
+        return make_plan(checked, settings, task.command, threads)
+
+    if task.plan_only:
+        _show_plan(order, make)
+        return
+    with begun(make, order.root, order.named, datetime.now()) as (folder, plan):
+        for point in plan.repeated:
+            task.listener.on_note(f"{point} was asked for more than once: it is one job")
+        task.views = _carry_out(order, folder, plan)
+
+
+def _show_plan(order: Order, make: MakePlan) -> None:
+    plan = plan_for(order.named, make)
+    folder = SweepFolder(order.named) if order.named else None
+    views = list(views_of(plan, folder).values()) if folder else [JobView(job.label) for job in plan.jobs]
+    order.task.listener.on_plan(folder, plan, views)
+
+
+def _carry_out(order: Order, folder: SweepFolder, plan: Plan) -> list[JobView]:
+    _save_composed(order, folder)
+    jobs = left_to_do(plan, views_of(plan, folder))
+    if order.config.hydra.launcher._target_ == LOCAL:
+        return run_jobs(folder, plan, jobs, order.settings, order.task.listener)
+    return _run_elsewhere(order, folder, plan, jobs)
+
+
+def _run_elsewhere(
+    order: Order, folder: SweepFolder, plan: Plan, jobs: Sequence[PlannedJob]
+) -> list[JobView]:
+    """Have another launcher call the task for each job, in the folder that the plan gives it."""
+    _refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
+    listener = order.task.listener
+    with read_write(order.config), open_dict(order.config):
+        order.config.hydra.sweep.dir = str(folder)
+        order.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
+    launcher = Plugins.instance().instantiate_launcher(order.context, order.task, order.config)
+    listener.on_start(folder, list(views_of(plan, folder).values()))
+    try:
+        if jobs:
+            words = [[*job.overrides, f"hydra.sweep.subdir={quoted(job.label)}"] for job in jobs]
+            launcher.launch(words, initial_job_idx=0)
+    finally:
+        views = list(views_of(plan, folder).values())
+        write_results(folder, plan, views)
+        listener.on_end(folder, views)
+    return views
+
+
+_OF_THE_LAUNCHER = ("jobs", "jobs_per_gpu", "time_limit", "on_failure", "retry")
+
+
+def _refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) -> None:
+    """Refuse settings that another launcher or sweeper than ours would silently leave aside."""
+    settings, defaults = order.settings, SweepSettings()
+    for key in keys:
+        if getattr(settings, key) != getattr(defaults, key):
+            chosen = order.config.hydra.runtime.choices.get(f"hydra/{part}")
+            raise ConfigError(
+                f"sweep.{key}: hydra/{part}={chosen} knows nothing of it; use hydra/{part}={ours}"
+            )
+
+
+def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
+    """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
+    _refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
+    points = check_points([without_sweep_settings(words) for words in batch], order.composer.compose)
+    folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with only_writer(RunFolder(folder.path)):
+        plan = _plan_so_far(order, folder, points)
+        prepared = [with_threads(point, plan.threads) for point in points]
+        plan = extended(plan, prepared)
+        write_plan(folder, plan)
+        _save_composed(order, folder)
+        wanted = {digest(one.config) for one in prepared}
+        jobs = [job for job in left_to_do(plan, views_of(plan, folder)) if job.digest in wanted]
+        views = order.task.views = run_jobs(folder, plan, jobs, order.settings, order.task.listener)
+    labels = {job.digest: job.label for job in plan.jobs}
+    by_label = {view.label: view for view in views}
+    return [_job_return(by_label[labels[digest(one.config)]], one.overrides) for one in prepared]
+
+
+def _plan_so_far(order: Order, folder: SweepFolder, points: Sequence[Point]) -> Plan:
+    if folder.plan.is_file():
+        return read_plan(folder)
+    threads = threads_per_job([point.prepared for point in points], order.settings)
+    return Plan((), threads, order.task.command)
+
+
+def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
+    returned = JobReturn(overrides=list(words), task_name="sweepboard")
+    done = view.state in DONE
+    returned.status = JobStatus.COMPLETED if done else JobStatus.FAILED
+    returned.return_value = view.score if done else RunFailed(f"{view.label}: {view.reason or view.state}")
+    return returned
+
+
+def _save_composed(order: Order, folder: SweepFolder) -> None:
+    """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
+    write_atomic(folder.path / "multirun.yaml", masked_text(OmegaConf.to_yaml(order.config)))
+
+
+def without_sweep_settings(words: Sequence[str]) -> list[str]:
+    """The words that say something of a job and not of the sweep."""
+    return [word for word in words if not word.lstrip("+").startswith("sweep.")]

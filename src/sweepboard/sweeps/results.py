@@ -1,0 +1,65 @@
+"""What came out of a sweep, written into its folder: a table for programs and a picture for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from sweepboard.errors import UserError
+from sweepboard.files import write_atomic, write_json
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan import Plan
+from sweepboard.sweeps.views import JobView, best_first
+
+
+def write_results(folder: SweepFolder, plan: Plan, views: Sequence[JobView]) -> None:
+    """Write results.csv and results.json, the best job first, and results.png where there is a metric."""
+    rows = result_rows(plan, views)
+    write_json(folder.results_json, rows)
+    write_atomic(folder.results_csv, _as_csv(rows))
+    draw(folder)
+
+
+def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
+    """Each job with what was swept, how it ended, and its metrics (`best/...`, and the last validation's)."""
+    words = {job.label: job.words for job in plan.jobs}
+    return [
+        {
+            "job": view.label,
+            "state": view.state,
+            **{key: words[view.label].get(key, "").partition("=")[2] for key in plan.swept},
+            **{f"best/val_{name}": value for name, value in view.best.items()},
+            **{f"val/{name}": value for name, value in view.metrics.items()},
+            **{f"test/{name}": value for name, value in view.test.items()},
+            "epoch": view.epoch,
+            "step": view.step,
+            "seconds": round(view.seconds, 3),
+            "reason": view.reason,
+        }
+        for view in best_first(views)
+    ]
+
+
+def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    # A failed job may lack metrics that others have.
+    writer = csv.DictWriter(
+        text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def draw(folder: SweepFolder) -> None:
+    """The curves of all jobs, and the headline metric against what was swept, in one picture."""
+    from sweepboard.sweeps.compare import compare
+    from sweepboard.sweeps.gather import gather
+    from sweepboard.sweeps.plots import plot
+
+    try:
+        plot(compare(gather([folder.path])), folder.picture)
+    except UserError:
+        folder.picture.unlink(missing_ok=True)  # nothing was measured, so that there is nothing to draw

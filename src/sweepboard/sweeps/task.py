@@ -1,0 +1,106 @@
+"""The function that Hydra calls for a job under a launcher that is not ours (basic, joblib)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.record import FAILED, RUNNING
+from sweepboard.lifecycle.secrets import MASK
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.frozen import read_job
+from sweepboard.sweeps.outcome import record_of
+from sweepboard.sweeps.views import JobView, Listener
+
+
+@dataclass
+class SweepTask:
+    """Trains one job in the process in which it is called; also what the command line tells our plug-ins."""
+
+    command: str = ""
+    config_dirs: Sequence[Path] = ()
+    listener: Listener = field(default_factory=Listener)
+    plan_only: bool = False
+    """Make the plan, but no folder and no run."""
+
+    views: list[JobView] = field(default_factory=list)
+    """What became of the jobs, once the sweep has ended."""
+
+    process: int = field(default_factory=os.getpid)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # joblib sends the task to other processes, from where nobody could follow a display.
+        return {**self.__dict__, "listener": Listener()}
+
+    def __call__(self, config: DictConfig) -> float | None:
+        """Train; returns the best value of the headline metric, or None where there is none.
+
+        A job of a frozen plan runs as it was frozen, whatever Hydra has composed. A signal to the sweep's
+        process ends the sweep; nothing else that happens in a job does, `sys.exit` neither.
+        """
+        from sweepboard.sweeps.job import note_failure, train
+        from sweepboard.training.stop import Interrupted
+
+        hydra = HydraConfig.get()
+        folder, view = RunFolder(Path(hydra.runtime.output_dir)), JobView(str(hydra.sweep.subdir))
+        self._tell(view, RUNNING)
+        try:
+            train(folder, {**self._job(config), "command": self.command})
+        except Interrupted as stop:
+            if os.getpid() == self.process:
+                sys.exit(stop.exit_code)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            view.reason, view.traceback = note_failure(error, folder)
+            self._tell(view, FAILED)
+            return None
+        record = record_of(folder)
+        if record is not None:
+            view.read(record)
+            self._tell(view, record.status)
+        return view.score
+
+    def _tell(self, view: JobView, state: str) -> None:
+        view.state = state
+        self.listener.on_state(view)
+
+    def _job(self, config: DictConfig) -> dict[str, Any]:
+        hydra = HydraConfig.get()
+        sweep, label = SweepFolder(Path(hydra.sweep.dir)), str(hydra.sweep.subdir)
+        if not sweep.frozen(label).is_file():
+            return _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
+        job = read_job(sweep.frozen(label))
+        return {**job, "config": _unmasked(job["config"], config)}
+
+
+def _composed(config: DictConfig, groups: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
+    from sweepboard.compose.prepare import prepare
+
+    with open_dict(config):
+        config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
+    prepared = prepare(config, groups, words)
+    return {
+        "config": prepared.config,
+        "links": prepared.links,
+        "groups": prepared.groups,
+        "overrides": prepared.overrides,
+    }
+
+
+def _unmasked(frozen: Any, config: DictConfig, key: str = "") -> Any:
+    """The frozen values with the secrets, which are in no file, as Hydra has composed them."""
+    if isinstance(frozen, Mapping):
+        return {
+            name: _unmasked(value, config, f"{key}.{name}" if key else name) for name, value in frozen.items()
+        }
+    return OmegaConf.select(config, key) if frozen == MASK else frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -115,12 +116,19 @@ def test_a_run_without_event_files_is_compared_by_its_record(
     tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a", "b"):
-        run = write_run(tmp_path / name, {"model": name}, {}, {"metrics": {"val/accuracy": 0.5}, "step": 70})
+        record = {
+            "metrics": {"val/accuracy": 0.5, "val/loss": math.nan},
+            "best": {"accuracy": 0.6},
+            "step": 70,
+        }
+        run = write_run(tmp_path / name, {"model": name}, {}, record)
         for path in run.glob("*tfevents*"):
             path.unlink()
     assert main(["compare", str(tmp_path), "--json"]) == 0
     score = json.loads(capsys.readouterr().out)[0]["metrics"]["val/accuracy"]
-    assert (score["last"]["mean"], score["step"]["mean"]) == (0.5, 70)
+    assert (score["last"]["mean"], score["best"]["mean"], score["step"]) == (0.5, 0.6, None)
+    assert main(["compare", str(tmp_path)]) == 0
+    assert "0.6                         0.5" in capsys.readouterr().out  # best, no step, last
 
 
 def test_runs_of_other_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

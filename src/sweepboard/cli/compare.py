@@ -155,7 +155,7 @@ def _metric_columns(comparison: Comparison) -> Iterator[Column]:
 
 def _measured_once(tag: str, comparison: Comparison) -> bool:
     """Whether best and last are the same in each run, as they are in a test."""
-    return all(len(run.curves[tag][0]) == 1 for run in comparison.runs if tag in run.curves)
+    return all(run.logged and len(run.curves[tag][0]) == 1 for run in comparison.runs if tag in run.curves)
 
 
 def _value(row: Row, tag: str, part: str) -> str:

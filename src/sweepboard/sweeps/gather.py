@@ -51,6 +51,9 @@ class Run:
     curves: dict[str, Points] = field(default_factory=dict)
     """Steps and values of every scalar, each step once."""
 
+    logged: bool = True
+    """Whether the curves are from event files; else they are the last values in the record."""
+
     config: dict[str, Any] = field(default_factory=dict)
     """The resolved configuration; empty for other tools' runs."""
 
@@ -84,7 +87,13 @@ class Run:
     def scores(self) -> dict[str, Score]:
         """Last and best of every metric."""
         scores = {tag: score(*self.curves[tag], mode) for tag, mode in self.modes.items()}
-        return {tag: value for tag, value in scores.items() if value is not None}
+        known = {tag: value for tag, value in scores.items() if value is not None}
+        return {tag: self._with_recorded_best(tag, value) for tag, value in known.items()}
+
+    def _with_recorded_best(self, tag: str, known: Score) -> Score:
+        """A run without event files has no curve to find its best in, but its record tells it."""
+        best = self.record.best.get(tag.removeprefix("val/")) if self.record and not self.logged else None
+        return known if best is None else replace(known, best=best, step=None)
 
 
 def gather(paths: Sequence[Path]) -> list[Run]:
@@ -100,6 +109,7 @@ def _ours(found: Found) -> Run:
     except DamagedRecord:
         return replace(_of_another_tool(found), status="damaged")
     config = read_yaml(folder.config)
+    curves = _curves(found.path)
     return Run(
         path=found.path,
         name=found.name,
@@ -107,7 +117,8 @@ def _ours(found: Found) -> Run:
         seed=record.seed,
         status=record.true_status,
         seconds=record.seconds,
-        curves=_curves(found.path) or _curves_of_record(record),
+        curves=curves or _curves_of_record(record),
+        logged=bool(curves),
         config=config,
         record=record,
     )
@@ -115,7 +126,13 @@ def _ours(found: Found) -> Run:
 
 def _curves_of_record(record: RunRecord) -> dict[str, Points]:
     """The last metrics of a run that wrote no event files."""
-    return {tag: (np.array([record.step]), np.array([value])) for tag, value in record.metrics.items()}
+    return {
+        tag: (
+            np.array([record.step]),
+            np.array([value], dtype=np.float64),
+        )  # null, which was NaN, is NaN again
+        for tag, value in record.metrics.items()
+    }
 
 
 def _curves(folder: Path) -> dict[str, Points]:

@@ -34,8 +34,8 @@ class Score:
 
     last: float
     best: float
-    step: int
-    """The first step at which it was best."""
+    step: int | None
+    """The first step at which it was best; None where that is not known."""
 
 
 @dataclass(frozen=True)

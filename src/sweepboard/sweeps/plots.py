@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sweepboard.errors import UserError
+from sweepboard.files import write_atomic
 from sweepboard.sweeps.compare import Comparison
 from sweepboard.sweeps.metrics import is_training
 from sweepboard.sweeps.plot_curves import draw_curves, has_curves
@@ -48,8 +50,10 @@ def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
         raise UserError("--plot: these runs have no metric to draw; --metric chooses another")
     with mpl.rc_context(STYLE):
         figure = _figure(comparison, smooth)
+        picture = io.BytesIO()
         try:
-            figure.savefig(path, dpi=DPI)
+            figure.savefig(picture, dpi=DPI, format=path.suffix.removeprefix(".") or "png")
+            write_atomic(path, picture.getvalue())
         except (OSError, ValueError) as error:
             raise UserError(f"--plot {path}: {error}") from error
 

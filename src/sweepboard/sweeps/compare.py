@@ -14,8 +14,8 @@ from sweepboard.sweeps.differences import description, differing
 from sweepboard.sweeps.gather import Run
 from sweepboard.sweeps.metrics import metric_tags
 from sweepboard.sweeps.rows import FIELDS, Row, grouped, values_of
-from sweepboard.sweeps.where import condition, sort_key
 from sweepboard.sweeps.vocabulary import Words, metric_key
+from sweepboard.sweeps.where import condition, sort_key
 
 SHOWN = 3
 """Metrics in a table for people where none were asked for."""

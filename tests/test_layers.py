@@ -18,12 +18,12 @@ FLOORS = {
     "names": 0, "errors": 0, "files": 0, "vision": 0, "words": 0,
     "models": 1, "data": 1, "board": 1, "training": 1,
     "compose": 2, "lifecycle": 2,
-    "sweeps": 3,
+    "analysis": 3, "sweeps": 3,
     "cli": 4,
 }  # fmt: skip
 # Rooms of one floor that may look into each other, because the one gives the types the other works on.
 NEIGHBOURS = {
-    ("training", "data"), ("board", "data"), ("board", "training"), ("models", "data"), ("lifecycle", "compose"),
+    ("training", "data"), ("sweeps", "analysis"), ("board", "data"), ("board", "training"), ("models", "data"), ("lifecycle", "compose"),
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """sweepboard: Hydra-configured experiments for PyTorch whose run folders are TensorBoard boards.
 
-    model = sweepboard.load_model("outputs/2026-11-21/12-00-00")     # an nn.Module in eval mode
-    records = sweepboard.runs("outputs")                             # config, metrics and curves of every run
+model = sweepboard.load_model("outputs/2026-11-21/12-00-00")     # an nn.Module in eval mode
+records = sweepboard.runs("outputs")                             # config, metrics and curves of every run
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweepboard.analysis.face import runs
     from sweepboard.lifecycle.model import load_model
-    from sweepboard.sweeps.face import runs
 
 __version__ = version("sweepboard")
 __all__ = ["load_model", "runs"]
 
-_FACE = {"load_model": "sweepboard.lifecycle.model", "runs": "sweepboard.sweeps.face"}
+_FACE = {"load_model": "sweepboard.lifecycle.model", "runs": "sweepboard.analysis.face"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepboard.sweeps.gather import Run
+    from sweepboard.analysis.gather import Run
 
 DETAILS = """Compared are tags, what a step is, data and split, what is evaluated and how, length, seeds,
 code, versions, precision, threads, device and processor. Hyperparameters are what you compare over: they may
@@ -21,10 +21,10 @@ differ.
 def main(arguments: list[str]) -> int:
     """Print what differs; exit code 0 where the runs are comparable, else 1."""
     options = _parser().parse_args(arguments)
+    from sweepboard.analysis.check import check
+    from sweepboard.analysis.compare import matching
+    from sweepboard.analysis.gather import gather
     from sweepboard.files import as_json
-    from sweepboard.sweeps.check import check
-    from sweepboard.sweeps.compare import matching
-    from sweepboard.sweeps.gather import gather
 
     runs = matching(gather([Path(path) for path in options.paths]), options.where)
     differences = check(runs)
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compared_over(runs: Sequence[Run]) -> str:
     """`8 runs over optimizer.lr`."""
-    from sweepboard.sweeps.differences import differing
+    from sweepboard.analysis.differences import differing
 
     keys = differing([run.hparams for run in runs], {key for run in runs for key in run.typed})
     return f"{len(runs)} run{'s' if len(runs) > 1 else ''}" + (f" over {', '.join(keys)}" if keys else "")

@@ -12,8 +12,8 @@ from sweepboard.cli.table import print_table
 from sweepboard.words import duration
 
 if TYPE_CHECKING:
-    from sweepboard.sweeps.compare import Comparison
-    from sweepboard.sweeps.rows import Row
+    from sweepboard.analysis.compare import Comparison
+    from sweepboard.analysis.rows import Row
 
 Column: TypeAlias = "tuple[str, list[str]]"
 
@@ -30,8 +30,8 @@ and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(v
 def main(arguments: list[str]) -> int:
     """Print the table, or what was asked for instead of it."""
     options = _parser().parse_args(arguments)
-    from sweepboard.sweeps.compare import compare
-    from sweepboard.sweeps.gather import gather
+    from sweepboard.analysis.compare import compare
+    from sweepboard.analysis.gather import gather
 
     comparison = compare(
         gather([Path(path) for path in options.paths]),
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     )
     _print(comparison, options)
     if options.plot:
-        from sweepboard.sweeps.plots import plot
+        from sweepboard.analysis.plots import plot
 
         plot(comparison, Path(options.plot), options.smooth)
     if options.aggregate is not None:
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _aggregate(comparison: Comparison, options: argparse.Namespace) -> None:
-    from sweepboard.sweeps.aggregate import default_folder, write_aggregate
+    from sweepboard.analysis.aggregate import default_folder, write_aggregate
 
     paths = [Path(path) for path in options.paths]
     folder = Path(options.aggregate) if options.aggregate else default_folder(paths)
@@ -111,8 +111,8 @@ def _weight(text: str) -> float:
 
 
 def _print(comparison: Comparison, options: argparse.Namespace) -> None:
+    from sweepboard.analysis.formats import as_csv, as_records
     from sweepboard.files import as_json
-    from sweepboard.sweeps.formats import as_csv, as_records
 
     if options.json:
         print(as_json(as_records(comparison)))
@@ -132,7 +132,7 @@ def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def _hparam_columns(comparison: Comparison) -> Iterator[Column]:
-    from sweepboard.sweeps.differences import as_text
+    from sweepboard.analysis.differences import as_text
 
     rows = comparison.rows
     for key in comparison.keys:
@@ -159,7 +159,7 @@ def _measured_once(tag: str, comparison: Comparison) -> bool:
 
 
 def _value(row: Row, tag: str, part: str) -> str:
-    from sweepboard.sweeps.formats import plus_minus
+    from sweepboard.analysis.formats import plus_minus
 
     value = row.metric(tag, part)
     if value is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sweepboard.sweeps.run_faults import Fault
+    from sweepboard.analysis.run_faults import Fault
 
 DETAILS = """It reads any TensorBoard log directory, not only those of sweepboard, and changes nothing. It
 looks for two writers in one run, steps that go back or come twice, points without steps, torn, damaged and
@@ -20,8 +20,8 @@ columns spoil the table.
 def main(arguments: list[str]) -> int:
     """Print the faults; exit code 0 where there are none, else 1."""
     options = _parser().parse_args(arguments)
+    from sweepboard.analysis.doctor import examine
     from sweepboard.files import as_json
-    from sweepboard.sweeps.doctor import examine
 
     runs, faults = examine(Path(options.folder))
     if options.json:

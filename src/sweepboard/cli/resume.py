@@ -1,4 +1,4 @@
-"""`sweepboard resume RUN`: go on where a run was stopped, in the same folder, to the same end."""
+"""`sweepboard resume RUN_OR_SWEEP`: go on where it was stopped, in the same folder, to the same end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from sweepboard.training.process import tune_allocator
 
 
 def main(arguments: list[str]) -> int:
-    """Resume a run; a finished one says so and nothing is done. `trainer.epochs=20` makes it longer."""
-    options = parser("resume", __doc__, many=True).parse_intermixed_args(arguments)
+    """Resume a run; a finished one says so and nothing is done. `trainer.epochs=20` makes it longer.
+
+    Of a sweep, what is missing is done; overrides add points to it.
+    """
+    made = parser("resume", __doc__, many=True)
+    made.add_argument("--failed", action="store_true", help="of a sweep: try its failed jobs again, too")
+    options = made.parse_intermixed_args(arguments)
+    if SweepFolder(Path(options.run)).plan.is_file():
+        return resume(options)
     saved = read_run(options.run)
     tune_allocator()
     from sweepboard.cli.terminal import shown

@@ -33,13 +33,15 @@ class Lines(Listener):
 
     def __init__(self) -> None:
         self._views: Sequence[JobView] = ()
+        self._ended: set[str] = set()
         self._told: dict[str, float] = {}
 
     def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         self._views = views
         self.say(f"sweep folder: {folder}")
-        done = sum(view.state in DONE for view in views)
-        self.say(f"{len(views)} jobs" + (f", {done} of them done already" if done else ""))
+        self._ended = {view.label for view in views if view.state in DONE}
+        already = f", {len(self._ended)} of them done already" if self._ended else ""
+        self.say(f"{len(views)} jobs{already}")
 
     def on_note(self, text: str) -> None:
         self.say(text)
@@ -47,8 +49,8 @@ class Lines(Listener):
     def on_state(self, view: JobView) -> None:
         if view.state == RUNNING:
             return
-        ended = sum(one.state not in (WAITING, RUNNING) for one in self._views)
-        line = [f"[{ended}/{len(self._views)}]", view.label, view.state, metric(view), duration(view.seconds)]
+        self._ended.add(view.label)
+        line = [f"[{len(self._ended)}/{len(self._views)}]", view.label, view.state, metric(view), duration(view.seconds)]
         self.say("  ".join(filter(None, line)) + (f"  {view.reason}" if view.reason else ""))
         if view.traceback:
             self.say(view.traceback.rstrip())

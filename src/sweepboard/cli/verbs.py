@@ -11,12 +11,13 @@ from sweepboard.errors import UserError, did_you_mean
 
 VERBS = {
     "train": "train one run, or with -m a sweep (this verb may be left out)",
-    "resume": "go on with a run that was stopped, to the end it would have had",
+    "resume": "go on with a run or a sweep that was stopped, to the end it would have had",
     "rerun": "a new run from a saved configuration, with overrides",
     "verify": "run a run again and compare every scalar and the weights",
     "test": "evaluate a run's model on the test set or on other data",
     "diff": "what differs between two runs",
     "export": "write a run's model as safetensors or as a torch.export program",
+    "plan": "show the jobs of a sweep, and which are done, without running them",
     "ls": "list the runs of a folder",
     "compare": "put runs side by side, in a table or a picture",
     "check": "say whether runs can be compared, and if not, why",

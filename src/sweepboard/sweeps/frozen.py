@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan, PlannedJob
 
 _FORMAT = 1
+_LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder's name that leads to no other folder
 _PlainLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PlainDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -80,6 +82,8 @@ def _job_text(job: PlannedJob) -> str:
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
+    if not _LABEL.fullmatch(entry["label"]):
+        raise DamagedSweep(f"{folder.plan}: {entry['label']!r} is no label of a job")
     path = folder.frozen(entry["label"])
     job = PlannedJob(entry["label"], entry["words"], **read_job(path))
     if job.digest != entry["digest"]:

@@ -152,6 +152,7 @@ def _refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) ->
 def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
     """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
     _refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
+    order.task.refuse_to_plan()
     points = check_points([without_sweep_settings(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
     folder.path.mkdir(parents=True, exist_ok=True)

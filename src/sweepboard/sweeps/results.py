@@ -55,9 +55,9 @@ def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 def draw(folder: SweepFolder) -> None:
     """The curves of all jobs, and the headline metric against what was swept, in one picture."""
-    from sweepboard.sweeps.compare import compare
-    from sweepboard.sweeps.gather import gather
-    from sweepboard.sweeps.plots import plot
+    from sweepboard.analysis.compare import compare
+    from sweepboard.analysis.gather import gather
+    from sweepboard.analysis.plots import plot
 
     try:
         plot(compare(gather([folder.path])), folder.picture)

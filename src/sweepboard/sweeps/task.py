@@ -12,6 +12,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FAILED, RUNNING
 from sweepboard.lifecycle.secrets import MASK
@@ -40,12 +41,18 @@ class SweepTask:
         # joblib sends the task to other processes, from where nobody could follow a display.
         return {**self.__dict__, "listener": Listener()}
 
+    def refuse_to_plan(self) -> None:
+        """Raise `ConfigError` where a plan was asked for, which only the grid sweeper makes."""
+        if self.plan_only:
+            raise ConfigError("there is no plan to show: only hydra/sweeper=grid knows all jobs beforehand")
+
     def __call__(self, config: DictConfig) -> float | None:
         """Train; returns the best value of the headline metric, or None where there is none.
 
         A job of a frozen plan runs as it was frozen, whatever Hydra has composed. A signal to the sweep's
         process ends the sweep; nothing else that happens in a job does, `sys.exit` neither.
         """
+        self.refuse_to_plan()
         from sweepboard.sweeps.job import note_failure, train
         from sweepboard.training.stop import Interrupted
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sweepboard.analysis.metrics import mode_of
 from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
 from sweepboard.sweeps.channel import Message
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.metrics import mode_of
 from sweepboard.sweeps.plan import Plan
 
 WAITING = "waiting"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sweepboard.sweeps.align import band, rising, smoothed
-from sweepboard.sweeps.metrics import Score, metric_tags, mode_of, score, spread
+from sweepboard.analysis.align import band, rising, smoothed
+from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score, spread
 
 FLOATS = st.floats(-1e6, 1e6)
 CURVES = st.dictionaries(st.integers(0, 20), FLOATS, min_size=1)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from sweepboard.sweeps.vocabulary import PARTS, BadExpression, Words
+from sweepboard.analysis.vocabulary import PARTS, BadExpression, Words
 
 Values: TypeAlias = Mapping[str, Any]
 """What is known of one run by the keys that `Words.key` gives; a value it has not got is absent or None."""

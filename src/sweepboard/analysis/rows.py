@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sweepboard.sweeps.gather import Run
-from sweepboard.sweeps.metrics import Spread, spread
-from sweepboard.sweeps.vocabulary import PARTS, metric_key
+from sweepboard.analysis.gather import Run
+from sweepboard.analysis.metrics import Spread, spread
+from sweepboard.analysis.vocabulary import PARTS, metric_key
 
 FIELDS = ("name", "seed", "status", "time")
 """What every run can be sorted and filtered by, beside its hyperparameters and metrics."""

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from sweepboard.sweeps.compare import Comparison
-from sweepboard.sweeps.differences import as_text
-from sweepboard.sweeps.plot_style import (
+from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.differences import as_text
+from sweepboard.analysis.plot_style import (
     INK,
     Look,
     decimals,

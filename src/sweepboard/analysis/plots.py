@@ -14,13 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sweepboard.errors import UserError
-from sweepboard.files import write_atomic
-from sweepboard.sweeps.compare import Comparison
-from sweepboard.sweeps.metrics import is_training
-from sweepboard.sweeps.plot_curves import draw_curves, has_curves
-from sweepboard.sweeps.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks, shortened
-from sweepboard.sweeps.plot_swept import (
+from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.metrics import is_training
+from sweepboard.analysis.plot_curves import draw_curves, has_curves
+from sweepboard.analysis.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks, shortened
+from sweepboard.analysis.plot_swept import (
     both_numeric,
     draw_along,
     draw_choices,
@@ -28,6 +26,8 @@ from sweepboard.sweeps.plot_swept import (
     draw_scatter,
     is_grid,
 )
+from sweepboard.errors import UserError
+from sweepboard.files import write_atomic
 
 Panel: TypeAlias = Callable[[Axes], None]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sweepboard.analysis.find import find
 from sweepboard.board.reader import read_hparams, read_scalars
 from sweepboard.cli import main
-from sweepboard.sweeps.find import find
 from tests.conftest import WriteRun
 
 

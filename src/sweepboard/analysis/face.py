@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sweepboard.sweeps.compare import matching
-from sweepboard.sweeps.gather import Run, gather
-from sweepboard.sweeps.rows import values_of
+from sweepboard.analysis.compare import matching
+from sweepboard.analysis.gather import Run, gather
+from sweepboard.analysis.rows import values_of
 
 
 @dataclass(frozen=True)

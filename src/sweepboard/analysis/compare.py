@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+from sweepboard.analysis.differences import description, differing
+from sweepboard.analysis.gather import Run
+from sweepboard.analysis.metrics import metric_tags
+from sweepboard.analysis.rows import FIELDS, Row, grouped, values_of
+from sweepboard.analysis.vocabulary import Words, metric_key
+from sweepboard.analysis.where import condition, sort_key
 from sweepboard.errors import UserError, did_you_mean
-from sweepboard.sweeps.differences import description, differing
-from sweepboard.sweeps.gather import Run
-from sweepboard.sweeps.metrics import metric_tags
-from sweepboard.sweeps.rows import FIELDS, Row, grouped, values_of
-from sweepboard.sweeps.vocabulary import Words, metric_key
-from sweepboard.sweeps.where import condition, sort_key
 
 SHOWN = 3
 """Metrics in a table for people where none were asked for."""

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import yaml
 
+from sweepboard.analysis.align import Points, rising
+from sweepboard.analysis.find import Found, find
+from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score
 from sweepboard.board.columns import Series
 from sweepboard.board.reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import DamagedRecord, RunRecord, read_record
 from sweepboard.names import flatten, group_name, hparams
-from sweepboard.sweeps.align import Points, rising
-from sweepboard.sweeps.find import Found, find
-from sweepboard.sweeps.metrics import Score, metric_tags, mode_of, score
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from sweepboard.sweeps.compare import Comparison
-from sweepboard.sweeps.differences import as_text, short_names
+from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.differences import as_text, short_names
 
 Color: TypeAlias = str
 

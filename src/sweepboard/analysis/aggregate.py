@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweepboard import __version__
+from sweepboard.analysis.align import Band, band
+from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.find import AGGREGATE
+from sweepboard.analysis.rows import Row
 from sweepboard.board.events import EventWriter
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.names import label
-from sweepboard.sweeps.align import Band, band
-from sweepboard.sweeps.compare import Comparison
-from sweepboard.sweeps.find import AGGREGATE
-from sweepboard.sweeps.rows import Row
 
 FOLDER = "aggregate"
 """Name of the folder where none was asked for."""

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from sweepboard.analysis.gather import Run, read_json
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.names import flatten
-from sweepboard.sweeps.gather import Run, read_json
 
 Evidence: TypeAlias = Mapping[str, Mapping[str, Any]]
 """By kind (`code`, `versions`, …) and name; what is not recorded is absent."""

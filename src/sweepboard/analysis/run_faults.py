@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
+from sweepboard.analysis.anatomy import Anatomy
 from sweepboard.board.columns import Series
-from sweepboard.sweeps.anatomy import Anatomy
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sweepboard.sweeps.differences import as_text
-from sweepboard.sweeps.evidence import evidence_of, packages_of
-from sweepboard.sweeps.gather import Run
-from sweepboard.sweeps.rows import grouped
-from sweepboard.sweeps.run_faults import some
+from sweepboard.analysis.differences import as_text
+from sweepboard.analysis.evidence import evidence_of, packages_of
+from sweepboard.analysis.gather import Run
+from sweepboard.analysis.rows import grouped
+from sweepboard.analysis.run_faults import some
 
 UNLIKE = 5.0
 """Ratio of the distances between steps from which they seem to count different things."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from sweepboard.sweeps.metrics import Numbers, Steps
+from sweepboard.analysis.metrics import Numbers, Steps
 
 Points: TypeAlias = "tuple[Steps, Numbers]"
 """Steps that rise, and a value at each."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tensorboard.plugins.hparams.api_pb2 import Experiment
 
+from sweepboard.analysis.anatomy import Anatomy, Log, equal_files, read_log
+from sweepboard.analysis.run_faults import Fault, faults_of_run, some
 from sweepboard.errors import UserError
-from sweepboard.sweeps.anatomy import Anatomy, Log, equal_files, read_log
-from sweepboard.sweeps.run_faults import Fault, faults_of_run, some
 
 _KINDS = {"number_value": "a number", "string_value": "text", "bool_value": "true or false"}
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweepboard.analysis.vocabulary import Words
+from sweepboard.analysis.where import condition, sort_key
 from sweepboard.errors import UserError
-from sweepboard.sweeps.vocabulary import Words
-from sweepboard.sweeps.where import condition, sort_key
 
 WORDS = Words(
     fields=["seed", "status"],

@@ -7,10 +7,10 @@ import io
 import math
 from typing import Any
 
-from sweepboard.sweeps.compare import Comparison
-from sweepboard.sweeps.metrics import Spread
-from sweepboard.sweeps.rows import Row
-from sweepboard.sweeps.vocabulary import PARTS, metric_key
+from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.metrics import Spread
+from sweepboard.analysis.rows import Row
+from sweepboard.analysis.vocabulary import PARTS, metric_key
 
 
 def as_csv(comparison: Comparison) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from sweepboard.sweeps.align import Points, band, smoothed
-from sweepboard.sweeps.compare import Comparison
-from sweepboard.sweeps.plot_style import Look, set_steps_axis
-from sweepboard.sweeps.rows import Row
+from sweepboard.analysis.align import Points, band, smoothed
+from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.plot_style import Look, set_steps_axis
+from sweepboard.analysis.rows import Row
 
 FEW_SEEDS = 3
 """So many seeds are drawn one by one behind their mean; more as a band of one standard deviation."""

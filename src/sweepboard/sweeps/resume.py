@@ -1,0 +1,127 @@
+"""A frozen sweep taken up again: what is missing is done, and points may be added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from sweepboard.compose.change import Recipe
+from sweepboard.compose.prepare import Prepared, prepare_plain
+from sweepboard.compose.trust import refuse_untrusted
+from sweepboard.errors import ConfigError, UserError, did_you_mean
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.trusting import MaskedSecret, refuse_links
+from sweepboard.names import flatten
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.frozen import is_own_plan, read_plan, write_plan
+from sweepboard.sweeps.grid import grid
+from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.plan import Plan, PlannedJob, extended
+from sweepboard.sweeps.points import BadPoint
+from sweepboard.sweeps.settings import SweepSettings, check
+from sweepboard.sweeps.views import JobView, Listener
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was typed with `sweepboard resume SWEEP`."""
+
+    words: Sequence[str] = ()
+    """`optimizer.lr=3e-2` adds points, `sweep.jobs=4` runs them otherwise, a secret is given again."""
+
+    failed: bool = False
+    """Try failed jobs again, too."""
+
+    allowed: Sequence[str] = ()
+    """Names that the user trusts, should the sweep be someone else's."""
+
+    config_dirs: Sequence[Path] = ()
+
+
+def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
+    """Do what is left to do of the sweep, from its frozen plan. Raises a `UserError` before anything is run."""
+    with only_writer(RunFolder(folder.path)):
+        plan = read_plan(folder)
+        _refuse_foreign(folder, plan, wish)
+        settings = _settings(plan, wish.words)
+        words = [word for word in wish.words if not _is_setting(word) and _key(word) not in _secrets(plan)]
+        plan = _with_secrets(plan, wish.words)
+        longer = extended(plan, list(_added(plan, words, wish.config_dirs)))
+        if len(longer.jobs) > len(plan.jobs):
+            write_plan(folder, longer)
+            listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
+        jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
+        return run_jobs(folder, longer, jobs, settings, listener)
+
+
+def _refuse_foreign(folder: SweepFolder, plan: Plan, wish: Wish) -> None:
+    refuse_links(RunFolder(folder.path))
+    if not is_own_plan(folder, plan):
+        for job in plan.jobs:
+            refuse_untrusted(job.config, wish.allowed)
+
+
+def _settings(plan: Plan, words: Sequence[str]) -> SweepSettings:
+    """The settings with which the sweep was started, and what is typed of them now."""
+    known = {item.name for item in fields(SweepSettings)}
+    values = {name: value for name, value in plan.settings.items() if name in known}
+    for override in OverridesParser.create().parse_overrides([word for word in words if _is_setting(word)]):
+        name = override.key_or_group.removeprefix("sweep.")
+        if name not in known:
+            raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
+        values[name] = override.value()
+    settings = SweepSettings(**values)
+    check(settings)
+    return settings
+
+
+def _is_setting(word: str) -> bool:
+    return word.lstrip("+").startswith("sweep.")
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _secrets(plan: Plan) -> set[str]:
+    return {key for job in plan.jobs for key, value in flatten(job.config) if value == MASK}
+
+
+def _with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
+    """The plan with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
+    typed = dict(word.split("=", 1) for word in words if "=" in word)
+    return replace(plan, jobs=tuple(_with_secret(job, typed) for job in plan.jobs))
+
+
+def _with_secret(job: PlannedJob, typed: Mapping[str, str]) -> PlannedJob:
+    masked = [key for key, value in flatten(job.config) if value == MASK]
+    for key in masked:
+        if key not in typed:
+            raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")
+    recipe = Recipe(job.config, job.links, job.groups, job.overrides)
+    return replace(job, config=recipe.changed([f"{key}={typed[key]}" for key in masked]).config)
+
+
+def _added(plan: Plan, words: Sequence[str], config_dirs: Sequence[Path]) -> Iterator[Prepared]:
+    """Every job of the plan with the new words on top: the new values beside those of all other keys."""
+    for point in grid(words) if words else []:
+        for job in plan.jobs:
+            yield _changed(job, point, config_dirs)
+
+
+def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path]) -> Prepared:
+    try:
+        recipe = Recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
+        return prepare_plain(recipe.config, recipe.links, recipe.groups, _last_of_each_key(recipe.overrides))
+    except UserError as error:
+        raise BadPoint(f"in {' '.join(words)}: {error}") from error
+
+
+def _last_of_each_key(words: Sequence[str]) -> list[str]:
+    return list({_key(word): word for word in words}.values())

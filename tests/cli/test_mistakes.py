@@ -15,7 +15,7 @@ MISTAKES = {
     "an unknown option": (["model=cn"], "choose from cnn, linear, mlp, resnet18"),
     "a wrong type": (["trainer.epochs=many"], "trainer.epochs: needs an integer, got many"),
     "an argument's wrong type": (["model=mlp", "model.hidden=3"], "model.hidden"),
-    "an argument that does not exist": (["model.hiden=3"], "model.hidden"),
+    "an argument that does not exist": (["model=mlp", "model.hiden=[3]"], "model.hidden"),
     "a missing value": (["dataset=image_folder"], "dataset.root: a value is needed; type dataset.root=..."),
     "an unset variable": (["optimizer.lr=${oc.env:NOT_SET}"], "environment variable NOT_SET is not set"),
     "a learning rate of nothing": (["optimizer.lr=0"], "optimizer.lr: must be a finite number above 0"),

@@ -96,7 +96,7 @@ MISTAKES = {
         "did you mean dataset.batch_size?"
     ),
     "optimizer.params=3": "optimizer.params: given by sweepboard itself; leave it out",
-    "model.hidden=2.5": "model.hidden: needs an integer, got 2.5",
+    "model.dense=2.5": "model.dense: needs an integer, got 2.5",
     "model.channels=32": "model.channels: needs a list, each an integer, got 32",
     "model.channels=[32,x]": "model.channels: needs a list, each an integer, got [32, 'x']",
     "optimizer.lr=fast": "optimizer.lr: needs a number or Tensor, got fast",

@@ -14,7 +14,7 @@ class CNN(nn.Module):
     """Convolutions that halve the image each, then one hidden layer with dropout, then one number per class.
 
     `input_shape` is (channels, height, width), `outputs` the numbers wanted per sample, `channels` the
-    filters of each 3x3 convolution. The defaults are the network of the PyTorch and Keras beginners'
+    filters of each 3x3 convolution, `dense` the units of the hidden layer. The defaults are the network of the PyTorch and Keras beginners'
     tutorials, 421,642 parameters on 28x28 grey images.
 
     Raises ConfigError where samples are not images, or too small to be halved so often.
@@ -25,7 +25,7 @@ class CNN(nn.Module):
         input_shape: Sequence[int],
         outputs: int,
         channels: Sequence[int] = (32, 64),
-        hidden: int = 128,
+        dense: int = 128,
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
@@ -35,10 +35,10 @@ class CNN(nn.Module):
         self.features = nn.Sequential(*_blocks([depth, *channels]))
         self.classifier = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(last * (height // shrink) * (width // shrink), hidden),
+            nn.Linear(last * (height // shrink) * (width // shrink), dense),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(hidden, outputs),
+            nn.Linear(dense, outputs),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ SHORT = (
     "dataset.val_fraction=0",
     *LOCAL,
 )
-ONE, TWO = "hydra.launcher.jobs=1", "hydra.launcher.jobs=2"
+ONE, TWO = "sweep.jobs=1", "sweep.jobs=2"
 LARGE_ONE = sweepboard("one at a time", *SHORT, FASHION[0], ONE, watch=True)
 LARGE_TWO = sweepboard("two at a time", *SHORT, FASHION[0], TWO, watch=True)
 SMALL_ONE = sweepboard("one at a time, small data", *SHORT, ONE, watch=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sweepboard.cli.options import parser
 from sweepboard.cli.summary import print_summary
+from sweepboard.cli.sweep import go_on_with_sweep
 from sweepboard.lifecycle.saved import read_run
+from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.training.process import tune_allocator
 
 
@@ -17,7 +21,7 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--failed", action="store_true", help="of a sweep: try its failed jobs again, too")
     options = made.parse_intermixed_args(arguments)
     if SweepFolder(Path(options.run)).plan.is_file():
-        return resume(options)
+        return go_on_with_sweep(options)
     saved = read_run(options.run)
     tune_allocator()
     from sweepboard.cli.terminal import shown

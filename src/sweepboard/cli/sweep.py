@@ -1,21 +1,53 @@
-"""`sweepboard -m`: a sweep, through Hydra's sweeper and launcher."""
+"""`sweepboard -m`: a sweep, through Hydra's sweeper and launcher; and one that is taken up again."""
 
 from __future__ import annotations
 
+import argparse
 import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sweepboard.cli.options import config_dirs
 from sweepboard.cli.request import Request, multirun_request
 from sweepboard.training.process import tune_allocator
 
+if TYPE_CHECKING:
+    from sweepboard.sweeps.task import SweepTask
+    from sweepboard.sweeps.views import JobView
 
-def run_sweep(request: Request, plan_only: bool = False) -> int:
-    """Run all jobs, or only show them. Returns 0 where every job has come to its end, else 1."""
+
+def run_sweep(request: Request) -> int:
+    """Run all jobs. Returns 0 where every one has come to its end, else 1."""
+    from sweepboard.cli.sweep_display import display
+
+    task = new_task(request)
+    task.listener = display()
+    multirun_request(request, task)
+    return exit_code(task.views)
+
+
+def new_task(request: Request) -> SweepTask:
+    """What our plug-ins are to know of the command."""
+    tune_allocator()  # before torch allocates anything
+    from sweepboard.sweeps.task import SweepTask
+
+    return SweepTask(shlex.join(["sweepboard", *request.argv]), request.config_dirs)
+
+
+def go_on_with_sweep(options: argparse.Namespace) -> int:
+    """`sweepboard resume SWEEP`, its arguments as `options`."""
     tune_allocator()
     from sweepboard.cli.sweep_display import display
-    from sweepboard.sweeps.task import SweepTask
+    from sweepboard.sweeps.folder import SweepFolder
+    from sweepboard.sweeps.resume import Wish, resume_sweep
+
+    wish = Wish(options.overrides, options.failed, options.allow, config_dirs(options))
+    return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
+
+
+def exit_code(views: Sequence[JobView]) -> int:
+    """0 where nothing is left to do."""
     from sweepboard.sweeps.views import DONE
 
-    command = shlex.join(["sweepboard", *request.argv])
-    task = SweepTask(command, request.config_dirs, display(), plan_only)
-    multirun_request(request, task)
-    return int(any(view.state not in DONE for view in task.views))
+    return int(any(view.state not in DONE for view in views))

@@ -15,8 +15,7 @@ from rich.table import Table
 from sweepboard.cli.table import print_table
 from sweepboard.lifecycle.record import RUNNING
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.plan import Plan
-from sweepboard.sweeps.views import DONE, WAITING, JobView, Listener, best_first
+from sweepboard.sweeps.views import DONE, JobView, Listener, best_first
 from sweepboard.words import duration, number
 
 BETWEEN_LINES = 10.0
@@ -50,7 +49,13 @@ class Lines(Listener):
         if view.state == RUNNING:
             return
         self._ended.add(view.label)
-        line = [f"[{len(self._ended)}/{len(self._views)}]", view.label, view.state, metric(view), duration(view.seconds)]
+        line = [
+            f"[{len(self._ended)}/{len(self._views)}]",
+            view.label,
+            view.state,
+            metric(view),
+            duration(view.seconds),
+        ]
         self.say("  ".join(filter(None, line)) + (f"  {view.reason}" if view.reason else ""))
         if view.traceback:
             self.say(view.traceback.rstrip())
@@ -60,9 +65,6 @@ class Lines(Listener):
         if now > self._told.get(view.label, 0.0) + BETWEEN_LINES:
             self._told[view.label] = now
             self.say(f"{view.label}  epoch {epoch(view)}  {metric(view)}")
-
-    def on_plan(self, folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
-        print_plan(folder, plan, views)
 
     def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         print_results(folder, views)
@@ -143,17 +145,3 @@ def _numbers(view: JobView) -> list[str]:
     test = view.test.get(view.headline) if view.headline else None
     score = number(view.score) if view.score is not None else ""
     return [score, number(test) if test is not None else "", duration(view.seconds)]
-
-
-def print_plan(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
-    """Every job, its folder, and whether it is done."""
-    states = {view.label: view.state for view in views}
-    rows = [[job.label, states[job.label], str(job.threads), _folder(folder, job.label)] for job in plan.jobs]
-    print_table(["job", "state", "threads", "folder"], rows)
-    for point in plan.repeated:
-        print(f"{point} was asked for more than once: it is one job")
-    print(f"\n{len(rows)} jobs, " + counts(views))
-
-
-def _folder(folder: SweepFolder | None, label: str) -> str:
-    return str(folder.job(label)) if folder is not None else f"(a new folder)/{label}"

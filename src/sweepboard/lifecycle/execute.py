@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sweepboard import __version__
+from sweepboard import __version__, plain_yaml
 from sweepboard.board.assemble import Board, open_board
 from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
@@ -81,7 +79,7 @@ def mask_hydra_files(folder: RunFolder) -> None:
 
 def config_text(config: Mapping[str, Any]) -> str:
     """A configuration as YAML for people and for `rerun`, secrets masked."""
-    return yaml.safe_dump(masked(dict(config)), sort_keys=False, allow_unicode=True)
+    return plain_yaml.dump(masked(dict(config)))
 
 
 def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord) -> Board:

@@ -8,6 +8,7 @@ import platform
 import socket
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,15 @@ def environment(code: Path, patch: str | None = None) -> dict[str, Any]:
     }
 
 
+@cache
 def packages() -> dict[str, str]:
-    """Installed distributions and their versions."""
-    found = {dist.name: dist.version for dist in metadata.distributions() if dist.name}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    """Installed distributions and their versions, as they were when this process first asked.
+
+    It takes half a second, because each of them has a file to be parsed: jobs of a sweep inherit the answer.
+    """
+    found = [dist.metadata for dist in metadata.distributions()]  # parsed anew for each attribute of `dist`
+    versions = {entry["Name"]: entry["Version"] for entry in found if entry["Name"]}
+    return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
 
 
 def torch_build() -> dict[str, Any]:

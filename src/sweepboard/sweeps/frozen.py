@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from sweepboard import __version__
+from sweepboard import __version__, plain_yaml
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.lifecycle.secrets import masked, masked_text
@@ -20,8 +20,6 @@ from sweepboard.sweeps.plan import Plan, PlannedJob
 
 _FORMAT = 1
 _LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder's name that leads to no other folder
-_PlainLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PlainDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class DamagedSweep(UserError):
@@ -77,8 +75,7 @@ def _job_text(job: PlannedJob) -> str:
         "links": job.links,
         "config": masked(job.config),
     }
-    text: str = yaml.dump(parts, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
-    return text
+    return plain_yaml.dump(parts)
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
@@ -96,7 +93,7 @@ def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
 def read_job(path: Path) -> dict[str, Any]:
     """The `config`, `links`, `groups` and `overrides` of one job. Raises `DamagedSweep`."""
     try:
-        saved = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        saved = plain_yaml.load(path.read_text(encoding="utf-8"))
         return {part: saved[part] for part in ("config", "links", "groups", "overrides")}
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise DamagedSweep(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error

@@ -9,16 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweepboard.compose.prepare import prepare_plain
+from sweepboard.compose.construct import open_data
+from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.execute import execute, new_record
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.keeper import ending
 from sweepboard.lifecycle.lock import FolderLocked, only_writer
+from sweepboard.lifecycle.provenance import packages
 from sweepboard.lifecycle.record import FAILED
 from sweepboard.lifecycle.resume import resume
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.sweeps.channel import Channel
+from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
 from sweepboard.sweeps.server import write_output_to
 from sweepboard.training.observer import Observer
@@ -57,12 +60,21 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
 
     `job` has the `config`, `links`, `groups` and `overrides` of a `PlannedJob`, and the sweep's `command`.
     """
-    prepared = prepare_plain(job["config"], job["links"], job["groups"], job["overrides"])
-    if folder.config.is_file():
+    # Everything was checked when the plan was made, or taken up again.
+    prepared = Prepared(
+        job["config"], job["links"], job["groups"], job["overrides"], open_data(job["config"])
+    )
+    if folder.begun:
         resume(read_run(folder.path), prepared, watchers)
         return
     with only_writer(folder):
+        write_hydra_files(folder, job)
         execute(prepared, folder, new_record(prepared, job["command"]), watchers)
+
+
+def warm_up() -> None:
+    """Do in the job server what every job would do anew: whatever takes time and is the same for all."""
+    packages()
 
 
 def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, str | None]:

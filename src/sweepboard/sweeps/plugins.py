@@ -22,6 +22,7 @@ from sweepboard.sweeps.composing import Composer
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_plan, write_plan
 from sweepboard.sweeps.grid import grid, quoted
+from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.plan import (
     Plan,
@@ -102,7 +103,7 @@ def _show_plan(order: Order, make: MakePlan) -> None:
     plan = plan_for(order.named, make)
     folder = SweepFolder(order.named) if order.named else None
     views = list(views_of(plan, folder).values()) if folder else [JobView(job.label) for job in plan.jobs]
-    order.task.listener.on_plan(folder, plan, views)
+    order.task.planned, order.task.views = (folder, plan), views
 
 
 def _carry_out(order: Order, folder: SweepFolder, plan: Plan) -> list[JobView]:
@@ -187,7 +188,7 @@ def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
 
 def _save_composed(order: Order, folder: SweepFolder) -> None:
     """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
-    write_atomic(folder.path / "multirun.yaml", masked_text(OmegaConf.to_yaml(order.config)))
+    write_atomic(folder.path / COMPOSED, masked_text(OmegaConf.to_yaml(order.config)))
 
 
 def without_sweep_settings(words: Sequence[str]) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sweepboard.sweeps.channel import Channel, Message
 
-PRELOADED = ("torch._dynamo", "sweepboard.sweeps.job")
-"""What every job imports: with torch._dynamo (which any optimizer imports) and our own rooms 3 seconds."""
+PRELOADED = ("torch._dynamo", "sweepboard.sweeps.job:warm_up")
+"""Modules that every job imports (any optimizer imports torch._dynamo), and functions to be called once for
+all jobs: together 4 seconds."""
 
 
 class JobServer:
@@ -32,7 +33,7 @@ class JobServer:
         self.preload(preloaded)
 
     def preload(self, modules: Sequence[str]) -> None:
-        """Have these modules imported once for all jobs that start later."""
+        """Have modules imported, and functions ("module:name") called, once for all jobs that start later."""
         self.channel.send({"preload": list(modules)})
 
     def start(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -45,7 +44,7 @@ class Wish:
 
 
 def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
-    """Do what is left to do of the sweep, from its frozen plan. Raises a `UserError` before anything is run."""
+    """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
     with only_writer(RunFolder(folder.path)):
         plan = read_plan(folder)
         _refuse_foreign(folder, plan, wish)
@@ -57,7 +56,17 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
             write_plan(folder, longer)
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
+        _check(jobs)
         return run_jobs(folder, longer, jobs, settings, listener)
+
+
+def _check(jobs: Sequence[PlannedJob]) -> None:
+    """That each can still run: data may have gone since, or this may be another machine."""
+    for job in jobs:
+        try:
+            prepare_plain(job.config, job.links, job.groups, job.overrides)
+        except UserError as error:
+            raise BadPoint(f"in {job.label}: {error}") from error
 
 
 def _refuse_foreign(folder: SweepFolder, plan: Plan, wish: Wish) -> None:

@@ -2,7 +2,7 @@
 
 The sweep's own process (the parent) starts it and asks over a `Channel`:
 
-    {"preload": [modules]}                                       import these now
+    {"preload": ["module", "module:name", …]}                    import these, call those
     {"start": id, "function": "module:name", "arguments": {…}, "environment": {…}}    with the job's channel
     {"signal": id, "number": 15}                                 to the job's process
     {"kill": id}                                                 the job and every process it started
@@ -112,11 +112,14 @@ class _Server:
                 )
 
 
-def preload(modules: Sequence[str]) -> None:
-    """Import what every job would import. A module that cannot be is left to the job that needs it."""
-    for module in modules:
+def preload(names: Sequence[str]) -> None:
+    """Import modules and call functions for all jobs. What fails is left to the job that needs it."""
+    for name in names:
+        module, _, function = name.partition(":")
         with contextlib.suppress(Exception):
-            import_module(module)
+            found = import_module(module)
+            if function:
+                getattr(found, function)()
     gc.collect()
     gc.freeze()  # so that no collection in a job touches, and thereby copies, the memory it shares with us
 

@@ -19,6 +19,7 @@ from sweepboard.lifecycle.secrets import MASK
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_job
 from sweepboard.sweeps.outcome import record_of
+from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.views import JobView, Listener
 
 
@@ -32,6 +33,9 @@ class SweepTask:
     plan_only: bool = False
     """Make the plan, but no folder and no run."""
 
+    planned: tuple[SweepFolder | None, Plan] | None = None
+    """The plan that was asked for, and its folder where that was named."""
+
     views: list[JobView] = field(default_factory=list)
     """What became of the jobs, once the sweep has ended."""
 
@@ -39,7 +43,7 @@ class SweepTask:
 
     def __getstate__(self) -> dict[str, Any]:
         # joblib sends the task to other processes, from where nobody could follow a display.
-        return {**self.__dict__, "listener": Listener()}
+        return {**self.__dict__, "listener": Listener(), "views": []}
 
     def refuse_to_plan(self) -> None:
         """Raise `ConfigError` where a plan was asked for, which only the grid sweeper makes."""

@@ -10,7 +10,6 @@ from sweepboard.analysis.metrics import mode_of
 from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
 from sweepboard.sweeps.channel import Message
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.plan import Plan
 
 WAITING = "waiting"
 DONE = (FINISHED, PRUNED)
@@ -106,9 +105,6 @@ class Listener:
 
     def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         """After the last job has ended."""
-
-    def on_plan(self, folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
-        """Instead of all that, where only the plan was asked for; `folder` is None where it would be new."""
 
 
 def best_first(views: Sequence[JobView]) -> list[JobView]:

@@ -1,0 +1,87 @@
+"""`sweepboard plan OVERRIDES...` or `sweepboard plan SWEEP`: the jobs of a sweep, none of them run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweepboard.cli.request import multirun_request, parse
+from sweepboard.cli.sweep import new_task
+from sweepboard.cli.table import print_table
+from sweepboard.sweeps.folder import SweepFolder
+
+if TYPE_CHECKING:
+    from sweepboard.sweeps.plan import Plan
+    from sweepboard.sweeps.views import JobView
+
+HELP = """usage: sweepboard plan [--json] OVERRIDES...
+       sweepboard plan [--json] SWEEP
+
+Show the jobs of a sweep: their labels, folders, and which are done. The overrides are those of
+`sweepboard -m`; every job is composed and checked as if it were to run, but none is, and no folder
+is made. SWEEP is the folder of a sweep that was started.
+
+  sweepboard plan optimizer.lr=0.1,0.01 seed=1,2
+  sweepboard plan outputs/sweeps/lr
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Show the plan."""
+    if "--help" in arguments or "-h" in arguments or not arguments:
+        print(HELP, end="")
+        return 0
+    words = [word for word in arguments if word not in ("--json", "-m", "--multirun")]
+    folder, plan, views = _frozen(words) or _of_request(words)
+    if "--json" in arguments:
+        print(json.dumps(_records(folder, plan, views), indent=2))
+    else:
+        _print(folder, plan, views)
+    return 0
+
+
+def _frozen(words: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]] | None:
+    folder = SweepFolder(Path(words[0])) if words else None
+    if folder is None or not folder.plan.is_file():
+        return None
+    from sweepboard.sweeps.frozen import read_plan
+    from sweepboard.sweeps.launch import views_of
+
+    plan = read_plan(folder)
+    return folder, plan, list(views_of(plan, folder).values())
+
+
+def _of_request(words: Sequence[str]) -> tuple[SweepFolder | None, Plan, Sequence[JobView]]:
+    request = parse([*words, "--multirun"])
+    task = new_task(request)
+    task.plan_only = True
+    multirun_request(request, task)
+    assert task.planned is not None
+    return *task.planned, task.views
+
+
+def _records(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> list[dict[str, object]]:
+    return [
+        {
+            "job": job.label,
+            "state": view.state,
+            "threads": job.threads,
+            "folder": str(folder.job(job.label)) if folder is not None else None,
+            "overrides": job.overrides,
+        }
+        for job, view in zip(plan.jobs, views, strict=True)
+    ]
+
+
+def _print(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
+    place = str(folder) if folder is not None else "(a new folder)"
+    rows = [
+        [job.label, view.state, str(job.threads), f"{place}/{job.label}"]
+        for job, view in zip(plan.jobs, views, strict=True)
+    ]
+    print_table(["job", "state", "threads", "folder"], rows)
+    for point in plan.repeated:
+        print(f"{point} was asked for more than once: it is one job")
+    print(f"{len(rows)} jobs")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 import yaml
+
+from tests.command import Command, command_in, own_imports
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -50,6 +52,17 @@ class WriteRun(Protocol):
         record: Mapping[str, Any] | None = None,
         environment: Mapping[str, Any] | None = None,
     ) -> Path: ...
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Runs `sweepboard` in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with own_imports(folder):
+        yield command_in(folder, monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Documentation that is run: blocks of commands with what they print, and files that readers are told to write."""
+"""Documentation that is run: commands with what they print, and files that readers are told to write."""
 
 from __future__ import annotations
 

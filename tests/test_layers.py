@@ -23,7 +23,8 @@ FLOORS = {
 }  # fmt: skip
 # Rooms of one floor that may look into each other, because the one gives the types the other works on.
 NEIGHBOURS = {
-    ("training", "data"), ("sweeps", "analysis"), ("board", "data"), ("board", "training"), ("models", "data"), ("lifecycle", "compose"),
+    ("training", "data"), ("board", "data"), ("board", "training"), ("models", "data"),
+    ("lifecycle", "compose"), ("sweeps", "analysis"),
 }  # fmt: skip
 
 

@@ -27,7 +27,8 @@ def test_a_run_folder_is_a_complete_record_and_a_board(command: Command) -> None
     run = only_run(Path("outputs"))
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     for name in (
-        "config.yaml", "run.json", "environment.json", "train.log", "checkpoints/last.pt", "checkpoints/best.pt",
+        "config.yaml", "run.json", "environment.json", "train.log",
+        "checkpoints/last.pt", "checkpoints/best.pt",
         ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml",
     ):  # fmt: skip
         assert name in names

@@ -51,7 +51,8 @@ EVIL = {
     "a module of a library": {"_target_": "torch.nn.modules.module.os.system", "command": "touch exploded"},
     "a writer of ours": {"_target_": "sweepboard.files.write_atomic", "path": "exploded", "content": "x"},
     "below an allowed one": {
-        "_target_": "torch.nn.Sequential", "_args_": [{"_target_": "builtins.open", "file": "exploded", "mode": "w"}],
+        "_target_": "torch.nn.Sequential",
+        "_args_": [{"_target_": "builtins.open", "file": "exploded", "mode": "w"}],
     },
     "no text": {"_target_": ["os", "system"]},
 }  # fmt: skip

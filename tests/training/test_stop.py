@@ -14,7 +14,7 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
 from sweepboard.training.settings import TrainerSettings
-from sweepboard.training.stop import SIGNALS, Interrupted, StopFlag
+from sweepboard.training.stop import SIGNALS, Interrupted, Pruned, StopFlag
 
 
 class SignalAtEpochEnd(Observer):
@@ -70,3 +70,41 @@ def test_other_threads_leave_the_handlers_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [(None, before)]
+
+
+class PruneAt(Observer):
+    def __init__(self, event: str, epochs: float) -> None:
+        setattr(self, event, self._prune)
+        self.epochs = epochs
+
+    def _prune(self, progress: Progress) -> None:
+        if progress.epochs_done >= self.epochs:
+            raise Pruned("others do better")
+
+
+@pytest.mark.parametrize("event", ["on_validation", "on_tick"])
+def test_a_pruned_run_is_saved_and_could_go_on(
+    world: Any, tmp_path: Path, event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweepboard.training.loop.TICK", 0.0)
+    settings, whole = TrainerSettings(epochs=3), world.journal()
+    fit(world.learner(), world.data(), settings, observers=[whole])
+    before, checkpoints = world.journal(), Checkpoints(tmp_path)
+    with pytest.raises(Pruned):
+        fit(
+            world.learner(), world.data(), settings,
+            observers=[before, PruneAt(event, 1.0)], checkpoints=checkpoints,
+        )  # fmt: skip
+    state = checkpoints.load()
+    assert state is not None
+    assert state["step"] in (9, 10)  # at once, or with the next update
+    journal = before.cut(state["log_from"])
+    fit(world.learner(), world.data(), settings, observers=[journal], resume=state)
+    assert journal.repeatable() == whole.repeatable()
+
+
+def test_at_the_end_there_is_nothing_to_prune(world: Any) -> None:
+    progress = fit(
+        world.learner(), world.data(), TrainerSettings(epochs=2), observers=[PruneAt("on_validation", 2.0)]
+    )
+    assert progress.test_metrics

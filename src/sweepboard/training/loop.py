@@ -23,7 +23,7 @@ from sweepboard.training.observer import Observer
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states, random_states_kept, set_random_states
 from sweepboard.training.settings import TrainerSettings
-from sweepboard.training.stop import Interrupted, StopFlag
+from sweepboard.training.stop import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
 __all__ = ["Progress", "fit"]
@@ -48,8 +48,8 @@ def fit(
     `logging_every_steps` is in updates (None: once an epoch). `resume` is a state of `checkpoints.load()`:
     the run goes on from there to the very weights and scalars that it would have had without the stop.
 
-    Raises NonFiniteLoss; Interrupted when `stop` was set, after a checkpoint; ConfigError for settings
-    that do not go together.
+    Raises NonFiniteLoss; Interrupted when `stop` was set, and Pruned when an observer raised it, after a
+    checkpoint; ConfigError for settings that do not go together.
     """
     validates = data.val is not None
     calendar = Calendar.of(settings, len(data.train), logging_every_steps, validates)
@@ -90,7 +90,7 @@ class _Loop:
             while not self.progress.finished:
                 self._train_epoch()
             self._tell("on_end")
-        except Interrupted:
+        except (Interrupted, Pruned):
             self._save(last=True)
             raise
         finally:
@@ -117,7 +117,7 @@ class _Loop:
         started = time.perf_counter()
         for _, group in zip(range(self.learner.step, step), groups, strict=False):
             self.learner.update(group)
-            if self.stop.signum is not None or (time.perf_counter() > self.looked + TICK and self._look()):
+            if self.stop.is_set or (time.perf_counter() > self.looked + TICK and self._look()):
                 break
         else:
             if self.learner.step < step:
@@ -128,12 +128,11 @@ class _Loop:
         self.stop.check()
 
     def _look(self) -> bool:
-        """What goes by the clock; returns whether a checkpoint is due."""
+        """What goes by the clock; returns whether a checkpoint is due, or the end."""
         self.looked = time.perf_counter()
         self.progress.seconds = self.looked - self.began
-        for observer in self.observers:
-            observer.on_tick(self.progress)
-        return self._minutes_are_over()
+        self._call("on_tick")
+        return self._minutes_are_over() or self.stop.is_set
 
     def _do_what_is_due(self) -> None:
         """Everything that belongs to the update just made. A signal may cut measuring short; then it is
@@ -224,8 +223,15 @@ class _Loop:
         """Call a method of every observer. Whatever random numbers they draw, training cannot tell."""
         self.progress.seconds = time.perf_counter() - self.began
         with random_states_kept():
-            for observer in self.observers:
+            self._call(event)
+
+    def _call(self, event: str) -> None:
+        """An observer that raises Pruned ends the run, but only where its state is whole."""
+        for observer in self.observers:
+            try:
                 getattr(observer, event)(self.progress)
+            except Pruned as pruned:
+                self.stop.pruned = pruned
 
     def _emit(self, scalars: Mapping[str, float]) -> None:
         for observer in self.observers:

@@ -18,7 +18,8 @@ class Observer:
     """Told what happens in a run; every method may be left as it is.
 
     The loop keeps the random states around every method but `on_tick` and `on_scalars`, so whatever an
-    observer draws, training cannot tell. It must leave weights, gradients and modes as they are.
+    observer draws, training cannot tell. It must leave weights, gradients and modes as they are. Where one
+    raises `training.stop.Pruned`, the run ends with a checkpoint once all that is due has been done.
     """
 
     def on_start(self, progress: Progress) -> None:

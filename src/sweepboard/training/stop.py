@@ -36,6 +36,9 @@ class StopFlag:
     where Python allows no handlers, the flag is never set. Without `with` it is a flag that nobody sets.
     """
 
+    pruned: Pruned | None = None
+    """Set by the loop where an observer says so; it stops the run in the same way."""
+
     def __init__(self) -> None:
         self.signum: int | None = None
         self._previous: dict[int, Any] = {}
@@ -50,10 +53,17 @@ class StopFlag:
     ) -> None:
         self._restore()
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the run is to save and leave."""
+        return self.signum is not None or self.pruned is not None
+
     def check(self) -> None:
-        """Raise `Interrupted` if a signal has come."""
+        """Raise `Interrupted` if a signal has come, `Pruned` if the run is not worth its time."""
         if self.signum is not None:
             raise Interrupted(self.signum)
+        if self.pruned is not None:
+            raise self.pruned
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if signum == signal.SIGINT and self.signum is not None:

@@ -152,3 +152,13 @@ def test_a_killed_run_shows_as_interrupted(command: Command) -> None:
         assert json.loads(command("ls", "--json").out)[0]["status"] == "running"
         process.kill()
     assert json.loads(command("ls", "--json").out)[0]["status"] == "interrupted"
+
+
+def test_origin_says_where_each_value_comes_from(command: Command) -> None:
+    lines = command("--origin", "experiment=gaussian_mlp", "optimizer.lr=0.3").out.splitlines()
+    origin = {line.split()[0]: line.split()[-1] for line in lines}
+    assert origin["optimizer.lr"] == "optimizer.lr=0.3"
+    assert origin["model.hidden"] == "experiment/gaussian_mlp.yaml"
+    assert origin["model.dropout"] == "model/mlp.yaml"
+    assert origin["seed"] == "config.yaml"
+    assert not Path("outputs").exists()

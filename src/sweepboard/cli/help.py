@@ -20,7 +20,8 @@ EXAMPLES = """\
 HYDRA_FLAGS = """\
   -m                   sweep over comma-separated values    --cfg job         show the configuration
   --config-dir DIR     add your own folder of YAML          --info            how it was composed
-  --config-name NAME   another primary configuration        --hydra-help      all of Hydra's flags"""
+  --config-name NAME   another primary configuration        --origin          where each value comes from
+  --version            sweepboard's and Hydra's             --hydra-help      all of Hydra's flags"""
 
 
 def print_help(config_dirs: list[Path]) -> None:

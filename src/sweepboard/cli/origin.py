@@ -1,0 +1,27 @@
+"""`sweepboard --origin [overrides]`: every value of the configuration and where it came from."""
+
+from __future__ import annotations
+
+from omegaconf import OmegaConf
+
+from sweepboard.cli.request import Request, compose_request
+from sweepboard.cli.table import print_table
+from sweepboard.compose.origin import DEFAULT, origins
+from sweepboard.names import flatten
+
+
+def print_origins(request: Request) -> int:
+    """A line for each value: its key, the value as written, and the file or override that set it."""
+    composed = compose_request(request)
+    found = origins(request.overrides, request.config_dirs, request.flags.config_name or "config")
+    written = OmegaConf.to_container(composed, resolve=False)
+    assert isinstance(written, dict)
+    values = {str(key): value for key, value in written.items() if key not in ("facts", "hydra")}
+    rows = [[key, _shown(value), found.get(key, DEFAULT)] for key, value in flatten(values)]
+    print_table(["key", "value", "from"], rows)
+    return 0
+
+
+def _shown(value: object) -> str:
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)

@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from sweepboard.lifecycle.epochs import EPOCHS, epoch_of, state_of
+from sweepboard.lifecycle.epochs import EPOCHS, epoch_in_progress, state_of
 from sweepboard.lifecycle.logs import LOGGER
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
@@ -46,9 +46,8 @@ class ProgressBar(Observer):
 
     def on_tick(self, progress: Progress) -> None:
         if self._task is not None:
-            self._bar.update(
-                self._task, completed=progress.step, description=epoch_of(progress), state=state_of(progress)
-            )
+            where = epoch_in_progress(progress)
+            self._bar.update(self._task, completed=progress.step, description=where, state=state_of(progress))
 
     on_validation = on_tick
 

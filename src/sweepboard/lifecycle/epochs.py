@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 
 from sweepboard.training.loop import Progress
@@ -33,10 +34,17 @@ def epoch_of(progress: Progress) -> str:
     return f"epoch {number(progress.epochs_done)}/{number(progress.total_epochs)}"
 
 
+def epoch_in_progress(progress: Progress) -> str:
+    """`epoch 3/5`: the third is in progress, or the last one done."""
+    total = math.ceil(progress.total_epochs)
+    return f"epoch {min(progress.epoch + 1, total)}/{total}"
+
+
 def state_of(progress: Progress) -> str:
     """Losses, metrics, speed and time left."""
     parts = [*_tagged("train/", progress.train_metrics), *_tagged("val/", progress.val_metrics)]
-    parts.append(f"{progress.samples_per_second:.0f} samples/s")
+    if progress.samples_per_second:
+        parts.append(f"{progress.samples_per_second:.0f} samples/s")
     parts.append(f"{duration(progress.seconds_left)} left")
     return "  ".join(parts)
 

@@ -24,7 +24,7 @@ class Arm:
     """Facts that the commands left in their folder."""
 
     watch: bool = False
-    """Also look at the memory of all its processes together, which costs a little time."""
+    """Also look at the memory of the processes below it, which costs a little time."""
 
 
 def take_turn(arm: Arm, turn: int) -> Sample:
@@ -39,6 +39,6 @@ def take_turn(arm: Arm, turn: int) -> Sample:
 
 def _together(samples: Sequence[Sample]) -> Sample:
     """Commands of one arm as one sample: times add up, memory is the largest, facts are averaged."""
-    join: dict[str, Callable[[list[float]], float]] = {"wall": sum, "cpu": sum, "memory": max, "tree": max}
+    join: dict[str, Callable[[list[float]], float]] = {"wall": sum, "cpu": sum, "memory": max, "added": max}
     joined = {key: join.get(key, statistics.mean)([one[key] for one in samples]) for key in samples[0]}
     return joined | {"runs": float(len(samples))}

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,44 +33,46 @@ def run(command: Sequence[str], folder: Path, watch: bool = False) -> Sample:
     """Run `command` in `folder` with its output in `<folder>/output.txt`.
 
     `cpu` counts every descendant, also those that outlive the command; `memory` is the largest resident size
-    of any one process. With `watch`, `tree` is the largest sum of proportional sizes (PSS) over all its
-    processes at once, in MiB, which counts shared pages once; looking costs the command a little time.
+    of any one process. With `watch`, `added` is the most memory (MiB) that any job which the command's server
+    forked wrote to and has for itself: what one more job adds. Looking costs the command a little time.
     Facts are the numbers in the lines of JSON that the command printed; a fact that ends in `_at` is a time
     of day and is turned into seconds since the start.
     """
     _adopt_orphans()
     output = folder / "output.txt"
+    others = _children(os.getpid())
     before, started = time.perf_counter(), time.time()
     pid = _start(command, folder, output)
-    tree, status, usage = _wait(pid, watch)
+    added, status, usage = _wait(pid, watch)
     wall = time.perf_counter() - before
-    cpu, memory = _reap_orphans(pid, usage)
+    usages = [usage, *_reap_orphans(others)]
     if status:
         tail = output.read_text(errors="replace")[-2000:]
         code = os.waitstatus_to_exitcode(status)
         raise CommandFailed(f"exit code {code}: {' '.join(command)}\n{tail}")
-    sample = {"wall": wall, "cpu": cpu, "memory": memory / 1024} | ({"tree": tree} if watch else {})
-    return sample | _facts(output, started)
+    cpu = sum(one.ru_utime + one.ru_stime for one in usages)
+    sample = {"wall": wall, "cpu": cpu, "memory": max(one.ru_maxrss for one in usages) / 1024}
+    return sample | ({"added": added} if watch else {}) | _facts(output, started)
 
 
 def _start(command: Sequence[str], folder: Path, output: Path) -> int:
-    """Start a command as the leader of a new session; returns its process number."""
+    """Start a command; returns its process number."""
     with output.open("ab") as sink:
         files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink}
-        process = subprocess.Popen(command, cwd=folder, env=_environment(), start_new_session=True, **files)
+        process = subprocess.Popen(command, cwd=folder, env=_environment(), **files)
     process.returncode = 0  # it is waited for here, not by the object
     return process.pid
 
 
 def _wait(pid: int, watch: bool) -> tuple[float, int, resource.struct_rusage]:
-    """The largest memory of the session (0 unless watched), the wait status, and what was used."""
+    """What a process below this one added (0 unless watched), the wait status, and what was used."""
     try:
-        tree = _watch_memory(pid) if watch else 0.0
+        added = _watch_memory(pid) if watch else 0.0
         _, status, usage = os.wait4(pid, 0)
     except BaseException:  # stopped meanwhile: nothing goes on behind the user's back
-        os.killpg(pid, signal.SIGKILL)
+        _kill([pid, *_descendants(pid)])
         raise
-    return tree, status, usage
+    return added, status, usage
 
 
 def _environment() -> Mapping[str, str]:
@@ -84,49 +86,60 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
-def _reap_orphans(session: int, usage: resource.struct_rusage) -> tuple[float, float]:
-    """Processor seconds of the command with all its orphans, and the largest resident size (KiB)."""
-    usages = [usage]
+def _reap_orphans(others: set[int]) -> list[resource.struct_rusage]:
+    """What was used by processes that became our children; `others` were ours before."""
+    usages = []
     deadline = time.monotonic() + GRACE
-    while orphans := _members(session):
-        for pid in orphans:
-            with contextlib.suppress(ChildProcessError):  # an orphan's child, which its parent waits for
-                usages += [found for gone, _, found in [os.wait4(pid, os.WNOHANG)] if gone]
+    while orphans := _children(os.getpid()) - others:
         if time.monotonic() > deadline:
-            os.killpg(session, signal.SIGKILL)
+            _kill([*orphans, *(pid for orphan in orphans for pid in _descendants(orphan))])
+        waited = [os.wait4(pid, os.WNOHANG) for pid in orphans]
+        usages += [usage for pid, _, usage in waited if pid]
         time.sleep(0.01)
-    return sum(one.ru_utime + one.ru_stime for one in usages), max(one.ru_maxrss for one in usages)
+    return usages
 
 
-def _watch_memory(session: int) -> float:
-    """Largest sum of PSS (MiB) over the processes of a session, looked at until its leader has ended."""
-    largest = 0.0
-    while os.waitid(os.P_PID, session, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        largest = max(largest, sum(_pss(pid) for pid in _members(session)))
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _watch_memory(pid: int) -> float:
+    """Most private memory (MiB) of any grandchild of `pid`, looked at until `pid` has ended.
+
+    The jobs of a sweep are that; its children are the server that forks them and Python's resource tracker.
+    """
+    most = 0.0
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        jobs = (job for child in _children(pid) for job in _descendants(child))
+        most = max([most, *map(_private, jobs)])
         time.sleep(0.1)
-    return largest / 1024
+    return most / 1024
 
 
-def _members(session: int) -> list[int]:
-    """The processes of a session, those that have ended but were not waited for among them."""
-    pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
-    return [pid for pid in pids if _session_of(pid) == session]
+def _descendants(pid: int) -> Iterator[int]:
+    for child in _children(pid):
+        yield child
+        yield from _descendants(child)
 
 
-def _session_of(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
+def _children(pid: int) -> set[int]:
+    """The children of a process, those that have ended but were not waited for among them (Linux only)."""
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it has just gone
+            children |= {int(word) for word in task.read_text().split()}
+    return children
 
 
-def _pss(pid: int) -> float:
-    """Proportional set size of a process in KiB; 0 when it has just gone."""
+def _private(pid: int) -> float:
+    """What a process wrote to and shares with none, in KiB; 0 when it has just gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((float(line.split()[1]) for line in lines if line.startswith("Pss:")), 0.0)
+    return next((float(line.split()[1]) for line in lines if line.startswith("Private_Dirty:")), 0.0)
 
 
 def _facts(output: Path, started: float) -> Sample:

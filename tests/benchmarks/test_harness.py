@@ -102,7 +102,7 @@ def test_every_row_names_bars_over_its_own_arms() -> None:
             "wall",
             "cpu",
             "memory",
-            "tree",
+            "added",
             "update_us",
             "scalar_us",
             "seconds",

@@ -168,6 +168,26 @@ def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> Non
     assert max(step for _, step in journal.scalars) == 30
 
 
+@pytest.mark.parametrize("scheduler", ["epoch", "plateau"])
+def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, scheduler: str) -> None:
+    """Also from an end in the middle of everything: what belongs to that end alone leaves no trace."""
+
+    def sitting(steps: int, **more: Any) -> tuple[str, Any]:
+        learner, journal = world.learner(scheduler), more.pop("journal", world.journal())
+        trainer = TrainerSettings(steps=steps, val_every_steps=4)
+        fit(learner, world.data(), trainer, logging_every_steps=5, observers=[journal], **more)
+        return weights_sha256(learner.model), journal
+
+    digest, whole = sitting(30)
+    _, journal = sitting(17, checkpoints=Checkpoints(tmp_path))
+    assert max(journal.tags("test/loss")) == 17
+    state = Checkpoints(tmp_path).load(steps=30)
+    assert state is not None
+    resumed, journal = sitting(30, resume=state, journal=journal.cut(state["log_from"]))
+    assert resumed == digest
+    assert journal.repeatable() == whole.repeatable()
+
+
 @pytest.mark.parametrize("optimizer", ["LBFGS", "Adam", "RMSprop", "Adagrad", "NAdam", "Adafactor", "Muon"])
 def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: str) -> None:
     """Each keeps another kind of state."""

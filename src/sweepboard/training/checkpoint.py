@@ -40,7 +40,7 @@ class Checkpoints:
 
     Only the process that trains the run may call `save` and `clean`. Saving takes from the training thread
     the time to copy the state into memory; a second thread writes it to the disk. A save that fails (disk
-    full, folder gone) leaves the old checkpoint as it was, is told once, and is tried again next time.
+    full, folder gone) leaves the old checkpoint as it was, is told once, and is tried again with the next.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,8 @@ class Checkpoints:
         self.previous = folder / "last.previous.pt"
         self.best = folder / "best.pt"
         self._writing: threading.Thread | None = None
-        self._failed = False
+        self._unsaved: dict[Path, bytes] = {}
+        self._warned = False
         self._proven = False
         self._wrote_last = False
 
@@ -62,23 +63,25 @@ class Checkpoints:
         Returns before they are on the disk, unless the save before is still being written.
         """
         states = ((self.best, best), (self.last, last))
-        contents = [(path, packed(state)) for path, state in states if state is not None]
+        contents = {path: packed(state) for path, state in states if state is not None}
         self.wait()
         if contents:
             self._writing = threading.Thread(target=self._write, args=(contents,), daemon=True)
             self._writing.start()
 
     def wait(self) -> bool:
-        """Wait until what was saved is on the disk; returns whether it is."""
+        """Wait until what was saved is on the disk; returns whether all of it is."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.join()
-        return not self._failed
+        return not self._unsaved
 
-    def load(self) -> dict[str, Any] | None:
+    def load(self, steps: int = 0) -> dict[str, Any] | None:
         """The newest undamaged state; None if nothing was saved. Warns where it is not the last one.
 
-        Raises DamagedCheckpoint where there are checkpoints and none can be read.
+        For a run that has come to its end and is now to make more updates, `steps` in all, it is the state
+        before what belongs to an end only (the loop saves both). Raises DamagedCheckpoint where there are
+        checkpoints and none can be read.
         """
         damage = None
         for path in (self.last, self.previous):
@@ -91,26 +94,42 @@ class Checkpoints:
                 continue
             if damage is not None:
                 log.warning("%s; going on from the previous one, step %d", damage, state["step"])
-            return state
+            return self._before_its_end(state) if steps and state["total_steps"] < steps else state
         if damage is not None:
             raise damage
         return None
 
-    def _write(self, contents: list[tuple[Path, bytes]]) -> None:
+    def _before_its_end(self, state: dict[str, Any]) -> dict[str, Any]:
         try:
-            for path, content in contents:
-                self._prove(path, content)
-                path.parent.mkdir(exist_ok=True)
-                if path == self.last:
-                    self._replace_last(content)
-                else:
-                    write_atomic(path, content)
-            self._failed = False
-        except OSError as error:
-            if not self._failed:
-                reason = error.strerror or error
-                log.warning("checkpoint not saved: %s: %s (the one before is untouched)", path, reason)
-            self._failed = True
+            earlier = load_checkpoint(self.previous)
+        except (FileNotFoundError, DamagedCheckpoint):
+            return state
+        return earlier if earlier["due"] and earlier["step"] == state["step"] else state
+
+    def _write(self, contents: dict[Path, bytes]) -> None:
+        """What could not be written the last time is tried again, unless there is a newer one of it."""
+        for path, content in {**self._unsaved, **contents}.items():
+            self._unsaved[path] = content
+            try:
+                self._write_one(path, content)
+                del self._unsaved[path]
+            except OSError as error:
+                self._warn_once(path, error)
+        self._warned = self._warned and bool(self._unsaved)
+
+    def _write_one(self, path: Path, content: bytes) -> None:
+        self._prove(path, content)
+        path.parent.mkdir(exist_ok=True)
+        if path == self.last:
+            self._replace_last(content)
+        else:
+            write_atomic(path, content)
+
+    def _warn_once(self, path: Path, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
+            older = " (the one before is untouched)" if path.exists() else ""
+            log.warning("checkpoint not saved: %s: %s%s", path, error.strerror or error, older)
 
     def _prove(self, path: Path, content: bytes) -> None:
         """Load the first checkpoint once, so that a state that only pickle could bring back is told now."""

@@ -83,6 +83,7 @@ class _Loop:
 
     def run(self) -> None:
         """From wherever the state stands to the end."""
+        self.stop.at_once = False  # from here on there is something to save
         try:
             self._tell("on_start")
             if self.due:
@@ -139,6 +140,8 @@ class _Loop:
         all done after the resume."""
         step, val = self.learner.step, {}
         at_end = step >= self.calendar.total_steps
+        if at_end:
+            self._save(last=True)  # without what belongs to an end: from here the run can become longer
         if self.data.val is not None and (at_end or due(step, self.calendar.validate)):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
         judge = self.judge.seen(val) if val else self.judge
@@ -242,6 +245,7 @@ class _Loop:
         progress, step = self.progress, self.learner.step
         return {
             "step": step,
+            "total_steps": self.calendar.total_steps,
             "log_from": step if self.due else step + 1,
             "due": self.due,
             "learner": self.learner.state_dict(),

@@ -5,8 +5,25 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from sweepboard.errors import UserError
+
+
+class NotWritable(UserError):
+    """A folder or file of the user's that cannot be written: full disk, no permission, gone."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the OSError of a write into the one line that a user needs. Raises `NotWritable`."""
+    try:
+        yield
+    except OSError as error:
+        raise NotWritable(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -1,17 +1,24 @@
-"""Every test of a run's life gets a folder of its own to be in."""
+"""Real processes for the tests of a run's life."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command, command_in
+from tests.lifecycle.process import Launch, Sweepboard
 
 
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Runs `sweepboard` in an empty folder."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    return command_in(folder, monkeypatch, capfd)
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Launch]:
+    """Starts `sweepboard` as a process of its own; what still runs at the end is killed."""
+    launched: list[Sweepboard] = []
+
+    def start(folder: Path, *words: str) -> Sweepboard:
+        launched.append(Sweepboard(folder, *words))
+        return launched[-1]
+
+    yield start
+    for process in launched:
+        process.kill()

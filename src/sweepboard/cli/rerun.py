@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     tune_allocator()
     from sweepboard.cli.terminal import shown
     from sweepboard.lifecycle.execute import execute, new_record
-    from sweepboard.lifecycle.lock import only_writer
+    from sweepboard.lifecycle.lock import claimed
     from sweepboard.lifecycle.provenance import environment
     from sweepboard.lifecycle.rerun import DataCheck, differences, expectation
     from sweepboard.lifecycle.trusting import prepare_saved
@@ -32,12 +32,14 @@ def main(arguments: list[str]) -> int:
     found = differences(saved, prepared, environment(Path.cwd()))
     print_differences(found)
     print(expectation(found))
-    folder = claim(Path(prepared.config["output_root"]), label(prepared.overrides), datetime.now())
-    print(f"run folder: {folder}", flush=True)
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
-    with only_writer(folder), shown() as watchers:
-        execute(prepared, folder, record, [DataCheck(saved, lambda found: print_differences([found])), *watchers])
+    new = claim(Path(prepared.config["output_root"]), label(prepared.overrides), datetime.now())
+    with claimed(new.path) as folder, shown() as watchers:
+        print(f"run folder: {folder}", flush=True)
+        execute(
+            prepared, folder, record, [DataCheck(saved, lambda found: print_differences([found])), *watchers]
+        )
     print_summary(record, folder)
     return 0
 

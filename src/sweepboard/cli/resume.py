@@ -26,11 +26,11 @@ def main(arguments: list[str]) -> int:
     tune_allocator()
     from sweepboard.cli.terminal import shown
     from sweepboard.lifecycle.record import read_record
-    from sweepboard.lifecycle.resume import is_complete, prepare_resume, resume
+    from sweepboard.lifecycle.resume import prepare_resume, resume, why_complete
 
     prepared = prepare_resume(saved, options.overrides, options.allow)
-    if is_complete(saved, prepared):
-        print(f"{saved.folder} has finished: nothing is left to do (trainer.epochs=N makes it longer)")
+    if complete := why_complete(saved, prepared):
+        print(f"{saved.folder} {complete}")
         return 0
     with shown() as watchers:
         resume(saved, prepared, watchers)

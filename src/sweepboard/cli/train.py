@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from sweepboard import __version__
 from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
-from sweepboard.lifecycle.folder import RunFolder, claim, claim_exactly
+from sweepboard.lifecycle.folder import claim
+from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
 from sweepboard.sweeps.grid import quoted
 
@@ -24,7 +25,11 @@ def main(argv: list[str]) -> int:
     if "--version" in argv:  # Hydra's parser would answer with its own
         print(f"sweepboard {__version__} (hydra {hydra.__version__})")
         return 0
-    request = parse(argv)
+    request = parse([word for word in argv if word != "--origin"])
+    if "--origin" in argv:
+        from sweepboard.cli.origin import print_origins
+
+        return print_origins(request)
     if request.flags.help:
         from sweepboard.cli.help import print_help
 
@@ -43,21 +48,20 @@ def main(argv: list[str]) -> int:
 def _train(request: Request) -> int:
     composed = compose_request(request)
     prepared = _checked(composed, request)
-    folder = _claim(request, composed)
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.summary import print_summary
         from sweepboard.cli.terminal import shown
         from sweepboard.lifecycle.execute import execute, new_record
-        from sweepboard.lifecycle.lock import only_writer
 
         print(f"run folder: {folder}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
-        with only_writer(folder), shown() as watchers:
+        with shown() as watchers:
             execute(prepared, folder, record, watchers)
         print_summary(record, folder)
 
-    return in_hydra([*request.argv, f"hydra.run.dir={quoted(str(folder))}"], job)
+    with claimed(_folder(request, composed)) as folder:
+        return in_hydra([*request.argv, f"hydra.run.dir={quoted(str(folder))}"], job)
 
 
 def _checked(composed: DictConfig, request: Request) -> Any:
@@ -69,10 +73,11 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     return prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
 
 
-def _claim(request: Request, composed: DictConfig) -> RunFolder:
+def _folder(request: Request, composed: DictConfig) -> Path:
+    """The one that was asked for, or a new one."""
     if request.overridden("hydra.run.dir") is not None:
-        return claim_exactly(Path(composed.hydra.run.dir))
-    return claim(Path(composed.output_root), label(request.overrides), datetime.now())
+        return Path(composed.hydra.run.dir)
+    return claim(Path(composed.output_root), label(request.overrides), datetime.now()).path
 
 
 def in_hydra(argv: list[str], job: Callable[[DictConfig], None]) -> int:

@@ -11,10 +11,10 @@ from sweepboard.board.assemble import Board, open_board
 from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
-from sweepboard.files import write_atomic
+from sweepboard.files import write_atomic, writing
 from sweepboard.lifecycle.epochs import EpochLog
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.keeper import RecordKeeper, ending
+from sweepboard.lifecycle.keeper import NotSaved, RecordKeeper, ending
 from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.provenance import write_provenance
 from sweepboard.lifecycle.record import FINISHED, RunRecord
@@ -49,17 +49,21 @@ def execute(
 ) -> Progress:
     """Train what `prepared` says in the claimed `folder`; its record is right after any end.
 
-    `resume` is the state of a checkpoint to go on from. The caller holds the folder (`only_writer`).
+    `resume` is the state of a checkpoint to go on from. The caller holds the folder (`only_writer`). Raises
+    `NotWritable` before, and `NotSaved` after the training of a run that cannot be kept.
     """
-    with logged_to(folder.log), RecordKeeper(record, folder) as keeper:
-        mask_hydra_files(folder)
-        save_config(prepared, folder, record)
-        write_provenance(folder, Path.cwd())
-        experiment = build(prepared)
-        board = open_run_board(prepared, folder, record)
-        return train(
-            experiment, board, Checkpoints(folder.checkpoints), [keeper, EpochLog(), *watchers], resume
-        )
+    with logged_to(folder.log):
+        with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
+            mask_hydra_files(folder)
+            save_config(prepared, folder, record)
+            record.start()
+            record.write(folder)
+        with RecordKeeper(record, folder) as keeper, StopFlag(at_once=True) as stop:
+            write_provenance(folder, Path.cwd())
+            experiment = build(prepared)
+            board = open_run_board(prepared, folder, record)
+            checkpoints = Checkpoints(folder.checkpoints)
+            return train(experiment, board, checkpoints, [keeper, EpochLog(), *watchers], stop, resume)
 
 
 def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
@@ -95,22 +99,23 @@ def train(
     board: Board,
     checkpoints: Checkpoints,
     observers: Sequence[Observer],
+    stop: StopFlag,
     resume: Mapping[str, Any] | None,
 ) -> Progress:
-    """Fit, and tell the board how it ended."""
-    checkpoints.clean()
+    """Fit, and tell the board how it ended. Raises `NotSaved` where the end did not reach the disk."""
     try:
-        with StopFlag() as stop:
-            progress = fit(
-                experiment.learner,
-                experiment.data,
-                experiment.trainer,
-                logging_every_steps=experiment.logging.every_steps,
-                observers=[board, *observers],
-                checkpoints=checkpoints,
-                stop=stop,
-                resume=resume,
-            )
+        progress = fit(
+            experiment.learner,
+            experiment.data,
+            experiment.trainer,
+            logging_every_steps=experiment.logging.every_steps,
+            observers=[board, *observers],
+            checkpoints=checkpoints,
+            stop=stop,
+            resume=resume,
+        )
+        if not checkpoints.wait():
+            raise NotSaved(f"the end of the run could not be saved in {checkpoints.last.parent}")
     except BaseException as error:
         board.finish(ending(error)[0])
         raise

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 from sweepboard.errors import UserError
+from sweepboard.files import writing
 
 
 class NotARun(UserError):
     """A path given as a run that is none."""
-
-
-class FolderTaken(UserError):
-    """A folder asked for by name that already holds a run."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,11 @@ class RunFolder:
         return self.path / ".lock"
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a run to go on with: its record is written last of what that takes."""
+        return self.record.is_file() and self.config.is_file()
+
+    @property
     def name(self) -> str:
         """Date and name, as TensorBoard shows it from the output root."""
         return f"{self.path.parent.name}/{self.path.name}"
@@ -72,33 +75,19 @@ class RunFolder:
 def claim(root: Path, label: str, now: datetime) -> RunFolder:
     """Make a new folder `<root>/<date>/<time>[-<label>]` that no other process can get.
 
-    `mkdir` either makes it or fails, so of any number of launches in one second each gets its own.
+    `mkdir` either makes it or fails, so of any number of launches in one second each gets its own. Raises
+    `NotWritable`.
     """
     day = root / f"{now:%Y-%m-%d}"
-    day.mkdir(parents=True, exist_ok=True)
     stem = f"{now:%H-%M-%S}" + (f"-{label}" if label else "")
-    for attempt in count(1):
-        folder = day / (stem if attempt == 1 else f"{stem}-{attempt}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return RunFolder(folder)
+    with writing(root):
+        day.mkdir(parents=True, exist_ok=True)
+        for attempt in count(1):
+            folder = day / (stem if attempt == 1 else f"{stem}-{attempt}")
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return RunFolder(folder)
     raise AssertionError("unreachable: count() does not end")
-
-
-def claim_exactly(path: Path) -> RunFolder:
-    """Claim a folder that the user named. Raises `FolderTaken` where a run is in it already."""
-    path.mkdir(parents=True, exist_ok=True)
-    folder = RunFolder(path)
-    try:
-        with folder.record.open("x") as record:
-            record.write("{}\n")
-    except FileExistsError:
-        raise FolderTaken(
-            f"{path} already holds a run: type `sweepboard resume {path}`, or name another folder"
-        ) from None
-    return folder
 
 
 def open_run(path: str | Path) -> RunFolder:

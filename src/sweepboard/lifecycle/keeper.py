@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from types import TracebackType
 
-from sweepboard.errors import UserError
+from sweepboard.errors import RunFailed, UserError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RunRecord
 from sweepboard.training.checkpoint import weights_sha256
@@ -16,10 +16,15 @@ from sweepboard.training.stop import Interrupted, Pruned
 log = logging.getLogger(__name__)
 
 
-class RecordKeeper(Observer):
-    """Writes the record at the start, at validations and checkpoints, and with the way the block ended.
+class NotSaved(RunFailed):
+    """A run that was trained to its end and could not be kept: the disk is full, or the folder is gone."""
 
-    A folder that can no longer be written never stops training; it is told once.
+
+class RecordKeeper(Observer):
+    """Writes the record at validations and checkpoints, and with the way the block ended.
+
+    A folder that can no longer be written never stops training, since it may become so again: it is told
+    once. Only an end that cannot be written is an error, `NotSaved`.
     """
 
     def __init__(self, record: RunRecord, folder: RunFolder) -> None:
@@ -27,8 +32,6 @@ class RecordKeeper(Observer):
         self._warned = False
 
     def __enter__(self) -> RecordKeeper:
-        self.record.start()
-        self.record.write(self.folder)
         return self
 
     def __exit__(
@@ -38,7 +41,8 @@ class RecordKeeper(Observer):
         if self.record.status == FAILED:
             expected = isinstance(error, UserError)
             log.error("failed: %s", self.record.reason, exc_info=None if expected else error)
-        self._write()
+        if not self._write() and error is None:
+            raise NotSaved(f"the run has finished, but {self.folder.record} could not be written")
 
     def on_start(self, progress: Progress) -> None:
         self.record.total_steps = progress.total_steps
@@ -64,13 +68,16 @@ class RecordKeeper(Observer):
         record.best = dict(progress.best)
         self._write()
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
         try:
             self.record.write(self.folder)
         except OSError as error:
             if not self._warned:
                 self._warned = True
-                log.warning("%s cannot be written: %s", self.folder.record, error)
+                reason = error.strerror or error
+                log.warning("%s cannot be written (%s); training goes on", self.folder.record, reason)
+            return False
+        return True
 
 
 def ending(error: BaseException | None) -> tuple[str, str | None]:

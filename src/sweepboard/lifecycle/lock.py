@@ -8,8 +8,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from sweepboard.errors import UserError
+from sweepboard.files import writing
 from sweepboard.lifecycle.folder import RunFolder
 
 try:
@@ -22,27 +24,69 @@ class FolderLocked(UserError):
     """Another process writes to the folder."""
 
 
+class FolderTaken(UserError):
+    """A folder asked for by name that holds a run, or curves of another program."""
+
+
 @contextmanager
 def only_writer(folder: RunFolder) -> Iterator[None]:
-    """Hold the folder while the block runs. Raises `FolderLocked` that says who holds it.
+    """Hold the folder while the block runs. Raises `FolderLocked` that says who holds it, or `NotWritable`.
 
     `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. Its
     content only serves the message.
     """
-    handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    with writing(folder.path):
+        handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    _held.add(handle)
     try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FolderLocked(
-                    f"{folder} is being written by {_holder(handle)}: wait for it, or stop it"
-                ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(_self_description()).encode(), 0)
+        _lock(handle, folder)
         yield
     finally:
+        _held.discard(handle)
         os.close(handle)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[RunFolder]:
+    """Hold a folder that the user named for a new run. Raises `FolderTaken` where something is in it that
+    the run would write over, and what `only_writer` raises."""
+    folder = RunFolder(path)
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        if folder.record.exists():
+            raise FolderTaken(
+                f"{path} already holds a run: type `sweepboard resume {path}`, or name another folder"
+            )
+        if folder.checkpoints.exists() or any(path.glob("*tfevents*")):
+            raise FolderTaken(f"{path} already holds curves or checkpoints: name another folder")
+        yield folder
+
+
+def _lock(handle: int, folder: RunFolder) -> None:
+    if fcntl is not None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderLocked(
+                f"{folder} is being written by {_holder(handle)}: wait for it, or stop it"
+            ) from None
+    with writing(folder.path):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(_self_description()).encode(), 0)
+
+
+_held: set[int] = set()
+
+
+def _leave_to_parent() -> None:
+    """A forked child (a DataLoader worker) has every lock of its parent too, and might outlive it."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _self_description() -> dict[str, object]:

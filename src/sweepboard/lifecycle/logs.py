@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOGGER = logging.getLogger("sweepboard")
@@ -16,10 +16,22 @@ class _LogFile(logging.FileHandler):
 
     said = False
 
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # the first line opens the file
+            self.handleError(record)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         if not self.said:
             self.said = True
-            print(f"warning: {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
+            error = sys.exc_info()[1]
+            reason = getattr(error, "strerror", None) or error
+            print(f"warning: {self.baseFilename} cannot be written ({reason})", file=sys.stderr)
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written then cannot be now
+            super().close()
 
 
 @contextmanager

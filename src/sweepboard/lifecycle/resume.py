@@ -43,9 +43,21 @@ _FREE = (
 """What may change when a run goes on, because no number of it up to its old end follows from it."""
 
 
-def is_complete(saved: SavedRun, prepared: Prepared) -> bool:
-    """Whether nothing is left to do: the run has finished and is not asked to become longer."""
-    return saved.record.status == FINISHED and prepared.config["facts"]["steps"] <= saved.record.step
+class NothingToResume(UserError):
+    """A run that has come to its end and whose checkpoints are gone."""
+
+
+def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
+    """Why nothing is left to do, if that is so: the run has finished, and is not to become longer or stopped
+    early, as a longer one would have."""
+    record = saved.record
+    if record.status != FINISHED:
+        return None
+    if record.step < record.total_steps:
+        return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
+    if prepared.config["facts"]["steps"] <= record.total_steps:
+        return "has finished: nothing is left to do (trainer.epochs=N makes it longer)"
+    return None
 
 
 def prepare_resume(saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = ()) -> Prepared:
@@ -68,10 +80,22 @@ def resume(saved: SavedRun, prepared: Prepared, watchers: Sequence[Observer] = (
     folder = saved.folder
     with only_writer(folder):
         record = read_record(folder)  # again: the process that held the folder may have written until now
-        state = Checkpoints(folder.checkpoints).load()
+        state = _state(saved, prepared)
         _warn_of_differences(saved)
         _enter(record, prepared)
         return execute(prepared, folder, record, watchers, state)
+
+
+def _state(saved: SavedRun, prepared: Prepared) -> dict[str, Any] | None:
+    state = Checkpoints(saved.folder.checkpoints).load(prepared.config["facts"]["steps"])
+    if state is not None:
+        return state
+    if saved.record.status == FINISHED:
+        raise NothingToResume(
+            f"{saved.folder} has no checkpoint to go on from; `sweepboard rerun` repeats it"
+        )
+    log.warning("no checkpoint was saved yet: starting from the beginning")
+    return None
 
 
 def _enter(record: RunRecord, prepared: Prepared) -> None:

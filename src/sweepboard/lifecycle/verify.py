@@ -14,8 +14,7 @@ from sweepboard.board.reader import read_scalars
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.differences import Difference, between_environments
 from sweepboard.lifecycle.execute import execute, new_record
-from sweepboard.lifecycle.folder import claim_exactly
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.lock import claimed
 from sweepboard.lifecycle.provenance import environment
 from sweepboard.lifecycle.record import FINISHED
 from sweepboard.lifecycle.rerun import DataCheck
@@ -139,9 +138,8 @@ def verify(saved: SavedRun, tolerance: float = 0.0, allowed: Sequence[str] = ())
     now = environment(Path.cwd())
     check = DataCheck(saved)
     with tempfile.TemporaryDirectory(prefix="sweepboard-verify-") as scratch:
-        folder = claim_exactly(Path(scratch) / "run")
         record = new_record(prepared, "sweepboard verify")
-        with only_writer(folder):
+        with claimed(Path(scratch) / "run") as folder:
             execute(prepared, folder, record, [check])
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)

@@ -32,14 +32,17 @@ class StopFlag:
     """`with StopFlag() as stop:` turns SIGTERM, SIGINT and SIGUSR1 into `stop.signum` during the block.
 
     The handler only sets the flag, so that an update is never cut in two. A Ctrl-C (SIGINT) while the
-    flag is set puts the earlier handlers back and raises KeyboardInterrupt at once. Outside the main thread,
-    where Python allows no handlers, the flag is never set. Without `with` it is a flag that nobody sets.
+    flag is set puts the earlier handlers back and raises KeyboardInterrupt at once. While `at_once` is true
+    (there is nothing to save yet) the first signal ends the block with `Interrupted` wherever it is. Outside
+    the main thread, where Python allows no handlers, the flag is never set. Without `with` it is a flag that
+    nobody sets.
     """
 
     pruned: Pruned | None = None
     """Set by the loop where an observer says so; it stops the run in the same way."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: bool = False) -> None:
+        self.at_once = at_once
         self.signum: int | None = None
         self._previous: dict[int, Any] = {}
 
@@ -52,6 +55,8 @@ class StopFlag:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._restore()
+        if self.at_once and self.signum is not None and isinstance(error, KeyboardInterrupt):
+            raise Interrupted(self.signum) from None
 
     @property
     def is_set(self) -> bool:
@@ -66,10 +71,12 @@ class StopFlag:
             raise self.pruned
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if signum == signal.SIGINT and self.signum is not None:
-            self._restore()
-            raise KeyboardInterrupt
+        again = signum == signal.SIGINT and self.signum is not None
         self.signum = self.signum or signum
+        if again:
+            self._restore()
+        if again or self.at_once:
+            raise KeyboardInterrupt  # which no `except Exception` of other people's code holds up
 
     def _restore(self) -> None:
         for signum, handler in self._previous.items():

@@ -12,20 +12,21 @@ from torch import Tensor, nn
 from sweepboard.compose.construct import Refused, arguments, construct, settings_of
 from sweepboard.compose.targets import TARGET, told
 from sweepboard.data.spec import DataSpec
-from sweepboard.errors import ConfigError, UserError, did_you_mean
+from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.seeding import random_states_kept
 from sweepboard.training.settings import SchedulerSettings
 from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
 
 BATCH = 2
+MANY = 50_000_000
+"""Weights from which on a rehearsal computes shapes alone."""
 
 
 def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
     """Raise `ConfigError` where model, task, optimizer or scheduler refuse a value, or do not fit the data.
 
-    The model runs one batch on torch's meta device, which computes shapes alone; a model that cannot, runs on
-    the CPU. Leaves the global random states as they were.
+    Leaves the global random states as they were.
     """
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the real build will say it again
@@ -50,17 +51,26 @@ def _check_task(task: Task, target: str, spec: DataSpec) -> None:
 
 
 def _run_model(node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any]:
-    """The model and what it gives for a batch; on the meta device, or where that fails for real."""
-    try:
-        return _run_on("meta", node, spec)
-    except Refused:
-        pass
-    except UserError:
-        raise
-    except Exception:
-        pass
-    # Something failed: on the CPU it shows whether the meta device was to blame or the model.
+    """The model and what it gives for a batch.
+
+    It runs on the CPU, or where that would take long on torch's meta device, which computes shapes alone: the
+    first use of that device imports a thousand modules, more than a second.
+    """
+    if _weights(node) > MANY:
+        try:
+            return _run_on("meta", node, spec)
+        except Exception:
+            pass  # on the CPU it shows whether the meta device was to blame or the model
     return _run_on("cpu", node, spec)
+
+
+def _weights(node: Mapping[str, Any]) -> int:
+    """How many weights the model has; 0 where it cannot be made on the meta device."""
+    try:
+        with torch.device("meta"):
+            return sum(weight.numel() for weight in construct(node, "model").parameters())
+    except Exception:
+        return 0
 
 
 def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any]:

@@ -7,6 +7,7 @@ import sys
 
 from sweepboard.cli.options import config_dirs, parser
 from sweepboard.cli.table import print_table
+from sweepboard.files import NotWritable
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.training.process import tune_allocator
 from sweepboard.words import number
@@ -30,6 +31,6 @@ def main(arguments: list[str]) -> int:
         print_table(["result", ""], [[tag, number(value)] for tag, value in measured.tagged.items()])
     try:
         enter(saved, measured)
-    except OSError as error:
-        print(f"warning: not entered into {saved.folder}: {error.strerror}", file=sys.stderr)
+    except NotWritable as error:
+        print(f"warning: not entered: {error}", file=sys.stderr)
     return 0

@@ -62,8 +62,7 @@ def execute(
             write_provenance(folder, Path.cwd())
             experiment = build(prepared)
             board = open_run_board(prepared, folder, record)
-            checkpoints = Checkpoints(folder.checkpoints)
-            return train(experiment, board, checkpoints, [keeper, EpochLog(), *watchers], stop, resume)
+            return train(experiment, board, folder, [keeper, EpochLog(), *watchers], stop, resume)
 
 
 def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
@@ -97,12 +96,13 @@ def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord) -> 
 def train(
     experiment: Experiment,
     board: Board,
-    checkpoints: Checkpoints,
+    folder: RunFolder,
     observers: Sequence[Observer],
     stop: StopFlag,
     resume: Mapping[str, Any] | None,
 ) -> Progress:
     """Fit, and tell the board how it ended. Raises `NotSaved` where the end did not reach the disk."""
+    checkpoints = Checkpoints(folder.checkpoints)
     try:
         progress = fit(
             experiment.learner,
@@ -114,8 +114,8 @@ def train(
             stop=stop,
             resume=resume,
         )
-        if not checkpoints.wait():
-            raise NotSaved(f"the end of the run could not be saved in {checkpoints.last.parent}")
+        if trouble := checkpoints.wait():
+            raise NotSaved(folder, trouble)
     except BaseException as error:
         board.finish(ending(error)[0])
         raise

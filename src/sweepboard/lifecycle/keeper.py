@@ -17,7 +17,16 @@ log = logging.getLogger(__name__)
 
 
 class NotSaved(RunFailed):
-    """A run that was trained to its end and could not be kept: the disk is full, or the folder is gone."""
+    """A run that was trained to its end, which did not reach the disk: it is full, or the folder is gone."""
+
+    def __init__(self, folder: RunFolder, reason: str) -> None:
+        if folder.path.is_dir():
+            super().__init__(
+                f"the end of the run could not be saved in {folder}: {reason}; "
+                f"`sweepboard resume {folder}` makes up for it once that is mended"
+            )
+        else:
+            super().__init__(f"the folder {folder} is gone: nothing of the run is saved")
 
 
 class RecordKeeper(Observer):
@@ -41,8 +50,9 @@ class RecordKeeper(Observer):
         if self.record.status == FAILED:
             expected = isinstance(error, UserError)
             log.error("failed: %s", self.record.reason, exc_info=None if expected else error)
-        if not self._write() and error is None:
-            raise NotSaved(f"the run has finished, but {self.folder.record} could not be written")
+        trouble = self._write()
+        if trouble is not None and error is None:
+            raise NotSaved(self.folder, trouble)
 
     def on_start(self, progress: Progress) -> None:
         self.record.total_steps = progress.total_steps
@@ -68,16 +78,17 @@ class RecordKeeper(Observer):
         record.best = dict(progress.best)
         self._write()
 
-    def _write(self) -> bool:
+    def _write(self) -> str | None:
+        """Returns why it could not be written, if so."""
         try:
             self.record.write(self.folder)
         except OSError as error:
+            reason = error.strerror or str(error)
             if not self._warned:
                 self._warned = True
-                reason = error.strerror or error
                 log.warning("%s cannot be written (%s); training goes on", self.folder.record, reason)
-            return False
-        return True
+            return reason
+        return None
 
 
 def ending(error: BaseException | None) -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ from sweepboard.board.events import write_event_file
 from sweepboard.compose.build import build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
+from sweepboard.files import writing
 from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.model import weights_of
 from sweepboard.lifecycle.record import read_record
@@ -72,11 +73,11 @@ def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
 
 
 def enter(saved: SavedRun, measured: Measured) -> None:
-    """Write the result into the run's record and board. Raises OSError where the folder cannot be written.
+    """Write the result into the run's record and board. Raises `NotWritable`.
 
     What the run's own final test logged is not logged a second time.
     """
-    with only_writer(saved.folder):
+    with only_writer(saved.folder), writing(saved.folder.path):
         record = read_record(saved.folder)
         fresh = {tag: value for tag, value in measured.tagged.items() if tag not in record.metrics}
         record.metrics |= measured.tagged

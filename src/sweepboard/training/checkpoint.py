@@ -49,7 +49,7 @@ class Checkpoints:
         self.best = folder / "best.pt"
         self._writing: threading.Thread | None = None
         self._unsaved: dict[Path, bytes] = {}
-        self._warned = False
+        self._trouble: str | None = None
         self._proven = False
         self._wrote_last = False
 
@@ -69,12 +69,12 @@ class Checkpoints:
             self._writing = threading.Thread(target=self._write, args=(contents,), daemon=True)
             self._writing.start()
 
-    def wait(self) -> bool:
-        """Wait until what was saved is on the disk; returns whether all of it is."""
+    def wait(self) -> str | None:
+        """Wait until what was saved is on the disk; returns why something of it is not, if so."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.join()
-        return not self._unsaved
+        return self._trouble
 
     def load(self, steps: int = 0) -> dict[str, Any] | None:
         """The newest undamaged state; None if nothing was saved. Warns where it is not the last one.
@@ -108,14 +108,19 @@ class Checkpoints:
 
     def _write(self, contents: dict[Path, bytes]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""
-        for path, content in {**self._unsaved, **contents}.items():
-            self._unsaved[path] = content
+        self._unsaved.update(contents)
+        trouble = None
+        for path in tuple(self._unsaved):
             try:
-                self._write_one(path, content)
+                self._write_one(path, self._unsaved[path])
                 del self._unsaved[path]
             except OSError as error:
-                self._warn_once(path, error)
-        self._warned = self._warned and bool(self._unsaved)
+                trouble = error.strerror or str(error)
+                if self._trouble is None:
+                    older = " (the one before is untouched)" if path.exists() else ""
+                    log.warning("checkpoint not saved: %s: %s%s", path, trouble, older)
+                self._trouble = trouble
+        self._trouble = trouble
 
     def _write_one(self, path: Path, content: bytes) -> None:
         self._prove(path, content)
@@ -124,12 +129,6 @@ class Checkpoints:
             self._replace_last(content)
         else:
             write_atomic(path, content)
-
-    def _warn_once(self, path: Path, error: OSError) -> None:
-        if not self._warned:
-            self._warned = True
-            older = " (the one before is untouched)" if path.exists() else ""
-            log.warning("checkpoint not saved: %s: %s%s", path, error.strerror or error, older)
 
     def _prove(self, path: Path, content: bytes) -> None:
         """Load the first checkpoint once, so that a state that only pickle could bring back is told now."""

@@ -84,11 +84,11 @@ def make_plan(
     Where the user gave none, the cores are divided among the jobs that run at once, once and for all: the
     number changes the last bits of a result, so it must not depend on how, when or where the plan is run.
     """
-    distinct = list({digest(point.prepared.config): point for point in reversed(points)}.values())[::-1]
+    distinct, repeated = _told_apart(points)
     if threads is None:
         threads = threads_per_job([point.prepared for point in distinct], settings)
     jobs = add_jobs((), [with_threads(point, threads) for point in distinct])
-    return Plan(jobs, threads, command, asdict(settings), tuple(_repeated(points)))
+    return Plan(jobs, threads, command, asdict(settings), tuple(repeated))
 
 
 def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[PlannedJob, ...]:
@@ -131,12 +131,11 @@ def with_threads(point: Point, threads: int) -> Prepared:
     return replace(point.prepared, config={**point.prepared.config, "threads": threads})
 
 
-def _repeated(points: Sequence[Point]) -> list[str]:
-    seen: set[str] = set()
-    repeated = []
+def _told_apart(points: Sequence[Point]) -> tuple[list[Point], list[str]]:
+    """The points, each once, and the words of those that came again."""
+    first: dict[str, Point] = {}
+    again = []
     for point in points:
-        key = digest(point.prepared.config)
-        if key in seen:
-            repeated.append(" ".join(point.prepared.overrides))
-        seen.add(key)
-    return repeated
+        if first.setdefault(digest(point.prepared.config), point) is not point:
+            again.append(" ".join(point.prepared.overrides))
+    return list(first.values()), again

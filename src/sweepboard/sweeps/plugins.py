@@ -73,6 +73,11 @@ class Order:
         return named_folder(self.root, name) if name else None
 
     @property
+    def runs_here(self) -> bool:
+        """Whether the launcher is ours."""
+        return bool(self.config.hydra.launcher._target_ == LOCAL)
+
+    @property
     def composer(self) -> Composer:
         """Composes the configurations of points."""
         return Composer(self.context.config_loader, self.config, self.task.config_dirs)
@@ -81,6 +86,8 @@ class Order:
 def sweep_grid(order: Order, words: Sequence[str]) -> None:
     """Plan every combination, freeze the plan, do what is left to do."""
     settings, task = order.settings, order.task
+    if not order.runs_here:
+        refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
     words = without_sweep_settings(words)
     if not words:
         raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
@@ -107,9 +114,9 @@ def _show_plan(order: Order, make: MakePlan) -> None:
 
 
 def _carry_out(order: Order, folder: SweepFolder, plan: Plan) -> list[JobView]:
-    _save_composed(order, folder)
+    save_composed(order, folder)
     jobs = left_to_do(plan, views_of(plan, folder))
-    if order.config.hydra.launcher._target_ == LOCAL:
+    if order.runs_here:
         return run_jobs(folder, plan, jobs, order.settings, order.task.listener)
     return _run_elsewhere(order, folder, plan, jobs)
 
@@ -118,7 +125,6 @@ def _run_elsewhere(
     order: Order, folder: SweepFolder, plan: Plan, jobs: Sequence[PlannedJob]
 ) -> list[JobView]:
     """Have another launcher call the task for each job, in the folder that the plan gives it."""
-    _refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
     listener = order.task.listener
     with read_write(order.config), open_dict(order.config):
         order.config.hydra.sweep.dir = str(folder)
@@ -139,7 +145,7 @@ def _run_elsewhere(
 _OF_THE_LAUNCHER = ("jobs", "jobs_per_gpu", "time_limit", "on_failure", "retry")
 
 
-def _refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) -> None:
+def refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) -> None:
     """Refuse settings that another launcher or sweeper than ours would silently leave aside."""
     settings, defaults = order.settings, SweepSettings()
     for key in keys:
@@ -152,7 +158,7 @@ def _refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) ->
 
 def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
     """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
-    _refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
+    refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
     order.task.refuse_to_plan()
     points = check_points([without_sweep_settings(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
@@ -162,7 +168,7 @@ def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn
         prepared = [with_threads(point, plan.threads) for point in points]
         plan = extended(plan, prepared)
         write_plan(folder, plan)
-        _save_composed(order, folder)
+        save_composed(order, folder)
         wanted = {digest(one.config) for one in prepared}
         jobs = [job for job in left_to_do(plan, views_of(plan, folder)) if job.digest in wanted]
         views = order.task.views = run_jobs(folder, plan, jobs, order.settings, order.task.listener)
@@ -186,7 +192,7 @@ def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
     return returned
 
 
-def _save_composed(order: Order, folder: SweepFolder) -> None:
+def save_composed(order: Order, folder: SweepFolder) -> None:
     """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
     write_atomic(folder.path / COMPOSED, masked_text(OmegaConf.to_yaml(order.config)))
 

@@ -1,0 +1,61 @@
+"""Labels of jobs: only what differs, each another one, always the same."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweepboard.names import LABEL_LENGTH
+from sweepboard.sweeps.labels import labels, words_of
+
+KEYS = st.sampled_from(["optimizer.lr", "seed", "model", "dataset.root", "model.hidden"])
+VALUES = st.sampled_from(["0.1", "mlp", "MLP", "../x", "[1,2]", "a b", "a-b", "x" * 120, "", "é"])
+POINT = st.dictionaries(KEYS, VALUES).map(
+    lambda point: {key: f"{key}={value}" for key, value in point.items()}
+)
+POINTS = st.lists(POINT, min_size=1, max_size=8, unique_by=lambda point: tuple(sorted(point.items())))
+
+
+def point(*words: str) -> dict[str, str]:
+    return {word.partition("=")[0]: word for word in words}
+
+
+def test_labels_say_only_what_differs() -> None:
+    points = [
+        point("optimizer.lr=0.1", "model=mlp", "seed=1"),
+        point("optimizer.lr=0.01", "model=mlp", "seed=1"),
+    ]
+    assert labels(points) == ["optimizer.lr=0.1", "optimizer.lr=0.01"]
+    assert labels(points[:1]) == ["optimizer.lr=0.1,model=mlp,seed=1"]
+    assert labels([{}]) == ["job"]
+
+
+def test_a_job_keeps_its_label_when_others_come() -> None:
+    points = [point("optimizer.lr=0.1"), point("optimizer.lr=0.01"), point("optimizer.lr=0.1", "seed=2")]
+    assert labels(points, ["optimizer.lr=0.1", "optimizer.lr=0.01"]) == [
+        "optimizer.lr=0.1",
+        "optimizer.lr=0.01",
+        "optimizer.lr=0.1,seed=2",
+    ]
+
+
+@given(POINTS)
+def test_labels_are_safe_unique_and_stable(points: list[dict[str, str]]) -> None:
+    given = labels(points)
+    assert len({name.casefold() for name in given}) == len(points)
+    assert all(name and "/" not in name and not name.startswith(".") for name in given)
+    assert all(len(name) <= LABEL_LENGTH + 9 for name in given)
+    assert labels(points) == given
+    assert labels(points, given[:1])[:1] == given[:1]
+
+
+def test_numbers_are_written_as_they_are_and_not_as_typed() -> None:
+    config = {"optimizer": {"lr": 0.1, "fused": True}, "model": {"hidden": [128, 64]}, "seed": 2}
+    typed = ["optimizer.lr=1e-1", "+optimizer.fused=True", "model.hidden=[128, 64]", "model=mlp", "~task.x"]
+    assert list(words_of(typed, config).values()) == [
+        "optimizer.lr=0.1",
+        "optimizer.fused=true",
+        "model.hidden=[128,64]",
+        "model=mlp",
+        "~task.x",
+    ]

@@ -1,0 +1,172 @@
+"""The frozen plan: made of checked points only, the same whoever runs it, whatever becomes of the YAML."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sweepboard.sweeps import plan
+from tests.command import TINY, Command, record_of
+
+TWO = ["optimizer.lr=1e-1,1e-2", *TINY]
+HERE = "hydra/launcher=basic"  # trains in this process, so that no job server has to be started
+
+
+def jobs(command: Command, *words: str) -> list[str]:
+    return [entry["job"] for entry in command("plan", "--json", *words, *TINY).json]
+
+
+def test_a_plan_is_shown_and_leaves_nothing(command: Command) -> None:
+    said = command("plan", "optimizer.lr=1e-1,1e-2,0.1", "seed=1,2", *TINY)
+    assert re.findall(r"^\S+", said.out, re.MULTILINE)[1:5] == [
+        "optimizer.lr=0.1,seed=1",
+        "optimizer.lr=0.1,seed=2",
+        "optimizer.lr=0.01,seed=1",
+        "optimizer.lr=0.01,seed=2",
+    ]
+    assert said.out.count("was asked for more than once: it is one job") == 2
+    assert list(Path().iterdir()) == []
+
+
+def test_zip_and_filter(command: Command) -> None:
+    words = ["optimizer.lr=0.1,0.01", "dataset.batch_size=32,64", "seed=1,2"]
+    assert jobs(command, *words, "sweep.zip=[optimizer.lr,dataset.batch_size]", "sweep.filter=seed < 2") == [
+        "optimizer.lr=0.1,dataset.batch_size=32",
+        "optimizer.lr=0.01,dataset.batch_size=64",
+    ]
+    large = "sweep.filter=optimizer.lr * dataset.batch_size > 3 and model == 'linear'"
+    assert jobs(command, *words, large) == [
+        "dataset.batch_size=32,seed=1",
+        "dataset.batch_size=32,seed=2",
+        "dataset.batch_size=64,seed=1",
+        "dataset.batch_size=64,seed=2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["optimizer.lr=0.1,-1", "seed=1,2"],
+            "in optimizer.lr=-1 seed=1: optimizer.lr: must be a finite number above 0, got -1",
+        ),
+        (["model=mlp,cnm"], "in model=cnm: model=cnm: there is no such option; choose from"),
+        (["optimizer.lrr=1,2"], "in optimizer.lrr=1: optimizer.lrr: torch.optim.Adam has no such argument"),
+        (["seed=range(1,1)"], "seed: has no values, so the sweep has no jobs"),
+        (["seed=1,2", "sweep.filter=seed > 2"], "sweep.filter=seed > 2: holds for no point"),
+        (["seed=1,2", "sweep.filter=sed > 2"], "sweep.filter=sed > 2: there is no sed; did you mean seed?"),
+        (["seed=1,2", "sweep.filter=seed >"], "sweep.filter=seed >: cannot be read"),
+        (["seed=1,2", "sweep.jobs=0"], "sweep.jobs=0: must be auto, or how many jobs run at once"),
+        (["seed=1,2", "sweep.name=../up"], "sweep.name=../up: use letters, digits"),
+        (["seed=1,2", "sweep.on_failure=retry"], "sweep.on_failure=retry: choose from continue, stop"),
+        (["seed=1,2", "sweep.retries=1"], "sweep.retries: there is no such setting"),
+        (["seed=1,2", HERE, "sweep.retry=1"], "sweep.retry: hydra/launcher=basic knows nothing of it"),
+        ([], "there is nothing to sweep: give a key several values"),
+    ],
+)
+def test_a_mistake_in_any_point_is_one_line_and_starts_nothing(
+    words: list[str], line: str, command: Command
+) -> None:
+    said = command("-m", *words, code=2)
+    assert said.line.startswith(f"sweepboard: {line}")
+    assert not [path for path in Path().rglob("*") if path.is_file()]
+
+
+def test_cores_are_divided_among_the_jobs_at_once_and_the_share_is_frozen(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads(*words: str) -> list[int]:
+        return [entry["threads"] for entry in command("plan", "--json", *words, *TINY, "threads=null").json]
+
+    monkeypatch.setattr(plan, "cores", lambda: 8)
+    assert threads("seed=1,2") == [4, 4]
+    assert threads("seed=range(0,20)") == [1] * 20
+    assert threads("seed=range(0,20)", "sweep.jobs=3") == [2] * 20
+    assert threads("seed=1") == [8]
+    assert [entry["threads"] for entry in command("plan", "--json", "threads=1,3", *TINY[2:]).json] == [1, 3]
+    command("-m", "seed=1,2", "sweep.name=s", HERE, *TINY, "threads=null")
+    monkeypatch.setattr(plan, "cores", lambda: 2)
+    assert threads("seed=1,2", "sweep.name=s") == [4, 4]
+
+
+def test_the_same_sweep_again_does_nothing_and_another_is_refused(command: Command) -> None:
+    command("-m", *TWO, "sweep.name=lr", HERE)
+    folder = Path("outputs/sweeps/lr")
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*=*/*")}
+    said = command("-m", *TWO, "sweep.name=lr")
+    assert "2 jobs, 2 of them done already" in said.out
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*=*/*")} == before
+
+    def refused(*words: str) -> str:
+        return command("-m", *words, "sweep.name=lr", code=2).line
+
+    other = ["optimizer.lr=1e-1,1e-3", *TINY]
+    start = f"sweepboard: {folder} holds another sweep, "
+    resume = f"type `sweepboard resume {folder}"
+    assert (
+        refused(*other)
+        == f"{start}without optimizer.lr=0.001: give another sweep.name, or {resume} optimizer.lr=0.001`"
+    )
+    assert refused("optimizer.lr=1e-1", *TINY) == (
+        f"{start}which has optimizer.lr=0.01 too: {resume}`, or give another sweep.name"
+    )
+    assert refused(*TWO, "trainer.epochs=3") == (
+        f"{start}in which optimizer.lr=0.1 has trainer.epochs=2 and not 3: give another sweep.name"
+    )
+
+
+def test_a_plan_that_was_changed_by_hand_is_not_run(command: Command) -> None:
+    command("-m", *TWO, "sweep.name=lr", HERE)
+    path = Path("outputs/sweeps/lr/plan/optimizer.lr=0.1.yaml")
+    path.write_text(path.read_text().replace("lr: 0.1", "lr: 0.2"))
+    assert (
+        "optimizer.lr=0.1.yaml is not what was frozen" in command("resume", "outputs/sweeps/lr", code=2).line
+    )
+
+
+SABOTEUR = """
+from pathlib import Path
+from sweepboard.models.linear import Linear
+
+class Saboteur(Linear):
+    def forward(self, inputs):
+        if self.training:
+            Path("my_conf/optimizer/mine.yaml").write_text("{_target_: torch.optim.SGD, lr: 9.0}")
+        return super().forward(inputs)
+"""
+
+
+@pytest.mark.parametrize("launcher", ["basic", "local"])
+def test_edits_to_yaml_change_no_job(launcher: str, command: Command) -> None:
+    Path("saboteur.py").write_text(SABOTEUR)
+    yaml = Path("my_conf/optimizer/mine.yaml")
+    yaml.parent.mkdir(parents=True)
+    yaml.write_text("{_target_: torch.optim.SGD, lr: 0.1}")
+    words = ["--config-dir", "my_conf", "optimizer=mine", "model._target_=saboteur.Saboteur", "seed=1,2"]
+    command("-m", *words, "sweep.name=s", "sweep.jobs=1" if launcher == "local" else HERE, *TINY)
+    assert "lr: 9.0" in yaml.read_text()
+    for seed in (1, 2):
+        run = Path(f"outputs/sweeps/s/seed={seed}")
+        assert "\n  lr: 0.1\n" in (run / "config.yaml").read_text()
+        assert record_of(run)["status"] == "finished"
+
+
+def test_secrets_are_in_no_file_and_are_asked_for_again(command: Command) -> None:
+    Path("spy.py").write_text(
+        "from sweepboard.models.linear import Linear\n"
+        "class Spy(Linear):\n"
+        "    def __init__(self, input_shape, outputs, api_key):\n"
+        "        super().__init__(input_shape, outputs)\n"
+        "        assert api_key == 'sesame', api_key\n"
+    )
+    words = ["model._target_=spy.Spy", "model.api_key=sesame", "seed=1,2", *TINY]
+    command("-m", *words, "sweep.name=s", HERE)
+    files = [path for path in Path("outputs").rglob("*") if path.suffix in (".yaml", ".json", ".csv", ".log")]
+    assert len(files) > 10
+    assert [path for path in files if "sesame" in path.read_text()] == []
+    assert "model.api_key was a secret" in command("resume", "outputs/sweeps/s", code=2).line
+    assert json.loads(Path("outputs/sweeps/s/results.json").read_text())[0]["state"] == "finished"
+    command("resume", "outputs/sweeps/s", "model.api_key=sesame")

@@ -14,8 +14,8 @@ class CNN(nn.Module):
     """Convolutions that halve the image each, then one hidden layer with dropout, then one number per class.
 
     `input_shape` is (channels, height, width), `outputs` the numbers wanted per sample, `channels` the
-    filters of each 3x3 convolution, `dense` the units of the hidden layer. The defaults are the network of the PyTorch and Keras beginners'
-    tutorials, 421,642 parameters on 28x28 grey images.
+    filters of each 3x3 convolution, `dense` the units of the hidden layer. The defaults are the network of
+    the PyTorch and Keras beginners' tutorials, 421,642 parameters on 28x28 grey images.
 
     Raises ConfigError where samples are not images, or too small to be halved so often.
     """

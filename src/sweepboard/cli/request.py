@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.sweepboard.grid import GridSweeper
 from hydra_plugins.sweepboard.local import LocalLauncher
+from hydra_plugins.sweepboard.search import SearchSweeper
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.schema import register
 from sweepboard.errors import ConfigError
@@ -96,7 +97,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
 
 def _register_plugins() -> None:
     # Hydra's own search does not look into editable installs.
-    for plugin in (GridSweeper, LocalLauncher):
+    for plugin in (GridSweeper, SearchSweeper, LocalLauncher):
         Plugins.instance().register(plugin)
 
 

@@ -29,7 +29,7 @@ class Composer:
 
     def compose(self, words: Sequence[str]) -> DictConfig:
         """The configuration of one point, with its `hydra` block. Raises `ConfigError`."""
-        values = [word for word in words if self._sets_a_value(word)]
+        values = [word for word in words if self.sets_a_value(word)]
         try:
             config = deepcopy(self._composition(tuple(word for word in words if word not in values)))
             ConfigLoaderImpl._apply_overrides_to_config(self._parser.parse_overrides(values), config)
@@ -43,7 +43,7 @@ class Composer:
             self._compositions[words] = self._loader.load_sweep_config(self._master, list(words))
         return self._compositions[words]
 
-    def _sets_a_value(self, word: str) -> bool:
+    def sets_a_value(self, word: str) -> bool:
         """Whether the word changes one value and not what is composed: no group has a dot in its name."""
         key = word.partition("=")[0]
         if "." in key:

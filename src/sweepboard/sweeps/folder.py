@@ -38,6 +38,16 @@ class SweepFolder:
         return RunFolder(self.path / label)
 
     @property
+    def search(self) -> Path:
+        """What is searched, where the sweep is a search: space, settings, configurations."""
+        return self.path / "search.yaml"
+
+    @property
+    def study(self) -> Path:
+        """Every trial of a search, as Optuna's own tools read it."""
+        return self.path / "study.journal"
+
+    @property
     def results_csv(self) -> Path:
         """The final table, a line per job."""
         return self.path / "results.csv"

@@ -44,7 +44,7 @@ def run(arguments: Mapping[str, Any], channel: Channel) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     write_output_to(folder.log)
     try:
-        train(folder, arguments, [Reporter(channel)])
+        train(folder, arguments, [Reporter(channel, arguments.get("waits", False))])
     except Pruned:
         return
     except Interrupted as stop:
@@ -95,10 +95,14 @@ def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, s
 
 
 class Reporter(Observer):
-    """Tells the sweep how far the run is, and ends it where the sweep says that it is pruned."""
+    """Tells the sweep how far the run is, and ends it where the sweep says that it is pruned.
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    One that `waits` does not train on before the sweep has answered a validation, with `{"go_on": true}` or
+    `{"prune": why}`, so that when a run is pruned does not hang on how fast it is.
+    """
+
+    def __init__(self, channel: Channel, waits: bool = False) -> None:
+        self._channel, self._waits = channel, waits
         self._told = 0.0
 
     def on_start(self, progress: Progress) -> None:
@@ -111,7 +115,7 @@ class Reporter(Observer):
 
     def on_validation(self, progress: Progress) -> None:
         self._tell(progress, validated=True)
-        self._listen()
+        self._listen(self._waits)
 
     def on_end(self, progress: Progress) -> None:
         self._tell(progress)
@@ -130,7 +134,10 @@ class Reporter(Observer):
         }
         self._channel.send({"validated" if validated else "news": news})
 
-    def _listen(self) -> None:
-        for message in self._channel.poll():
+    def _listen(self, wait: bool = False) -> None:
+        messages = self._channel.poll()
+        while wait and not messages and not self._channel.ended:
+            messages = self._channel.receive()
+        for message in messages:
             if "prune" in message:
                 raise Pruned(message["prune"])

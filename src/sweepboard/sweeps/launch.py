@@ -45,7 +45,8 @@ class Launch:
     """The jobs of one sitting of a sweep. Whoever makes it holds the sweep's folder.
 
     Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
-    changed, and may ask for a job to be pruned.
+    changed, and may ask for a job to be pruned. With `waits` each job waits after each validation for
+    `prune` or `let_go_on`.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Launch:
         pool: Pool,
         listener: Listener,
         command: str = "",
+        waits: bool = False,
     ) -> None:
         self.folder, self.views, self.settings, self.pool = folder, views, settings, pool
-        self.listener, self.command = listener, command
+        self.listener, self.command, self.waits = listener, command, waits
         self._jobs: dict[str, PlannedJob] = {}
 
     def submit(self, job: PlannedJob) -> None:
@@ -76,12 +78,17 @@ class Launch:
             "groups": job.groups,
             "overrides": job.overrides,
             "command": self.command,
+            "waits": self.waits,
         }
         return Job(job.label, JOB, arguments, job.threads, job.gpu)
 
     def prune(self, label: str, why: str) -> None:
         """Ask a running job to end early because others do better."""
         self.pool.tell(label, {"prune": why})
+
+    def let_go_on(self, label: str) -> None:
+        """Tell a running job that its validation was good enough."""
+        self.pool.tell(label, {"go_on": True})
 
     def poll(self) -> list[JobView]:
         """Let the pool work for a moment; returns the jobs of which something new is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -45,11 +46,15 @@ class Wish:
 
 def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
     """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
+    if folder.search.is_file():
+        from sweepboard.sweeps.search.resume import resume_search  # needs Optuna
+
+        return resume_search(folder, wish, listener)
     with only_writer(RunFolder(folder.path)):
         plan = read_plan(folder)
         _refuse_foreign(folder, plan, wish)
-        settings = _settings(plan, wish.words)
-        words = [word for word in wish.words if not _is_setting(word) and _key(word) not in _secrets(plan)]
+        settings = settings_now(plan.settings, wish.words)
+        words = [word for word in wish.words if not is_setting(word) and key_of(word) not in _secrets(plan)]
         plan = _with_secrets(plan, wish.words)
         longer = extended(plan, list(_added(plan, words, wish.config_dirs)))
         if len(longer.jobs) > len(plan.jobs):
@@ -76,11 +81,11 @@ def _refuse_foreign(folder: SweepFolder, plan: Plan, wish: Wish) -> None:
             refuse_untrusted(job.config, wish.allowed)
 
 
-def _settings(plan: Plan, words: Sequence[str]) -> SweepSettings:
+def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSettings:
     """The settings with which the sweep was started, and what is typed of them now."""
     known = {item.name for item in fields(SweepSettings)}
-    values = {name: value for name, value in plan.settings.items() if name in known}
-    for override in OverridesParser.create().parse_overrides([word for word in words if _is_setting(word)]):
+    values = {name: value for name, value in saved.items() if name in known}
+    for override in OverridesParser.create().parse_overrides([word for word in words if is_setting(word)]):
         name = override.key_or_group.removeprefix("sweep.")
         if name not in known:
             raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
@@ -90,11 +95,13 @@ def _settings(plan: Plan, words: Sequence[str]) -> SweepSettings:
     return settings
 
 
-def _is_setting(word: str) -> bool:
+def is_setting(word: str) -> bool:
+    """Whether a word says something of the sweep and not of its jobs."""
     return word.lstrip("+").startswith("sweep.")
 
 
-def _key(word: str) -> str:
+def key_of(word: str) -> str:
+    """The key of an override."""
     return word.lstrip("+~").partition("=")[0]
 
 
@@ -133,4 +140,4 @@ def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path])
 
 
 def _last_of_each_key(words: Sequence[str]) -> list[str]:
-    return list({_key(word): word for word in words}.values())
+    return list({key_of(word): word for word in words}.values())

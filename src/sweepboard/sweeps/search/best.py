@@ -1,0 +1,124 @@
+"""What a search has found: printed, and written so that it can be used again."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from optuna.trial import FrozenTrial
+
+from sweepboard import plain_yaml
+from sweepboard.files import write_atomic, write_json
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.search.study import Study, reason_of
+from sweepboard.sweeps.views import JobView, Listener
+from sweepboard.words import number as shown
+
+PRESETS = "experiment"
+"""The config group of presets: a folder of that name in the sweep's folder is one of options for it."""
+
+
+def write_study(folder: SweepFolder, study: Study, views: Sequence[JobView]) -> None:
+    """Write study.json, and the best trials as presets: `experiment=best`, of several objectives best-007."""
+    write_json(folder.path / "study.json", _summary(study, views))
+    (folder.path / PRESETS).mkdir(exist_ok=True)
+    for path in (folder.path / PRESETS).glob("best*.yaml"):
+        path.unlink()
+    for trial, name in _named(study):
+        write_atomic(folder.path / PRESETS / f"{name}.yaml", _preset(study, trial, views[trial.number]))
+
+
+def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listener: Listener) -> None:
+    """Say what is best, and how to use it again."""
+    best = study.best()
+    if not best:
+        listener.on_note("no trial has come to its end, so that there is no best one")
+    elif len(study.search.objectives) > 1:
+        listener.on_note(f"{len(best)} trials that no other one beats in everything:")
+    for trial, name in _named(study):
+        words = study.search.words(trial.params)
+        listener.on_note(f"best: {views[trial.number].label}  {_values(study, trial)}")
+        listener.on_note(f"  again: sweepboard {shlex.join(words)}")
+        listener.on_note(f"  or: sweepboard --config-dir {shlex.quote(str(folder))} {PRESETS}={name}")
+
+
+def _named(study: Study) -> Iterator[tuple[FrozenTrial, str]]:
+    for trial in study.best():
+        yield trial, "best" if len(study.search.objectives) == 1 else f"best-{trial.number:03d}"
+
+
+def _values(study: Study, trial: FrozenTrial) -> str:
+    tags = [objective.tag for objective in study.search.objectives]
+    return ", ".join(f"{tag} {shown(value)}" for tag, value in zip(tags, trial.values or (), strict=False))
+
+
+def _summary(study: Study, views: Sequence[JobView]) -> dict[str, Any]:
+    search = study.search
+    return {
+        "objectives": [asdict(objective) for objective in search.objectives],
+        "settings": asdict(search.settings),
+        "states": Counter(trial.state.name.lower() for trial in study.trials),
+        "best": [trial.number for trial in study.best()],
+        "trials": [_row(trial, views[trial.number]) for trial in study.trials],
+    }
+
+
+def _row(trial: FrozenTrial, view: JobView) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "job": view.label,
+        "state": trial.state.name.lower(),
+        "values": trial.values,
+        "parameters": trial.params,
+        "validations": {str(step): value for step, value in trial.intermediate_values.items()},
+        "reason": reason_of(trial) or view.reason,
+    }
+
+
+def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
+    """The trial's words as a YAML preset."""
+    words = study.search.words(trial.params)
+    overrides = OverridesParser.create().parse_overrides(words)
+    deleted = [override for override in overrides if override.is_delete()]
+    options = [each for each in overrides if each.key_or_group in study.search.groups and each not in deleted]
+    plain: dict[str, Any] = {"defaults": list(_defaults(options))}
+    for override in overrides:
+        if override not in options and override not in deleted:
+            _enter(plain, override)
+    head = f"# @package _global_\n# {view.label}: {_values(study, trial)}, of {len(study.trials)} trials\n"
+    head += "".join(f"# type this, too, which YAML cannot say: {each.input_line}\n" for each in deleted)
+    return head + plain_yaml.dump(plain)
+
+
+def _defaults(options: Sequence[Override]) -> Iterator[Any]:
+    """The defaults list. A preset of which the search was itself made comes first."""
+    for option in options:
+        if option.key_or_group == PRESETS:
+            yield str(option.value())
+    for option in options:
+        if option.key_or_group != PRESETS:
+            verb = "" if option.is_add() else "override "
+            yield {f"{verb}/{option.key_or_group}": option.value()}
+
+
+def _enter(plain: dict[str, Any], override: Override) -> None:
+    *path, name = override.key_or_group.split(".")
+    for part in path:
+        plain = plain.setdefault(part, {})
+    plain[name] = _value(override.value())
+
+
+def _value(value: Any) -> Any:
+    """A parsed value as YAML writes it."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    if isinstance(value, dict):
+        return {_value(key): _value(item) for key, item in value.items()}
+    return value

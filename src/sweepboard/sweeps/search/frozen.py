@@ -1,0 +1,175 @@
+"""A search on disk: its settings, its space, and every choice of config groups as Hydra composed it.
+
+A trial is one of these bases with values set in it, by Hydra's own function for that. So trials of a search
+that is taken up again come from the same YAML as its first ones, whatever has become of the files since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.conf import HydraConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from sweepboard import __version__, plain_yaml
+from sweepboard.compose.mistakes import explain
+from sweepboard.compose.schema import schema
+from sweepboard.compose.trust import refuse_untrusted
+from sweepboard.errors import UserError
+from sweepboard.files import write_atomic
+from sweepboard.lifecycle.secrets import masked, masked_text
+from sweepboard.lifecycle.signature import is_own, sign
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.search.objective import Objective
+from sweepboard.sweeps.search.settings import SearchSettings
+from sweepboard.sweeps.search.space import Space, Values
+
+_FORMAT = 1
+
+
+class DamagedSearch(UserError):
+    """A search.yaml that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, before the first trial and after the last."""
+
+    settings: SearchSettings
+    space: Space
+    fixed: tuple[str, ...]
+    """The words that all trials have in common."""
+
+    bases: dict[str, dict[str, Any]]
+    """By the words that choose config groups (`model=cnn`, several with blanks between; empty where none is
+    searched): what Hydra composed for them and the fixed words, interpolations as they were written."""
+
+    objectives: tuple[Objective, ...] = ()
+    validations: int = 1
+    """How often a trial validates, if it comes to its end."""
+
+    threads: int = 1
+    """CPU threads of a trial for which the user gave no number."""
+
+    command: str = ""
+    sweep: dict[str, Any] = field(default_factory=dict)
+    """How its jobs are to be run (`SweepSettings`)."""
+
+    config_dirs: tuple[Path, ...] = ()
+    allowed: tuple[str, ...] | None = None
+    """Names that the user trusts where the search is someone else's; None where it is the user's own."""
+
+    @property
+    def groups(self) -> set[str]:
+        """The config groups that there are."""
+        return {group for base in self.bases.values() for group in base["hydra"]["runtime"]["choices"]}
+
+    def words(self, values: Values) -> list[str]:
+        """All that a user would have typed for a trial."""
+        return [*self.fixed, *self.space.words(values)]
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        """The configuration of the trial with these words. Raises `ConfigError`, `NotAllowed`."""
+        choices = [word for word in words if word in self._choices]
+        values = [word for word in words if word not in self._choices and word not in self.fixed]
+        try:
+            config = deepcopy(self._composed[" ".join(choices)])
+            parsed = OverridesParser.create().parse_overrides(values)
+            ConfigLoaderImpl._apply_overrides_to_config(parsed, config)
+        except Exception as error:
+            raise explain(error, words, self.config_dirs) from error
+        config.hydra.overrides.task = list(words)
+        if self.allowed is not None:
+            refuse_untrusted(_resolved(config), self.allowed)
+        return config
+
+    @cached_property
+    def _composed(self) -> dict[str, DictConfig]:
+        return {choices: thawed(base) for choices, base in self.bases.items()}
+
+    @cached_property
+    def _choices(self) -> set[str]:
+        return {word for choices in self.bases for word in choices.split()}
+
+    def as_plain(self) -> dict[str, Any]:
+        """For a file: no secrets."""
+        return {
+            "command": masked_text(self.command),
+            "settings": asdict(self.settings),
+            "sweep": self.sweep,
+            "threads": self.threads,
+            "validations": self.validations,
+            "objectives": [asdict(objective) for objective in self.objectives],
+            "space": [_listed(asdict(axis)) for axis in self.space.axes],
+            "fixed": [masked_text(word) for word in self.fixed],
+            "bases": masked(self.bases),
+        }
+
+
+def frozen(config: DictConfig) -> dict[str, Any]:
+    """A composed configuration with its `hydra` block as plain values, interpolations left as they are."""
+    plain: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    return dict(plain)
+
+
+def thawed(plain: Mapping[str, Any]) -> DictConfig:
+    """The configuration again, closed where Hydra had closed it."""
+    node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema())
+    assert isinstance(node, DictConfig)
+    OmegaConf.set_struct(node.hydra, False)
+    config = OmegaConf.merge(node, dict(plain))
+    assert isinstance(config, DictConfig)
+    OmegaConf.set_struct(config.hydra, None)
+    OmegaConf.set_struct(config, True)
+    return config
+
+
+def write_search(folder: SweepFolder, search: Search) -> None:
+    """Freeze the search, signed as this user's own."""
+    text = plain_yaml.dump({"format": _FORMAT, "sweepboard": __version__, **search.as_plain()})
+    write_atomic(folder.search, f"{text}signature: {sign(text.encode())}\n")
+
+
+def read_search(folder: SweepFolder) -> Search:
+    """The frozen search. Raises `DamagedSearch`."""
+    path = folder.search
+    try:
+        saved = plain_yaml.load(path.read_text(encoding="utf-8"))
+        return Search(
+            settings=SearchSettings(**saved["settings"]),
+            space=Space.from_plain(saved["space"]),
+            fixed=tuple(saved["fixed"]),
+            bases=saved["bases"],
+            objectives=tuple(Objective(**each) for each in saved["objectives"]),
+            validations=int(saved["validations"]),
+            threads=int(saved["threads"]),
+            command=str(saved["command"]),
+            sweep=saved["sweep"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise DamagedSearch(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+
+
+def is_own_search(folder: SweepFolder) -> bool:
+    """Whether this user froze the search, and nobody has changed it since."""
+    text, _, signature = folder.search.read_text(encoding="utf-8").rpartition("signature: ")
+    return is_own(text.encode(), signature.strip())
+
+
+def _listed(plain: dict[str, Any]) -> dict[str, Any]:
+    """Tuples, which YAML of plain values has not, as lists."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    plain: Any = OmegaConf.to_container(task, resolve=True)
+    return dict(plain)

@@ -1,0 +1,84 @@
+"""`sweepboard resume SEARCH`: the trials that a stop has cut short, and those still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from sweepboard.errors import ConfigError
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.trusting import MaskedSecret, refuse_links
+from sweepboard.names import flatten
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.resume import Wish, is_setting, key_of, settings_now
+from sweepboard.sweeps.search.conduct import carry_out
+from sweepboard.sweeps.search.frozen import Search, is_own_search, read_search, write_search
+from sweepboard.sweeps.search.samplers import check_packages
+from sweepboard.sweeps.search.settings import PREFIX, search_settings
+from sweepboard.sweeps.views import JobView, Listener
+
+_TRIALS = f"{PREFIX}.trials"
+
+
+def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
+    """Go on with a search from what was frozen of it. A `UserError` comes before any job."""
+    if wish.failed:
+        raise ConfigError(f"--failed: in a search a failed trial is one; more come with {_TRIALS}=N")
+    with only_writer(RunFolder(folder.path)):
+        refuse_links(RunFolder(folder.path))
+        search, own = read_search(folder), is_own_search(folder)
+        check_packages(search.settings)
+        settings = settings_now(search.sweep, wish.words)
+        wanted = _longer(_with_secrets(search, wish.words), wish.words)
+        if own and wanted.settings != search.settings:
+            write_search(folder, wanted)
+        wanted = replace(wanted, config_dirs=tuple(wish.config_dirs))
+        if not own:
+            wanted = replace(wanted, allowed=tuple(wish.allowed))
+        return carry_out(folder, wanted, settings, listener)
+
+
+def _longer(search: Search, words: Sequence[str]) -> Search:
+    """The search with as many trials as are asked for now."""
+    secrets = set(_masked(search))
+    rest = [word for word in words if not is_setting(word) and key_of(word) not in secrets]
+    for override in OverridesParser.create().parse_overrides(rest):
+        if override.key_or_group != _TRIALS:
+            raise ConfigError(
+                f"{override.key_or_group}: a search goes on as it began; type {_TRIALS}=N for more trials"
+            )
+        values = {**asdict(search.settings), "trials": override.value()}
+        search = replace(search, settings=search_settings(values))
+    return search
+
+
+def _masked(search: Search) -> Iterator[str]:
+    for base in search.bases.values():
+        yield from (key for key, value in flatten(base) if value == MASK and not key.startswith("hydra."))
+
+
+def _with_secrets(search: Search, words: Sequence[str]) -> Search:
+    """The search with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
+    typed = {
+        each.key_or_group: each.value() for each in OverridesParser.create().parse_overrides(list(words))
+    }
+    for key in _masked(search):
+        if key not in typed:
+            raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")
+    return replace(search, bases={choice: _filled(base, typed) for choice, base in search.bases.items()})
+
+
+def _filled(base: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    filled = OmegaConf.create(deepcopy(dict(base)))
+    for key, value in flatten(base):
+        if value == MASK and key in typed:
+            OmegaConf.update(filled, key, typed[key])
+    plain: Any = OmegaConf.to_container(filled, resolve=False)
+    return dict(plain)

@@ -1,0 +1,156 @@
+"""What the Hydra plug-in of `hydra/sweeper=optuna` does: the space checked and frozen, then the search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.errors import ConfigError
+from sweepboard.lifecycle.differences import between_configs
+from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.lock import only_writer
+from sweepboard.names import label
+from sweepboard.sweeps.begin import AnotherSweep
+from sweepboard.sweeps.folder import SweepFolder, claim_sweep
+from sweepboard.sweeps.frozen import write_plan
+from sweepboard.sweeps.plan import Plan, threads_per_job
+from sweepboard.sweeps.plugins import LOCAL, Order, refuse_settings, save_composed, without_sweep_settings
+from sweepboard.sweeps.points import check_points
+from sweepboard.sweeps.search.conduct import carry_out
+from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
+from sweepboard.sweeps.search.objective import objectives_of
+from sweepboard.sweeps.search.samplers import check_packages, check_together
+from sweepboard.sweeps.search.settings import PREFIX, SearchSettings, search_settings
+from sweepboard.sweeps.search.space import Choices, Space, axis_of
+from sweepboard.training.calendar import Calendar
+
+
+def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> None:
+    """Search as `values`, the sweeper's settings, say, in the space of `words`; or go on with that."""
+    settings = search_settings(dict(values))
+    check_packages(settings)
+    order.task.refuse_to_plan()
+    refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
+    if order.config.hydra.launcher._target_ != LOCAL:
+        raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
+    wanted = make_search(order, settings, without_sweep_settings(words))
+    with begun(order, wanted) as (folder, made):
+        save_composed(order, folder)
+        order.task.views = carry_out(folder, made, order.settings, order.task.listener)
+
+
+def make_search(order: Order, settings: SearchSettings, words: Sequence[str]) -> Search:
+    """The search, its space and settings checked by composing the corners. Raises `ConfigError`."""
+    fixed, space = parsed(words, order.context.config_loader)
+    composer = order.composer
+    groups = [
+        axis
+        for axis in space.axes
+        if isinstance(axis, Choices) and not composer.sets_a_value(axis.word(axis.values[0]))
+    ]
+    chosen = product(*([axis.word(value) for value in axis.values] for axis in groups))
+    made = Search(
+        settings=settings,
+        space=space,
+        fixed=tuple(fixed),
+        bases={" ".join(choice): frozen(composer.compose([*fixed, *choice])) for choice in chosen},
+        command=order.task.command,
+        sweep=asdict(order.settings),
+        config_dirs=tuple(order.task.config_dirs),
+    )
+    return _checked(made, [axis.key for axis in groups], order)
+
+
+def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
+    """The words that are the same for all trials, and the space of the others; of each key the last word.
+
+    Raises `ConfigError` where there is nothing to search.
+    """
+    overrides = {
+        each.get_key_element().lstrip("+~"): each
+        for each in OverridesParser.create(loader).parse_overrides(list(words))
+    }
+    axes = tuple(axis_of(each) for each in overrides.values() if each.is_sweep_override())
+    if not axes:
+        raise ConfigError(
+            "there is nothing to search: give a key an interval, "
+            "as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))'"
+        )
+    return [str(each.input_line) for each in overrides.values() if not each.is_sweep_override()], Space(axes)
+
+
+def _checked(made: Search, groups: Sequence[str], order: Order) -> Search:
+    corners = [[*made.fixed, *words] for words in made.space.corners(groups)]
+    points = [point.prepared for point in check_points(corners, made.compose)]
+    objectives = objectives_of(made.settings, points[0])
+    for point in points:
+        if objectives_of(made.settings, point) != objectives:
+            raise ConfigError(
+                f"{PREFIX}.metric: trials would be judged by different metrics; name one that all have"
+            )
+    validations = max(map(validations_of, points))
+    check_together(made.settings, made.space, objectives, validations)
+    threads = threads_per_job([points[0]] * made.settings.trials, order.settings)
+    return replace(made, objectives=objectives, validations=validations, threads=threads)
+
+
+def validations_of(prepared: Prepared) -> int:
+    """How often such a run validates."""
+    facts, settings = prepared.config["facts"], trainer_settings(prepared.config)
+    calendar = Calendar.of(settings, facts["steps_per_epoch"] * settings.accumulate, None, validates=True)
+    steps = {step for every in calendar.validate for step in range(every, facts["steps"], every)}
+    return len(steps) + 1  # and at the end
+
+
+@contextmanager
+def begun(order: Order, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
+    """The folder of the search, a new one or that of the same search before, held during the block.
+
+    Raises `AnotherSweep` where it holds something else, `FolderLocked` where the search is running.
+    """
+    keys = label([f"{axis.key}=" for axis in wanted.space.axes]).replace("=", "")
+    named = order.named
+    if named is not None:
+        _going_on(SweepFolder(named), wanted)
+        named.mkdir(parents=True, exist_ok=True)
+    folder = SweepFolder(named) if named else claim_sweep(order.root, keys, datetime.now())
+    with only_writer(RunFolder(folder.path)):
+        search = _going_on(folder, wanted)
+        write_search(folder, search)
+        if not folder.plan.is_file():
+            write_plan(folder, Plan((), search.threads, search.command, search.sweep))
+        yield folder, search
+
+
+def _going_on(folder: SweepFolder, wanted: Search) -> Search:
+    """The search with what must not change from one sitting to the next."""
+    if not folder.search.is_file():
+        if folder.path.is_dir() and any(path.name != ".lock" for path in folder.path.iterdir()):
+            raise AnotherSweep(f"{folder} holds something else than this search: give another sweep.name")
+        return wanted
+    old = read_search(folder)
+    for change in between_configs(_essence(old), _essence(wanted)):
+        raise AnotherSweep(
+            f"{folder} holds another search, in which {change.key} is {change.then} and not {change.now}: "
+            "give another sweep.name"
+        )
+    if not is_own_search(folder):
+        raise AnotherSweep(f"{folder} holds someone else's search: give another sweep.name")
+    return replace(wanted, threads=old.threads)
+
+
+def _essence(search: Search) -> dict[str, Any]:
+    """What makes it this search and no other; it may become longer, and be run in another way."""
+    plain = search.as_plain()
+    space = {axis["key"]: axis for axis in plain["space"]}
+    bases = {choice: {**base, "hydra": {}, "sweep": {}} for choice, base in plain["bases"].items()}
+    settings = {**plain["settings"], "trials": None}
+    return {"settings": settings, "space": space, "fixed": plain["fixed"], "configuration": bases}

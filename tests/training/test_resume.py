@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
+from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
 from sweepboard.training.seeding import seed_everything
@@ -193,9 +194,9 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
     """Each keeps another kind of state."""
 
     def sitting(steps: int, resume: dict[str, Any] | None = None) -> tuple[str, Any]:
-        learner, journal = world.learner("none"), world.journal()
-        weights = [p for p in learner.model.parameters() if optimizer != "Muon" or p.ndim == 2]
-        learner.optimizer = getattr(torch.optim, optimizer)(weights, lr=0.01)
+        other, journal = world.learner("none"), world.journal()
+        weights = [p for p in other.model.parameters() if optimizer != "Muon" or p.ndim == 2]
+        learner = Learner(other.model, other.task, getattr(torch.optim, optimizer)(weights, lr=0.01))
         fit(
             learner,
             world.data(),

@@ -27,6 +27,7 @@ from sweepboard.data.spec import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.training.calendar import length
 from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
+from sweepboard.training.steps import spare_the_compiler
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def prepare(config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[s
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
     plain |= automatic(plain)
     del plain["sweep"]  # how jobs are started and run is no part of what one of them is
+    if not plain["trainer"]["compile"]:
+        spare_the_compiler()
     rehearse(plain, source.spec)
     chosen = {
         group: str(option) for group, option in groups.items() if group in GROUPS and option is not None

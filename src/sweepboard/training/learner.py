@@ -19,6 +19,7 @@ from sweepboard.training.meter import Meter
 from sweepboard.training.precision import Precision
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.settings import SchedulerSettings
+from sweepboard.training.steps import plain_step
 from sweepboard.training.tasks import Task, modules_of
 
 
@@ -66,6 +67,7 @@ class Learner:
             model.to(memory_format=torch.channels_last)
         for module in modules_of(task):
             module.to(self.device)
+        self._step = plain_step(optimizer)
         self._forward: Callable[[Tensor], Tensor] = _compiled(model, self.device) if compile else model
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -175,7 +177,7 @@ class Learner:
     def _apply(self) -> None:
         scaler = self.precision.scaler
         if scaler is None:
-            self.optimizer.step()
+            self._step()
         else:
             scaler.step(self.optimizer)
             scaler.update()

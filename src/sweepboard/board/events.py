@@ -37,6 +37,9 @@ END = ".hpend"
 """How the name of the file ends that says how the run ended. TensorBoard heeds only the first such message,
 so a run that goes on must be able to take it back."""
 
+LATER = ".test"
+"""Of the file of a test that was asked for after the run, of weights that no resume changes any more."""
+
 _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 
 
@@ -46,8 +49,8 @@ def event_files(folder: Path) -> list[Path]:
 
 
 def history_files(folder: Path) -> list[Path]:
-    """Those event files that hold what was logged, step by step."""
-    return [path for path in event_files(folder) if path.suffix not in (START, END)]
+    """Those event files that hold what the run logged, step by step."""
+    return [path for path in event_files(folder) if path.suffix not in (START, END, LATER)]
 
 
 def new_name(folder: Path, suffix: str = "") -> str:

@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
     options = made.parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
+    from sweepboard.lifecycle.lock import FolderLocked
     from sweepboard.lifecycle.testing import enter, measure, prepare_test
 
     prepared = prepare_test(saved, options.overrides, options.allow, config_dirs(options))
@@ -31,6 +32,6 @@ def main(arguments: list[str]) -> int:
         print_table(["result", ""], [[tag, number(value)] for tag, value in measured.tagged.items()])
     try:
         enter(saved, measured)
-    except NotWritable as error:
+    except (NotWritable, FolderLocked) as error:
         print(f"warning: not entered: {error}", file=sys.stderr)
     return 0

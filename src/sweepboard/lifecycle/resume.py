@@ -64,11 +64,11 @@ def prepare_resume(saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequ
     """The configuration to go on with. Raises `AnotherRun` naming what may not change, and `LinkInFolder`."""
     refuse_links(saved.folder)
     prepared = prepare_saved(saved, overrides, allowed)
+    _refuse_shortening(saved, prepared)
     changes = between_configs(saved.config, prepared.config)
     forbidden = [change for change in changes if not change.key.startswith(_FREE)]
     if forbidden:
         raise AnotherRun(_refusal(saved, forbidden, prepared))
-    _refuse_shortening(saved, prepared)
     return prepared
 
 
@@ -109,8 +109,8 @@ def _refusal(saved: SavedRun, changes: list[Difference], prepared: Prepared) -> 
     words = " ".join(prepared.overrides[len(saved.record.overrides) :])
     if followers:
         return (
-            f"{listed}: the schedule was laid out for the first length, and a longer run would have been "
-            f"another one from its first step; type `sweepboard rerun {saved.folder} {words}` instead"
+            f"{listed}: the schedule was laid out for the first length, so that a run of another length is "
+            f"another run from its first step on; type `sweepboard rerun {saved.folder} {words}` instead"
         )
     return f"{listed}: that would be another run; type `sweepboard rerun {saved.folder} {words}` instead"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from sweepboard.board.events import write_event_file
+from sweepboard.board.events import LATER, write_event_file
 from sweepboard.compose.build import build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
@@ -75,17 +75,19 @@ def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
 def enter(saved: SavedRun, measured: Measured) -> None:
     """Write the result into the run's record and board. Raises `NotWritable`.
 
-    What the run's own final test logged is not logged a second time.
+    What stands on the board already, from the run's own final test or an earlier one, is not logged again.
     """
     with only_writer(saved.folder), writing(saved.folder.path):
         record = read_record(saved.folder)
-        fresh = {tag: value for tag, value in measured.tagged.items() if tag not in record.metrics}
+        known = {(tag, record.step) for tag in record.metrics}
+        known |= {(tag, entry["step"]) for entry in record.tests for tag in entry}
+        fresh = {tag: value for tag, value in measured.tagged.items() if (tag, measured.step) not in known}
         record.metrics |= measured.tagged
         record.tests.append({"when": time.time(), "step": measured.step} | measured.tagged)
         record.write(saved.folder)
         if fresh:
             values = [Summary.Value(tag=tag, simple_value=value) for tag, value in fresh.items()]
-            write_event_file(saved.folder.path, ".test", [Summary(value=values)], measured.step)
+            write_event_file(saved.folder.path, LATER, [Summary(value=values)], measured.step)
 
 
 def _prefix(saved: SavedRun, prepared: Prepared, checkpoint: str) -> str:

@@ -21,8 +21,8 @@ from sweepboard.lifecycle.rerun import DataCheck
 from sweepboard.lifecycle.saved import SavedRun
 from sweepboard.lifecycle.trusting import prepare_saved
 
-NOT_COMPARED = ("perf/",)
-"""Tags that tell how fast a run was: never the same twice."""
+NOT_COMPARED = ("perf/", "test_")
+"""Tags that tell how fast a run was, never the same twice; and what `sweepboard test` found later."""
 
 _QUIET = [
     "logging.text=false",

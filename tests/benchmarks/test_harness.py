@@ -113,3 +113,10 @@ def test_every_row_names_bars_over_its_own_arms() -> None:
             arm.name: dict.fromkeys((*keys, "updates", "runs", "points", "checksum"), 1.0) for arm in row.arms
         }
         assert judge(row, [given]).readings
+
+
+def test_arms_of_one_name_in_rows_that_share_rounds_are_one_arm() -> None:
+    commands: dict[tuple[str, str], object] = {}
+    for row in ROWS.values():
+        for arm in row.arms:
+            assert commands.setdefault((row.group or row.name, arm.name), arm.commands) == arm.commands

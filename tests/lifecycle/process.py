@@ -22,6 +22,7 @@ class Sweepboard:
     """A running command, started in `folder`."""
 
     def __init__(self, folder: Path, *words: str) -> None:
+        self.folder = folder
         self._output = folder / f"said-{time.monotonic_ns()}.txt"
         with self._output.open("w") as output:
             self.process = subprocess.Popen(
@@ -67,6 +68,12 @@ class Sweepboard:
         self.process.wait(PATIENCE)
         return alive
 
+    def others(self) -> list[int]:
+        """Living processes that it has started."""
+        living = [path.parent for path in Path("/proc").glob("[0-9]*/stat")]
+        found = [int(folder.name) for folder in living if _session(folder) == self.process.pid]
+        return [pid for pid in found if pid != self.process.pid]
+
     def end(self) -> int:
         """Wait until it ends; returns its exit code."""
         return self.process.wait(PATIENCE)
@@ -107,3 +114,12 @@ def assert_the_same(run: Path, reference: Path) -> None:
     row = read_hparams(run)
     assert row is not None
     assert row.status == "finished"
+
+
+def _session(process: Path) -> int | None:
+    """The session of a process of /proc; None where it has ended."""
+    try:
+        state, _, _, session, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else int(session)

@@ -146,9 +146,10 @@ def _own_sigchld_handler() -> Iterator[None]:
 
 def _dismiss(crew: list[Any]) -> None:
     """End the workers of the iterator in `crew`, if there is one: when the reader is given up, after an
-    error, or when this process ends. Torch alone would wait for ever for workers deaf to SIGTERM."""
+    error, or when this process ends. Torch alone would wait five seconds for each that is in the middle of a
+    sample, and for ever at the end of the process, since they are deaf to SIGTERM."""
     for iterator in crew:
-        iterator._shutdown_workers()  # politely; does nothing when the process is ending
         for worker in iterator._workers:
             worker.kill()
+        iterator._shutdown_workers()
     crew.clear()

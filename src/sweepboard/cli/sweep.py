@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepboard.cli.options import config_dirs
 from sweepboard.cli.request import Request, multirun_request
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.process import spare_server
 from sweepboard.training.process import tune_allocator
 
 if TYPE_CHECKING:
@@ -19,12 +22,18 @@ if TYPE_CHECKING:
 
 def run_sweep(request: Request) -> int:
     """Run all jobs. Returns 0 where every one has come to its end, else 1."""
-    from sweepboard.cli.sweep_display import display
+    with spare_server() if _runs_here(request) else nullcontext():
+        from sweepboard.cli.sweep_display import display
 
-    task = new_task(request)
-    task.listener = display()
-    multirun_request(request, task)
-    return exit_code(task.views)
+        task = new_task(request)
+        task.listener = display()
+        multirun_request(request, task)
+        return exit_code(task.views)
+
+
+def _runs_here(request: Request) -> bool:
+    """Whether the launcher is ours, as far as the command tells."""
+    return request.overridden("hydra/launcher") in (None, "local")
 
 
 def new_task(request: Request) -> SweepTask:
@@ -38,12 +47,12 @@ def new_task(request: Request) -> SweepTask:
 def go_on_with_sweep(options: argparse.Namespace) -> int:
     """`sweepboard resume SWEEP`, its arguments as `options`."""
     tune_allocator()
-    from sweepboard.cli.sweep_display import display
-    from sweepboard.sweeps.folder import SweepFolder
-    from sweepboard.sweeps.resume import Wish, resume_sweep
+    with spare_server():
+        from sweepboard.cli.sweep_display import display
+        from sweepboard.sweeps.resume import Wish, resume_sweep
 
-    wish = Wish(options.overrides, options.failed, options.allow, config_dirs(options))
-    return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
+        wish = Wish(options.overrides, options.failed, options.allow, config_dirs(options))
+        return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
 
 
 def exit_code(views: Sequence[JobView]) -> int:

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 
 from sweepboard.cli.table import print_table
-from sweepboard.lifecycle.record import RUNNING
+from sweepboard.lifecycle.record import FAILED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.views import DONE, JobView, Listener, best_first
+from sweepboard.sweeps.views import DONE, WAITING, JobView, Listener, best_first
 from sweepboard.words import duration, number
 
 BETWEEN_LINES = 10.0
@@ -103,16 +103,23 @@ class LiveTable(Lines):
         for heading in ("job", "state", "epoch", "metric", "time", "left"):
             table.add_column(heading, no_wrap=heading != "job")
         for view in self._shown():
-            left = duration(view.seconds_left) if view.seconds_left is not None else ""
+            runs = view.state == RUNNING and view.seconds_left is not None
+            left = duration(view.seconds_left or 0.0) if runs else ""
             where = f"{view.state} on GPU {view.gpu}" if view.gpu is not None else view.state
-            seconds = duration(time.monotonic() - view.since)
-            table.add_row(view.label, where, epoch(view), metric(view), seconds, left)
+            table.add_row(view.label, where, epoch(view), metric(view), _time(view), left)
         return table
 
     def _shown(self) -> list[JobView]:
-        """The running jobs, as many as the terminal has room for."""
-        running = [view for view in self._views if view.state == RUNNING]
-        return running[: max(1, self._console.height - 5)]
+        """As many jobs as the terminal has room for: those that run, what came of others, those to come."""
+        order = {RUNNING: 0, FAILED: 1, WAITING: 3}
+        views = sorted(best_first(self._views), key=lambda view: order.get(view.state, 2))
+        return views[: max(1, self._console.height - 5)]
+
+
+def _time(view: JobView) -> str:
+    if view.state == RUNNING:
+        return duration(time.monotonic() - view.since)
+    return duration(view.seconds) if view.seconds else ""
 
 
 def epoch(view: JobView) -> str:

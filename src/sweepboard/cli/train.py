@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sweepboard import __version__
 from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
+from sweepboard.cli.sweep import run_sweep
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
@@ -39,14 +41,14 @@ def main(argv: list[str]) -> int:
         compose_request(request)  # so that a mistake is told in our one line
         return in_hydra(argv, _nothing)
     if request.flags.multirun:
-        from sweepboard.cli.sweep import run_sweep
-
         return run_sweep(request)
-    return _train(request)
-
-
-def _train(request: Request) -> int:
     composed = compose_request(request)
+    if composed.hydra.mode == RunMode.MULTIRUN:  # a preset may say so
+        return run_sweep(request)
+    return _train(request, composed)
+
+
+def _train(request: Request, composed: DictConfig) -> int:
     prepared = _checked(composed, request)
 
     def job(_: DictConfig) -> None:

@@ -19,6 +19,7 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.process import set_threads
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+from sweepboard.training.steps import spare_the_compiler
 from sweepboard.training.tasks import as_task
 
 
@@ -42,6 +43,8 @@ def build(prepared: Prepared) -> Experiment:
     Raises a `UserError` where the data cannot be read.
     """
     config = prepared.config
+    if not config["trainer"]["compile"]:
+        spare_the_compiler()
     device = torch.device(config["device"])
     threads = set_threads(config["threads"])
     data = prepare_data(

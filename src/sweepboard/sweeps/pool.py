@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from sweepboard.sweeps.channel import Channel, Message
 from sweepboard.sweeps.machine import resident_memory
-from sweepboard.sweeps.process import PRELOADED, JobServer
+from sweepboard.sweeps.process import PRELOADED, job_server
 from sweepboard.sweeps.slots import Slots, Use
 
 GRACE = 30.0
@@ -109,7 +109,7 @@ class Pool:
         self._waiting: list[Job] = []
         self._running: dict[int, _Running] = {}
         self._started = 0
-        self._server = JobServer(preloaded)
+        self._server = job_server(preloaded)
 
     def __enter__(self) -> Pool:
         return self
@@ -212,7 +212,7 @@ class Pool:
         """The kernel has killed the jobs of a server that was killed: start another for those that wait."""
         lost, self._running = list(self._running.values()), {}
         self._server.close()
-        self._server = JobServer(self._preloaded)
+        self._server = job_server(self._preloaded)
         return [event for running in lost for event in _farewell(running, -signal.SIGKILL, SERVER_LOST)]
 
     def _watch_times(self) -> None:

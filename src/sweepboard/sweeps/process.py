@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sweepboard.sweeps.channel import Channel, Message
 
-PRELOADED = ("torch._dynamo", "sweepboard.sweeps.job:warm_up")
-"""Modules that every job imports (any optimizer imports torch._dynamo), and functions to be called once for
-all jobs: together 4 seconds."""
+PRELOADED = ("sweepboard.sweeps.job:warm_up",)
+"""What every job needs: modules to be imported, and functions to be called, once for all jobs."""
+
+HEAVY = ("torchvision", "torch._dynamo", "timm")
+"""Modules that take a second to import. Where planning needed one, so do the jobs."""
 
 
 class JobServer:
@@ -30,6 +33,7 @@ class JobServer:
                 [sys.executable, "-c", start],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
+        self._used = False
         self.preload(preloaded)
 
     def preload(self, modules: Sequence[str]) -> None:
@@ -43,6 +47,7 @@ class JobServer:
 
         It is called with `arguments` (whatever JSON can say) and its end of the channel.
         """
+        self._used = True
         mine, theirs = Channel.pair()
         request: Message = {"start": number, "function": function}
         request |= {"arguments": dict(arguments), "environment": dict(environment)}
@@ -61,4 +66,29 @@ class JobServer:
     def close(self) -> None:
         """End the server; jobs that still run are killed."""
         self.channel.close()
+        if not self._used:
+            self._process.kill()  # it may still be importing
         self._process.wait()
+
+
+_spare: list[JobServer] = []
+
+
+@contextmanager
+def spare_server() -> Iterator[None]:
+    """Start a job server now, for the first pool of the block: it imports torch while this process does."""
+    _spare.append(JobServer())
+    try:
+        yield
+    finally:
+        while _spare:
+            _spare.pop().close()
+
+
+def job_server(preloaded: Sequence[str] = PRELOADED) -> JobServer:
+    """The spare server, or a new one."""
+    if preloaded != PRELOADED:
+        return JobServer(preloaded)
+    server = _spare.pop() if _spare else JobServer()
+    server.preload([module for module in HEAVY if module in sys.modules])
+    return server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from sweepboard.files import write_atomic, write_json
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.views import JobView, best_first
+
+log = logging.getLogger(__name__)
 
 
 def write_results(folder: SweepFolder, plan: Plan, views: Sequence[JobView]) -> None:
@@ -59,7 +62,10 @@ def draw(folder: SweepFolder) -> None:
     from sweepboard.analysis.gather import gather
     from sweepboard.analysis.plots import plot
 
+    folder.picture.unlink(missing_ok=True)
     try:
         plot(compare(gather([folder.path])), folder.picture)
     except UserError:
-        folder.picture.unlink(missing_ok=True)  # nothing was measured, so that there is nothing to draw
+        pass  # nothing was measured, so that there is nothing to draw
+    except Exception as error:  # a picture is not worth the table that is to be printed next
+        log.warning("%s could not be drawn: %s", folder.picture, error or type(error).__name__)

@@ -31,7 +31,7 @@ def sweepboard(name: str, *overrides: str, watch: bool = False) -> Arm:
 
 def clocked(name: str, *overrides: str) -> Arm:
     """A run of ours whose optimizer times the updates."""
-    return Arm(name, ((SWEEPBOARD, "optimizer._target_=benchmarks.clock.ClockedAdam", *overrides),))
+    return Arm(name, ((SWEEPBOARD, "scheduler._target_=benchmarks.clock.Clock", *overrides),))
 
 
 def module(name: str, program: str, *words: str) -> Arm:

@@ -61,7 +61,7 @@ def run(step: Step, folder: Path) -> None:
     """Run one command, by the interpreter that runs this test, and compare what it prints."""
     python = shlex.quote(sys.executable)
     done = subprocess.run(
-        ["bash", "-c", f'sweepboard() {{ {python} -m sweepboard "$@"; }}\n{step.command}'],
+        ["bash", "-c", f'sweepboard() {{ {python} -m sweepboard "$@"; }}\npython() {{ {python} "$@"; }}\n{step.command}'],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900,
     )  # fmt: skip
     pattern = "".join(_as_pattern(line) for line in step.shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -11,10 +10,10 @@ from omegaconf import DictConfig
 
 
 class SearchSweeper(Sweeper):
-    """Searches with sweepboard's jobs, and no other program's. `params` is a space in YAML."""
+    """Searches with sweepboard's jobs, and no other program's."""
 
-    def __init__(self, params: Mapping[str, Any] | None = None, **settings: Any) -> None:
-        self._params, self._settings = dict(params or {}), settings
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._order: Any = (hydra_context, task_function, config)
@@ -23,5 +22,4 @@ class SearchSweeper(Sweeper):
         from sweepboard.sweeps.plugins import Order
         from sweepboard.sweeps.search.sweeper import search
 
-        words = [f"{key}={value}" for key, value in self._params.items()]
-        search(Order(*self._order), self._settings, [*words, *arguments])
+        search(Order(*self._order), self._settings, arguments)

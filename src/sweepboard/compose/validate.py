@@ -14,6 +14,8 @@ from sweepboard.compose.signatures import check_type
 from sweepboard.compose.values import shown
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.names import flatten
+from sweepboard.sweeps.search.settings import PREFIX as SEARCH
+from sweepboard.sweeps.search.settings import SearchSettings
 
 WORDS = {
     "trainer.precision": ("fp32", "bf16", "fp16"),
@@ -73,6 +75,8 @@ def unknown_key(key: str) -> ConfigError:
 def did_you_mean_key(key: str) -> str:
     """The end of a message about a mistyped key: the setting with that last name, or the nearest one."""
     valid = ["optimizer.lr", *(setting.key for setting in settings())]
+    if key.startswith(f"{SEARCH}."):
+        valid = [f"{SEARCH}.{item.name}" for item in fields(SearchSettings)]
     if "." not in key:
         valid += [*OPEN_GROUPS, "trainer", "logging", "experiment"]
     name = key.rpartition(".")[2]

@@ -62,6 +62,8 @@ def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
         if folder.path.is_dir() and any(path.name not in ("plan", ".lock") for path in folder.path.iterdir()):
             raise AnotherSweep(f"{folder} holds something else than a sweep: give another sweep.name")
         return make(None), folder
+    if folder.search.is_file():
+        raise AnotherSweep(f"{folder} holds a search: give another sweep.name")
     old = read_plan(folder)
     new = make(old.threads)
     difference = _difference(folder, old, new)

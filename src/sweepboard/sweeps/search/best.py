@@ -38,13 +38,24 @@ def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listen
     best = study.best()
     if not best:
         listener.on_note("no trial has come to its end, so that there is no best one")
-    elif len(study.search.objectives) > 1:
-        listener.on_note(f"{len(best)} trials that no other one beats in everything:")
+    elif len(best) > 1:
+        listener.on_note(f"{len(best)} trials of which none beats another in everything:")
     for trial, name in _named(study):
-        words = study.search.words(trial.params)
         listener.on_note(f"best: {views[trial.number].label}  {_values(study, trial)}")
-        listener.on_note(f"  again: sweepboard {shlex.join(words)}")
-        listener.on_note(f"  or: sweepboard --config-dir {shlex.quote(str(folder))} {PRESETS}={name}")
+        listener.on_note(f"  again: {_again(study, trial)}")
+        listener.on_note(f"  or: {_with_preset(folder, study, name)}")
+
+
+def _again(study: Study, trial: FrozenTrial) -> str:
+    words = [word for path in study.search.config_dirs for word in ("--config-dir", str(path))]
+    return shlex.join(["sweepboard", *words, *study.search.words(trial.params)])
+
+
+def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:
+    """How the preset is used; Hydra takes one folder of YAML, and where the user's own is needed not ours."""
+    for path in study.search.config_dirs:
+        return f"copy {folder.path / PRESETS / name}.yaml to {path / PRESETS}, and type {PRESETS}={name}"
+    return shlex.join(["sweepboard", "--config-dir", str(folder), f"{PRESETS}={name}"])
 
 
 def _named(study: Study) -> Iterator[tuple[FrozenTrial, str]]:

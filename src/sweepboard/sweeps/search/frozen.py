@@ -64,6 +64,8 @@ class Search:
     """How its jobs are to be run (`SweepSettings`)."""
 
     config_dirs: tuple[Path, ...] = ()
+    """The user's own folders of YAML."""
+
     allowed: tuple[str, ...] | None = None
     """Names that the user trusts where the search is someone else's; None where it is the user's own."""
 
@@ -110,6 +112,7 @@ class Search:
             "objectives": [asdict(objective) for objective in self.objectives],
             "space": [_listed(asdict(axis)) for axis in self.space.axes],
             "fixed": [masked_text(word) for word in self.fixed],
+            "config_dirs": list(map(str, self.config_dirs)),
             "bases": masked(self.bases),
         }
 
@@ -153,6 +156,7 @@ def read_search(folder: SweepFolder) -> Search:
             threads=int(saved["threads"]),
             command=str(saved["command"]),
             sweep=saved["sweep"],
+            config_dirs=tuple(map(Path, saved["config_dirs"])),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise DamagedSearch(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error

@@ -39,7 +39,6 @@ def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[J
         wanted = _longer(_with_secrets(search, wish.words), wish.words)
         if own and wanted.settings != search.settings:
             write_search(folder, wanted)
-        wanted = replace(wanted, config_dirs=tuple(wish.config_dirs))
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
         return carry_out(folder, wanted, settings, listener)

@@ -30,6 +30,9 @@ class Choices:
     key: str
     values: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"{self.key}={','.join(self.values)}"
+
     def word(self, value: Value) -> str:
         """The override that sets the key."""
         return f"{self.key}={value}"
@@ -65,6 +68,10 @@ class Numbers:
             raise ConfigError(f"{self.key}: a log scale has no {self.low}; begin above 0")
         if self.log and self.step not in (None, 1):
             raise ConfigError(f"{self.key}: a log scale has no steps; use tag(log, interval(...))")
+
+    def __str__(self) -> str:
+        steps = f" in steps of {self.step}" if self.step else ""
+        return f"{self.key}={self.low}..{self.high}{steps}{' (log)' if self.log else ''}"
 
     def word(self, value: Value) -> str:
         """The override that sets the key, the number in `DIGITS` digits."""

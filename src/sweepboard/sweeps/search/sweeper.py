@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from sweepboard.compose.prepare import Prepared, trainer_settings
 from sweepboard.errors import ConfigError
@@ -34,8 +35,13 @@ from sweepboard.training.calendar import Calendar
 
 
 def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> None:
-    """Search as `values`, the sweeper's settings, say, in the space of `words`; or go on with that."""
-    settings = search_settings(dict(values))
+    """Search as `values`, the sweeper's settings, say, in the space of `words`; or go on with that.
+
+    `params` among the settings is a space in YAML, on top of which the words are.
+    """
+    plain: Any = OmegaConf.to_container(OmegaConf.create(dict(values)))
+    words = [*_words_of(plain.pop("params", None)), *words]
+    settings = search_settings(plain)
     check_packages(settings)
     order.task.refuse_to_plan()
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
@@ -45,6 +51,14 @@ def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> Non
     with begun(order, wanted) as (folder, made):
         save_composed(order, folder)
         order.task.views = carry_out(folder, made, order.settings, order.task.listener)
+
+
+def _words_of(params: Any) -> list[str]:
+    if not isinstance(params, dict | None):
+        raise ConfigError(
+            f"{PREFIX}.params={params}: must be keys with values, as {{optimizer.lr: 'interval(0.1,1)'}}"
+        )
+    return [f"{key}={value}" for key, value in (params or {}).items()]
 
 
 def make_search(order: Order, settings: SearchSettings, words: Sequence[str]) -> Search:
@@ -150,7 +164,10 @@ def _going_on(folder: SweepFolder, wanted: Search) -> Search:
 def _essence(search: Search) -> dict[str, Any]:
     """What makes it this search and no other; it may become longer, and be run in another way."""
     plain = search.as_plain()
-    space = {axis["key"]: axis for axis in plain["space"]}
-    bases = {choice: {**base, "hydra": {}, "sweep": {}} for choice, base in plain["bases"].items()}
-    settings = {**plain["settings"], "trials": None}
-    return {"settings": settings, "space": space, "fixed": plain["fixed"], "configuration": bases}
+    essence = {
+        PREFIX: {**plain["settings"], "trials": None},
+        "the space": " ".join(map(str, search.space.axes)),
+    }
+    for base in plain["bases"].values():  # they differ in their groups, and the space says which
+        essence |= {key: value for key, value in base.items() if key not in ("hydra", "sweep")}
+    return essence

@@ -30,7 +30,7 @@ def sweepboard(name: str, *overrides: str, watch: bool = False) -> Arm:
 
 
 def clocked(name: str, *overrides: str) -> Arm:
-    """A run of ours whose optimizer times the updates."""
+    """A run of ours with a schedule that times the updates."""
     return Arm(name, ((SWEEPBOARD, "scheduler._target_=benchmarks.clock.Clock", *overrides),))
 
 

@@ -232,3 +232,25 @@ def test_weights_digest_sees_everything_but_layout() -> None:
     changed = weights_sha256(model)
     model.double()
     assert len({digest, changed, weights_sha256(model)}) == 3
+
+
+def test_training_may_go_on_while_a_checkpoint_is_written(tmp_path: Path) -> None:
+    """What is saved is the state of that moment, in the layout that it has."""
+    checkpoints = Checkpoints(tmp_path)
+    for _ in range(20):
+        weights, steps = torch.ones(200, 3, 8, 8).to(memory_format=torch.channels_last), [0]
+        checkpoints.save(last={"step": 1, "weights": weights, "momenta": {0: (steps, weights)}})
+        weights.zero_()
+        steps[0] = 1
+        checkpoints.wait()
+        found = load_checkpoint(checkpoints.last)
+        assert found["weights"].is_contiguous(memory_format=torch.channels_last)
+        assert found["momenta"][0][0] == [0]
+        assert found["weights"].min() == found["momenta"][0][1].min() == 1
+
+
+def test_a_state_that_no_file_can_hold_is_not_passed_over(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(last={"step": 1, "rule": lambda step: step})
+    with pytest.raises(AttributeError, match="lambda"):
+        checkpoints.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from types import TracebackType
 
 from sweepboard.errors import RunFailed, UserError
@@ -39,6 +40,7 @@ class RecordKeeper(Observer):
     def __init__(self, record: RunRecord, folder: RunFolder) -> None:
         self.record, self.folder = record, folder
         self._warned = False
+        self._written = 0.0
 
     def __enter__(self) -> RecordKeeper:
         return self
@@ -64,22 +66,25 @@ class RecordKeeper(Observer):
         self._enter(progress)
 
     def on_checkpoint(self, progress: Progress) -> None:
-        self._enter(progress)
+        """Not at each of many a second: the file costs more than to copy a small model."""
+        self._enter(progress, write=time.monotonic() > self._written + 1.0)
 
     def on_end(self, progress: Progress) -> None:
         self.record.weights_sha256 = weights_sha256(progress.learner.model)
         self._enter(progress)
 
-    def _enter(self, progress: Progress) -> None:
+    def _enter(self, progress: Progress, write: bool = True) -> None:
         record = self.record
         record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
         record.metrics = {f"val/{name}": value for name, value in progress.val_metrics.items()}
         record.metrics |= {f"test/{name}": value for name, value in progress.test_metrics.items()}
         record.best = dict(progress.best)
-        self._write()
+        if write:
+            self._write()
 
     def _write(self) -> str | None:
         """Returns why it could not be written, if so."""
+        self._written = time.monotonic()
         try:
             self.record.write(self.folder)
         except OSError as error:

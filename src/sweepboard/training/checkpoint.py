@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ class Checkpoints:
     """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`.
 
     Only the process that trains the run may call `save` and `clean`. Saving takes from the training thread
-    the time to copy the state into memory; a second thread writes it to the disk. A save that fails (disk
-    full, folder gone) leaves the old checkpoint as it was, is told once, and is tried again with the next.
+    the time to copy the state in memory; a second thread packs it and writes it to the disk. A save that
+    fails (disk full, folder gone) leaves the old checkpoint as it was, is told once, and is tried again with
+    the next.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,6 +52,7 @@ class Checkpoints:
         self._writing: threading.Thread | None = None
         self._unsaved: dict[Path, bytes] = {}
         self._trouble: str | None = None
+        self._bug: Exception | None = None
         self._proven = False
         self._wrote_last = False
 
@@ -62,18 +65,23 @@ class Checkpoints:
 
         Returns before they are on the disk, unless the save before is still being written.
         """
-        states = ((self.best, best), (self.last, last))
-        contents = {path: packed(state) for path, state in states if state is not None}
+        named = {self.best: best, self.last: last}
+        states = {path: copied(state) for path, state in named.items() if state is not None}
         self.wait()
-        if contents:
-            self._writing = threading.Thread(target=self._write, args=(contents,), daemon=True)
+        if states:
+            self._writing = threading.Thread(target=self._write_all, args=(states,), daemon=True)
             self._writing.start()
 
     def wait(self) -> str | None:
-        """Wait until what was saved is on the disk; returns why something of it is not, if so."""
+        """Wait until what was saved is on the disk; returns why something of it is not, if so.
+
+        Raises whatever torch.save did, for a state that no file can hold.
+        """
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.join()
+        if self._bug is not None:
+            raise self._bug
         return self._trouble
 
     def load(self, steps: int = 0) -> dict[str, Any] | None:
@@ -106,21 +114,29 @@ class Checkpoints:
             return state
         return earlier if earlier["due"] and earlier["step"] == state["step"] else state
 
-    def _write(self, contents: dict[Path, bytes]) -> None:
+    def _write_all(self, states: dict[Path, Any]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""
-        self._unsaved.update(contents)
-        trouble = None
-        for path in tuple(self._unsaved):
-            try:
-                self._write_one(path, self._unsaved[path])
-                del self._unsaved[path]
-            except OSError as error:
-                trouble = error.strerror or str(error)
-                if self._trouble is None:
-                    older = " (the one before is untouched)" if path.exists() else ""
-                    log.warning("checkpoint not saved: %s: %s%s", path, trouble, older)
-                self._trouble = trouble
-        self._trouble = trouble
+        try:
+            self._unsaved |= {path: packed(state) for path, state in states.items()}
+            states.clear()  # the memory that they take
+            failed = [self._tried(path) for path in tuple(self._unsaved)]
+            self._trouble = next(filter(None, reversed(failed)), None)
+        except Exception as error:
+            self._bug = error
+
+    def _tried(self, path: Path) -> str | None:
+        """Write one file; returns why it could not be, and says so where all went well until now."""
+        try:
+            self._write_one(path, self._unsaved[path])
+            del self._unsaved[path]
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if self._trouble is None:
+                older = " (the one before is untouched)" if path.exists() else ""
+                log.warning("checkpoint not saved: %s: %s%s", path, reason, older)
+            self._trouble = reason
+            return reason
+        return None
 
     def _write_one(self, path: Path, content: bytes) -> None:
         self._prove(path, content)
@@ -167,6 +183,19 @@ class Checkpoints:
             return
         link.replace(self.previous)
         link.unlink(missing_ok=True)  # where both are one file already, rename does nothing
+
+
+def copied(value: Any) -> Any:
+    """`value` in plain containers, every tensor in memory of its own on the CPU, so that training can go on."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    if type(value) is tuple:
+        return tuple(copied(item) for item in value)
+    return deepcopy(value)
 
 
 def packed(state: Mapping[str, Any]) -> bytes:

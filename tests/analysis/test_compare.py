@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from sweepboard.analysis.compare import compare
+from sweepboard.analysis.gather import gather
+from sweepboard.analysis.plots import plot
 from sweepboard.cli import main
+from sweepboard.errors import UserError
 from tests.conftest import WriteRun
 
 
@@ -199,3 +203,10 @@ def test_two_hundred_runs(tmp_path: Path, write_run: WriteRun, capsys: pytest.Ca
         best = row["metrics"]["val/accuracy"]["best"]
         assert best["n"] == 4
         assert best["mean"] == pytest.approx((49 - place) / 100 + 0.0015 - 0.01, abs=1e-6)
+
+
+def test_runs_of_one_point_that_differ_in_nothing_have_no_picture(tmp_path: Path, write_run: WriteRun) -> None:
+    for seed in (1, 2):
+        write_run(tmp_path / f"seed={seed}", {"seed": seed}, {"val/accuracy": [(1, 0.5)]})
+    with pytest.raises(UserError, match="neither curves nor a swept setting"):
+        plot(compare(gather([tmp_path])), tmp_path / "x.png")

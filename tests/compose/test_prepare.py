@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +194,13 @@ def test_the_composed_configuration_is_left_alone() -> None:
     before = OmegaConf.to_yaml(config)
     prepare(config, {}, ())
     assert OmegaConf.to_yaml(config) == before
+
+
+def test_threads_are_what_the_environment_says_then_all_cores(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert prepare().config["threads"] == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert prepare().config["threads"] == len(os.sched_getaffinity(0))
+    assert prepare("threads=2").config["threads"] == 2

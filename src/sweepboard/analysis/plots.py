@@ -61,6 +61,8 @@ def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
 def _figure(comparison: Comparison, smooth: float) -> Figure:
     look = looks(comparison)
     panels = [*_curve_panels(comparison, look, smooth), *_swept_panels(comparison, look)]
+    if not panels:  # one point of each curve, and nothing but seeds to tell the runs apart
+        raise UserError("--plot: these runs have neither curves nor a swept setting to draw")
     columns = min(MOST_COLUMNS, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(WIDTH * columns, HEIGHT * lines), layout="constrained")

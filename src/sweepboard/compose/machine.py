@@ -17,11 +17,14 @@ def automatic(config: Mapping[str, Any]) -> dict[str, Any]:
     device = _device(config["device"])
     if config["trainer"]["precision"] == "fp16" and device == "cpu":
         raise ConfigError("trainer.precision=fp16: needs a GPU, and this run is on the CPU; use bf16 or fp32")
-    return {"device": device, "threads": config["threads"] or cores()}
+    return {"device": device, "threads": config["threads"] or default_threads()}
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
+def default_threads() -> int:
+    """`OMP_NUM_THREADS` where it is set, as torch itself has it; else the cores that this process may use."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    if limit.isdecimal() and int(limit) > 0:
+        return int(limit)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

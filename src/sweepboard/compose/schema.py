@@ -64,7 +64,8 @@ class Config:
     """Where to compute: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes the first of cuda, mps, cpu."""
 
     threads: int | None = None
-    """CPU threads of torch, part of the record because they change the last bits; null takes all cores."""
+    """CPU threads of torch, part of the record because they change the last bits; null takes
+    OMP_NUM_THREADS, or all cores."""
 
     output_root: str = "outputs"
     """The folder below which every run gets its own."""

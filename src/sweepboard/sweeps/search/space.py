@@ -189,7 +189,8 @@ def _texts(override: Override) -> list[str]:
 
 
 def _number(text: str) -> int | float:
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
+    """What Hydra counts up to is 0.30000000000000004, where 0.3 was meant."""
+    return int(text) if text.lstrip("+-").isdigit() else float(f"{float(text):.12g}")
 
 
 def _axis_from_plain(axis: Mapping[str, Any]) -> Axis:

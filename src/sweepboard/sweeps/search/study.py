@@ -20,7 +20,7 @@ from sweepboard.sweeps.search.space import Axis, Choices, Value
 from sweepboard.words import number as shown
 
 _NAME = "search"
-_STEP, _REASON = "step", "reason"
+_STEPS, _REASON = "steps", "reason"
 SAME_AS = "same_as"
 """Attribute of a trial that was not run because its point had been: that trial's number."""
 
@@ -99,9 +99,13 @@ class Study:
         A run that goes on from a checkpoint may validate again where it had done so: that counts once.
         """
         trial = self._trials[number]
-        if step > trial.user_attrs.get(_STEP, 0):
-            trial.set_user_attr(_STEP, step)
-            trial.report(value, len(self._frozen(number).intermediate_values) + 1)
+        steps = trial.user_attrs.get(_STEPS, [])
+        if step not in steps:
+            steps = [*steps, step]
+            trial.set_user_attr(_STEPS, steps)
+        validation = steps.index(step) + 1
+        if validation not in self._frozen(number).intermediate_values:  # a kill may have come in between
+            trial.report(value, validation)
         return trial.should_prune()
 
     def why_pruned(self, number: int) -> str:

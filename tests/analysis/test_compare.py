@@ -205,7 +205,9 @@ def test_two_hundred_runs(tmp_path: Path, write_run: WriteRun, capsys: pytest.Ca
         assert best["mean"] == pytest.approx((49 - place) / 100 + 0.0015 - 0.01, abs=1e-6)
 
 
-def test_runs_of_one_point_that_differ_in_nothing_have_no_picture(tmp_path: Path, write_run: WriteRun) -> None:
+def test_runs_of_one_point_that_differ_in_nothing_have_no_picture(
+    tmp_path: Path, write_run: WriteRun
+) -> None:
     for seed in (1, 2):
         write_run(tmp_path / f"seed={seed}", {"seed": seed}, {"val/accuracy": [(1, 0.5)]})
     with pytest.raises(UserError, match="neither curves nor a swept setting"):

@@ -88,9 +88,11 @@ def config_text(config: Mapping[str, Any]) -> str:
 def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord) -> Board:
     """The board of a run: its hyperparameters, its configuration and its command beside what it will log."""
     row = hparams(prepared.config, prepared.groups, prepared.overrides, prepared.links)
+    # A table needs a column at least, and jobs that differ in the seed alone have no swept one.
+    shown = {key: row[key] for key in record.swept if key in row} or row
     texts = {"config": config_text(prepared.config), "command": record.command}
     settings = LoggingSettings(**prepared.config["logging"])
-    return open_board(folder.path, settings, masked(row), group_name(row), texts)
+    return open_board(folder.path, settings, masked(shown), group_name(row), texts)
 
 
 def train(

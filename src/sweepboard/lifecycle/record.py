@@ -41,6 +41,9 @@ class RunRecord:
     links: dict[str, str] = field(default_factory=dict)
     """Keys of config.yaml whose value follows another key's."""
 
+    swept: list[str] = field(default_factory=list)
+    """In a sweep, the keys in which its jobs differ: the columns of their HParams table."""
+
     command: str = ""
     parent: str | None = None
     """The run this one is a rerun of."""

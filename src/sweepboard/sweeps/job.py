@@ -69,7 +69,9 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
         return
     with only_writer(folder):
         write_hydra_files(folder, job)
-        execute(prepared, folder, new_record(prepared, job["command"]), watchers)
+        record = new_record(prepared, job["command"])
+        record.swept = list(job.get("swept", ()))
+        execute(prepared, folder, record, watchers)
 
 
 def warm_up() -> None:

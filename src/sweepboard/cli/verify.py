@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sweepboard.cli.options import parser
+from sweepboard.cli.options import config_dirs, parser
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.training.process import tune_allocator
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 where the run repeats, 1 where it does not."""
-    made = parser("verify", __doc__)
+    """Exit code 0 where the run repeats, 1 where it does not. `threads=4` asks whether it would so."""
+    made = parser("verify", __doc__, many=True)
     made.add_argument(
         "--tolerance", type=float, default=0.0, metavar="T",
         help="values agree within T relative to their size, for other machines (default: bit for bit)",
     )  # fmt: skip
     made.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    options = made.parse_args(arguments)
+    options = made.parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
     from sweepboard.lifecycle.verify import verify
 
     if not options.json:
         print(f"running {saved.folder} again, in a scratch folder", flush=True)
-    verdict = verify(saved, options.tolerance, options.allow)
+    verdict = verify(saved, options.tolerance, options.overrides, options.allow, config_dirs(options))
     print(json.dumps(_plain(verdict), indent=2)) if options.json else print_verdict(verdict)
     return 0 if verdict.holds else 1
 

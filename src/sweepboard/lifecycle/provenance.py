@@ -113,8 +113,15 @@ def uncommitted_patch(code: Path) -> str:
         return ""
     patch = _git(code, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
     untracked = (_git(code, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
-    patch += "".join(_added(code, name) for name in untracked if name)
+    patch += "".join(_added(code, name) for name in untracked if name and not _is_result(code, name))
     return patch if len(patch) <= _LARGEST_PATCH else "# left out: the uncommitted changes are over 20 MiB\n"
+
+
+def _is_result(code: Path, name: str) -> bool:
+    """Whether a file lies in the folder of a run or a sweep, which does not change what code does."""
+    marks = (".hydra", "run.json", "sweep.json")
+    folders = list(Path(name).parents)[:-1]  # without `code` itself
+    return any((code / folder / mark).exists() for folder in folders for mark in marks)
 
 
 def _added(code: Path, name: str) -> str:

@@ -34,14 +34,10 @@ def expectation(found: Sequence[Difference]) -> str:
 class DataCheck(Observer):
     """Notices before the first update that the data is not what it was, and calls `tell`."""
 
-    def __init__(self, saved: SavedRun, tell: Callable[[Difference], None] | None = None) -> None:
-        self.then = saved.record.data_fingerprint
-        self.tell = tell
-        self.difference: Difference | None = None
+    def __init__(self, saved: SavedRun, tell: Callable[[Difference], None]) -> None:
+        self.then, self.tell = saved.record.data_fingerprint, tell
 
     def on_start(self, progress: Progress) -> None:
         now = progress.data.fingerprint
         if self.then and now != self.then:
-            self.difference = Difference("data", self.then[:12], now[:12], matters=True)
-            if self.tell is not None:
-                self.tell(self.difference)
+            self.tell(Difference("data", self.then[:12], now[:12], matters=True))

@@ -12,12 +12,12 @@ from typing import Any
 from sweepboard.board.columns import Series
 from sweepboard.board.reader import read_scalars
 from sweepboard.errors import UserError
-from sweepboard.lifecycle.differences import Difference, between_environments
+from sweepboard.lifecycle.differences import Difference
 from sweepboard.lifecycle.execute import execute, new_record
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.lifecycle.provenance import environment
 from sweepboard.lifecycle.record import FINISHED
-from sweepboard.lifecycle.rerun import DataCheck
+from sweepboard.lifecycle.rerun import DataCheck, differences
 from sweepboard.lifecycle.saved import SavedRun
 from sweepboard.lifecycle.trusting import prepare_saved
 
@@ -66,7 +66,7 @@ class Verdict:
     """SHA-256 of the final weights; None where a run did not come to its end."""
 
     environment: list[Difference] = field(default_factory=list)
-    """What differs between then and now apart from the numbers."""
+    """What differs between then and now apart from the numbers: settings, code, packages, hardware, data."""
 
     tolerance: float = 0.0
 
@@ -128,25 +128,34 @@ class NothingToVerify(UserError):
     """A run that did not come to its end and so has nothing to be repeated."""
 
 
-def verify(saved: SavedRun, tolerance: float = 0.0, allowed: Sequence[str] = ()) -> Verdict:
+def verify(
+    saved: SavedRun,
+    tolerance: float = 0.0,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    config_dirs: Sequence[Path] = (),
+) -> Verdict:
     """Run `saved` again in a scratch folder, which is removed, and compare. The run itself is only read.
 
+    With `overrides` it is run otherwise (another number of threads, another device), which the verdict lists.
     Raises `NothingToVerify`, and what `prepare_saved` raises.
     """
     _require_finished(saved)
-    prepared = prepare_saved(saved, [*_QUIET], allowed)
-    now = environment(Path.cwd())
-    check = DataCheck(saved)
+    prepared = prepare_saved(saved, [*overrides, *_QUIET], allowed, config_dirs)
+    found = [found for found in differences(saved, prepared, environment(Path.cwd())) if _counts(found)]
+    check = DataCheck(saved, found.append)
+    record = new_record(prepared, "sweepboard verify")
     with tempfile.TemporaryDirectory(prefix="sweepboard-verify-") as scratch:
-        record = new_record(prepared, "sweepboard verify")
         with claimed(Path(scratch) / "run") as folder:
             execute(prepared, folder, record, [check])
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
-    found = between_environments(saved.environment, now)
-    data = [check.difference] if check.difference else []
     weights = (saved.record.weights_sha256, record.weights_sha256)
-    return Verdict(compared, mismatches, *weights, [*data, *found], tolerance)
+    return Verdict(compared, mismatches, *weights, found, tolerance)
+
+
+def _counts(difference: Difference) -> bool:
+    return not difference.key.startswith(("logging.", "output_root"))
 
 
 def _require_finished(saved: SavedRun) -> None:

@@ -7,8 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+from hydra import initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
+from sweepboard import plain_yaml
+from sweepboard.compose.schema import register
 from sweepboard.sweeps import plan
+from sweepboard.sweeps.composing import Composer
 from tests.command import TINY, Command, record_of
 
 TWO = ["optimizer.lr=1e-1,1e-2", *TINY]
@@ -63,6 +70,8 @@ def test_zip_and_filter(command: Command) -> None:
         (["seed=1,2", "sweep.name=../up"], "sweep.name=../up: use letters, digits"),
         (["seed=1,2", "sweep.on_failure=retry"], "sweep.on_failure=retry: choose from continue, stop"),
         (["seed=1,2", "sweep.retries=1"], "sweep.retries: there is no such setting"),
+        (["seed=1,2", "hydra.job.chdir=true"], "hydra.job.chdir: hydra/launcher=local does not do it"),
+        (["seed=1,2", "hydra.sweep.subdir=x"], "hydra.sweep.subdir: a job's folder is called by what is"),
         (["seed=1,2", HERE, "sweep.retry=1"], "sweep.retry: hydra/launcher=basic knows nothing of it"),
         ([], "there is nothing to sweep: give a key several values"),
     ],
@@ -81,6 +90,7 @@ def test_cores_are_divided_among_the_jobs_at_once_and_the_share_is_frozen(
     def threads(*words: str) -> list[int]:
         return [entry["threads"] for entry in command("plan", "--json", *words, *TINY, "threads=null").json]
 
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(plan, "cores", lambda: 8)
     assert threads("seed=1,2") == [4, 4]
     assert threads("seed=range(0,20)") == [1] * 20
@@ -90,6 +100,8 @@ def test_cores_are_divided_among_the_jobs_at_once_and_the_share_is_frozen(
     command("-m", "seed=1,2", "sweep.name=s", HERE, *TINY, "threads=null")
     monkeypatch.setattr(plan, "cores", lambda: 2)
     assert threads("seed=1,2", "sweep.name=s") == [4, 4]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads("seed=3,4") == [3, 3]
 
 
 def test_the_same_sweep_again_does_nothing_and_another_is_refused(command: Command) -> None:
@@ -170,3 +182,45 @@ def test_secrets_are_in_no_file_and_are_asked_for_again(command: Command) -> Non
     assert "model.api_key was a secret" in command("resume", "outputs/sweeps/s", code=2).line
     assert json.loads(Path("outputs/sweeps/s/results.json").read_text())[0]["state"] == "finished"
     command("resume", "outputs/sweeps/s", "model.api_key=sesame")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["optimizer.lr=0.1", "model=mlp", "+model.extra=true", "seed=3"],
+        ["optimizer=sgd", "model.bias=false", "optimizer.momentum=0.5", "~optimizer.fused"],
+        ["trainer.epochs=7", "experiment=line", "scheduler=onecycle", "threads=2"],
+    ],
+)
+def test_a_point_is_composed_as_hydra_composes_it(words: list[str]) -> None:
+    register()
+    with initialize_config_module("sweepboard.conf", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        master = hydra.compose_config("config", ["optimizer.lr=1,2"], run_mode=RunMode.MULTIRUN)
+        composer = Composer(hydra.config_loader, master)
+        for point in (words, [*words, "dataset.batch_size=8", "seed=4"]):
+            ours, theirs = composer.compose(point), hydra.config_loader.load_sweep_config(master, point)
+            for config in (ours, theirs):
+                config.hydra.job.override_dirname = ""
+            assert OmegaConf.to_container(ours) == OmegaConf.to_container(theirs)
+
+
+def test_a_sweep_of_someone_else_is_not_believed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("-m", *TWO, "sweep.name=lr", HERE)
+    monkeypatch.setenv("XDG_STATE_HOME", str(Path("another-user").resolve()))
+    command("resume", "outputs/sweeps/lr")  # only parts of an experiment in it
+    evil = Path("outputs/sweeps/lr/plan/optimizer.lr=0.1.yaml")
+    plan_file = Path("outputs/sweeps/lr/sweep.json")
+    saved = json.loads(plan_file.read_text())
+    config = plain_yaml.load(evil.read_text())["config"]
+    config["optimizer"] = {"_target_": "os.system", "command": "touch executed"}
+    evil.write_text(plain_yaml.dump(plain_yaml.load(evil.read_text()) | {"config": config}))
+    saved["jobs"][0]["digest"] = plan.digest(config)
+    plan_file.write_text(json.dumps(saved))
+    said = command("resume", "outputs/sweeps/lr", "--failed", code=2)
+    assert "optimizer._target_: os.system is not built" in said.line
+    saved["jobs"][0]["label"] = "../../../up"
+    plan_file.write_text(json.dumps(saved))
+    assert "is no label of a job" in command("resume", "outputs/sweeps/lr", code=2).line
+    assert not Path("executed").exists()

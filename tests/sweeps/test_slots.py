@@ -24,7 +24,7 @@ def test_jobs_take_no_more_cores_than_there_are(cores: int, wanted: list[int]) -
     for threads in wanted:
         if slots.place(threads, False, running):
             running.append(Use(threads))
-    assert len(running) <= 1 or sum(use.threads for use in running) <= cores
+    assert len(running) <= 1 or sum(use.cores for use in running) <= cores
     assert running or not wanted
 
 

@@ -22,12 +22,18 @@ def automatic(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def default_threads() -> int:
     """`OMP_NUM_THREADS` where it is set, as torch itself has it; else the cores that this process may use."""
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    if limit.isdecimal() and int(limit) > 0:
-        return int(limit)
+    limit = threads_of_environment()
+    if limit is not None:
+        return limit
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads_of_environment() -> int | None:
+    """The number in `OMP_NUM_THREADS`, or None."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdecimal() and int(limit) > 0 else None
 
 
 def _device(word: str) -> str:

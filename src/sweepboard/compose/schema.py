@@ -65,7 +65,7 @@ class Config:
 
     threads: int | None = None
     """CPU threads of torch, part of the record because they change the last bits; null takes
-    OMP_NUM_THREADS, or all cores."""
+    OMP_NUM_THREADS, or all cores, in a sweep divided by the jobs that run at once."""
 
     output_root: str = "outputs"
     """The folder below which every run gets its own."""

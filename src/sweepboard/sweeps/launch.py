@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sweepboard.lifecycle.record import FAILED, INTERRUPTED, RUNNING
@@ -80,7 +80,7 @@ class Launch:
             "command": self.command,
             "waits": self.waits,
         }
-        return Job(job.label, JOB, arguments, job.threads, job.gpu)
+        return Job(job.label, JOB, arguments, job.cores, job.gpu)
 
     def prune(self, label: str, why: str) -> None:
         """Ask a running job to end early because others do better."""
@@ -158,9 +158,18 @@ def run_jobs(
                     launch.submit(job)
                 launch.run(stop)
     finally:
+        _note_killed(folder, views.values())
         write_results(folder, plan, list(views.values()))
         listener.on_end(folder, list(views.values()))
     return list(views.values())
+
+
+def _note_killed(folder: SweepFolder, views: Iterable[JobView]) -> None:
+    """What a second Ctrl-C has killed."""
+    for view in views:
+        if view.state == RUNNING:
+            view.state, view.reason = INTERRUPTED, STOPPED
+            correct_record(folder.job(view.label), INTERRUPTED, STOPPED)
 
 
 def left_to_do(plan: Plan, views: dict[str, JobView], failed: bool = False) -> list[PlannedJob]:

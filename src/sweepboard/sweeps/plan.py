@@ -39,6 +39,11 @@ class PlannedJob:
         return int(self.config["threads"])
 
     @property
+    def cores(self) -> int:
+        """Cores that it keeps busy: its threads, and the processes that read its data."""
+        return self.threads + int(self.config["dataset"]["workers"])
+
+    @property
     def gpu(self) -> bool:
         """Whether it computes on whichever GPU it is given (`cuda:1` names its own)."""
         return bool(self.config["device"] == "cuda")

@@ -67,10 +67,14 @@ class Order:
     @property
     def named(self) -> Path | None:
         """The folder that the user named, if any."""
-        if any(word.startswith("hydra.sweep.dir=") for word in self.config.hydra.overrides.hydra):
+        if self.typed("hydra.sweep.dir"):
             return Path(str(self.config.hydra.sweep.dir))
         name = self.settings.name
         return named_folder(self.root, name) if name else None
+
+    def typed(self, key: str) -> bool:
+        """Whether a key of Hydra's own was typed."""
+        return any(word.startswith(f"{key}=") for word in self.config.hydra.overrides.hydra)
 
     @property
     def runs_here(self) -> bool:
@@ -86,7 +90,13 @@ class Order:
 def sweep_grid(order: Order, words: Sequence[str]) -> None:
     """Plan every combination, freeze the plan, do what is left to do."""
     settings, task = order.settings, order.task
-    if not order.runs_here:
+    if order.typed("hydra.sweep.subdir"):
+        raise ConfigError(
+            "hydra.sweep.subdir: a job's folder is called by what is special to it; leave it out"
+        )
+    if order.runs_here:
+        refuse_what_hydra_does(order)
+    else:
         refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
     words = without_sweep_settings(words)
     if not words:
@@ -142,6 +152,16 @@ def _run_elsewhere(
     return views
 
 
+def refuse_what_hydra_does(order: Order) -> None:
+    """Refuse what Hydra does in jobs that it starts itself, and our launcher would silently leave aside."""
+    job = order.config.hydra.job
+    for key, value in (("env_set", job.env_set), ("env_copy", job.env_copy), ("chdir", job.chdir)):
+        if value:
+            raise ConfigError(
+                f"hydra.job.{key}: hydra/launcher=local does not do it; use hydra/launcher=basic"
+            )
+
+
 _OF_THE_LAUNCHER = ("jobs", "jobs_per_gpu", "time_limit", "on_failure", "retry")
 
 
@@ -159,6 +179,7 @@ def refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) -> 
 def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
     """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
+    refuse_what_hydra_does(order)
     order.task.refuse_to_plan()
     points = check_points([without_sweep_settings(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compose.machine import threads_of_environment
 from sweepboard.compose.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.names import flatten
@@ -73,7 +74,7 @@ def _checked(point: Sequence[str], points: Sequence[Sequence[str]], config: Dict
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
     except UserError as error:
         raise _bad(point, points, error) from error
-    return Point(prepared, given_threads=config.threads is not None)
+    return Point(prepared, (config.threads or threads_of_environment()) is not None)
 
 
 def _bad(point: Sequence[str], points: Sequence[Sequence[str]], error: UserError) -> UserError:

@@ -38,7 +38,7 @@ class Job:
     """`module:name`; called with `arguments` and the job's end of a `Channel`."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    threads: int = 1
+    cores: int = 1
     """Cores that it keeps busy."""
 
     gpu: bool = False
@@ -88,7 +88,7 @@ class _Running:
     kill_at: float = float("inf")
 
     def use(self) -> Use:
-        return Use(self.job.threads, self.gpu, resident_memory(self.pid) if self.pid else 0)
+        return Use(self.job.cores, self.gpu, resident_memory(self.pid) if self.pid else 0)
 
 
 class Pool:
@@ -132,7 +132,7 @@ class Pool:
 
     def has_room(self, job: Job) -> bool:
         """Whether a job like this one would start at once."""
-        return not self._waiting and self.slots.place(job.threads, job.gpu, self._uses()) is not None
+        return not self._waiting and self.slots.place(job.cores, job.gpu, self._uses()) is not None
 
     def tell(self, name: str, message: Message) -> None:
         """Send a message to a running job; one that has ended is past hearing."""
@@ -162,7 +162,7 @@ class Pool:
 
     def _fill(self) -> None:
         for job in list(self._waiting):
-            place = self.slots.place(job.threads, job.gpu, self._uses())
+            place = self.slots.place(job.cores, job.gpu, self._uses())
             if place is not None:
                 self._waiting.remove(job)
                 self._start(job, place.gpu)

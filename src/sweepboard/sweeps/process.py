@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from sweepboard.errors import UserError
 from sweepboard.sweeps.channel import Channel, Message
 
 PRELOADED = ("sweepboard.sweeps.job:warm_up",)
@@ -24,6 +26,8 @@ class JobServer:
     """
 
     def __init__(self, preloaded: Sequence[str] = PRELOADED) -> None:
+        if not hasattr(os, "fork"):
+            raise UserError("hydra/launcher=local needs a system with fork: use hydra/launcher=basic")
         self.channel, theirs = Channel.pair()
         start = f"import sys; sys.path[:] = {sys.path!r}; "
         start += f"from sweepboard.sweeps.server import serve; serve({theirs.fileno()})"

@@ -76,7 +76,14 @@ class _Server:
                 self._signal(message)
 
     def _start(self, message: Message, handle: int) -> None:
-        server, pid = os.getpid(), os.fork()
+        server = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory or no process left: that costs this job only
+            print(f"sweepboard: no process for a job: {error}", file=sys.stderr, flush=True)
+            os.close(handle)
+            self._parent.send({"ended": message["start"], "code": 1, "peak": 0})
+            return
         if pid == 0:
             self._close()  # else the parent would not notice the end of the server while a job lives
             run_job(message, handle, server)

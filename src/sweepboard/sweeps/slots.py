@@ -13,7 +13,7 @@ from sweepboard.sweeps.machine import available_memory
 class Use:
     """What a running job takes. `resident` is the memory it has in use now, in bytes."""
 
-    threads: int = 1
+    cores: int = 1
     gpu: str | None = None
     resident: int = 0
 
@@ -43,13 +43,13 @@ class Slots:
     peak: int = 0
     """The most memory that any job of the sweep was seen to use; 0 before the first has ended."""
 
-    def place(self, threads: int, gpu: bool, running: Sequence[Use]) -> Place | None:
+    def place(self, cores: int, gpu: bool, running: Sequence[Use]) -> Place | None:
         """A place for a job beside those that run, or None. A job that runs alone always has one."""
         if running and (self._too_many(running) or self._too_large(running)):
             return None
         if gpu and self.gpus:
             return self._on_a_gpu(running)
-        fits = not running or self.jobs is not None or _threads(running) + threads <= self.cores
+        fits = not running or self.jobs is not None or _cores(running) + cores <= self.cores
         return Place() if fits else None
 
     def _too_many(self, running: Sequence[Use]) -> bool:
@@ -68,5 +68,5 @@ class Slots:
         return Place(gpu) if taken[gpu] < self.jobs_per_gpu else None
 
 
-def _threads(running: Sequence[Use]) -> int:
-    return sum(use.threads for use in running if use.gpu is None)
+def _cores(running: Sequence[Use]) -> int:
+    return sum(use.cores for use in running if use.gpu is None)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from sweepboard.board.reader import read_hparams, read_scalars
+from sweepboard.cli.summary import program
 from sweepboard.lifecycle.folder import claim
 from tests.command import TINY, Command, only_run, record_of
 
@@ -49,7 +50,7 @@ def test_a_run_folder_is_a_complete_record_and_a_board(command: Command) -> None
     assert (config["device"], config["threads"], config["model"]["outputs"]) == ("cpu", 1, 10)
     assert "epoch 1/2  step 6" in said.out
     assert "epoch 1/2  step 6" in (run / "train.log").read_text()
-    assert said.out.rstrip().endswith("board: sweepboard board")
+    assert said.out.splitlines()[-1] == f"board: {program()} board"
 
 
 def test_seeds_are_one_group_and_other_settings_are_another(command: Command) -> None:
@@ -162,3 +163,14 @@ def test_origin_says_where_each_value_comes_from(command: Command) -> None:
     assert origin["model.dropout"] == "model/mlp.yaml"
     assert origin["seed"] == "config.yaml"
     assert not Path("outputs").exists()
+
+
+def test_the_command_that_is_told_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `make run` the program is in `.venv/bin`, which is on nobody's path."""
+    script = Path(sys.executable).with_name("sweepboard")
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert program() == "sweepboard"
+    monkeypatch.setenv("PATH", "")
+    assert program() == str(script)
+    monkeypatch.chdir(script.parent.parent)
+    assert program() == "bin/sweepboard"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from sweepboard.cli.table import print_table
@@ -26,4 +28,14 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
 def board_command(folder: Path) -> str:
     """The exact command that shows the board of a run beside its siblings."""
     root = next((parent for parent in folder.parents if parent.name == "outputs"), folder.parent)
-    return "sweepboard board" if root == Path("outputs") else f"sweepboard board {shlex.quote(str(root))}"
+    words = [program(), "board"] if root == Path("outputs") else [program(), "board", str(root)]
+    return shlex.join(words)
+
+
+def program() -> str:
+    """How `sweepboard` is called from here: by its name, or where that is not found by its path."""
+    script = Path(sys.executable).with_name("sweepboard")
+    if shutil.which("sweepboard") or not script.exists():
+        return "sweepboard"
+    here = Path.cwd()
+    return str(script.relative_to(here)) if script.is_relative_to(here) else str(script)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from sweepboard.cli.summary import program
 from sweepboard.cli.table import print_table
 from sweepboard.lifecycle.record import FAILED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
@@ -145,7 +146,7 @@ def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
     print_table(["job", "state", f"best {headline}", "test", "time", "reason"], rows)
     print(f"\n{counts(views)}")
     print(f"results: {folder.results_csv}" + (f", {folder.picture}" if folder.picture.is_file() else ""))
-    print(f"board: sweepboard board {shlex.quote(str(folder))}")
+    print(f"board: {shlex.join([program(), 'board', str(folder)])}")
 
 
 def _numbers(view: JobView) -> list[str]:

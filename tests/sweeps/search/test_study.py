@@ -64,7 +64,7 @@ def test_a_search_cut_off_at_any_operation_ends_as_one_that_was_not(tmp_path: Pa
     assert len(states) == 12
     assert {"COMPLETE", "PRUNED"} == set(states)
     lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
-    for cut in range(0, len(lines), 5):
+    for cut in range(0, len(lines), 9):
         path = tmp_path / f"cut-{cut}"
         path.write_bytes(b"".join(lines[:cut]) + lines[cut][: len(lines[cut]) // 2])
         study = Study(path, settings)

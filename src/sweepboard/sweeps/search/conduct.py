@@ -99,7 +99,10 @@ class Conductor(Listener):
         `like` is a job that needs as much room as any.
         """
         waits = self.study.search.settings.pruner is not None
-        self.launch = Launch(self.folder, self._runs, self.settings, pool, self, self.plan.command, waits)
+        swept = [axis.key for axis in self.study.search.space.axes]
+        self.launch = Launch(
+            self.folder, self._runs, self.settings, pool, self, self.plan.command, swept, waits
+        )
         for trial in self.study.running():
             self._begin(trial)
         while self._wants_more or pool.busy:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sweepboard.board.reader import read_hparams
 from tests.command import TINY, Command, record_of
 
 MISCHIEF = """
@@ -124,6 +125,12 @@ def test_points_are_added_to_a_sweep(command: Command) -> None:
     run = Path("outputs/sweeps/s/optimizer.lr=0.03,seed=2")
     assert {"optimizer.lr=3e-2", "seed=2"} < set(record_of(run)["overrides"])
     assert "optimizer.lr=0.1" not in record_of(run)["overrides"]
+    # The HParams table of a sweep has a column for what differs in it, and a row for what differs in seeds.
+    rows = [read_hparams(path.parent) for path in Path("outputs").rglob("run.json")]
+    assert {str(row.hparams) for row in rows if row} == {
+        "{'optimizer.lr': 0.1}", "{'optimizer.lr': 0.01}", "{'optimizer.lr': 0.03}",
+    }  # fmt: skip
+    assert len({row.group for row in rows if row}) == 3
     assert (run / ".hydra" / "hydra.yaml").is_file()
     assert "2 jobs" not in command("resume", "outputs/sweeps/s", "seed=1").out
     assert command("resume", "outputs/sweeps/s", "optimizer.lr=0", code=2).line == (

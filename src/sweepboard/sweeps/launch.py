@@ -45,8 +45,8 @@ class Launch:
     """The jobs of one sitting of a sweep. Whoever makes it holds the sweep's folder.
 
     Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
-    changed, and may ask for a job to be pruned. With `waits` each job waits after each validation for
-    `prune` or `let_go_on`.
+    changed, and may ask for a job to be pruned. `swept` are the keys in which its jobs differ. With `waits`
+    each job waits after each validation for `prune` or `let_go_on`.
     """
 
     def __init__(
@@ -57,10 +57,11 @@ class Launch:
         pool: Pool,
         listener: Listener,
         command: str = "",
+        swept: Sequence[str] = (),
         waits: bool = False,
     ) -> None:
         self.folder, self.views, self.settings, self.pool = folder, views, settings, pool
-        self.listener, self.command, self.waits = listener, command, waits
+        self.listener, self.command, self.swept, self.waits = listener, command, list(swept), waits
         self._jobs: dict[str, PlannedJob] = {}
 
     def submit(self, job: PlannedJob) -> None:
@@ -78,6 +79,7 @@ class Launch:
             "groups": job.groups,
             "overrides": job.overrides,
             "command": self.command,
+            "swept": self.swept,
             "waits": self.waits,
         }
         return Job(job.label, JOB, arguments, job.cores, job.gpu)
@@ -153,7 +155,7 @@ def run_jobs(
     try:
         if jobs:
             with StopFlag() as stop, Pool(slots_for(jobs, settings), settings.time_limit, grace) as pool:
-                launch = Launch(folder, views, settings, pool, listener, plan.command)
+                launch = Launch(folder, views, settings, pool, listener, plan.command, plan.swept)
                 for job in jobs:
                     launch.submit(job)
                 launch.run(stop)

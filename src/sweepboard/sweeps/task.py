@@ -17,7 +17,7 @@ from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FAILED, RUNNING
 from sweepboard.lifecycle.secrets import MASK
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import read_job
+from sweepboard.sweeps.frozen import read_job, read_plan
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.views import JobView, Listener
@@ -90,7 +90,8 @@ class SweepTask:
         if not sweep.frozen(label).is_file():
             return _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
         job = read_job(sweep.frozen(label))
-        return {**job, "config": _unmasked(job["config"], config)}
+        swept = read_plan(sweep).swept
+        return {**job, "config": _unmasked(job["config"], config), "swept": swept}
 
 
 def _composed(config: DictConfig, groups: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:

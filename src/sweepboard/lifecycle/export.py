@@ -13,7 +13,7 @@ from torch import nn
 
 from sweepboard import __version__
 from sweepboard.errors import RunFailed
-from sweepboard.files import write_atomic
+from sweepboard.files import write_atomic, writing
 from sweepboard.lifecycle.saved import SavedRun
 from sweepboard.lifecycle.secrets import masked
 
@@ -26,12 +26,15 @@ class ExportFailed(RunFailed):
 
 
 def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
-    """Write `model` (eval mode) to `path` and read it back. Raises `ExportFailed` where the two differ."""
+    """Write `model` (eval mode) to `path` and read it back. Raises `ExportFailed` where the two differ,
+    `NotWritable` where the file cannot be written."""
+    model = deepcopy(model).to(memory_format=torch.contiguous_format)  # the one layout that files know
     writers = {"safetensors": _safetensors, "torch_export": _torch_export}
     with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
         written = Path(scratch) / f"model{FORMATS[format_]}"
         writers[format_](saved, model, written)
-        write_atomic(path, written.read_bytes())
+        with writing(path):
+            write_atomic(path, written.read_bytes())
 
 
 def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
@@ -40,8 +43,8 @@ def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
     metadata = {"format": "pt", "sweepboard": __version__, "model": json.dumps(masked(saved.config["model"]))}
     save_model(model, str(path), metadata=metadata)
     twin = deepcopy(model)
-    for parameter in twin.parameters():
-        parameter.data.zero_()
+    for tensor in twin.state_dict().values():  # parameters and buffers
+        tensor.zero_()
     load_model(twin, str(path))
     for name, tensor in model.state_dict().items():
         if not torch.equal(tensor, twin.state_dict()[name]):

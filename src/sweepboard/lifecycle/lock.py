@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -98,8 +99,11 @@ def _self_description() -> dict[str, object]:
 
 
 def _holder(handle: int) -> str:
-    try:
-        who = json.loads(os.pread(handle, 4096, 0))
-        return f"process {who['pid']} on {who['host']} since {who['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+    """Who wrote into the file; a process that has just locked it writes that a moment later."""
+    for _ in range(100):
+        try:
+            who = json.loads(os.pread(handle, 4096, 0))
+            return f"process {who['pid']} on {who['host']} since {who['since']}"
+        except (ValueError, KeyError, TypeError):
+            time.sleep(0.01)
+    return "another process"

@@ -36,18 +36,26 @@ def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] =
 
 
 def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
-    """The model in eval mode, and the updates after which these were its weights. Trusts the folder."""
+    """The model in eval mode, and the updates after which these were its weights. Trusts the folder.
+
+    It lies in memory as in training, so that outputs are the same bit for bit.
+    """
     weights, step = weights_of(saved.folder, checkpoint)
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and then overwritten
         model = build_model(saved.config)
+    load_weights(model, weights, f"{saved.folder}: the {checkpoint} weights")
+    if saved.config["trainer"]["channels_last"] and any(weight.ndim == 4 for weight in model.parameters()):
+        model.to(memory_format=torch.channels_last)
+    return model.eval(), step
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> None:
+    """Give `weights` to `model`. Raises `NoCheckpoint`, in which they are called `name`."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise NoCheckpoint(
-            f"{saved.folder}: the {checkpoint} weights do not fit the model: {reason}"
-        ) from error
-    return model.eval(), step
+        raise NoCheckpoint(f"{name} do not fit the model: {reason}") from error
 
 
 def weights_of(folder: RunFolder, checkpoint: str) -> tuple[Mapping[str, Any], int]:

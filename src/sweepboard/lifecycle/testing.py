@@ -17,7 +17,7 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.files import writing
 from sweepboard.lifecycle.lock import only_writer
-from sweepboard.lifecycle.model import weights_of
+from sweepboard.lifecycle.model import load_weights, weights_of
 from sweepboard.lifecycle.record import read_record
 from sweepboard.lifecycle.saved import SavedRun
 from sweepboard.lifecycle.trusting import prepare_saved, refuse_links
@@ -48,28 +48,42 @@ def prepare_test(
     allowed: Sequence[str] = (),
     config_dirs: Sequence[Path] = (),
 ) -> Prepared:
-    """The run's configuration with other data. Raises `NotATest` for other changes, and `LinkInFolder`."""
+    """The run's configuration with other data. Raises `NotATest` for other changes and for data that the
+    model cannot take, and `LinkInFolder`."""
     refuse_links(saved.folder)
     for word in overrides:
         key = word.lstrip("+~").partition("=")[0]
         if key.partition(".")[0] not in ("dataset", "device", "threads"):
             raise NotATest(f"{key}: a test changes only the data; `sweepboard rerun` changes the rest")
-    return prepare_saved(saved, overrides, allowed, config_dirs)
+    prepared = prepare_saved(saved, overrides, allowed, config_dirs)
+    _refuse_other_shapes(saved, prepared)
+    return prepared
+
+
+def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
+    then, now = saved.config["facts"], prepared.config["facts"]
+    for fact in ("input_shape", "outputs"):
+        if then[fact] != now[fact]:
+            raise NotATest(
+                f"dataset={prepared.groups.get('dataset')} has {fact}={now[fact]}, and the model was trained "
+                f"on {fact}={then[fact]}"
+            )
 
 
 def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
-    """Evaluate the weights of `checkpoint` on the test set of the prepared data."""
+    """Evaluate the weights of `checkpoint` on the test set of the prepared data, normalised in its way."""
     weights, step = weights_of(saved.folder, checkpoint)
     experiment = build(prepared)
     if experiment.data.test is None:
         raise NotATest(
             f"dataset={prepared.groups.get('dataset')} has no test set; give another with dataset=..."
         )
-    experiment.learner.model.load_state_dict(weights)
+    load_weights(experiment.learner.model, weights, f"{saved.folder}: the {checkpoint} weights")
     batches = islice(experiment.data.test.epoch(0), experiment.trainer.limit_test_batches)
     with torch.random.fork_rng(devices=[]):
         metrics = evaluate(experiment.learner, batches)
-    return Measured(_prefix(saved, prepared, checkpoint), step, metrics)
+    other = experiment.data.fingerprint != saved.record.data_fingerprint
+    return Measured(_prefix(prepared, other, checkpoint), step, metrics)
 
 
 def enter(saved: SavedRun, measured: Measured) -> None:
@@ -90,11 +104,7 @@ def enter(saved: SavedRun, measured: Measured) -> None:
             write_event_file(saved.folder.path, LATER, [Summary(value=values)], measured.step)
 
 
-def _prefix(saved: SavedRun, prepared: Prepared, checkpoint: str) -> str:
+def _prefix(prepared: Prepared, other: bool, checkpoint: str) -> str:
     """`test` for the run's own data and last weights; what is different is named."""
-    then, now = saved.config["dataset"], prepared.config["dataset"]
-    same = {key: value for key, value in then.items() if key != "root"} == {
-        key: value for key, value in now.items() if key != "root"
-    }
-    other = "" if same else f"_{prepared.groups.get('dataset', 'other')}"
-    return f"test{other}" + ("_best" if checkpoint == "best" else "")
+    data = f"_{prepared.groups.get('dataset', 'other')}" if other else ""
+    return f"test{data}" + ("_best" if checkpoint == "best" else "")

@@ -47,7 +47,7 @@ class Wish:
 def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
     """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
     if folder.search.is_file():
-        from sweepboard.sweeps.search.resume import resume_search  # needs Optuna
+        from sweepboard.sweeps.search.resume import resume_search
 
         return resume_search(folder, wish, listener)
     with only_writer(RunFolder(folder.path)):

@@ -13,6 +13,7 @@ from hydra import compose, initialize_config_module
 from optuna.trial import TrialState
 
 from sweepboard.compose.schema import register
+from sweepboard.compose.trust import NotAllowed
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import RunRecord
 from sweepboard.sweeps.channel import Channel
@@ -21,10 +22,12 @@ from sweepboard.sweeps.frozen import write_plan
 from sweepboard.sweeps.job import Reporter
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.pool import Ended, Event, Job, Started, Told
+from sweepboard.sweeps.resume import Wish
 from sweepboard.sweeps.search.best import write_study
 from sweepboard.sweeps.search.conduct import Conductor, planned
 from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.objective import Objective
+from sweepboard.sweeps.search.resume import resume_search
 from sweepboard.sweeps.search.settings import search_settings
 from sweepboard.sweeps.search.study import Study
 from sweepboard.sweeps.search.sweeper import parsed
@@ -312,3 +315,25 @@ def test_a_job_does_not_train_on_before_its_validation_is_answered() -> None:
     sweep.close()
     reporter.on_validation(Judged())  # type: ignore[arg-type]  # nobody is left to wait for
     channel.close()
+
+
+EVIL = "from pathlib import Path\nfrom torch import nn\nPath('owned').touch()\n\nclass Net(nn.Module): ...\n"
+
+
+@pytest.mark.parametrize("target", ["evil.Net", "os.system", "${oc.decode:evil.Net}", "choice"])
+def test_someone_elses_search_is_looked_at_before_anything_is_built(
+    folder: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "evil.py").write_text(EVIL)
+    word = "model._target_=evil.Net,os.system" if target == "choice" else "optimizer.lr=0.1,0.01"
+    search = search_of("model=linear", word, trials=1, sampler="grid")
+    if target != "choice":
+        search.bases[""]["model"]["_target_"] = target
+    write_search(folder, search)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another user's"))
+    with pytest.raises(NotAllowed, match=r"^(in .*: )?model\._target_: .* is not built from a run folder"):
+        resume_search(folder, Wish(), Listener())
+    assert not (tmp_path / "owned").exists()
+    assert list(folder.path.glob("*/run.json")) == []

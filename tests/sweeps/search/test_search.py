@@ -97,7 +97,10 @@ def test_a_mistake_is_one_line_and_nothing_is_started(command: Command, words: l
 def test_a_missing_package_is_one_line(
     command: Command, monkeypatch: pytest.MonkeyPatch, missing: str, words: list[str], line: str
 ) -> None:
-    monkeypatch.setattr("sweepboard.sweeps.search.samplers.find_spec", lambda name: name != missing or None)
+    for name in list(sys.modules):
+        if name.startswith(("sweepboard.sweeps.search.", f"{missing}.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)  # an import of it fails
     assert command(*SEARCH, LR, *words, code=2).line == f"sweepboard: {line}"
 
 

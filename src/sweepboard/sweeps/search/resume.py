@@ -18,7 +18,6 @@ from sweepboard.lifecycle.trusting import MaskedSecret, refuse_links
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.resume import Wish, is_setting, key_of, settings_now
-from sweepboard.sweeps.search.conduct import carry_out
 from sweepboard.sweeps.search.frozen import Search, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.samplers import check_packages
 from sweepboard.sweeps.search.settings import PREFIX, search_settings
@@ -35,6 +34,8 @@ def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[J
         refuse_links(RunFolder(folder.path))
         search, own = read_search(folder), is_own_search(folder)
         check_packages(search.settings)
+        from sweepboard.sweeps.search.conduct import carry_out  # imports Optuna
+
         settings = settings_now(search.sweep, wish.words)
         wanted = _longer(_with_secrets(search, wish.words), wish.words)
         if own and wanted.settings != search.settings:

@@ -25,7 +25,6 @@ from sweepboard.sweeps.frozen import write_plan
 from sweepboard.sweeps.plan import Plan, threads_per_job
 from sweepboard.sweeps.plugins import LOCAL, Order, refuse_settings, save_composed, without_sweep_settings
 from sweepboard.sweeps.points import check_points
-from sweepboard.sweeps.search.conduct import carry_out
 from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.objective import objectives_of
 from sweepboard.sweeps.search.samplers import check_packages, check_together
@@ -43,6 +42,8 @@ def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> Non
     words = [*_words_of(plain.pop("params", None)), *words]
     settings = search_settings(plain)
     check_packages(settings)
+    from sweepboard.sweeps.search.conduct import carry_out  # imports Optuna
+
     order.task.refuse_to_plan()
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
     if order.config.hydra.launcher._target_ != LOCAL:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from sweepboard.cli.summary import program
 from sweepboard.cli.table import print_table
@@ -78,9 +79,9 @@ class Lines(Listener):
 class LiveTable(Lines):
     """The jobs in a table that is drawn again and again; lines that stay are printed above it."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         super().__init__()
-        self._console = Console()
+        self._console = console or Console()
         self._live = Live(
             console=self._console, get_renderable=self._table, refresh_per_second=4, transient=True
         )
@@ -107,7 +108,8 @@ class LiveTable(Lines):
             runs = view.state == RUNNING and view.seconds_left is not None
             left = duration(view.seconds_left or 0.0) if runs else ""
             where = f"{view.state} on GPU {view.gpu}" if view.gpu is not None else view.state
-            table.add_row(view.label, where, epoch(view), metric(view), _time(view), left)
+            cells = (view.label, where, epoch(view), metric(view), _time(view), left)
+            table.add_row(*map(Text, cells))  # brackets in a label are no markup
         return table
 
     def _shown(self) -> list[JobView]:

@@ -1,0 +1,68 @@
+"""What a person is told of a sweep, fed by events alone."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sweepboard.cli.sweep_display import Lines, LiveTable
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.views import JobView, Listener
+
+FOLDER = SweepFolder(Path("outputs/sweeps/lr"))
+
+
+def tell(listener: Listener) -> None:
+    """A sweep of three jobs: one becomes good, one better, one has a bug."""
+    good, better, broken = views = [JobView(f"model.hidden=[{name}]") for name in ("a", "b", "c")]
+    listener.on_start(FOLDER, views)
+    for view in views:
+        view.has_started(None)
+        listener.on_state(view)
+    for view, accuracy in ((good, 0.5), (better, 0.75)):
+        news = {"headline": "accuracy", "best": {"accuracy": accuracy}, "epoch": 1.0, "total_epochs": 2.0}
+        view.hear({"validated": news | {"seconds_left": 61.0}})
+        listener.on_validation(view)
+    broken.hear({"error": "KeyError: 'x'", "traceback": "Traceback...\nKeyError: 'x'"})
+    for view, state in ((good, "finished"), (broken, "failed"), (better, "finished")):
+        view.state = state
+        listener.on_state(view)
+    listener.on_end(FOLDER, views)
+
+
+def test_plain_lines_tell_each_end_at_once_and_the_best_first_at_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell(Lines())
+    told = capsys.readouterr().out
+    order = [
+        "sweep folder: outputs/sweeps/lr",
+        "model.hidden=[a]  epoch 1/2  val/accuracy 0.5",
+        "[1/3]  model.hidden=[a]  finished  val/accuracy 0.5",
+        "[2/3]  model.hidden=[c]  failed  0:00  KeyError: 'x'",
+        "Traceback...",
+        "[3/3]  model.hidden=[b]  finished  val/accuracy 0.75",
+        "best val/accuracy",
+        "model.hidden=[b]  finished  0.75",
+        "model.hidden=[a]  finished  0.5",
+        "model.hidden=[c]  failed",
+        "2 finished, 1 failed",
+        "board outputs/sweeps/lr",
+    ]
+    for part in order:
+        before, found, told = told.partition(part)
+        assert found, f"{part!r} does not come after {before!r}"
+
+
+def test_a_terminal_has_a_table_that_is_drawn_again(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = io.StringIO()
+    tell(LiveTable(Console(file=screen, force_terminal=True, width=100, height=20)))
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert "\n2 finished, 1 failed" in drawn, "the table as it was last drawn"
+    assert "\n model.hidden=[a]  finished" in drawn
+    assert "KeyError: 'x'" in drawn, "printed at once, above the table"
+    assert "model.hidden=[b]  finished  0.75" in capsys.readouterr().out

@@ -63,7 +63,7 @@ def test_the_wheel_trains_in_an_empty_folder_without_a_network(wheel: Path, tmp_
         cwd=work, capture_output=True, text=True, env=os.environ | {"HOME": str(tmp_path), "PYTHONPATH": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    where = [python, "-c", "import sweepboard; print(sweepboard.__file__)"]
+    where = [str(python), "-c", "import sweepboard; print(sweepboard.__file__)"]
     assert str(tmp_path) in subprocess.run(where, capture_output=True, text=True, cwd=work).stdout
     assert len(list(work.rglob("run.json"))) == 1
 

@@ -186,7 +186,7 @@ class Checkpoints:
 
 
 def copied(value: Any) -> Any:
-    """`value` in plain containers, every tensor in memory of its own on the CPU, so that training can go on."""
+    """`value` in plain containers, every tensor copied to memory of its own, so that training can go on."""
     if isinstance(value, torch.Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):

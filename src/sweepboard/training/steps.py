@@ -18,8 +18,8 @@ def spare_the_compiler() -> None:
     """Let the next optimizer be made without an import of `torch._dynamo`.
 
     `torch._disable_dynamo` keeps, beside each method it wraps, the method that the compiler has been told
-    about, and imports the compiler where there is none: this gives it the method itself. In another version of
-    torch that does otherwise nothing is changed.
+    about, and imports the compiler where there is none: this gives it the method itself. In a torch that does
+    otherwise nothing is changed.
     """
     for method in vars(Optimizer).values():
         plain = getattr(method, "__wrapped__", None)

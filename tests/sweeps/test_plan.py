@@ -74,6 +74,7 @@ def test_zip_and_filter(command: Command) -> None:
         (["seed=1,2", "hydra.sweep.subdir=x"], "hydra.sweep.subdir: a job's folder is called by what is"),
         (["seed=1,2", HERE, "sweep.retry=1"], "sweep.retry: hydra/launcher=basic knows nothing of it"),
         ([], "there is nothing to sweep: give a key several values"),
+        (["seed=1,2", "--cfg", "job"], "leave out -m to be shown one run; `sweepboard plan ...` shows"),
     ],
 )
 def test_a_mistake_in_any_point_is_one_line_and_starts_nothing(

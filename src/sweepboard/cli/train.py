@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from sweepboard import __version__
 from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
 from sweepboard.cli.sweep import run_sweep
+from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
@@ -37,6 +38,8 @@ def main(argv: list[str]) -> int:
 
         print_help(request.config_dirs)
         return 0
+    if request.only_asks and request.flags.multirun:
+        raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line
         return in_hydra(argv, _nothing)

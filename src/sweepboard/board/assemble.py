@@ -53,6 +53,10 @@ class Board(Observer):
     def on_checkpoint(self, progress: Progress) -> None:
         self._tell("on_checkpoint", progress)
 
+    def make_durable(self) -> None:
+        if self.recorder is not None:
+            self.recorder.make_durable()
+
     def on_end(self, progress: Progress) -> None:
         self._tell("on_end", progress)
 

@@ -116,19 +116,28 @@ class EventWriter:
         if full or time.monotonic() > self._due:
             self.flush()
 
-    def flush(self, sync: bool = False) -> None:
-        """Hand everything to the operating system; with `sync`, to the disk."""
+    def flush(self) -> None:
+        """Hand everything to the operating system, where a kill of this process cannot lose it."""
         self._due = time.monotonic() + FLUSH_SECONDS
         try:
             file = self._usable_file()
             self._write_pending(file)
-            if sync:
-                os.fsync(file.fileno())
             self._refused = False
         except OSError as error:
             self._refused = True
             self._keep_what_fits()
             self.warn_once(error)
+
+    def sync(self) -> None:
+        """Wait until the disk has what was flushed, against a power cut. Any thread may call this."""
+        file = self._file
+        try:
+            if file is not None:
+                os.fsync(file.fileno())
+        except OSError as error:
+            self.warn_once(error)
+        except ValueError:  # closed in between: then the rest is in another file
+            pass
 
     def position(self) -> dict[str, int]:
         """How far the history of this folder goes now: bytes of every event file (for `cut.cut_to`)."""

@@ -52,8 +52,10 @@ class BoardRecorder(Observer):
 
     def on_checkpoint(self, progress: Progress) -> None:
         """The log is never behind a checkpoint, and the checkpoint knows how long the log was."""
-        self.writer.flush(sync=True)
         progress.logged = self.writer.position()
+
+    def make_durable(self) -> None:
+        self.writer.sync()
 
     def finish(self, status: str) -> None:
         """Close the files of a run that ended as `finished`, `failed` or `interrupted`."""

@@ -12,7 +12,7 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -60,16 +60,22 @@ class Checkpoints:
         """Remove what a killed process left half written."""
         remove_leftovers(self.last.parent)
 
-    def save(self, last: Mapping[str, Any] | None = None, best: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self,
+        last: Mapping[str, Any] | None = None,
+        best: Mapping[str, Any] | None = None,
+        first: Callable[[], None] = lambda: None,
+    ) -> None:
         """Make these states the last and the best checkpoint; the last one so far becomes the previous one.
 
-        Returns before they are on the disk, unless the save before is still being written.
+        Returns before they are on the disk, unless the save before is still being written. `first` is called
+        by the thread that writes, before it does.
         """
         named = {self.best: best, self.last: last}
         states = {path: copied(state) for path, state in named.items() if state is not None}
         self.wait()
         if states:
-            self._writing = threading.Thread(target=self._write_all, args=(states,), daemon=True)
+            self._writing = threading.Thread(target=self._write_all, args=(states, first), daemon=True)
             self._writing.start()
 
     def wait(self) -> str | None:
@@ -114,11 +120,12 @@ class Checkpoints:
             return state
         return earlier if earlier["due"] and earlier["step"] == state["step"] else state
 
-    def _write_all(self, states: dict[Path, Any]) -> None:
+    def _write_all(self, states: dict[Path, Any], first: Callable[[], None]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""
         try:
             self._unsaved |= {path: packed(state) for path, state in states.items()}
             states.clear()  # the memory that they take
+            first()
             failed = [self._tried(path) for path in tuple(self._unsaved)]
             self._trouble = next(filter(None, reversed(failed)), None)
         except Exception as error:

@@ -214,9 +214,12 @@ class _Loop:
         if last:
             self._tell("on_checkpoint")
             self.saved = time.perf_counter()
-        self.checkpoints.save(
-            last=self.state_dict() if last else None, best=self._best_state() if best else None
-        )
+        last_state, best_state = self.state_dict() if last else None, self._best_state() if best else None
+        self.checkpoints.save(last_state, best_state, self._make_durable)
+
+    def _make_durable(self) -> None:
+        for observer in self.observers:
+            observer.make_durable()
 
     def _minutes_are_over(self) -> bool:
         minutes = self.settings.checkpoint.every_minutes

@@ -38,7 +38,10 @@ class Observer:
         """After a validation, its metrics in `progress.val_metrics`."""
 
     def on_checkpoint(self, progress: Progress) -> None:
-        """Just before a checkpoint becomes visible: whatever was logged so far must reach the disk."""
+        """Just before a checkpoint is made: whatever was logged so far must leave this process."""
+
+    def make_durable(self) -> None:
+        """In the thread that writes the checkpoint, before that becomes visible: the same for the disk."""
 
     def on_end(self, progress: Progress) -> None:
         """After the last update and the final test; not called when the run failed or was interrupted."""

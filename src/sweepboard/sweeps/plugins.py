@@ -89,31 +89,25 @@ class Order:
 
 def sweep_grid(order: Order, words: Sequence[str]) -> None:
     """Plan every combination, freeze the plan, do what is left to do."""
-    settings, task = order.settings, order.task
-    if order.typed("hydra.sweep.subdir"):
-        raise ConfigError(
-            "hydra.sweep.subdir: a job's folder is called by what is special to it; leave it out"
-        )
-    if order.runs_here:
-        refuse_what_hydra_does(order)
-    else:
-        refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
-    words = without_sweep_settings(words)
-    if not words:
-        raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
-    points = grid(words, settings.zip, order.context.config_loader)
-    checked = check_points(points, order.composer.compose, settings.filter)
-
-    def make(threads: int | None) -> Plan:
-        return make_plan(checked, settings, task.command, threads)
-
-    if task.plan_only:
+    _refuse_what_would_be_left_aside(order)
+    make = _planner(order, without_sweep_settings(words))
+    if order.task.plan_only:
         _show_plan(order, make)
         return
     with begun(make, order.root, order.named, datetime.now()) as (folder, plan):
         for point in plan.repeated:
-            task.listener.on_note(f"{point} was asked for more than once: it is one job")
-        task.views = _carry_out(order, folder, plan)
+            order.task.listener.on_note(f"{point} was asked for more than once: it is one job")
+        order.task.views = _carry_out(order, folder, plan)
+
+
+def _planner(order: Order, words: Sequence[str]) -> MakePlan:
+    """What makes the plan, once all its points have passed their checks."""
+    if not words:
+        raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
+    settings = order.settings
+    points = grid(words, settings.zip, order.context.config_loader)
+    checked = check_points(points, order.composer.compose, settings.filter)
+    return lambda threads: make_plan(checked, settings, order.task.command, threads)
 
 
 def _show_plan(order: Order, make: MakePlan) -> None:
@@ -150,6 +144,17 @@ def _run_elsewhere(
         write_results(folder, plan, views)
         listener.on_end(folder, views)
     return views
+
+
+def _refuse_what_would_be_left_aside(order: Order) -> None:
+    if order.typed("hydra.sweep.subdir"):
+        raise ConfigError(
+            "hydra.sweep.subdir: a job's folder is called by what is special to it; leave it out"
+        )
+    if order.runs_here:
+        refuse_what_hydra_does(order)
+    else:
+        refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
 
 
 def refuse_what_hydra_does(order: Order) -> None:

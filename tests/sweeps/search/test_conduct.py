@@ -187,6 +187,11 @@ def test_every_trial_is_run_judged_and_told(folder: SweepFolder) -> None:
     assert [job.config["threads"] for job in conductor.plan.jobs] == [1] * 12
 
 
+def test_at_its_last_validation_a_trial_is_not_pruned_any_more(folder: SweepFolder) -> None:
+    search = search_of(LR, trials=8, pruner="median", startup=1, warmup=VALIDATIONS)
+    assert states(sitting(folder, search)[0]) == ["COMPLETE"] * 8
+
+
 @pytest.mark.parametrize("moment", range(1, 28, 4))
 def test_killed_at_any_moment_it_ends_with_all_its_trials(folder: SweepFolder, moment: int) -> None:
     search = search_of(LR, trials=8, pruner="halving")
@@ -206,9 +211,10 @@ def test_killed_at_any_moment_it_ends_with_all_its_trials(folder: SweepFolder, m
 
 
 def test_a_point_is_run_once(folder: SweepFolder) -> None:
+    _, first = sitting(folder, search_of("optimizer.lr=0.1,0.01", trials=2, sampler="random"))
     search = search_of("optimizer.lr=0.1,0.01", trials=7, sampler="random")
-    conductor, stage = sitting(folder, search)
-    assert len(stage.began) == 2
+    conductor, second = sitting(folder, search)
+    assert len(first.began) + len(second.began) == 2
     assert states(conductor) == ["COMPLETE"] * 7
     same = [view for view in conductor.views if view.reason]
     assert len(same) == 5
@@ -234,17 +240,21 @@ def test_a_trial_that_could_not_run_fails_and_the_others_go_on(folder: SweepFold
     ]
 
 
-def test_a_failing_job_is_tried_again_and_then_a_failed_trial(folder: SweepFolder) -> None:
-    search = search_of("optimizer.lr=0.1,0.01", trials=2, sampler="grid")
-
-    def code(job: Job) -> int:
-        return 1 if "lr=0.01" in job.name else 0
-
-    conductor, stage = sitting(folder, search, Stage(code=code), SweepSettings(retry=2))
-    assert sorted(states(conductor)) == ["COMPLETE", "FAIL"]
-    assert len(stage.began) == 4
-    assert [view.state for view in sitting(folder, search)[0].views] == [
-        view.state for view in conductor.views
+@pytest.mark.parametrize(("failures", "state"), [(2, "COMPLETE"), (3, "FAIL")])
+def test_a_failing_job_is_tried_again_before_it_is_a_failed_trial(
+    folder: SweepFolder, failures: int, state: str
+) -> None:
+    codes = iter([1] * failures + [0])
+    conductor, stage = sitting(
+        folder,
+        search_of(LR, trials=1),
+        Stage(code=lambda _: next(codes)),
+        SweepSettings(retry=2),
+    )
+    assert states(conductor) == [state]
+    assert len(stage.began) == 3
+    assert [view.state for view in sitting(folder, conductor.study.search)[0].views] == [
+        conductor.views[0].state
     ]
 
 

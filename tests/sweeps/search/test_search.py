@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.command import TINY, Command, record_of
 
@@ -135,7 +136,9 @@ def test_a_search_in_a_preset_of_several_objectives(command: Command) -> None:
     for number in study["best"]:
         assert f"best: {study['trials'][number]['job']}  val/accuracy" in said.out
         assert f"mine/experiment, and type experiment=best-{number:03d}" in said.out
-        assert Path(f"outputs/sweeps/s/experiment/best-{number:03d}.yaml").is_file()
+        preset = yaml.safe_load(Path(f"outputs/sweeps/s/experiment/best-{number:03d}.yaml").read_text())
+        model = study["trials"][number]["parameters"]["model"]
+        assert preset["defaults"] == ["lr_search", {"override /model": model}]
     assert "sweepboard --config-dir mine experiment=lr_search" in said.out
     other = command("-m", *words, "hydra.sweeper.seed=1", code=2)
     assert other.line == (

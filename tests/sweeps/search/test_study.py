@@ -70,6 +70,7 @@ def test_a_search_cut_off_at_any_operation_ends_as_one_that_was_not(tmp_path: Pa
         study = Study(path, settings)
         go_on(study)
         assert all(trial.state.is_finished() for trial in study.trials)
+        assert history(Study(path, settings)) == history(study)
         assert [set(trial.params) for trial in study.trials] == [{"lr", "n", "m"}] * 12
         if not _is_asking(lines[:cut]):
             assert history(study) == history(whole)

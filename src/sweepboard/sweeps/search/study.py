@@ -81,8 +81,8 @@ class Study:
                 yield self._taken_up(trial)
 
     def _taken_up(self, trial: FrozenTrial) -> Trial:
-        # What is done for a new trial has been done, and CMA-ES must not do it twice; values that a kill has left
-        # out are drawn at random.
+        # What is done for a new trial has been done, and CMA-ES must not do it twice; values that a kill has
+        # left out are drawn at random.
         self._study.sampler = optuna.samplers.RandomSampler(seed=trial.number)
         if trial.state == TrialState.WAITING:
             return self._complete(self._study.ask())

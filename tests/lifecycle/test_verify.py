@@ -76,7 +76,7 @@ def imported_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_seed_threads_and_data_are_named(command: Command) -> None:
-    command("model=cnn", *TINY[1:], "trainer.limit_train_batches=25", "optimizer.lr=0.003")
+    command("model=cnn", *TINY[1:], "trainer.limit_train_batches=15", "optimizer.lr=0.003")
     run = only_run(Path("outputs"))
     said = command("verify", str(run), "seed=1", code=1).out.splitlines()
     assert said[1].startswith("differs first in train/accuracy at step 2: ")
@@ -86,5 +86,3 @@ def test_seed_threads_and_data_are_named(command: Command) -> None:
     assert [entry["key"] for entry in verdict["environment"] if entry["matters"]] == ["threads"]
     assert not verdict["same_weights"]
     assert verdict["first"]["tag"].startswith("train/")
-    said = command("verify", str(run), "threads=2", "--tolerance", "0.2").out.splitlines()
-    assert said[1].startswith("equal within 0.2: ")

@@ -58,6 +58,25 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_before_there_is_something_to_save_a_signal_ends_the_block_at_once(signum: int) -> None:
+    """Also where other people's code would keep it from doing so."""
+    before = [signal.getsignal(each) for each in SIGNALS]
+
+    def build() -> None:
+        with StopFlag(at_once=True):
+            try:
+                os.kill(os.getpid(), signum)
+            except Exception:
+                pytest.fail("held up")
+            pytest.fail("still here")
+
+    with pytest.raises(Interrupted) as caught:
+        build()
+    assert caught.value.signum == signum
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
 def test_other_threads_leave_the_handlers_alone() -> None:
     before = [signal.getsignal(each) for each in SIGNALS]
     seen = []

@@ -11,7 +11,7 @@ from sweepboard.board.assemble import Board, open_board
 from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
-from sweepboard.files import write_atomic, writing
+from sweepboard.files import remove_leftovers, write_atomic, writing
 from sweepboard.lifecycle.epochs import EpochLog
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.keeper import NotSaved, RecordKeeper, ending
@@ -54,12 +54,14 @@ def execute(
     """
     with logged_to(folder.log):
         with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
+            remove_leftovers(folder.path)
             mask_hydra_files(folder)
             save_config(prepared, folder, record)
             record.start()
             record.write(folder)
         with RecordKeeper(record, folder) as keeper, StopFlag(at_once=True) as stop:
-            write_provenance(folder, Path.cwd())
+            with writing(folder.path):
+                write_provenance(folder, Path.cwd())
             experiment = build(prepared)
             board = open_run_board(prepared, folder, record)
             return train(experiment, board, folder, [keeper, EpochLog(), *watchers], stop, resume)

@@ -105,6 +105,12 @@ def test_a_mistake_in_a_rerun_is_one_line_and_makes_no_folder(command: Command) 
     command(*TINY)
     run = only_run(Path("outputs"))
     assert "optimizer.lrr" in command("rerun", str(run), "optimizer.lrr=1", code=2).line.replace("\n", " ")
+    assert "hydra: there is no such setting" in command("rerun", str(run), "hydra.x=1", code=2).line
+    assert (
+        "trainer.epochz: there is no such setting"
+        in command("resume", str(run), "trainer.epochz=1", code=2).line
+    )
+    assert "trainer.epochs: needs an integer" in command("resume", str(run), "trainer.epochs=x", code=2).line
     assert "several are a sweep" in command("rerun", str(run), "optimizer.lr=1,2", code=2).line
     only_run(Path("outputs"))
 

@@ -57,8 +57,14 @@ def leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def follow(config: Mapping[str, Any], links: Mapping[str, str]) -> DictConfig:
-    """The plain `config` on the schema again, the keys of `links` following those they are linked to."""
-    node = OmegaConf.merge(schema(), escaped(config))
+    """The plain `config` on the schema again, the keys of `links` following those they are linked to.
+
+    Raises `ConfigError` for a key that the schema does not have, or a value of another type.
+    """
+    try:
+        node = OmegaConf.merge(schema(), escaped(config))
+    except OmegaConfBaseException as error:
+        raise explain_value(error) from error
     assert isinstance(node, DictConfig)
     for key, other in links.items():
         if OmegaConf.select(node, key, default=_ABSENT) is not _ABSENT:

@@ -133,14 +133,14 @@ def damaged(content: bytes, how: str) -> bytes:
         return content[: len(content) // 2]
     if how == "pickle":
         return pickle.dumps(Bomb())
-    if how == "torch pickle":
+    if how in ("torch pickle", "foreign"):
         buffer = io.BytesIO()
-        torch.save({"model": Bomb()}, buffer)
+        torch.save({"model": Bomb() if how == "torch pickle" else torch.zeros(3)}, buffer)
         return buffer.getvalue()
     return b""
 
 
-@pytest.mark.parametrize("how", ["flipped", "truncated", "empty", "pickle", "torch pickle"])
+@pytest.mark.parametrize("how", ["flipped", "truncated", "empty", "foreign", "pickle", "torch pickle"])
 def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(how: str, command: Command) -> None:
     command(*TINY, "trainer.checkpoint.every_steps=4")
     run = only_run(Path("outputs"))
@@ -162,3 +162,15 @@ def test_with_no_checkpoint_left_whole_the_run_is_not_started_over_silently(comm
     for path in (run / "checkpoints").glob("last*.pt"):
         path.write_bytes(b"")
     assert "last.pt" in command("resume", str(run), "trainer.epochs=3", code=1).line
+
+
+def test_a_checkpoint_of_another_model_is_one_line(command: Command) -> None:
+    command(*TINY, "hydra.run.dir=other", "model=mlp")
+    command(*TINY, "hydra.run.dir=run")
+    (Path("run") / "checkpoints" / "last.pt").write_bytes(
+        (Path("other") / "checkpoints" / "last.pt").read_bytes()
+    )
+    (Path("run") / "checkpoints" / "last.previous.pt").unlink()
+    line = command("resume", "run", "trainer.epochs=3", code=2).line
+    assert line.startswith("sweepboard: the checkpoint does not fit this run: ")
+    assert "do not fit the model" in command("test", "run", "--checkpoint", "last", code=2).line

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from tests.command import TINY, Command, only_run, record_of
 
@@ -101,6 +103,36 @@ def test_a_rerun_lets_keys_follow_and_swaps_groups(command: Command) -> None:
     assert config["model"]["input_shape"] == [32]  # type: ignore[index]
 
 
+def test_a_rerun_says_what_has_changed_since_before_it_starts(command: Command) -> None:
+    pictures(Path("photos"), 0)
+    words = ["dataset=image_folder", "dataset.root=photos", "dataset.image_size=8", "dataset.workers=0"]
+    command(*TINY, *words, "dataset.batch_size=4", "hydra.run.dir=run")
+    path = Path("run/environment.json")
+    environment = json.loads(path.read_text())
+    environment["packages"] |= {"torch": "1.0", "rich": "1.0", "gone": "3"}
+    environment["hardware"] |= {"cpu": "an older one", "host": "elsewhere"}
+    path.write_text(json.dumps(environment))
+    pictures(Path("photos"), 255)
+    said = command("rerun", "run", "threads=2").out.splitlines()
+    start = next(index for index, line in enumerate(said) if line.startswith("run folder: "))
+    assert said[0] == "differs: threads: 1 -> 2"
+    found = {line.split(": ")[1] for line in said[:start] if line.startswith("differs: ")}
+    assert found == {"threads", "packages.torch", "packages.rich", "packages.gone", "hardware.cpu"}
+    assert said[start - 1] == (
+        "other numbers are to be expected, because of threads, packages.torch, hardware.cpu"
+    )
+    assert said[start + 1].startswith("differs: data: ")  # read by then, and nothing trained yet
+    assert said[start + 2].startswith("epoch 1/2")
+
+
+def pictures(folder: Path, colour: int) -> None:
+    """Two classes of pictures with a little of `colour`."""
+    for number in range(12):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (colour, 20 * number, 0)).save(path)
+
+
 def test_a_mistake_in_a_rerun_is_one_line_and_makes_no_folder(command: Command) -> None:
     command(*TINY)
     run = only_run(Path("outputs"))
@@ -148,4 +180,5 @@ def test_diff_shows_only_what_differs(command: Command) -> None:
     keys = [entry["key"] for entry in command("diff", "a", "b", "--json").json]
     assert "optimizer.lr" in keys
     assert "seed" not in keys
+    assert {"val/accuracy", "best/val_loss", "test/loss"} <= set(keys)
     assert command("diff", "a", "a").out == "no difference\n"

@@ -52,15 +52,21 @@ Command = Callable[..., Said]
 
 @contextmanager
 def own_imports(folder: Path) -> Iterator[None]:
-    """Forget afterwards what was imported from `folder`: another test's module may have the same name."""
+    """Forget what other tests have imported from their folders: their modules may have the same names."""
     path = list(sys.path)
+    forget_modules_below(folder.parents[1])
     try:
         yield
     finally:
         sys.path[:] = path
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(str(folder)):
-                del sys.modules[name]
+        forget_modules_below(folder)
+
+
+def forget_modules_below(root: Path) -> None:
+    """Take modules that were imported from files below `root` out of `sys.modules`."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(f"{root}/"):
+            del sys.modules[name]
 
 
 def command_in(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:

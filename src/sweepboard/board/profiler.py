@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
-from torch.profiler import profile, schedule
+from torch.profiler import profile, record_function, schedule
 
 from sweepboard.board import summaries
 from sweepboard.training.observer import Observer
@@ -59,7 +59,8 @@ class Profile(Observer):
 
     def _stepping(self, learner: Learner, update: Callable[..., Any]) -> Callable[..., Any]:
         def update_and_step(*args: Any, **kwargs: Any) -> Any:
-            result = update(*args, **kwargs)
+            with record_function("update"):
+                result = update(*args, **kwargs)
             try:
                 self._step(learner)
             except Exception as error:  # a trace that cannot be written must not end the run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
 from sweepboard.training.settings import TrainerSettings
 from sweepboard.training.stop import SIGNALS, Interrupted, Pruned, StopFlag
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_ignored() -> Iterator[None]:
+    """Whoever started the tests may have had SIGHUP ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 class SignalAtEpochEnd(Observer):
@@ -127,3 +136,10 @@ def test_at_the_end_there_is_nothing_to_prune(world: Any) -> None:
         world.learner(), world.data(), TrainerSettings(epochs=2), observers=[PruneAt("on_validation", 2.0)]
     )
     assert progress.test_metrics
+
+
+def test_below_nohup_a_closed_terminal_is_not_heard() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with StopFlag() as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert not stop.is_set

@@ -127,8 +127,9 @@ def _as_it_is(batch: Any) -> Any:
 def _prepare_worker(_: int) -> None:
     """A signal to the whole group must leave the workers alive until the run has saved; but no worker may
     outlive a run that was killed, for it would hold the run folder's lock."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

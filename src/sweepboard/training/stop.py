@@ -9,8 +9,10 @@ from typing import Any
 
 from sweepboard.errors import RunFailed, UserError
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name))
-"""Signals that mean: save and leave. Slurm can send SIGUSR1 some time before it kills."""
+NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")
+SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+"""Signals that mean: save and leave. Slurm can send SIGUSR1 some time before it kills, and a terminal that is
+closed sends SIGHUP."""
 
 
 class Interrupted(RunFailed):
@@ -29,7 +31,7 @@ class Pruned(UserError):
 
 
 class StopFlag:
-    """`with StopFlag() as stop:` turns SIGTERM, SIGINT and SIGUSR1 into `stop.signum` during the block.
+    """`with StopFlag() as stop:` turns `SIGNALS` into `stop.signum` during the block.
 
     The handler only sets the flag, so that an update is never cut in two. A Ctrl-C (SIGINT) while the
     flag is set puts the earlier handlers back and raises KeyboardInterrupt at once. While `at_once` is true
@@ -48,7 +50,7 @@ class StopFlag:
 
     def __enter__(self) -> StopFlag:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {signum: signal.signal(signum, self._handle) for signum in SIGNALS}
+            self._previous = {signum: signal.signal(signum, self._handle) for signum in _heeded()}
         return self
 
     def __exit__(
@@ -83,3 +85,9 @@ class StopFlag:
             # None is a handler that C code had installed, which Python cannot put back.
             signal.signal(signum, signal.SIG_DFL if handler is None else handler)
         self._previous = {}
+
+
+def _heeded() -> list[int]:
+    """All of them, but for a SIGHUP that `nohup` has had ignored."""
+    hung_up = getattr(signal, "SIGHUP", None)
+    return [each for each in SIGNALS if each != hung_up or signal.getsignal(each) is not signal.SIG_IGN]

@@ -6,12 +6,17 @@ import gzip
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.autograd import _profiler_enabled  # type: ignore[attr-defined]
 
 from sweepboard.board.events import EventWriter
 from sweepboard.board.profiler import Profile
+from sweepboard.training.progress import Progress
 from tests.board.tiny import tiny_run
 
 
@@ -47,3 +52,15 @@ def test_a_trace_that_cannot_be_written_does_not_end_the_run(
     assert "update" not in vars(progress.learner)
     (message,) = [record.getMessage() for record in caplog.records]
     assert message.startswith("the run goes on without a profile: ")
+
+
+def test_a_run_that_is_interrupted_leaves_no_profiler_on(tmp_path: Path) -> None:
+    """torch takes the process down at its end otherwise."""
+    learner = SimpleNamespace(update=lambda: torch.ones(2).sum())
+    profiler = Profile(EventWriter(tmp_path), tmp_path, 10)
+    profiler.on_start(cast(Progress, SimpleNamespace(step=0, learner=learner)))
+    for _ in range(5):
+        learner.update()
+    assert _profiler_enabled()
+    profiler.finish("interrupted")
+    assert not _profiler_enabled()

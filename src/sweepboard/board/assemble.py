@@ -62,12 +62,16 @@ class Board(Observer):
 
     def finish(self, status: str) -> None:
         """Close the event files of a run that ended as `finished`, `failed` or `interrupted`."""
+        self._tell_pictures("finish", status)  # first, for they may still have something to write
         if self.recorder is not None:
             self.recorder.finish(status)
 
     def _tell(self, event: str, *what: Any) -> None:
         if self.recorder is not None:
             getattr(self.recorder, event)(*what)
+        self._tell_pictures(event, *what)
+
+    def _tell_pictures(self, event: str, *what: Any) -> None:
         for picture in tuple(self.pictures):
             try:
                 getattr(picture, event)(*what)

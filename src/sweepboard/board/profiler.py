@@ -43,6 +43,7 @@ class Profile(Observer):
         self.writer = writer
         self.place = folder / "profile"
         self.last = SKIPPED + updates
+        self._learner: Learner | None = None
         plan = schedule(wait=SKIPPED - 1, warmup=1, active=updates, repeat=1)
         self.profiler = profile(schedule=plan, on_trace_ready=self._save, acc_events=True)
 
@@ -50,12 +51,17 @@ class Profile(Observer):
         if progress.step > 0:  # a resumed run is past its start
             return
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it chats to stderr, of missing GPUs too
-        learner = progress.learner
+        self._learner = learner = progress.learner
         vars(learner)["update"] = self._stepping(learner, learner.update)
         self.profiler.start()
 
     def on_end(self, progress: Progress) -> None:
         self._stop(progress.learner)  # where the run was shorter than the trace
+
+    def finish(self, status: str) -> None:
+        """A profiler that is left on brings the process down as it ends."""
+        if self._learner is not None:
+            self._stop(self._learner)
 
     def _stepping(self, learner: Learner, update: Callable[..., Any]) -> Callable[..., Any]:
         def update_and_step(*args: Any, **kwargs: Any) -> Any:

@@ -43,5 +43,8 @@ class Observer:
     def make_durable(self) -> None:
         """In the thread that writes the checkpoint, before that becomes visible: the same for the disk."""
 
+    def finish(self, status: str) -> None:
+        """After any end, `finished`, `failed` or `interrupted`, by whoever called the loop."""
+
     def on_end(self, progress: Progress) -> None:
         """After the last update and the final test; not called when the run failed or was interrupted."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -24,7 +24,8 @@ def main(arguments: list[str]) -> int:
     print(f"TensorBoard of {folder}: http://{options.host}:{port}/  (Ctrl-C stops it)", flush=True)
     if options.host not in ("localhost", "127.0.0.1", "::1"):
         print("It has no login: anyone who reaches that address can read these runs.", flush=True)
-    return _serve(command)
+    # TensorBoard takes this process over, so that whatever stops the one stops the other.
+    os.execv(sys.executable, command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,16 +62,3 @@ def free_port(host: str, first: int = FIRST_PORT, tries: int = 100) -> int:
                 continue
             return port
     raise UserError(f"ports {first} to {first + tries - 1} of {host} are all taken: give another with --port")
-
-
-def _serve(command: list[str]) -> int:
-    server = subprocess.Popen(command)
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        server.wait()
-        return 0
-    finally:
-        if server.poll() is None:
-            server.terminate()
-            server.wait()

@@ -7,15 +7,10 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder
 
 SWEEPS = "sweeps"
 """Where sweeps lie below the output root."""
-
-
-class NotASweep(UserError):
-    """A path given as a sweep that is none."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +74,3 @@ def claim_sweep(root: Path, swept: str, now: datetime) -> SweepFolder:
             continue
         return SweepFolder(path)
     raise AssertionError("unreachable: count() does not end")
-
-
-def open_sweep(path: str | Path) -> SweepFolder:
-    """The sweep at `path`. Raises `NotASweep` saying what is there instead."""
-    folder = SweepFolder(Path(path))
-    if folder.plan.is_file():
-        return folder
-    if not folder.path.exists():
-        raise NotASweep(f"{path}: no such folder; sweeps lie in outputs/sweeps")
-    raise NotASweep(f"{path} is no sweep folder (it has no sweep.json)")

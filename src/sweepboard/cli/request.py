@@ -73,7 +73,7 @@ def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig
     overrides = [*request.overrides, *extra, *_search_path(request)]
     name = request.flags.config_name or "config"
     try:
-        with _config_source(request.flags.config_path):
+        with config_source(request.flags.config_path):
             return compose(name, overrides, return_hydra_config=True)
     except Exception as error:
         raise explain(error, request.overrides, request.config_dirs) from error
@@ -86,7 +86,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
     overrides = [*map(_with_quoted_filter, request.overrides), *_search_path(request)]
     name = request.flags.config_name or "config"
     try:
-        with _config_source(request.flags.config_path):
+        with config_source(request.flags.config_path):
             GlobalHydra.instance().hydra.multirun(name, task, overrides)  # type: ignore[union-attr]
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)
@@ -107,12 +107,12 @@ def _with_quoted_filter(word: str) -> str:
     return f"{key}={quoted(value)}" if key == "sweep.filter" and value[:1] not in "'\"" else word
 
 
-def _config_source(path: str | None) -> initialize_config_module | initialize_config_dir:
-    if path is None:
-        return initialize_config_module(CONFIG_PATH.removeprefix("pkg://"), version_base=VERSION_BASE)
+def config_source(path: str | None) -> initialize_config_module | initialize_config_dir:
+    """Hydra, ready to compose from our own YAML or from that of `--config-path`."""
+    path, words = path or CONFIG_PATH, {"version_base": VERSION_BASE, "job_name": "sweepboard"}
     if path.startswith("pkg://"):
-        return initialize_config_module(path.removeprefix("pkg://"), version_base=VERSION_BASE)
-    return initialize_config_dir(str(Path(path).resolve()), version_base=VERSION_BASE)
+        return initialize_config_module(path.removeprefix("pkg://"), **words)
+    return initialize_config_dir(str(Path(path).resolve()), **words)
 
 
 def _search_path(request: Request) -> list[str]:

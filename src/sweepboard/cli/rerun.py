@@ -13,7 +13,7 @@ from sweepboard.lifecycle.differences import Difference
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.names import label
-from sweepboard.training.process import tune_allocator
+from sweepboard.training.process import settle, tune_allocator
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     print(expectation(found))
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
+    settle()
     new = claim(Path(prepared.config["output_root"]), label(prepared.overrides), datetime.now())
     with claimed(new.path) as folder, shown() as watchers:
         print(f"run folder: {folder}", flush=True)

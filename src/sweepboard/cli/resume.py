@@ -9,7 +9,7 @@ from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.training.process import tune_allocator
+from sweepboard.training.process import settle, tune_allocator
 
 
 def main(arguments: list[str]) -> int:
@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     if complete := why_complete(saved, prepared):
         print(f"{saved.folder} {complete}")
         return 0
+    settle()
     with shown() as watchers:
         resume(saved, prepared, watchers)
     print_summary(read_record(saved.folder), saved.folder)

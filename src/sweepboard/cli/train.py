@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sweepboard import __version__
-from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, compose_request, parse
+from sweepboard.cli.application import answer, run_composed
+from sweepboard.cli.request import Request, compose_request, parse
 from sweepboard.cli.sweep import run_sweep
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
-from sweepboard.sweeps.grid import quoted
+from sweepboard.training.process import load_torch_ahead, settle, tune_allocator
 
 
 def main(argv: list[str]) -> int:
@@ -42,7 +41,8 @@ def main(argv: list[str]) -> int:
         raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line
-        return in_hydra(argv, _nothing)
+        return answer(argv)
+    load_torch_ahead()  # after what this module imports: libraries load one at a time
     if request.flags.multirun:
         return run_sweep(request)
     composed = compose_request(request)
@@ -61,17 +61,17 @@ def _train(request: Request, composed: DictConfig) -> int:
 
         print(f"run folder: {folder}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
+        settle()
         with shown() as watchers:
             execute(prepared, folder, record, watchers)
         print_summary(record, folder)
 
     with claimed(_folder(request, composed)) as folder:
-        return in_hydra([*request.argv, f"hydra.run.dir={quoted(str(folder))}"], job)
+        run_composed(request, composed, folder.path, job)
+    return 0
 
 
 def _checked(composed: DictConfig, request: Request) -> Any:
-    from sweepboard.training.process import tune_allocator
-
     tune_allocator()  # before torch allocates anything
     from sweepboard.compose.prepare import prepare
 
@@ -83,27 +83,3 @@ def _folder(request: Request, composed: DictConfig) -> Path:
     if request.overridden("hydra.run.dir") is not None:
         return Path(composed.hydra.run.dir)
     return claim(Path(composed.output_root), label(request.overrides), datetime.now()).path
-
-
-def in_hydra(argv: list[str], job: Callable[[DictConfig], None]) -> int:
-    """Run `job` as Hydra runs an application: `.hydra/`, callbacks, `--cfg`, launchers and all.
-
-    What the job raises is raised here, past Hydra's own report of it.
-    """
-    raised: list[BaseException] = []
-
-    def guarded(config: DictConfig) -> None:
-        try:
-            job(config)
-        except BaseException as error:
-            raised.append(error)
-
-    sys.argv = ["sweepboard", *argv]
-    hydra.main(version_base=VERSION_BASE, config_path=CONFIG_PATH, config_name="config")(guarded)()
-    if raised:
-        raise raised[0]
-    return 0
-
-
-def _nothing(_: DictConfig) -> None:
-    """What runs where the user only asked for information: never called by Hydra."""

@@ -8,6 +8,7 @@ import traceback
 from importlib import import_module
 
 from sweepboard.errors import UserError, did_you_mean
+from sweepboard.training.process import start_up
 
 VERBS = {
     "train": "train one run, or with -m a sweep (this verb may be left out)",
@@ -33,6 +34,7 @@ def run_verb(argv: list[str]) -> int:
     A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1.
     """
     import_from_working_directory()
+    start_up()
     try:
         verb, arguments = split_verb(argv)
         return int(import_module(f"sweepboard.cli.{verb}").main(arguments))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
+from sweepboard.data.cache import cached
 from sweepboard.data.idx import read_idx
 from sweepboard.data.spec import DataSpec, Splits, TensorSplit
 from sweepboard.errors import UserError
+from sweepboard.files import alone_in
 from sweepboard.vision import import_torchvision
 
 SYSTEM = Path("/usr/share/datasets")
@@ -72,14 +73,17 @@ class CIFAR10:
         return downloading("CIFAR10", self.root, lambda: self._read(download=True))
 
     def _read(self, download: bool) -> Splits:
-        dataset = import_torchvision("datasets").CIFAR10
+        files = sorted((self.root / "cifar-10-batches-py").glob("*"))
 
-        def split(train: bool) -> TensorSplit:
-            photographs = dataset(self.root, train=train, download=download)
-            inputs = torch.from_numpy(photographs.data).permute(0, 3, 1, 2).contiguous()
-            return TensorSplit(inputs, torch.tensor(photographs.targets))
+        def split(name: str) -> TensorSplit:
+            return cached(f"cifar10-{name}", files, lambda: self._decoded(name == "train", download))
 
-        return Splits(train=split(True), test=split(False))
+        return Splits(train=split("train"), test=split("test"))
+
+    def _decoded(self, train: bool, download: bool) -> TensorSplit:
+        photographs = import_torchvision("datasets").CIFAR10(self.root, train=train, download=download)
+        inputs = torch.from_numpy(photographs.data).permute(0, 3, 1, 2).contiguous()
+        return TensorSplit(inputs, torch.tensor(photographs.targets))
 
 
 def find_or_download(name: str, root: Path, *elsewhere: Path) -> Splits:
@@ -100,19 +104,23 @@ def holds_idx_set(folder: Path) -> bool:
 
 def read_idx_set(folder: Path) -> Splits:
     """The training and test set of an MNIST-like `folder`. Raises `DamagedFile`."""
-    images, labels, test_images, test_labels = (read_idx(path) for path in _paths(folder))
+    images, labels, test_images, test_labels = _paths(folder)
+    return Splits(train=_idx_split(images, labels), test=_idx_split(test_images, test_labels))
 
-    def split(pixels: Any, classes: Any) -> TensorSplit:
-        return TensorSplit(torch.from_numpy(pixels).unsqueeze(1), torch.from_numpy(classes).long())
 
-    return Splits(train=split(images, labels), test=split(test_images, test_labels))
+def _idx_split(images: Path, labels: Path) -> TensorSplit:
+    def decode() -> TensorSplit:
+        pixels, classes = torch.from_numpy(read_idx(images)), torch.from_numpy(read_idx(labels))
+        return TensorSplit(pixels.unsqueeze(1), classes.long())
+
+    return cached("idx", (images, labels), decode)
 
 
 def downloading(name: str, root: Path, work: Callable[[], T]) -> T:
     """Do `work`, which downloads into `root`, alone among the jobs of a sweep; a failure says what to do."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _alone_in(root), _patience(_STALLED):
+        with alone_in(root), _patience(_STALLED):
             return work()
     except (OSError, RuntimeError, HTTPException) as error:
         reason = " ".join(str(error).split())
@@ -124,14 +132,6 @@ def downloading(name: str, root: Path, work: Callable[[], T]) -> T:
 def _advice(name: str) -> str:
     packaged = "install Debian's package dataset-fashion-mnist, or " if name == "FashionMNIST" else ""
     return f"{packaged}put its files there by hand, or set dataset.root to the folder that has them"
-
-
-@contextmanager
-def _alone_in(root: Path) -> Iterator[None]:
-    """Hold a lock that frees itself when the process dies: of many jobs one downloads and the others wait."""
-    with (root / ".download.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -136,6 +137,12 @@ class ImageFiles(FixedSamples):
         """Raises `DamagedFile`, naming the file, if it cannot be decoded."""
         name, number = self.images[index]
         return read_image(self.root / name, self.size), torch.tensor(number)
+
+    def made_from(self) -> tuple[str, Sequence[Path]]:
+        """See `FixedSamples`. The classes' numbers hang on all classes there are; pixels on the decoder."""
+        numbers = hashlib.sha256(repr([number for _, number in self.images]).encode()).hexdigest()[:16]
+        name = f"images-{self.size}-{numbers}-pillow-{version('pillow')}"
+        return name, [self.root / image for image, _ in self.images]
 
     def digest(self) -> str:
         """SHA-256 over names, sizes in bytes and classes: quick to take, and changed by nearly any edit."""

@@ -7,6 +7,7 @@ from math import prod
 
 import torch
 
+from sweepboard.data.cache import cached
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.spec import DataSpec, Split, TensorSplit
@@ -17,12 +18,12 @@ _CPU = torch.device("cpu")
 
 def into_memory(split: Split, spec: DataSpec, device: torch.device, workers: int) -> Split:
     """`split` in the memory of `device`, or as it is where its samples vary or would fill more than a quarter
-    of that memory. Images are decoded by `workers` processes."""
+    of that memory. Images are decoded once, by `workers` processes."""
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
     if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > _capacity(device) // 4:
         return split
-    whole = _read_all(split, spec, workers)
+    whole = cached(*split.made_from(), lambda: _read_all(split, spec, workers))
     return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
 
 

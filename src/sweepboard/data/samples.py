@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -12,6 +15,13 @@ from sweepboard.data.spec import Split, TensorSplit
 
 class FixedSamples(Dataset[tuple[Tensor, Tensor]]):
     """A data set whose samples look the same every time: they may be read once and kept in memory."""
+
+    def made_from(self) -> tuple[str, Sequence[Path]]:
+        """For the cache: what the samples are, with every setting that matters, and the files they come from.
+
+        Without files nothing is cached.
+        """
+        return type(self).__name__, ()
 
     def __len__(self) -> int:
         raise NotImplementedError

@@ -1,11 +1,17 @@
-"""What is set once per process, before torch works: the allocator and the number of threads."""
+"""What is set once per process, before torch works: the allocator, its libraries, the number of threads."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
+_COLLECT = gc.get_threshold()
 
 
 def tune_allocator() -> bool:
@@ -22,6 +28,29 @@ def tune_allocator() -> bool:
         return False
     kept = libc.mallopt(M_MMAP_THRESHOLD, 1 << 30) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     return bool(kept)
+
+
+def load_torch_ahead() -> None:
+    """Begin to load torch's libraries (Linux) beside whatever this process does next.
+
+    They are a fifth of `import torch`, and the only part of it that Python's lock does not keep from running
+    on another core. A library that cannot be loaded is left to the import, which will say so.
+    """
+    spec = find_spec("torch")
+    library = Path(spec.origin or "").parent / "lib" / "libtorch.so" if spec else Path()
+    if sys.platform.startswith("linux") and library.is_file():
+        load = ctypes.CDLL(None).dlopen  # called as a C function, because ctypes.CDLL would keep the lock
+        Thread(target=load, args=(os.fsencode(library), os.RTLD_LAZY), daemon=True).start()
+
+
+def start_up() -> None:
+    """Collect garbage rarely: what start-up makes stays, and looking through it is a tenth of its time."""
+    gc.set_threshold(100_000, *_COLLECT[1:])
+
+
+def settle() -> None:
+    """Collect as usual from here on: what training leaves behind may be large."""
+    gc.set_threshold(*_COLLECT)
 
 
 def set_threads(threads: int | None) -> int:

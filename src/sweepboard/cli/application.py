@@ -1,0 +1,62 @@
+"""sweepboard as an application of Hydra's: what `@hydra.main` does around a program's own function."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import hydra
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import configure_log, run_job
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, open_dict, read_write
+
+from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, config_source
+
+Job: TypeAlias = Callable[[DictConfig], None]
+
+
+def run_composed(request: Request, config: DictConfig, folder: Path, job: Job) -> None:
+    """Run `job` in `folder` with all that Hydra does for a run: `.hydra/`, logging, callbacks, `job.env_set`.
+
+    `hydra.main` would do so too, after composing the configuration twice more. What the job raises is raised
+    here, past Hydra's own report of it.
+    """
+    raised: list[BaseException] = []
+
+    def guarded(task: DictConfig) -> None:
+        try:
+            job(task)
+        except BaseException as error:
+            raised.append(error)
+
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.run.dir, config.hydra.mode = str(folder), RunMode.RUN
+    with config_source(request.flags.config_path):
+        _run(config, request.flags.config_name, guarded)
+    if raised:
+        raise raised[0]
+
+
+def _run(config: DictConfig, name: str | None, job: Job) -> None:
+    """As `hydra._internal.hydra.Hydra.run`, from where the configuration is composed."""
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    callbacks = Callbacks(config)
+    context = HydraContext(GlobalHydra.instance().config_loader(), callbacks)
+    callbacks.on_run_start(config=config, config_name=name)
+    done = run_job(job, config, "hydra.run.dir", None, context)
+    callbacks.on_run_end(config=config, config_name=name, job_return=done)
+
+
+def answer(argv: list[str]) -> int:
+    """Let Hydra answer a question about the configuration (`--cfg`, `--info`, ...)."""
+    sys.argv = ["sweepboard", *argv]
+    hydra.main(version_base=VERSION_BASE, config_path=CONFIG_PATH, config_name="config")(_nothing)()
+    return 0
+
+
+def _nothing(_: DictConfig) -> None:
+    """What runs where the user only asked for information: never called by Hydra."""

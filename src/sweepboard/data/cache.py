@@ -1,0 +1,120 @@
+"""Decoded data sets on disk, mapped into memory: what one run has decoded, no other run decodes again.
+
+All processes that map an entry share its memory, so the jobs of a sweep hold their data set once. An entry is
+a folder named after the files that it was made from and what they looked like then. It is replaced when they
+have changed, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sweepboard.data.spec import TensorSplit
+from sweepboard.files import alone_in, sync_folder
+
+log = logging.getLogger(__name__)
+
+FORMAT = "1"
+"""To be changed with what an entry holds: how samples are decoded, how they are laid out."""
+
+SHARE = 10
+"""An entry may fill a tenth of what is free on its disk."""
+
+_PARTS = ("inputs", "targets")
+
+
+def cached(name: str, files: Sequence[Path], decode: Callable[[], TensorSplit]) -> TensorSplit:
+    """What `decode` makes of `files`, from the cache where it has been made before.
+
+    `name` says what is made of them, with every setting that matters; of no files nothing is known and kept.
+    Where it cannot be kept, the log says why, and the decoded split itself is returned. Raises what `decode`
+    raises.
+    """
+    if not files:
+        return decode()
+    entry = _entry(name, files)
+    if (found := _mapped(entry)) is not None:
+        return found
+    with _alone(entry.parent):  # of the jobs of a sweep one decodes and the others wait
+        if (found := _mapped(entry)) is not None:
+            return found
+        split = decode()
+        try:
+            _keep(split, entry)
+        except OSError as error:
+            log.warning("decoded data cannot be kept in %s: %s", entry.parent, error.strerror or error)
+            return split
+    return _mapped(entry) or split
+
+
+def cache_folder() -> Path:
+    """`~/.cache/sweepboard/data`, or where XDG_CACHE_HOME says."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sweepboard" / "data"
+
+
+def _entry(name: str, files: Sequence[Path]) -> Path:
+    """`<name>-<which files>/<how they look>`. Any edit of a file changes its last word, a copy both."""
+    paths = [path.resolve() for path in files]
+    looks = [(status.st_size, status.st_mtime_ns, status.st_ctime_ns) for status in map(os.stat, paths)]
+    return cache_folder() / f"{name}-{_hash(paths)}" / _hash([FORMAT, *looks])
+
+
+def _hash(words: Sequence[object]) -> str:
+    return hashlib.sha256("\n".join(map(str, words)).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _mapped(entry: Path) -> TensorSplit | None:
+    """An entry's tensors, or None where it is not there or damaged. Writing to them leaves the file be."""
+    try:
+        inputs, targets = (np.load(entry / f"{part}.npy", mmap_mode="c") for part in _PARTS)
+    except (OSError, ValueError, EOFError):
+        return None
+    return TensorSplit(torch.from_numpy(inputs), torch.from_numpy(targets))
+
+
+def _keep(split: TensorSplit, entry: Path) -> None:
+    """Write an entry whole or not at all, in place of what the same files gave when they looked otherwise.
+
+    Raises OSError where it cannot be written.
+    """
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    room = shutil.disk_usage(entry.parent).free // SHARE
+    if split.inputs.nbytes + split.targets.nbytes > room:
+        raise OSError(f"it would fill more than a tenth of the {SHARE * room:,} free bytes")
+    for old in entry.parent.iterdir():
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=entry.parent, ignore_cleanup_errors=True) as scratch:
+        for part in _PARTS:
+            _write(Path(scratch) / f"{part}.npy", getattr(split, part).numpy())
+        sync_folder(Path(scratch))
+        Path(scratch).rename(entry)
+    sync_folder(entry.parent)
+
+
+def _write(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from making the same entry, where the folder can hold a lock."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone_in(folder))
+        yield

@@ -1,5 +1,5 @@
 """`python -m sweepboard`, the same as the console script."""
 
-from sweepboard.cli import main
+from sweepboard.cli import command
 
-raise SystemExit(main())
+command()

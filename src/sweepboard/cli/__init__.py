@@ -11,3 +11,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from sweepboard.cli.verbs import run_verb
 
     return run_verb(list(sys.argv[1:] if argv is None else argv))
+
+
+def command() -> None:
+    """The console script: the whole process."""
+    from sweepboard.cli.leave import run_and_leave
+
+    run_and_leave(main)

@@ -7,8 +7,8 @@ values are set by Hydra's own function for that. Read once, the YAML is also the
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -25,22 +25,25 @@ class Composer:
     def __init__(self, loader: ConfigLoader, master: DictConfig, config_dirs: Sequence[Path] = ()) -> None:
         self._loader, self._master, self._config_dirs = loader, master, config_dirs
         self._parser = OverridesParser.create(loader)
-        self._compositions: dict[tuple[str, ...], DictConfig] = {}
+        self._compositions: dict[tuple[str, ...], bytes] = {}
 
     def compose(self, words: Sequence[str]) -> DictConfig:
         """The configuration of one point, with its `hydra` block. Raises `ConfigError`."""
         values = [word for word in words if self.sets_a_value(word)]
         try:
-            config = deepcopy(self._composition(tuple(word for word in words if word not in values)))
+            config: DictConfig = pickle.loads(
+                self._composition(tuple(word for word in words if word not in values))
+            )
             ConfigLoaderImpl._apply_overrides_to_config(self._parser.parse_overrides(values), config)
         except Exception as error:
             raise explain(error, words, self._config_dirs) from error
         config.hydra.overrides.task = list(words)
         return config
 
-    def _composition(self, words: tuple[str, ...]) -> DictConfig:
+    def _composition(self, words: tuple[str, ...]) -> bytes:
         if words not in self._compositions:
-            self._compositions[words] = self._loader.load_sweep_config(self._master, list(words))
+            composed = self._loader.load_sweep_config(self._master, list(words))
+            self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied
         return self._compositions[words]
 
     def sets_a_value(self, word: str) -> bool:

@@ -161,11 +161,16 @@ class Pool:
         return events
 
     def _fill(self) -> None:
+        refused: set[tuple[int, bool]] = set()
         for job in list(self._waiting):
+            if (job.cores, job.gpu) in refused:  # there may be thousands, and all alike
+                continue
             place = self.slots.place(job.cores, job.gpu, self._uses())
-            if place is not None:
-                self._waiting.remove(job)
-                self._start(job, place.gpu)
+            if place is None:
+                refused.add((job.cores, job.gpu))
+                continue
+            self._waiting.remove(job)
+            self._start(job, place.gpu)
 
     def _start(self, job: Job, gpu: str | None) -> None:
         self._started += 1

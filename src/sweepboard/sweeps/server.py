@@ -121,13 +121,14 @@ class _Server:
 
 def preload(names: Sequence[str]) -> None:
     """Import modules and call functions for all jobs. What fails is left to the job that needs it."""
+    gc.disable()  # nothing of this is garbage
     for name in names:
         module, _, function = name.partition(":")
         with contextlib.suppress(Exception):
             found = import_module(module)
             if function:
                 getattr(found, function)()
-    gc.collect()
+    gc.enable()
     gc.freeze()  # so that no collection in a job touches, and thereby copies, the memory it shares with us
 
 

@@ -45,12 +45,12 @@ class Slots:
 
     def place(self, cores: int, gpu: bool, running: Sequence[Use]) -> Place | None:
         """A place for a job beside those that run, or None. A job that runs alone always has one."""
-        if running and (self._too_many(running) or self._too_large(running)):
+        if self._too_many(running):
             return None
-        if gpu and self.gpus:
-            return self._on_a_gpu(running)
-        fits = not running or self.jobs is not None or _cores(running) + cores <= self.cores
-        return Place() if fits else None
+        place = self._on_a_gpu(running) if gpu and self.gpus else self._on_cores(cores, running)
+        if place is None or not running:
+            return place
+        return None if self._too_large(running) else place  # last: to ask for memory costs most
 
     def _too_many(self, running: Sequence[Use]) -> bool:
         return self.jobs is not None and len(running) >= self.jobs
@@ -60,6 +60,10 @@ class Slots:
         free = self.memory()
         still_to_come = sum(max(0, self.peak - use.resident) for use in running)
         return free is not None and self.peak > 0 and still_to_come + self.peak > free
+
+    def _on_cores(self, cores: int, running: Sequence[Use]) -> Place | None:
+        fits = not running or self.jobs is not None or _cores(running) + cores <= self.cores
+        return Place() if fits else None
 
     def _on_a_gpu(self, running: Sequence[Use]) -> Place | None:
         """The GPU with the fewest jobs, where that is fewer than it may have."""

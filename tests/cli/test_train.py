@@ -175,3 +175,37 @@ def test_the_command_that_is_told_can_be_typed(monkeypatch: pytest.MonkeyPatch) 
     assert program() in (str(script), str(script.relative_to("/")))
     monkeypatch.chdir(script.parent.parent)
     assert program() == "bin/sweepboard"
+
+
+CALLS = """
+from hydra.experimental.callback import Callback
+
+class Calls(Callback):
+    def _note(self, name, config):
+        with open("calls.txt", "a") as file:
+            file.write(f"{name} {config.hydra.job.name} {config.hydra.mode.name}\\n")
+
+    def on_run_start(self, config, **kwargs):
+        self._note("run start", config)
+
+    def on_job_start(self, config, **kwargs):
+        self._note("job start", config)
+
+    def on_job_end(self, config, job_return, **kwargs):
+        self._note("job end", config)
+
+    def on_run_end(self, config, **kwargs):
+        self._note("run end", config)
+"""
+
+
+def test_hydra_does_for_a_run_what_it_does_for_any_application(command: Command) -> None:
+    Path("mine.py").write_text(CALLS)
+    command(*TINY, "+hydra.callbacks.mine._target_=mine.Calls")
+    events = ["run start", "job start", "job end", "run end"]
+    assert Path("calls.txt").read_text().splitlines() == [f"{event} sweepboard RUN" for event in events]
+    run = only_run(Path("outputs"))
+    kept = yaml.safe_load((run / ".hydra" / "hydra.yaml").read_text())["hydra"]
+    assert kept["run"]["dir"] == str(run)
+    assert kept["runtime"]["output_dir"] == str(run.resolve())
+    assert yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text()) == TINY

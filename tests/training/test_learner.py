@@ -96,10 +96,17 @@ def test_channels_last_is_for_convolutions_only() -> None:
     assert plain.model.features[3].weight.is_contiguous()  # type: ignore[index, union-attr]
 
 
-def test_compiled_models_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda model: compiled(model, backend="eager"))
-    plain, ours = learner(linear()), learner(linear(), compile=True)
+@pytest.mark.parametrize("how", [True, "reduce-overhead"])
+def test_compiled_models_keep_their_names(how: bool | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, modes = torch.compile, []
+
+    def eager(model: nn.Module, mode: str | None) -> Any:
+        modes.append(mode)
+        return compiled(model, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", eager)
+    plain, ours = learner(linear()), learner(linear(), compile=how)
+    assert modes == [None if how is True else how]
     assert ours.state_dict()["model"].keys() == plain.state_dict()["model"].keys()
     assert float(ours.update([batch(5)])) == float(plain.update([batch(5)]))
     assert ours._forward is not ours.model

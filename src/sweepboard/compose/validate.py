@@ -19,6 +19,7 @@ from sweepboard.sweeps.search.settings import SearchSettings
 
 WORDS = {
     "trainer.precision": ("fp32", "bf16", "fp16"),
+    "trainer.compile": (False, True, "reduce-overhead", "max-autotune"),
     "trainer.early_stopping.mode": ("min", "max"),
     "trainer.checkpoint.mode": ("min", "max"),
     "dataset.validate_on": ("split", "test"),
@@ -90,7 +91,7 @@ def did_you_mean_key(key: str) -> str:
 def _check_word(key: str, value: Any) -> None:
     valid = WORDS.get(key)
     if valid and value not in valid:
-        raise ConfigError(f"{key}={value}: choose from {', '.join(valid)}")
+        raise ConfigError(f"{key}={value}: choose from {', '.join(map(shown, valid))}")
     if key == "device" and not _DEVICE.fullmatch(value):
         raise ConfigError(f"device={value}: choose from auto, cpu, cuda, cuda:0 (or another number), mps")
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +28,8 @@ class Learner:
 
     The model must already be on `device`, and the optimizer made from its parameters. `grad_clip` is the
     largest norm of the gradient over all parameters. `channels_last` stores convolution weights and image
-    batches in that order; `compile` runs the forward pass through torch.compile, while `model` and the names
-    in its state dict stay those of the plain module.
+    batches in that order; `compile` runs the forward pass through torch.compile (in the mode of that name, if
+    it is one), while `model` and the names in its state dict stay those of the plain module.
 
     Attributes: `step` (updates made), `lr` (the learning rate of the last one), `meter` (what was measured in
     training since the last logging point). After an update the gradients stay in place until the next.
@@ -47,7 +47,7 @@ class Learner:
         precision: str = "fp32",
         grad_clip: float | None = None,
         channels_last: bool = True,
-        compile: bool = False,
+        compile: bool | str = False,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.model, self.task, self.optimizer = model, task, optimizer
@@ -68,7 +68,9 @@ class Learner:
         for module in modules_of(task):
             module.to(self.device)
         self._step = plain_step(optimizer)
-        self._forward: Callable[[Tensor], Tensor] = _compiled(model, self.device) if compile else model
+        self._forward: Callable[[Tensor], Tensor] = (
+            _compiled(model, self.device, compile) if compile else model
+        )
 
     def autocast(self) -> AbstractContextManager[Any]:
         """A context for forward passes in the run's precision."""
@@ -192,13 +194,22 @@ class Learner:
         return torch.as_tensor(self.optimizer.step(closure))
 
 
-def _compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+def _compiled(model: nn.Module, device: torch.device, how: bool | str) -> Callable[[Tensor], Tensor]:
     if device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
         raise ConfigError(
-            "trainer.compile=true on the CPU needs a C++ compiler: install g++, or leave it out"
+            f"trainer.compile={str(how).lower()} on the CPU needs a C++ compiler: install g++, or leave it out"
         )
-    compiled: Callable[[Tensor], Tensor] = torch.compile(model)
-    return compiled
+    mode = how if isinstance(how, str) else None
+    forward = cast(Callable[[Tensor], Tensor], torch.compile(model, mode=mode))
+    if mode is None:
+        return forward
+
+    def replayed(inputs: Tensor) -> Tensor:
+        # A CUDA graph writes its outputs to the same memory at every replay: hand out what stays.
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        return forward(inputs).clone()
+
+    return replayed
 
 
 def _explain_batch_norm(error: ValueError) -> None:

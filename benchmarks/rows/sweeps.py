@@ -12,7 +12,9 @@ CNN_SWEEP = ("-m", f"optimizer.lr={','.join(RATES)}", *FASHION)
 MLP_SWEEP = ("-m", f"optimizer.lr={','.join(RATES)}", "seed=1,2", *FASHION, *MLP)
 
 LOCAL = ("hydra/launcher=local", "threads=1")
-BASIC = ("hydra/launcher=basic",)
+BASIC = ("hydra/launcher=basic", "threads=2")
+"""One job at a time, which may have both cores."""
+
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "threads=1")
 """The joblib launcher's best setting on two cores: two workers with one thread each."""
 

@@ -46,7 +46,7 @@ MISTAKES = {
     "trainer.epochs=many": "trainer.epochs: needs an integer, got many",
     "trainer.epochs=1.5": "trainer.epochs: needs an integer, got 1.5",
     "trainer.epochs=null": "trainer.epochs: needs an integer, got null",
-    "trainer.compile=maybe": "trainer.compile: needs true or false, got maybe",
+    "trainer.compile=maybe": "trainer.compile=maybe: choose from false, true, reduce-overhead, max-autotune",
     "trainer.early_stopping=3": (
         "trainer.early_stopping: holds several settings; "
         "give one of them a value, such as trainer.early_stopping.patience"

@@ -196,9 +196,8 @@ class Learner:
 
 def _compiled(model: nn.Module, device: torch.device, how: bool | str) -> Callable[[Tensor], Tensor]:
     if device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
-        raise ConfigError(
-            f"trainer.compile={str(how).lower()} on the CPU needs a C++ compiler: install g++, or leave it out"
-        )
+        told = f"trainer.compile={str(how).lower()} on the CPU needs a C++ compiler"
+        raise ConfigError(f"{told}: install g++, or leave it out")
     mode = how if isinstance(how, str) else None
     forward = cast(Callable[[Tensor], Tensor], torch.compile(model, mode=mode))
     if mode is None:

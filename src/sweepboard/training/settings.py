@@ -73,8 +73,8 @@ class TrainerSettings:
     """Arithmetic of forward and backward: `fp32`, `bf16`, or `fp16` (with loss scaling, on a GPU)."""
 
     compile: bool | str = False
-    """Compile the model with torch.compile: seconds to minutes of start-up, then often faster on a GPU. Or the
-    name of a mode: `reduce-overhead` replays CUDA graphs, for small models whose batches have one shape;
+    """Compile the model with torch.compile: seconds to minutes of start-up, then often faster on a GPU. Also
+    the name of a mode: `reduce-overhead` replays CUDA graphs, for small models whose batches have one shape;
     `max-autotune` tries kernels first."""
 
     channels_last: bool = True

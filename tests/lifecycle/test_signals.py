@@ -135,9 +135,14 @@ def test_the_second_ctrl_c_leaves_at_once_while_workers_fetch(launch: Launch, he
 
 def test_no_worker_outlives_a_killed_run(launch: Launch, here: Path) -> None:
     process = start(launch, here, [*PAIRS, "dataset.seconds=60"], "fetching")
-    assert len(process.others()) == 2
+    wait_for_others(process, 2)  # the first worker may fetch before the second one lives
     process.kill()
+    wait_for_others(process, 0)
+
+
+def wait_for_others(process: Sweepboard, count: int) -> None:
+    """Until so many processes live that `process` has started."""
     deadline = time.monotonic() + SECONDS
-    while process.others() and time.monotonic() < deadline:
+    while len(process.others()) != count and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert process.others() == []
+    assert len(process.others()) == count

@@ -34,13 +34,14 @@ def load_torch_ahead() -> None:
     """Begin to load torch's libraries (Linux) beside whatever this process does next.
 
     They are a fifth of `import torch`, and the only part of it that Python's lock does not keep from running
-    on another core. A library that cannot be loaded is left to the import, which will say so.
+    on another core. A library that cannot be loaded is left to the import, which will say so. The process
+    does not end before it is loaded: the library would be taken down while it is being set up.
     """
     spec = find_spec("torch")
     library = Path(spec.origin or "").parent / "lib" / "libtorch.so" if spec else Path()
     if sys.platform.startswith("linux") and library.is_file():
         load = ctypes.CDLL(None).dlopen  # called as a C function, because ctypes.CDLL would keep the lock
-        Thread(target=load, args=(os.fsencode(library), os.RTLD_LAZY), daemon=True).start()
+        Thread(target=load, args=(os.fsencode(library), os.RTLD_LAZY)).start()
 
 
 def start_up() -> None:

@@ -1,7 +1,7 @@
 """`python -m benchmarks [ROW ...]`: measure rows (all of them where none is named) and show the table.
 
-With `--save` the results go into benchmarks/results.json and benchmarks/RESULTS.md, row by row, so that what
-was measured is kept when a later row fails or is stopped.
+With `--save` the results go into benchmarks/results.json, benchmarks/RESULTS.md and the README, row by row,
+so that what was measured is kept when a later row fails or is stopped.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.save:
             fresh = {outcome.row: report.record(outcome, machine) for outcome in outcomes}
             report.save(report.load() | fresh, list(ROWS))
+            report.README.write_text(report.quote(report.load(), report.README.read_text()))
     return int(broken)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -20,6 +21,9 @@ Record: TypeAlias = Mapping[str, Any]
 
 JSON = Path(__file__).with_name("results.json")
 MARKDOWN = Path(__file__).with_name("RESULTS.md")
+README = Path(__file__).parents[1] / "README.md"
+QUOTE = re.compile(r"(?<=<!-- quoted by make bench -->\n).*?(?=<!-- end of the quotation -->)", re.DOTALL)
+"""Where the README quotes the results."""
 
 HEADER = """\
 # Results
@@ -47,6 +51,12 @@ def save(records: Mapping[str, Record], order: Sequence[str], path: Path = JSON)
     ordered = {name: records[name] for name in order if name in records}
     path.write_text(json.dumps(ordered, indent=1) + "\n")
     path.with_name(MARKDOWN.name).write_text(as_markdown(list(ordered.values())))
+
+
+def quote(records: Mapping[str, Record], page: str) -> str:
+    """The README with the bars of `records` in place of those it quotes."""
+    table = _table(_quoted(list(records.values())))
+    return QUOTE.sub(lambda _: f"{table}\n", page)
 
 
 def as_markdown(records: Sequence[Record]) -> str:
@@ -92,6 +102,20 @@ def _bars(rows: Sequence[Record]) -> Iterator[Sequence[str]]:
         for broken in row["broken"]:
             line = broken.strip().splitlines()[-1]
             yield row["row"], row["work"], row["against"], line, "", "", "**broken**", *tail
+
+
+def _quoted(rows: Sequence[Record]) -> Iterator[Sequence[str]]:
+    yield "work", "against", "measured", "bar"
+    for row in rows:
+        for reading in (Reading(**given) for given in row["readings"]):
+            if bar(reading):
+                missed = "" if reading.reached and not row["broken"] else ", **not reached**"
+                yield (
+                    row["work"],
+                    row["against"],
+                    f"{reading.what}: {measured(reading)}",
+                    bar(reading) + missed,
+                )
 
 
 def _arms(rows: Sequence[Record]) -> Iterator[Sequence[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import report
 from benchmarks.arms import Arm
 from benchmarks.bars import Bar, faster, same
 from benchmarks.clock import microseconds_per_update
@@ -120,3 +121,9 @@ def test_arms_of_one_name_in_rows_that_share_rounds_are_one_arm() -> None:
     for row in ROWS.values():
         for arm in row.arms:
             assert commands.setdefault((row.group or row.name, arm.name), arm.commands) == arm.commands
+
+
+def test_the_readme_quotes_what_was_measured() -> None:
+    page = report.README.read_text()
+    assert "times faster" in page
+    assert report.quote(report.load(), page) == page

@@ -209,3 +209,11 @@ def test_hydra_does_for_a_run_what_it_does_for_any_application(command: Command)
     assert kept["run"]["dir"] == str(run)
     assert kept["runtime"]["output_dir"] == str(run.resolve())
     assert yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text()) == TINY
+
+
+def test_callbacks_that_our_launcher_would_not_call_are_refused(command: Command) -> None:
+    Path("mine.py").write_text(CALLS)
+    said = command("-m", "seed=1,2", *TINY, "+hydra.callbacks.mine._target_=mine.Calls", code=2)
+    told = "Calls has on_job_start, which hydra/launcher=local does not call; use hydra/launcher=basic"
+    assert said.line == f"sweepboard: hydra.callbacks: {told}"
+    assert not Path("outputs").exists()

@@ -197,6 +197,13 @@ def test_words_do_not_go_together(words: list[str], line: str, mistake: Mistake)
     assert mistake(*words) == line
 
 
+@pytest.mark.parametrize("how", ["true", "reduce-overhead"])
+def test_a_compiler_that_is_not_there(how: str, mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    told = f"trainer.compile={how} on the CPU needs a C++ compiler: install g++, or leave it out"
+    assert mistake(f"trainer.compile={how}", "device=cpu") == told
+
+
 def test_a_gpu_that_is_not_there(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert mistake("device=cuda") == "device=cuda: torch finds no CUDA GPU here; use device=cpu, or auto"

@@ -115,6 +115,19 @@ def test_where_nothing_can_be_kept_the_data_is_used_all_the_same(
     assert not entries()
 
 
+def test_a_user_without_a_home_can_read(
+    source: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    with caplog.at_level(logging.WARNING):
+        assert equal(get(source), decoder(source)())
+    assert "decoded data cannot be kept: Could not determine home directory." in caplog.text
+
+
 def test_two_settings_and_two_files_have_an_entry_each(source: Path, tmp_path: Path) -> None:
     other = tmp_path / "others"
     shutil.copy(source, other)

@@ -26,8 +26,8 @@ def run_and_leave(main: Callable[[], int]) -> None:
 
 
 def _leave(codes: list[int]) -> None:
-    torch = sys.modules.get("torch")
-    if not codes or torch is None or torch.cuda.is_initialized():
+    on_a_gpu = getattr(sys.modules.get("torch.cuda"), "is_initialized", None)
+    if not codes or on_a_gpu is None or on_a_gpu():  # without torch, or where its import was cut short
         return
     for thing in gc.get_objects():
         if issubclass(type(thing), io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):

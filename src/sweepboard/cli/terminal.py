@@ -6,32 +6,43 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as Bar
+from typing import TYPE_CHECKING
 
 from sweepboard.lifecycle.epochs import EPOCHS, epoch_in_progress, state_of
 from sweepboard.lifecycle.logs import LOGGER
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
 
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
 
 @contextmanager
 def shown() -> Iterator[list[Observer]]:
     """Observers that show a run on this process's terminal, and warnings beside them, during the block."""
     if sys.stdout.isatty():
-        console = Console()
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-        warnings = RichHandler(console=console, show_path=False, show_time=False, show_level=False)
-        with Bar(*columns, console=console, transient=True) as bar, _attached(warnings, _is_warning):
+        with _bar() as bar:
             yield [ProgressBar(bar)]
     else:
         lines = logging.StreamHandler(sys.stdout)
         warnings_ = logging.StreamHandler(sys.stderr)
         with _attached(lines, _is_epoch_line), _attached(warnings_, _is_warning):
             yield []
+
+
+@contextmanager
+def _bar() -> Iterator[Bar]:
+    # Imported here, because runs without a terminal start sooner without it.
+    from rich.console import Console
+    from rich.logging import RichHandler
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    warnings = RichHandler(console=console, show_path=False, show_time=False, show_level=False)
+    with Progress(*columns, console=console, transient=True) as bar, _attached(warnings, _is_warning):
+        yield bar
 
 
 class ProgressBar(Observer):

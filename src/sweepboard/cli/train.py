@@ -55,7 +55,6 @@ def _train(request: Request, composed: DictConfig) -> int:
     prepared = _checked(composed, request)
 
     def job(_: DictConfig) -> None:
-        from sweepboard.cli.summary import print_summary
         from sweepboard.cli.terminal import shown
         from sweepboard.lifecycle.execute import execute, new_record
 
@@ -64,6 +63,8 @@ def _train(request: Request, composed: DictConfig) -> int:
         settle()
         with shown() as watchers:
             execute(prepared, folder, record, watchers)
+        from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
+
         print_summary(record, folder)
 
     with claimed(_folder(request, composed)) as folder:

@@ -8,7 +8,7 @@ import traceback
 from importlib import import_module
 
 from sweepboard.errors import UserError, did_you_mean
-from sweepboard.training.process import start_up
+from sweepboard.training.process import settle, start_up
 
 VERBS = {
     "train": "train one run, or with -m a sweep (this verb may be left out)",
@@ -50,6 +50,8 @@ def run_verb(argv: list[str]) -> int:
     except Exception:
         traceback.print_exc()
         return 1
+    finally:
+        settle()
 
 
 def split_verb(argv: list[str]) -> tuple[str, list[str]]:

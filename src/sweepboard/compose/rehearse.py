@@ -13,6 +13,7 @@ from sweepboard.compose.construct import Refused, arguments, construct, settings
 from sweepboard.compose.targets import TARGET, told
 from sweepboard.data.spec import DataSpec
 from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.training.learner import check_compiler
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.seeding import random_states_kept
 from sweepboard.training.settings import SchedulerSettings
@@ -37,6 +38,7 @@ def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
         _check_loss(task, config["task"][TARGET], outputs, spec)
         _check_metrics(config, task, spec)
         _check_optimizer(config, model)
+        check_compiler(torch.device(config["device"]), config["trainer"]["compile"])
 
 
 def _check_task(task: Task, target: str, spec: DataSpec) -> None:

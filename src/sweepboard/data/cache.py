@@ -40,21 +40,8 @@ def cached(name: str, files: Sequence[Path], decode: Callable[[], TensorSplit]) 
     Where it cannot be kept, the log says why, and the decoded split itself is returned. Raises what `decode`
     raises.
     """
-    if not files:
-        return decode()
-    entry = _entry(name, files)
-    if (found := _mapped(entry)) is not None:
-        return found
-    with _alone(entry.parent):  # of the jobs of a sweep one decodes and the others wait
-        if (found := _mapped(entry)) is not None:
-            return found
-        split = decode()
-        try:
-            _keep(split, entry)
-        except OSError as error:
-            log.warning("decoded data cannot be kept in %s: %s", entry.parent, error.strerror or error)
-            return split
-    return _mapped(entry) or split
+    entry = _entry(name, files) if files else None
+    return decode() if entry is None else _mapped(entry) or _made(entry, decode)
 
 
 def cache_folder() -> Path:
@@ -63,11 +50,18 @@ def cache_folder() -> Path:
     return Path(base) / "sweepboard" / "data"
 
 
-def _entry(name: str, files: Sequence[Path]) -> Path:
-    """`<name>-<which files>/<how they look>`. Any edit of a file changes its last word, a copy both."""
-    paths = [path.resolve() for path in files]
-    looks = [(status.st_size, status.st_mtime_ns, status.st_ctime_ns) for status in map(os.stat, paths)]
-    return cache_folder() / f"{name}-{_hash(paths)}" / _hash([FORMAT, *looks])
+def _entry(name: str, files: Sequence[Path]) -> Path | None:
+    """`<name>-<which files>/<how they look>`: any edit of a file changes its last word, a copy both.
+
+    None for a file that is not there, which `decode` will tell, and a user without a home.
+    """
+    paths = [path.absolute() for path in files]
+    try:
+        looks = [(status.st_size, status.st_mtime_ns, status.st_ctime_ns) for status in map(os.stat, paths)]
+        return cache_folder() / f"{name}-{_hash(paths)}" / _hash([FORMAT, *looks])
+    except (OSError, RuntimeError) as error:
+        log.warning("decoded data cannot be kept: %s", error)
+        return None
 
 
 def _hash(words: Sequence[object]) -> str:
@@ -81,6 +75,18 @@ def _mapped(entry: Path) -> TensorSplit | None:
     except (OSError, ValueError, EOFError):
         return None
     return TensorSplit(torch.from_numpy(inputs), torch.from_numpy(targets))
+
+
+def _made(entry: Path, decode: Callable[[], TensorSplit]) -> TensorSplit:
+    with _alone(entry.parent):  # of the jobs of a sweep one decodes and the others wait
+        if (found := _mapped(entry)) is not None:
+            return found
+        split = decode()
+        try:
+            _keep(split, entry)
+        except OSError as error:
+            log.warning("decoded data cannot be kept in %s: %s", entry.parent, error.strerror or error)
+    return _mapped(entry) or split
 
 
 def _keep(split: TensorSplit, entry: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -165,6 +166,13 @@ def refuse_what_hydra_does(order: Order) -> None:
             raise ConfigError(
                 f"hydra.job.{key}: hydra/launcher=local does not do it; use hydra/launcher=basic"
             )
+    for callback in order.context.callbacks.callbacks:
+        for event in ("on_job_start", "on_job_end"):
+            if getattr(type(callback), event, None) not in (None, getattr(Callback, event)):
+                raise ConfigError(
+                    f"hydra.callbacks: {type(callback).__name__} has {event}, which hydra/launcher=local "
+                    "does not call; use hydra/launcher=basic"
+                )
 
 
 _OF_THE_LAUNCHER = ("jobs", "jobs_per_gpu", "time_limit", "on_failure", "retry")

@@ -53,6 +53,7 @@ class Learner:
         self.model, self.task, self.optimizer = model, task, optimizer
         self.schedule = Schedule(scheduler, scheduler_settings or SchedulerSettings())
         self.precision = Precision(precision, self.device)
+        check_compiler(self.device, compile)
         if self.precision.scaler is not None and isinstance(optimizer, LBFGS):
             raise ConfigError("trainer.precision=fp16 does not go with LBFGS: use bf16 or another optimizer")
         self.grad_clip = grad_clip
@@ -68,9 +69,7 @@ class Learner:
         for module in modules_of(task):
             module.to(self.device)
         self._step = plain_step(optimizer)
-        self._forward: Callable[[Tensor], Tensor] = (
-            _compiled(model, self.device, compile) if compile else model
-        )
+        self._forward: Callable[[Tensor], Tensor] = _compiled(model, compile) if compile else model
 
     def autocast(self) -> AbstractContextManager[Any]:
         """A context for forward passes in the run's precision."""
@@ -194,10 +193,14 @@ class Learner:
         return torch.as_tensor(self.optimizer.step(closure))
 
 
-def _compiled(model: nn.Module, device: torch.device, how: bool | str) -> Callable[[Tensor], Tensor]:
-    if device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
+def check_compiler(device: torch.device, how: bool | str) -> None:
+    """Raise ConfigError where `how` to compile needs what is not here: on the CPU, a C++ compiler."""
+    if how and device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
         told = f"trainer.compile={str(how).lower()} on the CPU needs a C++ compiler"
         raise ConfigError(f"{told}: install g++, or leave it out")
+
+
+def _compiled(model: nn.Module, how: bool | str) -> Callable[[Tensor], Tensor]:
     mode = how if isinstance(how, str) else None
     forward = cast(Callable[[Tensor], Tensor], torch.compile(model, mode=mode))
     if mode is None:

@@ -46,7 +46,7 @@ def load_torch_ahead() -> None:
 
 def start_up() -> None:
     """Collect garbage rarely: what start-up makes stays, and looking through it is a tenth of its time."""
-    gc.set_threshold(100_000, *_COLLECT[1:])
+    gc.set_threshold(1_000_000, *_COLLECT[1:])
 
 
 def settle() -> None:

@@ -31,6 +31,9 @@ class Row:
     prepare: tuple[Callable[[], object], ...] = ()
     """Done before the first round and not measured; for what is made once and kept."""
 
+    tried: str = ""
+    """What was tried and what profiles say, for the reader of a bar that was not reached."""
+
 
 @dataclass(frozen=True)
 class Outcome:

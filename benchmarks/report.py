@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.bars import Reading
 from benchmarks.harness import Outcome
+from benchmarks.rows import ROWS
 
 Record: TypeAlias = Mapping[str, Any]
 """An outcome with the date and the machine it was measured on, as it stands in the JSON."""
@@ -64,8 +65,9 @@ def as_markdown(records: Sequence[Record]) -> str:
     parts = [HEADER]
     for _, same in groupby(records, key=_hardware):
         rows = list(same)
-        parts += ["\n".join(_machine(rows[0]["machine"])), _table(_bars(rows)), _table(_arms(rows))]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        parts += ["\n".join(_machine(rows[0]["machine"])), _table(_bars(rows))]
+        parts += ["\n".join(_explained(rows)), _table(_arms(rows))]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 def as_text(outcomes: Sequence[Outcome]) -> str:
@@ -102,6 +104,14 @@ def _bars(rows: Sequence[Record]) -> Iterator[Sequence[str]]:
         for broken in row["broken"]:
             line = broken.strip().splitlines()[-1]
             yield row["row"], row["work"], row["against"], line, "", "", "**broken**", *tail
+
+
+def _explained(rows: Sequence[Record]) -> Iterator[str]:
+    """For bars that were not reached: what was tried, and what the profiles say."""
+    for row in rows:
+        tried = ROWS[row["row"]].tried if row["row"] in ROWS else ""
+        if tried and not all(Reading(**given).reached for given in row["readings"]):
+            yield f"- {row['row']}, not reached: {tried}"
 
 
 def _quoted(rows: Sequence[Record]) -> Iterator[Sequence[str]]:

@@ -87,6 +87,15 @@ def test_results_are_kept_row_by_row(tmp_path: Path) -> None:
     assert "**not reached**" in page
 
 
+@pytest.mark.parametrize("ours", [1.0, 0.1])
+def test_a_bar_that_is_not_reached_is_explained(ours: float) -> None:
+    row = ROWS["first-update"]
+    taken = {arm.name: fill({"": {"first_update": 1.0, "updates": 1.0}})[""] for arm in row.arms}
+    taken[row.arms[0].name]["first_update"] = ours
+    page = as_markdown([record(judge(row, [taken]), {"processor": "one"})])
+    assert (row.tried in page) == (ours == 1.0)
+
+
 def fill(given: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
     return {arm: sample | {"cpu": 1.0, "memory": 1.0} for arm, sample in given.items()}
 

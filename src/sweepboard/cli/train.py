@@ -19,7 +19,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
-from sweepboard.training.process import load_torch_ahead, settle, tune_allocator
+from sweepboard.training.process import settle, tune_allocator
 
 
 def main(argv: list[str]) -> int:
@@ -42,7 +42,6 @@ def main(argv: list[str]) -> int:
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line
         return answer(argv)
-    load_torch_ahead()  # after what this module imports: libraries load one at a time
     if request.flags.multirun:
         return run_sweep(request)
     composed = compose_request(request)

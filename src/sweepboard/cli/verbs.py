@@ -8,7 +8,7 @@ import traceback
 from importlib import import_module
 
 from sweepboard.errors import UserError, did_you_mean
-from sweepboard.training.process import settle, start_up
+from sweepboard.training.process import load_torch_ahead, settle, start_up
 
 VERBS = {
     "train": "train one run, or with -m a sweep (this verb may be left out)",
@@ -27,6 +27,10 @@ VERBS = {
 }
 """Verbs in the order of `--help`; the module `sweepboard.cli.<verb>` has a `main(arguments) -> exit code`."""
 
+QUESTIONS = {"--help", "-h", "--version", "--origin", "--cfg", "-c", "--info", "-i", "--hydra-help",
+             "--shell-completion", "-sc"}  # fmt: skip
+"""Options with which `train` only answers, and needs no torch."""
+
 
 def run_verb(argv: list[str]) -> int:
     """Run a command and turn how it ended into an exit code.
@@ -37,6 +41,8 @@ def run_verb(argv: list[str]) -> int:
     start_up()
     try:
         verb, arguments = split_verb(argv)
+        if verb == "train" and QUESTIONS.isdisjoint(arguments):
+            load_torch_ahead()
         return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
     except UserError as error:
         print(f"sweepboard: {error}", file=sys.stderr)

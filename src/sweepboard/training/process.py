@@ -6,12 +6,26 @@ import ctypes
 import gc
 import os
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 _COLLECT = gc.get_threshold()
+_NEXT = (
+    "decimal",
+    "fcntl",
+    "hashlib",
+    "json",
+    "pickle",
+    "queue",
+    "subprocess",
+    "unicodedata",
+    "uuid",
+    "yaml",
+)
+"""Modules with libraries of their own that Hydra imports."""
 
 
 def tune_allocator() -> bool:
@@ -40,6 +54,8 @@ def load_torch_ahead() -> None:
     spec = find_spec("torch")
     library = Path(spec.origin or "").parent / "lib" / "libtorch.so" if spec else Path()
     if sys.platform.startswith("linux") and library.is_file():
+        for module in _NEXT:  # libraries load one at a time: these would have to wait for torch's
+            import_module(module)
         load = ctypes.CDLL(None).dlopen  # called as a C function, because ctypes.CDLL would keep the lock
         Thread(target=load, args=(os.fsencode(library), os.RTLD_LAZY)).start()
 

@@ -90,7 +90,7 @@ def test_results_are_kept_row_by_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ours", [1.0, 0.1])
 def test_a_bar_that_is_not_reached_is_explained(ours: float) -> None:
     row = ROWS["first-update"]
-    taken = {arm.name: fill({"": {"first_update": 1.0, "updates": 1.0}})[""] for arm in row.arms}
+    taken = {arm.name: fill({"": {"wall": 1.0, "first_update": 1.0, "updates": 1.0}})[""] for arm in row.arms}
     taken[row.arms[0].name]["first_update"] = ours
     page = as_markdown([record(judge(row, [taken]), {"processor": "one"})])
     assert (row.tried in page) == (ours == 1.0)

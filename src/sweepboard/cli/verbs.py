@@ -8,7 +8,7 @@ import traceback
 from importlib import import_module
 
 from sweepboard.errors import UserError, did_you_mean
-from sweepboard.training.process import load_torch_ahead, settle, start_up
+from sweepboard.training.process import load_torch_ahead, quick_start
 
 VERBS = {
     "train": "train one run, or with -m a sweep (this verb may be left out)",
@@ -38,12 +38,12 @@ def run_verb(argv: list[str]) -> int:
     A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1.
     """
     import_from_working_directory()
-    start_up()
     try:
         verb, arguments = split_verb(argv)
         if verb == "train" and QUESTIONS.isdisjoint(arguments):
             load_torch_ahead()
-        return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
+        with quick_start():
+            return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
     except UserError as error:
         print(f"sweepboard: {error}", file=sys.stderr)
         return error.exit_code
@@ -56,8 +56,6 @@ def run_verb(argv: list[str]) -> int:
     except Exception:
         traceback.print_exc()
         return 1
-    finally:
-        settle()
 
 
 def split_verb(argv: list[str]) -> tuple[str, list[str]]:

@@ -6,6 +6,8 @@ import ctypes
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,18 +15,8 @@ from threading import Thread
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 _COLLECT = gc.get_threshold()
-_NEXT = (
-    "decimal",
-    "fcntl",
-    "hashlib",
-    "json",
-    "pickle",
-    "queue",
-    "subprocess",
-    "unicodedata",
-    "uuid",
-    "yaml",
-)
+_NEXT = ("contextvars", "decimal", "fcntl", "hashlib", "inspect", "json", "pickle", "queue", "subprocess",
+         "unicodedata", "uuid", "yaml")  # fmt: skip
 """Modules with libraries of their own that Hydra imports."""
 
 
@@ -60,9 +52,14 @@ def load_torch_ahead() -> None:
         Thread(target=load, args=(os.fsencode(library), os.RTLD_LAZY)).start()
 
 
-def start_up() -> None:
-    """Collect garbage rarely: what start-up makes stays, and looking through it is a tenth of its time."""
+@contextmanager
+def quick_start() -> Iterator[None]:
+    """Collect garbage rarely until `settle`: what start-up makes stays, and looking at it takes time."""
     gc.set_threshold(1_000_000, *_COLLECT[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*_COLLECT)
 
 
 def settle() -> None:

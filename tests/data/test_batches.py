@@ -262,6 +262,30 @@ def test_workers_die_with_a_killed_run() -> None:
         worker = int(process.stdout.readline())
         assert is_alive(worker)
         process.kill()
+    wait_until_gone(worker)
+
+
+NEWBORN = """
+import os, sys, time
+def is_born():
+    print(os.getpid(), flush=True)
+    time.sleep(2)  # its run is killed before the worker has come as far as to say that it shall die with it
+os.register_at_fork(after_in_child=is_born)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch takes some seconds to notice")
+def test_a_worker_that_is_just_being_born_dies_too() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", NEWBORN + SCRIPT, "600"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        process.kill()
+    wait_until_gone(worker)
+
+
+def wait_until_gone(worker: int) -> None:
     until = time.monotonic() + 30
     while is_alive(worker) and time.monotonic() < until:
         time.sleep(0.02)

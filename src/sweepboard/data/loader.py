@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -18,6 +19,7 @@ from sweepboard.data.batches import in_batches
 from sweepboard.data.samples import fetch
 from sweepboard.data.spec import Split
 from sweepboard.errors import RunFailed, UserError
+from sweepboard.processes import die_with
 
 Key = tuple[int, list[int]]
 """An epoch, and the samples of one of its batches."""
@@ -40,7 +42,8 @@ class LoaderReader:
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=device.type == "cuda",
-            worker_init_fn=_prepare_worker,
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+            worker_init_fn=partial(_prepare_worker, os.getpid()),
             generator=torch.Generator(),  # without one it would draw from the run's own stream
         )
         self._crew: list[Any] = []  # the iterator that has the workers, once there is one
@@ -124,15 +127,14 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _prepare_worker(_: int) -> None:
+def _prepare_worker(run: int, _: int) -> None:
     """A signal to the whole group must leave the workers alive until the run has saved; but no worker may
-    outlive a run that was killed, for it would hold the run folder's lock."""
+    outlive a run that was killed, for it would hold the run folder's lock. `run` is the run's process, whose
+    own child a worker has to be for that: so it is forked, whatever Python's default is."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if sys.platform == "linux":
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    die_with(run)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ CUDA is never touched here, because a process that has used it cannot fork one t
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import os
@@ -30,9 +29,8 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from sweepboard.processes import die_with
 from sweepboard.sweeps.channel import Channel, Message
-
-_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def serve(handle: int) -> None:
@@ -161,14 +159,6 @@ def _leave_the_server(server: int, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     _be_the_first_to_go()
     faulthandler.enable()
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel (Linux) kill this process when its parent dies; leave if it has died already."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _be_the_first_to_go() -> None:

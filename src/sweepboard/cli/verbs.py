@@ -40,7 +40,7 @@ def run_verb(argv: list[str]) -> int:
     import_from_working_directory()
     try:
         verb, arguments = split_verb(argv)
-        if verb == "train" and QUESTIONS.isdisjoint(arguments):
+        if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
             load_torch_ahead()
         with quick_start():
             return int(import_module(f"sweepboard.cli.{verb}").main(arguments))

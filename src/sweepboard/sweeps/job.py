@@ -6,7 +6,6 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,6 @@ from sweepboard.training.stop import Interrupted, Pruned
 
 NEWS = 0.5
 """Seconds between two messages about how far a job is; validations are told at once."""
-
-LATE = (
-    "numpy.random",
-    "PIL.PngImagePlugin",
-    "torch.nested._internal.nested_tensor",
-    "torch.utils.serialization.config",
-)
-"""What numpy, torch and PIL import only when it is used, as every run does."""
 
 
 def run(arguments: Mapping[str, Any], channel: Channel) -> None:
@@ -85,8 +76,6 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
 
 def warm_up() -> None:
     """Do in the job server what every job would do anew: whatever takes time and is the same for all."""
-    for module in LATE:
-        import_module(module)
     packages()
 
 

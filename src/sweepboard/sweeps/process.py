@@ -12,7 +12,12 @@ from typing import Any
 from sweepboard.errors import UserError
 from sweepboard.sweeps.channel import Channel, Message
 
-PRELOADED = ("sweepboard.sweeps.job:warm_up",)
+PRELOADED = (
+    "sweepboard.sweeps.job:warm_up",
+    # What numpy, PIL and torch import only when they are used, as every run does.
+    *("numpy.random", "PIL.PngImagePlugin"),
+    *("torch.nested._internal.nested_tensor", "torch.utils.serialization.config"),
+)
 """What every job needs: modules to be imported, and functions to be called, once for all jobs."""
 
 HEAVY = ("torchvision", "torch._dynamo", "timm")

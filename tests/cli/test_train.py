@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -217,3 +218,23 @@ def test_callbacks_that_our_launcher_would_not_call_are_refused(command: Command
     told = "Calls has on_job_start, which hydra/launcher=local does not call; use hydra/launcher=basic"
     assert said.line == f"sweepboard: hydra.callbacks: {told}"
     assert not Path("outputs").exists()
+
+
+TELLING = """
+import gc
+from sweepboard.training.tasks import Classification
+
+class Task(Classification):
+    def loss(self, outputs, targets):
+        print("collects after", gc.get_threshold(), flush=True)
+        return super().loss(outputs, targets)
+"""
+
+
+def test_training_collects_garbage_as_python_does(command: Command) -> None:
+    Path("telling.py").write_text(TELLING)
+    words = ["task._target_=telling.Task", "~task.label_smoothing"]
+    usual = f"collects after {gc.get_threshold()}"
+    for said in (command(*TINY, *words), command("rerun", str(only_run(Path("outputs"))))):
+        told = [line for line in said.out.splitlines() if line.startswith("collects")]
+        assert set(told[1:]) == {usual}  # the first is of the rehearsal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import random
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from sweepboard.training.checkpoint import packed, unpacked
+from sweepboard.training.process import quick_start, settle
 from sweepboard.training.seeding import (
     random_states,
     random_states_kept,
@@ -65,3 +67,39 @@ print(tuned, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     tuned, faults = done.stdout.split()
     assert tuned == "True"
     assert int(faults) < 1000  # untuned they are 97,660
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(3)", "import torch"])
+def test_torch_that_is_being_loaded_spoils_no_end(end: str) -> None:
+    """Neither of a process that has nothing more to do, nor of one that imports it meanwhile."""
+    code = f"from sweepboard.training.process import load_torch_ahead\nload_torch_ahead()\n{end}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3 if "3" in end else 0, "", "")
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="it is the dynamic linker of Linux that is asked"
+)
+def test_torch_is_loaded_ahead_without_being_imported() -> None:
+    code = """
+import sys, threading
+from pathlib import Path
+from sweepboard.training.process import load_torch_ahead
+load_torch_ahead()
+for thread in threading.enumerate()[1:]:
+    thread.join()
+print("libtorch_cpu.so" in Path("/proc/self/maps").read_text(), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
+def test_garbage_is_collected_rarely_until_training_begins() -> None:
+    usual = gc.get_threshold()
+    with quick_start():
+        assert gc.get_threshold()[0] > usual[0]
+        settle()
+        assert gc.get_threshold() == usual
+    with pytest.raises(ValueError, match="stopped"), quick_start():
+        raise ValueError("stopped")
+    assert gc.get_threshold() == usual

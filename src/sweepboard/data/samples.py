@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.spec import Split, TensorSplit
 
 
-class FixedSamples(Dataset[tuple[Tensor, Tensor]]):
+class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
     """A data set whose samples look the same every time: they may be read once and kept in memory."""
 
     def made_from(self) -> tuple[str, Sequence[Path]]:
@@ -23,8 +24,9 @@ class FixedSamples(Dataset[tuple[Tensor, Tensor]]):
         """
         return type(self).__name__, ()
 
+    @abstractmethod
     def __len__(self) -> int:
-        raise NotImplementedError
+        """Number of samples."""
 
 
 def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> tuple[Tensor, Tensor]:

@@ -69,7 +69,7 @@ print(tuned, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert int(faults) < 1000  # untuned they are 97,660
 
 
-@pytest.mark.parametrize("end", ["", "raise SystemExit(3)", "import torch"])
+@pytest.mark.parametrize("end", ["", "raise SystemExit(3)", "import time; time.sleep(0.1)", "import torch"])
 def test_torch_that_is_being_loaded_spoils_no_end(end: str) -> None:
     """Neither of a process that has nothing more to do, nor of one that imports it meanwhile."""
     code = f"from sweepboard.training.process import load_torch_ahead\nload_torch_ahead()\n{end}"

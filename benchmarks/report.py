@@ -55,7 +55,7 @@ def save(records: Mapping[str, Record], order: Sequence[str], path: Path = JSON)
 
 
 def quote(records: Mapping[str, Record], page: str) -> str:
-    """The README with the bars of `records` in place of those it quotes."""
+    """The README with the medians and bars of `records` in place of those it quotes."""
     table = _table(_quoted(list(records.values())))
     return QUOTE.sub(lambda _: f"{table}\n", page)
 
@@ -117,15 +117,11 @@ def _explained(rows: Sequence[Record]) -> Iterator[str]:
 def _quoted(rows: Sequence[Record]) -> Iterator[Sequence[str]]:
     yield "work", "against", "measured", "bar"
     for row in rows:
-        for reading in (Reading(**given) for given in row["readings"]):
-            if bar(reading):
-                missed = "" if reading.reached and not row["broken"] else ", **not reached**"
-                yield (
-                    row["work"],
-                    row["against"],
-                    f"{reading.what}: {measured(reading)}",
-                    bar(reading) + missed,
-                )
+        readings = [Reading(**given) for given in row["readings"]]
+        for number, reading in enumerate(filter(bar, readings)):
+            missed = "" if reading.reached and not row["broken"] else ", **not reached**"
+            said = f"{reading.what}: {_number(reading.value)}{reading.unit}"
+            yield *((row["work"], row["against"]) if number == 0 else ("", "")), said, bar(reading) + missed
 
 
 def _arms(rows: Sequence[Record]) -> Iterator[Sequence[str]]:

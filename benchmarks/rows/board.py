@@ -14,7 +14,7 @@ ONE_TORCH = module("SummaryWriter, one tag a step", "programs.scalars", "torch",
 
 SCALARS_ROW = Row(
     "scalars",
-    "100k scalars, time taken from the training thread",
+    "100k scalars, time of the training thread",
     "SummaryWriter.add_scalar",
     arms=(FIVE, FIVE_TORCH, ONE, ONE_TORCH),
     bars=(

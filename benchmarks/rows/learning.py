@@ -13,7 +13,7 @@ LOW, HIGH = 0.905, 0.93
 
 ACCURACY_ROW = Row(
     "accuracy",
-    "full Fashion-MNIST runs of 10 epochs, three seeds",
+    "CNN, 10 epochs, three seeds",
     "what is known of this network",
     arms=(TEN, TEN_BF16),
     bars=(
@@ -28,7 +28,7 @@ VERIFIED = Arm("sweepboard", ((SWEEPBOARD, *FASHION), ("sh", "-c", f"{SWEEPBOARD
 
 VERIFY_ROW = Row(
     "verify",
-    "the CNN's run, then `verify`: every scalar and the weights again, bit for bit",
+    "CNN, 2 epochs, then `verify`: every bit again",
     "itself",
     arms=(VERIFIED,),
     bars=(Bar("time of both", quantity("wall", VERIFIED), unit=" s"),),

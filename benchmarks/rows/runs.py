@@ -15,7 +15,7 @@ SCRIPT = tutorial("tutorial script")
 
 CNN_ROW = Row(
     "cnn",
-    "Fashion-MNIST 60k, CNN, 2 epochs, batch 64, whole command",
+    "CNN, 2 epochs, batch 64",
     "tutorial script",
     arms=(CNN, SCRIPT),
     bars=(faster(CNN, SCRIPT, 2.0),),
@@ -47,7 +47,7 @@ CNN_BF16_ROW = Row(
 
 MEMORY_ROW = Row(
     "memory",
-    "peak memory of the CNN's run",
+    "peak memory of that run",
     "tutorial script",
     arms=(CNN, SCRIPT),
     bars=(Bar("resident memory", ratio("memory", CNN, SCRIPT), most=1.1),),
@@ -62,7 +62,7 @@ LIGHTNING = module(
 
 MLP_ROW = Row(
     "mlp",
-    "MLP 784-64-128-64-10, batch 128, 2 epochs of 60k, whole command",
+    "MLP, 2 epochs, batch 128",
     "Lightning + Hydra",
     arms=(MLP_RUN, LIGHTNING),
     bars=(faster(MLP_RUN, LIGHTNING, 4.0),),

@@ -26,8 +26,8 @@ SCRIPTS = tutorial("tutorial script 8 times", *RATES)
 
 CNN_ROW = Row(
     "sweep-cnn",
-    "8 x CNN sweep (learning rates), 2 epochs, whole command, fp32 and bf16",
-    "tutorial script 8 times in a row",
+    "8 x CNN sweep (learning rates), 2 epochs",
+    "tutorial script, 8 times",
     arms=(CNN, CNN_BF16, SCRIPTS),
     bars=(faster(CNN, SCRIPTS, 2.5), faster(CNN_BF16, SCRIPTS, 4.0)),
     gates=(same("updates", CNN, CNN_BF16, SCRIPTS), runs(8, CNN, CNN_BF16, SCRIPTS)),
@@ -38,8 +38,8 @@ CNN_ROW = Row(
 
 LAUNCHERS_ROW = Row(
     "sweep-cnn-hydra",
-    "8 x CNN sweep",
-    "our own runs under Hydra's basic and joblib launchers",
+    "the same sweep",
+    "ours under Hydra's launchers",
     arms=(CNN, CNN_BASIC, CNN_JOBLIB),
     bars=(
         Bar("times faster than basic", ratio("wall", CNN_BASIC, CNN), least=1.1),
@@ -56,8 +56,8 @@ MLP_JOBLIB = sweepboard("joblib launcher", *MLP_SWEEP, *JOBLIB)
 
 MLP_ROW = Row(
     "sweep-mlp",
-    "16 x MLP sweep (learning rates and seeds), 2 epochs of 60k",
-    "our own runs under Hydra's basic and joblib launchers",
+    "16 x MLP sweep (learning rates, seeds), 2 epochs",
+    "ours under Hydra's launchers",
     arms=(MLP_LOCAL, MLP_BASIC, MLP_JOBLIB),
     bars=(
         Bar("times faster than basic", ratio("wall", MLP_BASIC, MLP_LOCAL), least=1.6),
@@ -72,15 +72,15 @@ NOOP_JOBS = ("-m", "seed=range(40)", "hydra/launcher=joblib", "hydra.launcher.n_
 FRESH_JOBS = module("joblib, torch per job", "baselines.noop_jobs", *NOOP_JOBS, "fresh=true")
 WORKER_JOBS = module("joblib, torch per worker", "baselines.noop_jobs", *NOOP_JOBS)
 
-JOBS_ROW = Row(
+JOBS_ROW = Row(  # ours: a process each, one update, and the whole record
     "jobs",
-    "40 no-op jobs (ours: a process each, one update and the whole record)",
-    "Hydra's joblib launcher with torch imported per job",
+    "40 no-op jobs, overhead per job",
+    "joblib launcher, torch per job",
     arms=(JOBS, FRESH_JOBS, WORKER_JOBS),
     bars=(
         Bar("times less per job", ratio("wall", FRESH_JOBS, JOBS), least=3.0),
         Bar("per job", lambda given: quantity("wall", JOBS)(given) / 40, most=0.15, unit=" s"),
-        Bar("times less than joblib whose two workers import torch once", ratio("wall", WORKER_JOBS, JOBS)),
+        Bar("times less than joblib with two workers that stay", ratio("wall", WORKER_JOBS, JOBS)),
     ),
     gates=(runs(40, JOBS),),
 )
@@ -99,22 +99,21 @@ SHORT_SCRIPT = tutorial("tutorial script", words=("--epochs", "1", "--steps", "3
 
 MEMORY_ROW = Row(
     "memory-sweep",
-    "what a further job of a sweep adds in memory, CNN on Fashion-MNIST 60k, two jobs at a time",
+    "memory that a further job of a CNN sweep adds",
     "tutorial script",
     arms=(LARGE, SMALL, SHORT_SCRIPT),
     bars=(
         Bar(
-            "of a tutorial script's peak",
+            "of the script's peak",
             lambda given: quantity("added", LARGE)(given) / quantity("memory", SHORT_SCRIPT)(given),
             most=1.1,
         ),
         Bar(
-            "more with 55 MiB of data than with 9 MiB (not duplicated)",
+            "more with 55 MiB of data than with 9 MiB",
             difference("added", LARGE, SMALL),
             most=20.0,
             unit=" MiB",
         ),
     ),
-    rounds=3,
     prepare=(fashion.root,),
 )

@@ -59,7 +59,7 @@ def quick_start() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.set_threshold(*_COLLECT)
+        settle()
 
 
 def settle() -> None:

@@ -49,6 +49,9 @@ class Prepared:
     source: Source
     """The data, described and not yet read."""
 
+    own: bool = True
+    """Whether all of it is this user's own word, and nothing came from someone else's run or sweep."""
+
 
 def prepare(config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str]) -> Prepared:
     """Check a composed configuration, with or without its `hydra` block, and fill in what the runner knows.

@@ -19,7 +19,8 @@ from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.provenance import write_provenance
 from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.secrets import masked, masked_text
-from sweepboard.lifecycle.signature import sign
+from sweepboard.lifecycle.saved import origin_of, read_run, recipe_bytes
+from sweepboard.lifecycle.signature import Origin, sign
 from sweepboard.names import group_name, hparams
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
@@ -68,10 +69,28 @@ def execute(
 
 
 def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
-    """Write config.yaml, what the run really uses but for secrets, and sign it as this user's own."""
+    """Write config.yaml, what the run really uses but for secrets, signed with the rest of its recipe.
+
+    A run that was made from someone else's is not signed: only what it builds now was looked at.
+    """
     text = config_text(prepared.config)
-    record.signature = sign(text.encode())
+    now = _signature(plain_yaml.load(text), record) if prepared.own else None
+    if now and folder.record.is_file():
+        _sign_until_replaced(folder, record, now)
+    record.signature = now
     write_atomic(folder.config, text)
+
+
+def _sign_until_replaced(folder: RunFolder, record: RunRecord, now: str) -> None:
+    """Let the config.yaml that stands and the one to come both fit run.json: a kill may come in between."""
+    saved = read_run(folder.path)
+    if origin_of(saved) is Origin.OWN:
+        record.signature = f"{_signature(saved.config, record)} {now}"
+        record.write(folder)
+
+
+def _signature(config: Mapping[str, Any], record: RunRecord) -> str | None:
+    return sign(recipe_bytes(config, record))
 
 
 def mask_hydra_files(folder: RunFolder) -> None:

@@ -81,7 +81,7 @@ class RunRecord:
     """Digest of the final weights."""
 
     signature: str | None = None
-    """Of config.yaml, by this user's own key (`lifecycle.signature`)."""
+    """Of config.yaml, `links`, `groups` and `overrides`, by this user's own key (`lifecycle.signature`)."""
 
     sweepboard: str = ""
     """Version that wrote this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sweepboard import plain_yaml
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder, open_run
 from sweepboard.lifecycle.record import RunRecord, read_record
+from sweepboard.lifecycle.signature import Origin, as_bytes, origin
 
 
 class DamagedRun(UserError):
@@ -36,6 +38,16 @@ def read_run(path: str | Path) -> SavedRun:
     """Read the run at `path`. Raises `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
     return SavedRun(folder, read_record(folder), _read_config(folder), _read_environment(folder))
+
+
+def recipe_bytes(config: Mapping[str, Any], record: RunRecord) -> bytes:
+    """All that decides what is built of a run, as it is signed."""
+    return as_bytes(config, record.links, record.groups, record.overrides)
+
+
+def origin_of(saved: SavedRun) -> Origin:
+    """Whether the run is this user's own, was changed since it was signed, or is someone else's."""
+    return origin(recipe_bytes(saved.config, saved.record), saved.record.signature)
 
 
 def _read_config(folder: RunFolder) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Whose run is this? A signature by a key that only this user has.
 
-A configuration names Python objects to build, so a run folder from someone else must not be believed. The
-runs of this user carry an HMAC-SHA256 of their config.yaml under a random key in the user's own state
-folder: where it fits, the user's own command line once named every target in it.
+A configuration names Python objects to build, so a run folder from someone else must not be believed. What
+decides what is built (configuration, links, groups, overrides) carries an HMAC-SHA256 under a random key in
+the user's own state folder: where it fits, the user's own command line once named every target in it.
+
+A signature is `<name of the key>:<HMAC>`. The name is no secret and proves nothing; it only tells a user that
+a run was once their own and has been changed since.
 """
 
 from __future__ import annotations
@@ -13,21 +16,56 @@ import hmac
 import os
 import secrets
 import tempfile
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 KEY_BYTES = 32
+
+
+class Origin(Enum):
+    """Where a signed content comes from. Only `OWN` is trusted."""
+
+    OWN = "own"
+    CHANGED = "changed"
+    """The signature names this user's key, but does not fit: somebody has changed the content since."""
+
+    FOREIGN = "foreign"
 
 
 def sign(content: bytes) -> str | None:
     """The signature of `content`; None where this user can keep no key (no home, a read-only one)."""
     key = _key()
-    return hmac.new(key, content, hashlib.sha256).hexdigest() if key is not None else None
+    if key is None:
+        return None
+    return f"{_name(key)}:{hmac.new(key, content, hashlib.sha256).hexdigest()}"
 
 
-def is_own(content: bytes, signature: str | None) -> bool:
+def origin(content: bytes, signature: Any) -> Origin:
+    """Whose `content` is, by the `signature` that stands beside it; of several, with blanks between, one is
+    enough."""
+    expected = sign(content) if isinstance(signature, str) and signature else None
+    if expected is None:
+        return Origin.FOREIGN
+    given = signature.split()
+    if any(hmac.compare_digest(expected.encode(), one.encode()) for one in given):
+        return Origin.OWN
+    name = expected.partition(":")[0]
+    return Origin.CHANGED if any(one.startswith(f"{name}:") for one in given) else Origin.FOREIGN
+
+
+def is_own(content: bytes, signature: Any) -> bool:
     """Whether `signature` is this user's own of `content`."""
-    expected = sign(content) if signature else None
-    return expected is not None and signature is not None and hmac.compare_digest(expected, signature)
+    return origin(content, signature) is Origin.OWN
+
+
+def as_bytes(*parts: Any) -> bytes:
+    """Plain values as they are signed: every difference in value, type or order shows."""
+    return repr(parts).encode("utf-8", "surrogatepass")
+
+
+def _name(key: bytes) -> str:
+    return hashlib.sha256(b"sweepboard signing key\0" + key).hexdigest()[:16]
 
 
 def _key() -> bytes | None:

@@ -45,6 +45,12 @@ class NonFiniteLoss(RunFailed):
         self.step, self.lr = step, lr
 
 
+def reason(error: BaseException) -> str:
+    """What an error says, in one line without the name of its file; its type where it says nothing."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return " ".join(text.split())[:200] or type(error).__name__
+
+
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """The valid name most like `word`, or None where none is near enough to suggest."""
     names = list(valid)

@@ -1,10 +1,12 @@
-"""Files that matter are written whole or not at all."""
+"""Files that matter are written whole or not at all, and read within bounds: they may be anybody's."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.errors import UserError
+
+
+MOST_BYTES = 16 * 2**20
+"""The longest text that is read: more than any record, plan or configuration has."""
+
+
+class Unreadable(OSError):
+    """A file that is not opened or not read to its end: a link, a device, a pipe, or one that is too long."""
 
 
 class NotWritable(UserError):
@@ -25,6 +35,47 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise NotWritable(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def read_bytes(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> bytes:
+    """The content of a regular file of at most `limit` bytes; a link only where `follow` says so.
+
+    Never waits for a pipe or a device, and takes no more memory than that. Raises `Unreadable`, or any other
+    OSError.
+    """
+    with os.fdopen(open_regular(path, follow), "rb") as file:
+        content = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+    if content is None or len(content) > limit:
+        raise Unreadable(f"it is longer than {limit:,} bytes")
+    return content
+
+
+def read_text(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> str:
+    """`read_bytes` as UTF-8. Raises UnicodeDecodeError, a ValueError, where it is none."""
+    return read_bytes(path, limit, follow).decode()
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file of a run or a sweep. Raises OSError or ValueError."""
+    try:
+        return json.loads(read_bytes(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def open_regular(path: Path, follow: bool = False) -> int:
+    """A handle for reading a regular file. Raises `Unreadable` for anything else, or another OSError."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        handle = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Unreadable("it is a symbolic link") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Unreadable("it is no regular file")
+    return handle
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

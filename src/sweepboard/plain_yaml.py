@@ -1,4 +1,8 @@
-"""YAML of plain values (numbers, texts, lists, mappings), read safely and written to read back the same."""
+"""YAML of plain values (numbers, texts, lists, mappings), read safely and written to read back the same.
+
+What is read may be anybody's: a few lines of aliases can stand for billions of values, and nesting can exhaust
+the stack of whoever walks through the value.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,105 @@ from typing import Any
 
 import yaml
 
+MOST_VALUES = 100_000
+"""Keys and values that a text may stand for, those of an alias counted each time it is used."""
+
+DEEPEST = 64
+"""Levels of lists and mappings in each other."""
+
+LONGEST_NUMBER = 400
+"""Digits; the time to read a number grows with their square."""
+
+_MARKS = ",:-?[{\n"
+"""Every value of YAML needs one of these beside it."""
+
 # The C library where PyYAML was built with it: ten times faster, and as safe.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+class NotPlain(ValueError):
+    """A YAML text that stands for more than a configuration ever holds."""
+
+
+class _Loader(_CLoader):  # type: ignore[misc, valid-type]
+    """Dates and bytes are no plain values: a date is its text, and the other tags are refused."""
+
+
+_Loader.yaml_constructors = {
+    tag: construct
+    for tag, construct in _CLoader.yaml_constructors.items()
+    if tag is None or tag.rpartition(":")[2] in ("null", "bool", "int", "float", "str", "seq", "map")
+}
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _CLoader.construct_yaml_str)
+
+
 def load(text: str) -> Any:
-    """The value that `text` says. Raises ValueError or yaml.YAMLError where it is no YAML of plain values."""
-    return yaml.load(text, Loader=_Loader)
+    """The value that `text` says.
+
+    Raises ValueError or yaml.YAMLError where it is no YAML of plain values, or stands for too many of them.
+    """
+    return _constructed(_Loader, text)
+
+
+def check(text: str) -> None:
+    """Look at YAML that somebody else will load, tags of all kinds included. Raises as `load` does."""
+    _composed(_Loader, text)
 
 
 def dump(value: Any) -> str:
     """`value` in block style, keys in their own order."""
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text
+
+
+def _constructed(kind: Any, text: str) -> Any:
+    loader, node = _composed(kind, text)
+    try:
+        return None if node is None else loader.construct_document(node)
+    except (OverflowError, RecursionError) as error:
+        raise NotPlain(f"it holds a value that cannot be read: {error}") from error
+
+
+def _composed(kind: Any, text: str) -> tuple[Any, yaml.Node | None]:
+    if sum(map(text.count, _MARKS)) > 2 * MOST_VALUES:
+        raise NotPlain(f"it holds more than {MOST_VALUES:,} values")
+    try:
+        loader = kind(text)
+        node = loader.get_single_node()
+    except RecursionError:
+        raise NotPlain(f"it is nested more than {DEEPEST} levels deep") from None
+    if node is not None:
+        _measure(node, 0, {})
+    return loader, node
+
+
+def _measure(node: yaml.Node, depth: int, known: dict[yaml.Node, tuple[int, int]]) -> tuple[int, int]:
+    """How many values `node` stands for, and how deep they are nested. Raises `NotPlain` beyond the bounds.
+
+    A list or mapping that several aliases stand for is walked through once.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return _measured_number(node)
+    values, height = known.get(node, (0, 0))
+    if depth + height > DEEPEST:  # a node that holds itself comes here, too
+        raise NotPlain(f"it is nested more than {DEEPEST} levels deep")
+    if not height:
+        inner = [_measure(child, depth + 1, known) for child in _children(node)]
+        values, height = 1 + sum(count for count, _ in inner), 1 + max((high for _, high in inner), default=0)
+        known[node] = values, height
+    if values > MOST_VALUES:
+        raise NotPlain(f"it stands for more than {MOST_VALUES:,} values")
+    return values, height
+
+
+def _measured_number(node: yaml.ScalarNode) -> tuple[int, int]:
+    if len(node.value) > LONGEST_NUMBER and node.tag.endswith((":int", ":float")):
+        raise NotPlain(f"it holds a number of {len(node.value):,} digits")
+    return 1, 0
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value)

@@ -1,0 +1,68 @@
+"""YAML that comes from anybody is read within bounds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+
+from sweepboard import plain_yaml
+
+
+def _bomb(levels: int, brackets: str = "[]", key: str = "") -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    for level in range(1, levels):
+        items = ", ".join(key.format(place) + f"*a{level - 1}" for place in range(9))
+        lines.append(f"a{level}: &a{level} {brackets[0]}{items}{brackets[1]}")
+    return "\n".join(lines)
+
+
+HOSTILE = {
+    "lists of aliases": _bomb(9),
+    "mappings of aliases": _bomb(9, "{}", "k{}: "),
+    "merged mappings": "b0: &b0 {x: 1}\n"
+    + "".join(f"b{n}: &b{n} {{<<: [*b{n - 1}, *b{n - 1}]}}\n" for n in range(1, 30)),
+    "a list that holds itself": "a: &a [*a]",
+    "a mapping that holds itself": "a: &e {a: *e}",
+    "a document that is itself": "&a [[[*a]]]",
+    "300 lists": "a: " + "[" * 300 + "]" * 300,
+    "3000 lists": "[" * 3000 + "]" * 3000,
+    "3000 unclosed": "a: " + "[" * 3000,
+    "500 mappings in blocks": "".join(" " * n + "a:\n" for n in range(500)),
+    "70 lists in a row": "- " * 70 + "x",
+    "a deep alias at depth": "a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 40 + "*a" + "]" * 40,
+    "a million values": "[" + "x," * 1_000_000 + "]",
+    "a number of minutes of minutes": "a: 1" + ":59" * 50_000,
+    "a float of minutes": "a: 1" + ":59" * 300 + ".5",
+    "a huge integer": "a: " + "9" * 100_000,
+    "bytes": "a: !!binary aGVsbG8=",
+    "a set": "a: !!set {x, y}",
+    "an object": "a: !!python/object/apply:os.system [true]",
+    "a list as a key": "? [a]\n: 1",
+    "no text": "a: \x00",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_stands_for_too_much_is_refused_at_once(text: str) -> None:
+    started = time.process_time()
+    with pytest.raises((ValueError, yaml.YAMLError)):
+        plain_yaml.load(text)
+    assert time.process_time() - started < 5
+
+
+PLAIN = {
+    "nothing": ("", None),
+    "numbers": ("[1, 1e-3, 2.5, -7]", [1, "1e-3", 2.5, -7]),
+    "a date is its text": ("a: 2024-01-31", {"a": "2024-01-31"}),
+    "an alias used twice": ("a: &a [1, 2]\nb: *a\nc: *a", {"a": [1, 2], "b": [1, 2], "c": [1, 2]}),
+    "sixty levels": ("[" * 60 + "]" * 60, None),
+    "many classes": ("[" + "x," * 20_000 + "]", ["x"] * 20_000),
+}
+
+
+@pytest.mark.parametrize(("text", "value"), PLAIN.values(), ids=PLAIN.keys())
+def test_what_a_configuration_holds_is_read(text: str, value: object) -> None:
+    found = plain_yaml.load(text)
+    assert found == value or value is None

@@ -1,8 +1,9 @@
-"""Numbers and times as people read them."""
+"""Numbers, times and foreign text as people read them."""
 
 from __future__ import annotations
 
 import math
+import unicodedata
 
 
 def number(value: float) -> str:
@@ -26,3 +27,27 @@ def age(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
     return f"{max(0, int(seconds))}s"
+
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories of what a terminal acts upon or does not show: control characters, direction marks, half
+characters of file names that are no UTF-8, line and paragraph separators."""
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, but part of how words of some scripts and some pictures are written."""
+
+
+def printable(text: object, keep: str = "") -> str:
+    """`text` in one line that no terminal obeys: control characters, line breaks and marks that turn the
+    direction of writing stand as `\\x1b`, `\\n`, `\\u202e`. For whatever a record, a tag or a name says;
+    characters of `keep` stay."""
+    words = str(text)
+    if words.isprintable():
+        return words
+    return "".join(letter if letter in keep else _shown(letter) for letter in words)
+
+
+def _shown(letter: str) -> str:
+    if letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN:
+        return letter
+    return letter.encode("unicode_escape", "surrogatepass").decode()

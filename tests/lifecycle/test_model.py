@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -132,6 +134,44 @@ def test_a_model_is_tested_on_other_data(command: Command) -> None:
         "sweepboard: dataset=fashion_mini has input_shape=[1, 28, 28], and the model was trained on "
         "input_shape=[3, 8, 8]"
     )
+
+
+def test_a_run_knows_which_output_is_which_class(command: Command) -> None:
+    """Folders called 0 1 2 10 11 are not the outputs of these numbers."""
+    names = ["0", "1", "10", "11", "2", 'Ä, "猫"']
+    for name in names:
+        for number in range(4):
+            path = Path("photos", name, f"{number}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(path)
+    data = ["dataset=image_folder", "dataset.root=photos", "dataset.image_size=8", "dataset.workers=0"]
+    command("model=linear", *data, *IN)
+    assert record_of(RUN)["classes"] == names
+    assert sweepboard.load_model("run").class_names == names
+    assert sweepboard.runs("run")[0].classes == names
+    command("export", "run", "--output", "model.safetensors")
+    with safe_open("model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
+        assert json.loads(file.metadata()["classes"]) == names
+    command("export", "run", "--format", "torch_export", "--output", "model.pt2")
+    extra = {"classes.json": ""}
+    torch.export.load("model.pt2", extra_files=extra)
+    assert json.loads(extra["classes.json"]) == names
+
+
+class Labelled(nn.Linear):
+    """A model with class names of its own."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.class_names = "my own"
+
+
+def test_runs_without_class_names_and_models_with_their_own(command: Command) -> None:
+    command("dataset=gaussian", "model=mlp", *IN)
+    assert record_of(RUN)["classes"] == sweepboard.load_model("run").class_names == []
+    own = f"model={{_target_: {__name__}.Labelled, in_features: 32, out_features: 10}}"
+    command("dataset=gaussian", own, *IN[:-1], "hydra.run.dir=own")
+    assert sweepboard.load_model("own").class_names == "my own"
 
 
 def test_what_is_not_there_is_one_line(command: Command) -> None:

@@ -50,6 +50,11 @@ class Result:
         return self.run.config
 
     @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the order of the model's outputs; empty where they are not known."""
+        return list(self.run.record.classes) if self.run.record else []
+
+    @property
     def hparams(self) -> dict[str, Any]:
         """What makes it differ from others, flat and without the seed: `{"optimizer.lr": 0.1}`."""
         return self.run.hparams

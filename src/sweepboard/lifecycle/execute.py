@@ -37,6 +37,7 @@ def new_record(prepared: Prepared, command: str, parent: str | None = None) -> R
         links=dict(prepared.links),
         command=masked_text(command),
         parent=parent,
+        classes=list(prepared.source.spec.class_names),
         sweepboard=__version__,
     )
 

@@ -40,8 +40,7 @@ def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
 def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
     from safetensors.torch import load_model, save_model
 
-    metadata = {"format": "pt", "sweepboard": __version__, "model": json.dumps(masked(saved.config["model"]))}
-    save_model(model, str(path), metadata=metadata)
+    save_model(model, str(path), metadata={"format": "pt", **_metadata(saved)})
     twin = deepcopy(model)
     for tensor in twin.state_dict().values():  # parameters and buffers
         tensor.zero_()
@@ -59,12 +58,19 @@ def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
         program = torch.export.export(model, (sample,), dynamic_shapes=({0: batch},))
     except Exception as error:  # torch.export has many; its message is the reason
         raise ExportFailed(f"torch.export cannot take this model: {_first_line(error)}") from error
-    torch.export.save(program, path)
+    beside = {f"{key}.json": text for key, text in _metadata(saved).items()}
+    torch.export.save(program, path, extra_files=beside)
     again = torch.export.load(path).module()
     for inputs in (sample, sample[:1], torch.cat([sample, sample])):
         with torch.no_grad():
             if not torch.allclose(model(inputs), again(inputs), rtol=1e-5, atol=1e-6):
                 raise ExportFailed("the exported program gives other outputs than the model")
+
+
+def _metadata(saved: SavedRun) -> dict[str, str]:
+    """What a file says beside the weights, each as JSON: how the model is built, what its outputs mean."""
+    known = {"model": masked(saved.config["model"]), "classes": saved.record.classes}
+    return {"sweepboard": __version__, **{key: json.dumps(value) for key, value in known.items()}}
 
 
 def _sample(saved: SavedRun, batch: int = 4) -> torch.Tensor:

@@ -28,11 +28,16 @@ def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] =
 
     `checkpoint` is `best` (by the validation metric) or `last`. Nothing is unpickled; of a run folder that is
     not this user's own only parts of sweepboard, torch and torchvision are built, and what `allow` names.
-    Raises `NotARun`, `NotAllowed`, `NoCheckpoint`, `DamagedCheckpoint`.
+    Its attribute `class_names` says which output is which class: a list, empty where the run knows no names;
+    a model that has an attribute of this name keeps its own. Raises `NotARun`, `NotAllowed`, `NoCheckpoint`,
+    `DamagedCheckpoint`.
     """
     saved = read_run(run)
     refuse_foreign(saved, allowed=allow)
-    return model_of(saved, checkpoint)[0]
+    model = model_of(saved, checkpoint)[0]
+    if not hasattr(model, "class_names"):
+        model.class_names = list(saved.record.classes)  # type: ignore[assignment]
+    return model
 
 
 def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:

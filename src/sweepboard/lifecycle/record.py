@@ -77,6 +77,9 @@ class RunRecord:
     """The metric of `best` by which this run is judged."""
 
     data_fingerprint: str = ""
+    classes: list[str] = field(default_factory=list)
+    """Names of the classes in the order of the model's outputs; empty where there are none."""
+
     weights_sha256: str | None = None
     """Digest of the final weights."""
 

@@ -20,6 +20,7 @@ from sweepboard.compose.mistakes import explain
 from sweepboard.compose.schema import register
 from sweepboard.errors import ConfigError
 from sweepboard.sweeps.grid import quoted
+from sweepboard.sweeps.words import refuse_two_of_a_key
 
 VERSION_BASE = "1.3"
 CONFIG_PATH = "pkg://sweepboard.conf"
@@ -84,9 +85,12 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
     register()
     _register_plugins()
     overrides = [*map(_with_quoted_filter, request.overrides), *_search_path(request)]
+    sweeper = request.overridden("hydra/sweeper")
     name = request.flags.config_name or "config"
     try:
         with config_source(request.flags.config_path):
+            if sweeper not in (None, "grid", "optuna"):
+                refuse_two_of_a_key(request.overrides, str(sweeper))
             GlobalHydra.instance().hydra.multirun(name, task, overrides)  # type: ignore[union-attr]
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)
@@ -104,7 +108,7 @@ def _register_plugins() -> None:
 def _with_quoted_filter(word: str) -> str:
     """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
     key, _, value = word.partition("=")
-    return f"{key}={quoted(value)}" if key == "sweep.filter" and value[:1] not in "'\"" else word
+    return f"{key}={quoted(value)}" if key.lstrip("+") == "sweep.filter" and value[:1] not in "'\"" else word
 
 
 def config_source(path: str | None) -> initialize_config_module | initialize_config_dir:

@@ -28,15 +28,26 @@ class Condition:
         """The names in it, whose values `holds` is to be given."""
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether it holds for these values. Raises `ConfigError` where they cannot be computed with."""
+        """Whether it holds for these values. Raises `ConfigError` where they cannot be computed with, or say
+        neither yes nor no."""
         try:
-            return bool(self._value(self._root, values))
+            return self._truth(self._root, values)
         except (TypeError, ArithmeticError) as error:
             raise self.mistake(str(error)) from error
 
     def mistake(self, reason: str) -> ConfigError:
         """The error that says what is wrong with it."""
         return ConfigError(f"sweep.filter={self.text}: {reason}")
+
+    def _truth(self, node: ast.expr, values: Mapping[str, Any]) -> bool:
+        """What a comparison says; a number or a list would hold whatever it is."""
+        value = self._value(node, values)
+        if isinstance(value, bool):
+            return value
+        raise self.mistake(
+            f"{ast.unparse(node)!r} is no comparison; write it as 'optimizer.lr < 0.1', "
+            "and join several by `and` or `or`"
+        )
 
     def _value(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
         match node:
@@ -47,8 +58,10 @@ class Condition:
             case ast.List(items) | ast.Tuple(items):
                 return [self._value(item, values) for item in items]
             case ast.BoolOp(op, parts):
-                parts_hold = (self._value(part, values) for part in parts)
+                parts_hold = (self._truth(part, values) for part in parts)
                 return all(parts_hold) if isinstance(op, ast.And) else any(parts_hold)
+            case ast.UnaryOp(ast.Not(), operand):
+                return not self._truth(operand, values)
             case ast.UnaryOp(op, operand) if type(op) in _UNARY:
                 return _UNARY[type(op)](self._value(operand, values))
             case ast.BinOp(left, op, right) if type(op) in _BINARY:
@@ -67,7 +80,6 @@ def _names(node: ast.AST) -> list[str]:
 
 
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.Not: operator.not_,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }

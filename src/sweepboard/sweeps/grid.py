@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.sweeps.words import key_of, last_of_each_key
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,12 @@ def grid(
 ) -> list[list[str]]:
     """Every combination of the values that `words` give, the last key's changing fastest.
 
-    `words` are overrides in Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`), of which the
-    last of one key stands. `zips` are keys, or lists of keys, whose values go together. Raises `ConfigError`.
+    `words` are overrides in Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`), of which
+    those stand that `last_of_each_key` keeps. `zips` are keys, or lists of keys, whose values go together.
+    Raises `ConfigError`.
     """
-    axes = zipped([axis(override) for override in _last_of_each_key(words, loader)], zips)
+    overrides = OverridesParser.create(loader).parse_overrides(list(words))
+    axes = zipped([axis(override) for override in last_of_each_key(overrides)], zips)
     points = [
         [word for choice in choices for word in choice] for choices in product(*(a.choices for a in axes))
     ]
@@ -42,16 +45,10 @@ def grid(
     return points
 
 
-def _last_of_each_key(words: Sequence[str], loader: ConfigLoader | None) -> Iterable[Override]:
-    parsed: dict[str, Override] = {}
-    for override in OverridesParser.create(loader).parse_overrides(list(words)):
-        parsed[_key(override)] = override
-    return parsed.values()
-
-
 def axis(override: Override) -> Axis:
     """The values of one override, as words. Raises `ConfigError` for a range without end."""
-    key, name = override.get_key_element(), _key(override)
+    key = override.get_key_element()
+    name = key_of(key)
     if not override.is_sweep_override():
         return Axis((name,), ((str(override.input_line),),), swept=False)
     if not override.is_discrete_sweep():
@@ -62,26 +59,31 @@ def axis(override: Override) -> Axis:
     return Axis((name,), tuple((f"{key}={value}",) for value in override.sweep_string_iterator()))
 
 
-def _key(override: Override) -> str:
-    return override.get_key_element().lstrip("+~")
-
-
 def zipped(axes: Sequence[Axis], zips: Sequence[Any]) -> list[Axis]:
     """The axes with those of each group in `zips` made into one, which stands where its first key stood."""
-    by_key = {axis.keys[0]: axis for axis in axes}
+    swept = _swept(axes)
     together: dict[str, Axis] = {}
     for group in _groups(zips):
-        joined = _joined(group, by_key)
+        joined = _joined(group, swept)
         for key in group:
             if key in together:
                 raise ConfigError(f"sweep.zip: {key} is named twice; name each key once")
             together[key] = joined
     made: list[Axis] = []
     for one in axes:
-        axis = together.get(one.keys[0], one)
+        axis = together.get(one.keys[0], one) if one.swept else one
         if axis not in made:
             made.append(axis)
     return made
+
+
+def _swept(axes: Sequence[Axis]) -> dict[str, list[Axis]]:
+    """The axes with values to go through, by key: an option and a mapping have the same one."""
+    found: dict[str, list[Axis]] = {}
+    for axis in axes:
+        if axis.swept:
+            found.setdefault(axis.keys[0], []).append(axis)
+    return found
 
 
 def _groups(zips: Sequence[Any]) -> list[list[str]]:
@@ -94,17 +96,25 @@ def _groups(zips: Sequence[Any]) -> list[list[str]]:
     return groups
 
 
-def _joined(group: Sequence[str], axes: dict[str, Axis]) -> Axis:
-    for key in group:
-        if key not in axes or not axes[key].swept:
-            swept = [name for name, axis in axes.items() if axis.swept]
-            raise ConfigError(f"sweep.zip: {key} has no values to go through{did_you_mean(key, swept)}")
-    counts = {key: len(axes[key].choices) for key in group}
+def _joined(group: Sequence[str], swept: Mapping[str, Sequence[Axis]]) -> Axis:
+    rows = zip(*_of_one_length({key: _only(key, swept).choices for key in group}), strict=True)
+    return Axis(tuple(group), tuple(tuple(word for words in row for word in words) for row in rows))
+
+
+def _only(key: str, swept: Mapping[str, Sequence[Axis]]) -> Axis:
+    if key not in swept:
+        raise ConfigError(f"sweep.zip: {key} has no values to go through{did_you_mean(key, list(swept))}")
+    if len(swept[key]) > 1:
+        raise ConfigError(f"sweep.zip: {key} has values twice, options and mappings; sweep only one of them")
+    return swept[key][0]
+
+
+def _of_one_length(choices: Mapping[str, Sequence[tuple[str, ...]]]) -> list[Sequence[tuple[str, ...]]]:
+    counts = {key: len(values) for key, values in choices.items()}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{key} has {count} values" for key, count in counts.items())
         raise ConfigError(f"sweep.zip: {told}: give each as many")
-    rows = zip(*(axes[key].choices for key in group), strict=True)
-    return Axis(tuple(group), tuple(tuple(word for words in row for word in words) for row in rows))
+    return list(choices.values())
 
 
 def quoted(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweepboard.names import label
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from sweepboard.names import flatten, label
 
 ALONE = "job"
 """Label of a job of which nothing was said."""
@@ -40,16 +42,28 @@ def _digest(point: Mapping[str, str]) -> str:
 
 
 def words_of(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
-    """What was typed for a job by key, its numbers as they are and not as typed: `1e-1` is `0.1`."""
-    return dict(_word(override, config) for override in overrides)
+    """What was typed for a job by key, its numbers as they are and not as typed: `1e-1` is `0.1`.
+
+    A mapping says something of each key in it: `optimizer={lr: 1e-1}` is `optimizer.lr=0.1`.
+    """
+    return dict(word for override in overrides for word in _words(override, config))
 
 
-def _word(override: str, config: Mapping[str, Any]) -> tuple[str, str]:
+def _words(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     key, equals, text = override.lstrip("+").partition("=")
     if not equals or key.startswith("~"):
-        return key.lstrip("~"), override
-    value = _select(config, key)
-    return key, f"{key}={text if value is None or isinstance(value, Mapping) else shown(value)}"
+        yield key.lstrip("~"), override
+        return
+    below = list(flatten(_mapping(override), key)) if text.startswith("{") else []
+    for one, typed in below or [(key, text)]:
+        value = _select(config, one)
+        plain = value is not None and not isinstance(value, Mapping)
+        yield one, f"{one}={shown(value) if plain or one != key else typed}"
+
+
+def _mapping(override: str) -> dict[str, Any]:
+    value = OverridesParser.create().parse_override(override).value()
+    return {str(key): child for key, child in value.items()} if isinstance(value, dict) else {}
 
 
 def _select(config: Mapping[str, Any], key: str) -> Any:
@@ -60,7 +74,9 @@ def _select(config: Mapping[str, Any], key: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as Hydra's grammar would take it again, without blanks: `0.1`, `true`, `[128,64]`."""
+    """A value as Hydra's grammar would take it again, without blanks: `0.1`, `true`, `null`, `[128,64]`."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -40,6 +40,7 @@ from sweepboard.sweeps.results import write_results
 from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.task import SweepTask
 from sweepboard.sweeps.views import DONE, JobView
+from sweepboard.sweeps.words import refuse_two_of_a_key, words_of_jobs
 
 LOCAL = "hydra_plugins.sweepboard.local.LocalLauncher"
 
@@ -68,14 +69,22 @@ class Order:
     @property
     def named(self) -> Path | None:
         """The folder that the user named, if any."""
-        if self.typed("hydra.sweep.dir"):
-            return Path(str(self.config.hydra.sweep.dir))
         name = self.settings.name
+        if self.typed("hydra.sweep.dir"):
+            if name is not None:
+                raise ConfigError(
+                    f"sweep.name={name}: hydra.sweep.dir names the folder already; leave out one of them"
+                )
+            return Path(str(self.config.hydra.sweep.dir))
         return named_folder(self.root, name) if name else None
 
     def typed(self, key: str) -> bool:
         """Whether a key of Hydra's own was typed."""
         return any(word.startswith(f"{key}=") for word in self.config.hydra.overrides.hydra)
+
+    def chosen(self, part: str) -> str:
+        """The option of Hydra's own group, `launcher` or `sweeper`."""
+        return str(self.config.hydra.runtime.choices.get(f"hydra/{part}"))
 
     @property
     def runs_here(self) -> bool:
@@ -91,7 +100,7 @@ class Order:
 def sweep_grid(order: Order, words: Sequence[str]) -> None:
     """Plan every combination, freeze the plan, do what is left to do."""
     _refuse_what_would_be_left_aside(order)
-    make = _planner(order, without_sweep_settings(words))
+    make = _planner(order, words_of_jobs(words))
     if order.task.plan_only:
         _show_plan(order, make)
         return
@@ -183,18 +192,18 @@ def refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) -> 
     settings, defaults = order.settings, SweepSettings()
     for key in keys:
         if getattr(settings, key) != getattr(defaults, key):
-            chosen = order.config.hydra.runtime.choices.get(f"hydra/{part}")
             raise ConfigError(
-                f"sweep.{key}: hydra/{part}={chosen} knows nothing of it; use hydra/{part}={ours}"
+                f"sweep.{key}: hydra/{part}={order.chosen(part)} knows nothing of it; use hydra/{part}={ours}"
             )
 
 
 def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
     """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
+    refuse_two_of_a_key(order.config.hydra.overrides.task, order.chosen("sweeper"))
     refuse_what_hydra_does(order)
     order.task.refuse_to_plan()
-    points = check_points([without_sweep_settings(words) for words in batch], order.composer.compose)
+    points = check_points([words_of_jobs(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
     folder.path.mkdir(parents=True, exist_ok=True)
     with only_writer(RunFolder(folder.path)):
@@ -229,8 +238,3 @@ def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
 def save_composed(order: Order, folder: SweepFolder) -> None:
     """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
     write_atomic(folder.path / COMPOSED, masked_text(OmegaConf.to_yaml(order.config)))
-
-
-def without_sweep_settings(words: Sequence[str]) -> list[str]:
-    """The words that say something of a job and not of the sweep."""
-    return [word for word in words if not word.lstrip("+").startswith("sweep.")]

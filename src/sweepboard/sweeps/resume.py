@@ -26,6 +26,7 @@ from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.views import JobView, Listener
+from sweepboard.sweeps.words import is_setting, key_of, last_of_each_key, refuse_several
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSetting
     known = {item.name for item in fields(SweepSettings)}
     values = {name: value for name, value in saved.items() if name in known}
     for override in OverridesParser.create().parse_overrides([word for word in words if is_setting(word)]):
+        refuse_several(override)
         name = override.key_or_group.removeprefix("sweep.")
         if name not in known:
             raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
@@ -93,16 +95,6 @@ def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSetting
     settings = SweepSettings(**values)
     check(settings)
     return settings
-
-
-def is_setting(word: str) -> bool:
-    """Whether a word says something of the sweep and not of its jobs."""
-    return word.lstrip("+").startswith("sweep.")
-
-
-def key_of(word: str) -> str:
-    """The key of an override."""
-    return word.lstrip("+~").partition("=")[0]
 
 
 def _secrets(plan: Plan) -> set[str]:
@@ -134,10 +126,11 @@ def _added(plan: Plan, words: Sequence[str], config_dirs: Sequence[Path]) -> Ite
 def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path]) -> Prepared:
     try:
         recipe = Recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
-        return prepare_plain(recipe.config, recipe.links, recipe.groups, _last_of_each_key(recipe.overrides))
+        return prepare_plain(recipe.config, recipe.links, recipe.groups, _standing(recipe.overrides))
     except UserError as error:
         raise BadPoint(f"in {' '.join(words)}: {error}") from error
 
 
-def _last_of_each_key(words: Sequence[str]) -> list[str]:
-    return list({key_of(word): word for word in words}.values())
+def _standing(words: Sequence[str]) -> list[str]:
+    overrides = OverridesParser.create().parse_overrides(list(words))
+    return [str(override.input_line) for override in last_of_each_key(overrides)]

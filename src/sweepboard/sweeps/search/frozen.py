@@ -99,7 +99,8 @@ class Search:
 
     @cached_property
     def _choices(self) -> set[str]:
-        return {word for choices in self.bases for word in choices.split()}
+        words = {axis.word(value) for axis in self.space.axes for value in axis.ends}
+        return {word for word in words if any(f" {word} " in f" {choices} " for choices in self.bases)}
 
     def as_plain(self) -> dict[str, Any]:
         """For a file: no secrets."""

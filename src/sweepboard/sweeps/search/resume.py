@@ -17,11 +17,12 @@ from sweepboard.lifecycle.secrets import MASK
 from sweepboard.lifecycle.trusting import MaskedSecret, refuse_links
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.resume import Wish, is_setting, key_of, settings_now
+from sweepboard.sweeps.resume import Wish, settings_now
 from sweepboard.sweeps.search.frozen import Search, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.samplers import check_packages
 from sweepboard.sweeps.search.settings import PREFIX, search_settings
 from sweepboard.sweeps.views import JobView, Listener
+from sweepboard.sweeps.words import is_setting, key_of
 
 _TRIALS = f"{PREFIX}.trials"
 

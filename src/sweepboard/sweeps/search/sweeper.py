@@ -23,13 +23,14 @@ from sweepboard.sweeps.begin import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
 from sweepboard.sweeps.frozen import write_plan
 from sweepboard.sweeps.plan import Plan, threads_per_job
-from sweepboard.sweeps.plugins import LOCAL, Order, refuse_settings, save_composed, without_sweep_settings
+from sweepboard.sweeps.plugins import LOCAL, Order, refuse_settings, save_composed
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.objective import objectives_of
 from sweepboard.sweeps.search.samplers import check_packages, check_together
 from sweepboard.sweeps.search.settings import PREFIX, SearchSettings, search_settings
-from sweepboard.sweeps.search.space import Choices, Space, axis_of
+from sweepboard.sweeps.search.space import Axis, Choices, Space, axis_of
+from sweepboard.sweeps.words import last_of_each_key, words_of_jobs
 from sweepboard.training.calendar import Calendar
 
 
@@ -48,7 +49,7 @@ def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> Non
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
     if order.config.hydra.launcher._target_ != LOCAL:
         raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
-    wanted = make_search(order, settings, without_sweep_settings(words))
+    wanted = make_search(order, settings, words_of_jobs(words))
     with begun(order, wanted) as (folder, made):
         save_composed(order, folder)
         order.task.views = carry_out(folder, made, order.settings, order.task.listener)
@@ -85,21 +86,26 @@ def make_search(order: Order, settings: SearchSettings, words: Sequence[str]) ->
 
 
 def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
-    """The words that are the same for all trials, and the space of the others; of each key the last word.
+    """The words that are the same for all trials, and the space of the others.
 
     Raises `ConfigError` where there is nothing to search.
     """
-    overrides = {
-        each.get_key_element().lstrip("+~"): each
-        for each in OverridesParser.create(loader).parse_overrides(list(words))
-    }
-    axes = tuple(axis_of(each) for each in overrides.values() if each.is_sweep_override())
+    overrides = last_of_each_key(OverridesParser.create(loader).parse_overrides(list(words)))
+    axes = tuple(axis_of(each) for each in overrides if each.is_sweep_override())
+    _refuse_two_axes_of_a_key(axes)
     if not axes:
         raise ConfigError(
             "there is nothing to search: give a key an interval, "
             "as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))'"
         )
-    return [str(each.input_line) for each in overrides.values() if not each.is_sweep_override()], Space(axes)
+    return [str(each.input_line) for each in overrides if not each.is_sweep_override()], Space(axes)
+
+
+def _refuse_two_axes_of_a_key(axes: Sequence[Axis]) -> None:
+    keys = [axis.key.lstrip("+") for axis in axes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"{key}: has values twice, options and mappings; search only one of them")
 
 
 def _checked(made: Search, groups: Sequence[str], order: Order) -> Search:

@@ -1,0 +1,77 @@
+"""The words of a sweep's command: which of them stand, and which say something of the sweep as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+
+from sweepboard.errors import ConfigError
+
+
+def key_of(word: str) -> str:
+    """The key of an override."""
+    return word.lstrip("+~").partition("=")[0]
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word says something of the sweep and not of its jobs: `sweep.jobs=2`, `sweep={jobs: 2}`."""
+    return key_of(word).partition(".")[0] == "sweep"
+
+
+def words_of_jobs(words: Sequence[str]) -> list[str]:
+    """The words that say something of a job. Raises `ConfigError` where a setting has several values."""
+    for override in OverridesParser.create().parse_overrides([word for word in words if is_setting(word)]):
+        refuse_several(override)
+    return [word for word in words if not is_setting(word)]
+
+
+def refuse_several(override: Override) -> None:
+    """Raise `ConfigError` where a setting of the sweep is given values to go through, with what to type."""
+    if not override.is_sweep_override():
+        return
+    line = str(override.input_line).lstrip("+")
+    key, _, text = line.partition("=")
+    if key == "sweep.zip":
+        raise ConfigError(f"{line}: one list of keys is wanted; write {key}=[{text}]")
+    raise ConfigError(f"{line}: is one setting of the whole sweep; give it one value")
+
+
+def last_of_each_key(overrides: Sequence[Override]) -> list[Override]:
+    """The overrides that stand: of each key the last one, but every mapping.
+
+    `optimizer=sgd optimizer={lr: 0.1}` chooses an option and changes a value in it: a mapping is laid over
+    what is there already, as for a single run.
+    """
+    mappings = any(map(takes_mapping, overrides))
+    kept: dict[tuple[str, int], Override] = {}
+    for place, override in enumerate(overrides, start=1):
+        slot = (key_of(override.get_key_element()), place if takes_mapping(override) else 0)
+        if mappings:  # between them the order counts
+            kept.pop(slot, None)
+        kept[slot] = override
+    return list(kept.values())
+
+
+def takes_mapping(override: Override) -> bool:
+    """Whether a value of the override is a mapping."""
+    return any(isinstance(value, dict) for value in _values(override))
+
+
+def _values(override: Override) -> Iterator[object]:
+    value = override.value()
+    yield from value.list if isinstance(value, ChoiceSweep) else [value]
+
+
+def refuse_two_of_a_key(words: Sequence[str], sweeper: str) -> None:
+    """Raise `ConfigError` where Hydra's own sweepers would drop a word: they keep one of each key."""
+    found: set[str] = set()
+    for override in last_of_each_key(OverridesParser.create().parse_overrides(list(words))):
+        key = key_of(override.get_key_element())
+        if key in found:
+            raise ConfigError(
+                f"{key}: hydra/sweeper={sweeper} takes one word of a key and would drop the others; "
+                "use hydra/sweeper=grid"
+            )
+        found.add(key)

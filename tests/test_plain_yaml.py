@@ -6,6 +6,9 @@ import time
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from sweepboard import plain_yaml
 
@@ -66,3 +69,25 @@ PLAIN = {
 def test_what_a_configuration_holds_is_read(text: str, value: object) -> None:
     found = plain_yaml.load(text)
     assert found == value or value is None
+
+
+TEXTS = ["1e5", "1E-5", "08", "0o17", "0x10", "1_000", "1:30", "on", "null", "~", ".5", "1.", "+1", "1__0e1"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_that_some_reader_takes_for_a_number_is_quoted(text: str) -> None:
+    written = plain_yaml.dump({"key": text})
+    assert written == f"key: '{text}'\n"
+    assert plain_yaml.load(written) == {"key": text} == OmegaConf.create(written)
+
+
+@given(st.floats(allow_nan=False) | st.integers(-(2**70), 2**70) | st.text(st.characters(codec="ascii")))
+def test_values_read_back_the_same_by_us_and_by_omegaconf(value: float | int | str) -> None:
+    written = plain_yaml.dump([value])
+    assert plain_yaml.load(written) == [value]
+    plain = OmegaConf.to_container(OmegaConf.create(written.replace("${", "")))
+    assert "${" in str(value) or plain == [value]
+
+
+def test_plain_words_are_not_quoted() -> None:
+    assert plain_yaml.dump(["1.2.3", "1e5x", "cnn"]) == "- 1.2.3\n- 1e5x\n- cnn\n"

@@ -1,11 +1,12 @@
 """YAML of plain values (numbers, texts, lists, mappings), read safely and written to read back the same.
 
-What is read may be anybody's: a few lines of aliases can stand for billions of values, and nesting can exhaust
-the stack of whoever walks through the value.
+What is read may be anybody's: a few lines of aliases can stand for billions of values, and nesting can
+exhaust the stack of whoever walks through the value.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -24,7 +25,7 @@ _MARKS = ",:-?[{\n"
 
 # The C library where PyYAML was built with it: ten times faster, and as safe.
 _CLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_CDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class NotPlain(ValueError):
@@ -41,6 +42,17 @@ _Loader.yaml_constructors = {
     if tag is None or tag.rpartition(":")[2] in ("null", "bool", "int", "float", "str", "seq", "map")
 }
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _CLoader.construct_yaml_str)
+
+
+class _Dumper(_CDumper):  # type: ignore[misc, valid-type]
+    """Quotes a text that some reader of YAML takes for a number: `1e5` is one to OmegaConf."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"(?:[-+]?(?:\.[\d_]+|\d[\d_]*(?:\.[\d_]*)?)(?:[eE][-+]?\d+)?|0o[0-7]+)\Z", re.ASCII),
+    list("-+.0123456789"),
+)
 
 
 def load(text: str) -> Any:

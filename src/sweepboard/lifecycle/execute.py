@@ -18,8 +18,8 @@ from sweepboard.lifecycle.keeper import NotSaved, RecordKeeper, ending
 from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.provenance import write_provenance
 from sweepboard.lifecycle.record import FINISHED, RunRecord
-from sweepboard.lifecycle.secrets import masked, masked_text
 from sweepboard.lifecycle.saved import origin_of, read_run, recipe_bytes
+from sweepboard.lifecycle.secrets import masked, masked_text
 from sweepboard.lifecycle.signature import Origin, sign
 from sweepboard.names import group_name, hparams
 from sweepboard.training.checkpoint import Checkpoints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,21 +26,28 @@ class FolderLocked(UserError):
     """Another process writes to the folder."""
 
 
+class LinkInFolder(UserError):
+    """A link in a folder that is to be written to, which could lead to any file."""
+
+
 class FolderTaken(UserError):
     """A folder asked for by name that holds a run, or curves of another program."""
 
 
 @contextmanager
 def only_writer(folder: RunFolder) -> Iterator[None]:
-    """Hold the folder while the block runs. Raises `FolderLocked` that says who holds it, or `NotWritable`.
+    """Hold the folder while the block runs. Raises `LinkInFolder` before anything is touched, `FolderLocked`
+    that says who holds it, or `NotWritable`.
 
     `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. Its
     content only serves the message.
     """
+    refuse_links(folder)
     with writing(folder.path):
-        handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | _CAREFULLY, 0o666)
     _held.add(handle)
     try:
+        _refuse_shared(handle, folder)
         _lock(handle, folder)
         yield
     finally:
@@ -52,6 +60,7 @@ def claimed(path: Path) -> Iterator[RunFolder]:
     """Hold a folder that the user named for a new run. Raises `FolderTaken` where something is in it that
     the run would write over, and what `only_writer` raises."""
     folder = RunFolder(path)
+    refuse_links(folder)
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
@@ -62,6 +71,33 @@ def claimed(path: Path) -> Iterator[RunFolder]:
         if folder.checkpoints.exists() or any(path.glob("*tfevents*")):
             raise FolderTaken(f"{path} already holds curves or checkpoints: name another folder")
         yield folder
+
+
+_CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Not through a link, and without waiting for the other end of a pipe."""
+
+
+def refuse_links(folder: RunFolder) -> None:
+    """Refuse to write into a folder that is a symbolic link or has one anywhere. Raises `LinkInFolder`.
+
+    The folders above may be links: they are the user's own choice of a disk.
+    """
+    if folder.path.is_symlink():
+        raise LinkInFolder(f"{folder} is a symbolic link: give the folder that it leads to")
+    for path in _links(folder.path):
+        raise LinkInFolder(f"{path} is a symbolic link: remove it, then a run can write to this folder")
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        yield from (path for name in (*folders, *names) if (path := Path(place, name)).is_symlink())
+
+
+def _refuse_shared(handle: int, folder: RunFolder) -> None:
+    """The lock is about to be written: it must be a file of this folder alone, and no other's second name."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise LinkInFolder(f"{folder.lock} is no file of this folder alone: remove it")
 
 
 def _lock(handle: int, folder: RunFolder) -> None:

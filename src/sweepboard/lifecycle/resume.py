@@ -11,11 +11,11 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.differences import Difference, between_configs, between_environments
 from sweepboard.lifecycle.execute import execute
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.lifecycle.provenance import environment
 from sweepboard.lifecycle.record import FINISHED, RunRecord, read_record
 from sweepboard.lifecycle.saved import SavedRun
-from sweepboard.lifecycle.trusting import prepare_saved, refuse_links
+from sweepboard.lifecycle.trusting import prepare_saved
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer

@@ -16,11 +16,11 @@ from sweepboard.compose.build import build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.files import writing
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.lifecycle.model import load_weights, weights_of
 from sweepboard.lifecycle.record import read_record
 from sweepboard.lifecycle.saved import SavedRun
-from sweepboard.lifecycle.trusting import prepare_saved, refuse_links
+from sweepboard.lifecycle.trusting import prepare_saved
 from sweepboard.training.evaluate import evaluate
 
 

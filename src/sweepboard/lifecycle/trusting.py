@@ -11,7 +11,6 @@ from sweepboard.compose.change import Recipe
 from sweepboard.compose.prepare import Prepared, prepare_plain
 from sweepboard.compose.trust import refuse_untrusted
 from sweepboard.errors import UserError
-from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.saved import SavedRun, origin_of
 from sweepboard.lifecycle.secrets import MASK
 from sweepboard.lifecycle.signature import Origin
@@ -24,10 +23,6 @@ class MaskedSecret(UserError):
 
 class ChangedSinceSigned(UserError):
     """A run of this user's own whose recipe is not what it was."""
-
-
-class LinkInFolder(UserError):
-    """A symbolic link in a run folder that is to be written to."""
 
 
 def prepare_saved(
@@ -67,13 +62,6 @@ def refuse_changed(saved: SavedRun) -> None:
             f"{saved.folder}: config.yaml, or the links, groups or overrides in run.json, are not what you "
             "signed when this run was made: put them back, or add --accept-changes"
         )
-
-
-def refuse_links(folder: RunFolder) -> None:
-    """Refuse to write into a run folder that has symbolic links, which could lead to any file."""
-    for path in sorted(folder.path.rglob("*")):
-        if path.is_symlink():
-            raise LinkInFolder(f"{path} is a symbolic link: remove it, then a run can write to this folder")
 
 
 def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.lifecycle.differences import between_configs
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.names import label
 from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
 from sweepboard.sweeps.frozen import read_plan, write_plan
@@ -38,6 +38,7 @@ def begun(
         plan = make(None)
         folder = claim_sweep(root, label([f"{key}=" for key in plan.swept]).replace("=", ""), now)
     else:
+        refuse_links(RunFolder(named))
         plan, folder = _plan_for(SweepFolder(named), make)
     folder.path.mkdir(parents=True, exist_ok=True)
     with only_writer(RunFolder(folder.path)):

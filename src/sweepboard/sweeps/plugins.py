@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.files import write_atomic
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.lifecycle.secrets import masked_text
 from sweepboard.sweeps.begin import MakePlan, begun, named_folder, plan_for
 from sweepboard.sweeps.composing import Composer
@@ -205,6 +205,7 @@ def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn
     order.task.refuse_to_plan()
     points = check_points([words_of_jobs(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
+    refuse_links(RunFolder(folder.path))
     folder.path.mkdir(parents=True, exist_ok=True)
     with only_writer(RunFolder(folder.path)):
         plan = _plan_so_far(order, folder, points)

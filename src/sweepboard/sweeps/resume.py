@@ -16,7 +16,7 @@ from sweepboard.errors import ConfigError, UserError, did_you_mean
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.secrets import MASK
-from sweepboard.lifecycle.trusting import MaskedSecret, refuse_links
+from sweepboard.lifecycle.trusting import MaskedSecret
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import is_own_plan, read_plan, write_plan
@@ -76,7 +76,6 @@ def _check(jobs: Sequence[PlannedJob]) -> None:
 
 
 def _refuse_foreign(folder: SweepFolder, plan: Plan, wish: Wish) -> None:
-    refuse_links(RunFolder(folder.path))
     if not is_own_plan(folder, plan):
         for job in plan.jobs:
             refuse_untrusted(job.config, wish.allowed)

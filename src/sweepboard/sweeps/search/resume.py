@@ -14,7 +14,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.secrets import MASK
-from sweepboard.lifecycle.trusting import MaskedSecret, refuse_links
+from sweepboard.lifecycle.trusting import MaskedSecret
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.resume import Wish, settings_now
@@ -32,7 +32,6 @@ def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[J
     if wish.failed:
         raise ConfigError(f"--failed: in a search a failed trial is one; more come with {_TRIALS}=N")
     with only_writer(RunFolder(folder.path)):
-        refuse_links(RunFolder(folder.path))
         search, own = read_search(folder), is_own_search(folder)
         check_packages(search.settings)
         from sweepboard.sweeps.search.conduct import carry_out  # imports Optuna

@@ -17,7 +17,7 @@ from sweepboard.compose.prepare import Prepared, trainer_settings
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.differences import between_configs
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.names import label
 from sweepboard.sweeps.begin import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
@@ -141,6 +141,7 @@ def begun(order: Order, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
     named = order.named
     if named is not None:
         _going_on(SweepFolder(named), wanted)
+        refuse_links(RunFolder(named))
         named.mkdir(parents=True, exist_ok=True)
     folder = SweepFolder(named) if named else claim_sweep(order.root, keys, datetime.now())
     with only_writer(RunFolder(folder.path)):

@@ -15,7 +15,6 @@ from typing import Any
 
 from sweepboard.errors import UserError
 
-
 MOST_BYTES = 16 * 2**20
 """The longest text that is read: more than any record, plan or configuration has."""
 

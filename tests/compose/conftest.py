@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
+from hydra import compose
 from omegaconf import DictConfig
 
 from sweepboard.compose.mistakes import explain
-from sweepboard.compose.schema import register
+from sweepboard.compose.source import hydra_ready
 from sweepboard.errors import ConfigError
 
 Prepare = Callable[..., Any]
@@ -19,13 +19,12 @@ Mistake = Callable[..., str]
 
 
 def composed(words: tuple[str, ...], config_dir: Path | None = None) -> DictConfig:
-    register()
-    search = [f"hydra.searchpath=['file://{config_dir}']"] if config_dir else []
+    folders = [config_dir] if config_dir else []
     try:
-        with initialize_config_module("sweepboard.conf", version_base="1.3"):
-            return compose("config", [*words, *search], return_hydra_config=True)
+        with hydra_ready(folders):
+            return compose("config", list(words), return_hydra_config=True)
     except Exception as error:
-        raise explain(error, words, [config_dir] if config_dir else []) from error
+        raise explain(error, words, folders) from error
 
 
 @pytest.fixture

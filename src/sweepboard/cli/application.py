@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-import hydra
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweepboard.cli.request import CONFIG_PATH, VERSION_BASE, Request, config_source
+from sweepboard.cli.flags import flag_parser
+from sweepboard.cli.request import Request
+from sweepboard.compose.source import hydra_ready
 
 Job: TypeAlias = Callable[[DictConfig], None]
 
@@ -35,13 +35,13 @@ def run_composed(request: Request, config: DictConfig, folder: Path, job: Job) -
 
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir, config.hydra.mode = str(folder), RunMode.RUN
-    with config_source(request.flags.config_path):
-        _run(config, request.flags.config_name, guarded)
+    with hydra_ready(request.config_dirs):
+        _run(config, request.config_name, guarded)
     if raised:
         raise raised[0]
 
 
-def _run(config: DictConfig, name: str | None, job: Job) -> None:
+def _run(config: DictConfig, name: str, job: Job) -> None:
     """As `hydra._internal.hydra.Hydra.run`, from where the configuration is composed."""
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     callbacks = Callbacks(config)
@@ -51,12 +51,14 @@ def _run(config: DictConfig, name: str | None, job: Job) -> None:
     callbacks.on_run_end(config=config, config_name=name, job_return=done)
 
 
-def answer(argv: list[str]) -> int:
+def answer(request: Request) -> int:
     """Let Hydra answer a question about the configuration (`--cfg`, `--info`, ...)."""
-    sys.argv = ["sweepboard", *argv]
-    hydra.main(version_base=VERSION_BASE, config_path=CONFIG_PATH, config_name="config")(_nothing)()
+    flags, name, words = request.flags, request.config_name, request.overrides
+    with hydra_ready(request.config_dirs) as application:
+        if flags.hydra_help:
+            application.hydra_help(name, flag_parser(), flags)
+        elif flags.cfg:
+            application.show_cfg(name, words, flags.cfg, flags.package, flags.resolve)
+        else:
+            application.show_info(flags.info, name, words)
     return 0
-
-
-def _nothing(_: DictConfig) -> None:
-    """What runs where the user only asked for information: never called by Hydra."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sweepboard.cli.config_dirs import folder_of_flag
+
 
 def parser(verb: str, description: str | None, many: bool = False) -> argparse.ArgumentParser:
     """A parser for `sweepboard VERB RUN`."""
@@ -25,9 +27,16 @@ def parser(verb: str, description: str | None, many: bool = False) -> argparse.A
 
 def add_config_dir(made: argparse.ArgumentParser) -> None:
     """`--config-dir`, for options of the user's own groups."""
-    made.add_argument("--config-dir", metavar="DIR", help="your own folder of YAML, for its options")
+    made.add_argument(
+        "--config-dir",
+        "-cd",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="your own folder of YAML, for its options (may be repeated)",
+    )
 
 
 def config_dirs(options: argparse.Namespace) -> list[Path]:
     """The folders given with `--config-dir`."""
-    return [Path(options.config_dir)] if options.config_dir else []
+    return [folder_of_flag(text) for text in options.config_dir]

@@ -13,7 +13,7 @@ from sweepboard.names import flatten
 def print_origins(request: Request) -> int:
     """A line for each value: its key, the value as written, and the file or override that set it."""
     composed = compose_request(request)
-    found = origins(request.overrides, request.config_dirs, request.flags.config_name or "config")
+    found = origins(request.overrides, request.config_dirs, request.config_name)
     written = OmegaConf.to_container(composed, resolve=False)
     assert isinstance(written, dict)
     values = {str(key): value for key, value in written.items() if key not in ("facts", "hydra")}

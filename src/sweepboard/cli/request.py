@@ -6,24 +6,22 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir, initialize_config_module
-from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.core.plugins import Plugins
-from hydra.types import TaskFunction
+from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.sweepboard.grid import GridSweeper
 from hydra_plugins.sweepboard.local import LocalLauncher
 from hydra_plugins.sweepboard.search import SearchSweeper
+from sweepboard.cli.config_dirs import own_folders
+from sweepboard.cli.flags import parse_flags
 from sweepboard.compose.mistakes import explain
-from sweepboard.compose.schema import register
+from sweepboard.compose.schema import TOP_LEVEL
+from sweepboard.compose.source import CONFIG, find_file, hydra_ready
 from sweepboard.errors import ConfigError
 from sweepboard.sweeps.grid import quoted
 from sweepboard.sweeps.words import refuse_two_of_a_key
-
-VERSION_BASE = "1.3"
-CONFIG_PATH = "pkg://sweepboard.conf"
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,8 @@ class Request:
 
     argv: list[str]
     flags: argparse.Namespace
+    config_dirs: list[Path]
+    """The user's own folders of YAML, the first one first."""
 
     @property
     def overrides(self) -> list[str]:
@@ -39,15 +39,15 @@ class Request:
         return list(self.flags.overrides)
 
     @property
+    def config_name(self) -> str:
+        """The primary configuration."""
+        return str(self.flags.config_name or CONFIG).removesuffix(".yaml")
+
+    @property
     def only_asks(self) -> bool:
         """Whether the command asks Hydra for information (`--cfg job`, `--info`, …) and trains nothing."""
         flags = self.flags
-        return bool(flags.cfg or flags.info or flags.hydra_help or flags.shell_completion)
-
-    @property
-    def config_dirs(self) -> list[Path]:
-        """The user's own folder of YAML."""
-        return [Path(self.flags.config_dir)] if self.flags.config_dir else []
+        return bool(flags.cfg or flags.info or flags.hydra_help)
 
     def overridden(self, key: str) -> str | None:
         """The value typed for `key`, as text, or None."""
@@ -56,47 +56,56 @@ class Request:
 
 
 def parse(argv: list[str]) -> Request:
-    """Read a command line. Hydra's parser leaves with exit code 2 and its usage where a flag is unknown."""
-    flags = get_args_parser().parse_args(argv)
+    """Read a command line. Raises `ConfigError` for an unknown flag and for a folder that is not there."""
+    flags = parse_flags(argv)
     if flags.experimental_rerun:
         raise ConfigError("--experimental-rerun unpickles a file: type `sweepboard rerun RUN` instead")
-    for folder in filter(None, [flags.config_dir, flags.config_path]):
-        if "://" not in folder and not Path(folder).is_dir():
-            raise ConfigError(
-                f"--config-dir {folder}: no such folder; give the folder that holds your YAML groups"
-            )
-    return Request(argv, flags)
+    return Request(argv, flags, own_folders(flags))
 
 
 def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:
     """The configuration of a request with its `hydra` block. Raises `ConfigError` for any mistake."""
-    register()
-    overrides = [*request.overrides, *extra, *_search_path(request)]
-    name = request.flags.config_name or "config"
     try:
-        with config_source(request.flags.config_path):
-            return compose(name, overrides, return_hydra_config=True)
+        with hydra_ready(request.config_dirs):
+            words = [*request.overrides, *extra]
+            composed = compose(request.config_name, words, return_hydra_config=True)
     except Exception as error:
         raise explain(error, request.overrides, request.config_dirs) from error
+    _refuse_incomplete(composed, request)
+    return composed
 
 
 def multirun_request(request: Request, task: TaskFunction) -> None:
     """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
-    register()
     _register_plugins()
-    overrides = [*map(_with_quoted_filter, request.overrides), *_search_path(request)]
+    overrides = list(map(_with_quoted_filter, request.overrides))
     sweeper = request.overridden("hydra/sweeper")
-    name = request.flags.config_name or "config"
     try:
-        with config_source(request.flags.config_path):
+        with hydra_ready(request.config_dirs) as hydra:
+            if _primary(request) != find_file(CONFIG):
+                master = hydra.compose_config(request.config_name, overrides, RunMode.MULTIRUN)
+                _refuse_incomplete(master, request)
             if sweeper not in (None, "grid", "optuna"):
                 refuse_two_of_a_key(request.overrides, str(sweeper))
-            GlobalHydra.instance().hydra.multirun(name, task, overrides)  # type: ignore[union-attr]
+            hydra.multirun(request.config_name, task, overrides)
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)
         if mistake is error:
             raise
         raise mistake from error
+
+
+def _primary(request: Request) -> Path | None:
+    return find_file(request.config_name, request.config_dirs)
+
+
+def _refuse_incomplete(config: DictConfig, request: Request) -> None:
+    for key in TOP_LEVEL:
+        if key not in config:
+            raise ConfigError(
+                f"{_primary(request)}: has no {key}; let its list begin with what is shipped: "
+                "defaults: [config, _self_], then `- override /model: ...` for another option"
+            )
 
 
 def _register_plugins() -> None:
@@ -109,17 +118,3 @@ def _with_quoted_filter(word: str) -> str:
     """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
     key, _, value = word.partition("=")
     return f"{key}={quoted(value)}" if key.lstrip("+") == "sweep.filter" and value[:1] not in "'\"" else word
-
-
-def config_source(path: str | None) -> initialize_config_module | initialize_config_dir:
-    """Hydra, ready to compose from our own YAML or from that of `--config-path`."""
-    path, words = path or CONFIG_PATH, {"version_base": VERSION_BASE, "job_name": "sweepboard"}
-    if path.startswith("pkg://"):
-        return initialize_config_module(path.removeprefix("pkg://"), **words)
-    return initialize_config_dir(str(Path(path).resolve()), **words)
-
-
-def _search_path(request: Request) -> list[str]:
-    # The same as Hydra's --config-dir, which its compose function does not take.
-    folders = ",".join(f"'file://{folder.resolve()}'" for folder in request.config_dirs)
-    return [f"hydra.searchpath=[{folders}]"] if folders else []

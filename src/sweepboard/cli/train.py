@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line
-        return answer(argv)
+        return answer(request)
     if request.flags.multirun:
         return run_sweep(request)
     composed = compose_request(request)

@@ -31,6 +31,9 @@ QUESTIONS = {"--help", "-h", "--version", "--origin", "--cfg", "-c", "--info", "
              "--shell-completion", "-sc"}  # fmt: skip
 """Options with which `train` only answers, and needs no torch."""
 
+WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--allow"}
+"""Flags that may stand before the verb, each with a value behind it."""
+
 
 def run_verb(argv: list[str]) -> int:
     """Run a command and turn how it ended into an exit code.
@@ -59,12 +62,25 @@ def run_verb(argv: list[str]) -> int:
 
 
 def split_verb(argv: list[str]) -> tuple[str, list[str]]:
-    """The verb and its arguments. Raises `UserError` for a first word that is neither verb nor override."""
-    if argv and argv[0] in VERBS:
-        return argv[0], argv[1:]
-    if argv and argv[0].isidentifier():
-        raise UserError(f"there is no verb {argv[0]!r}{did_you_mean(argv[0], VERBS)}")
+    """The verb and its arguments, flags before the verb among them.
+
+    Raises `UserError` for a first word that is neither verb nor override.
+    """
+    index = _first_word(argv)
+    first = argv[index] if index < len(argv) else ""
+    if first in VERBS:
+        return first, [*argv[:index], *argv[index + 1 :]]
+    if index == 0 and first.isidentifier():
+        raise UserError(f"there is no verb {first!r}{did_you_mean(first, VERBS)}")
     return "train", argv
+
+
+def _first_word(argv: list[str]) -> int:
+    """Where the first word stands that is neither a flag nor a flag's value."""
+    index = 0
+    while index < len(argv) and argv[index].startswith("-"):
+        index += 2 if argv[index] in WITH_VALUE else 1
+    return index
 
 
 def import_from_working_directory() -> None:

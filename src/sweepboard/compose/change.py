@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_module
+from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.links import links_of, resolved
 from sweepboard.compose.mistakes import explain
-from sweepboard.compose.schema import OPEN_GROUPS, register
+from sweepboard.compose.schema import OPEN_GROUPS
+from sweepboard.compose.source import hydra_ready
 from sweepboard.errors import ConfigError
 
 GROUPS = (*OPEN_GROUPS, "trainer", "logging")
@@ -103,11 +104,8 @@ def _belongs(word: str, group: str, keys: set[str]) -> bool:
 
 
 def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
-    register()
-    folders = ",".join(f"'file://{folder.resolve()}'" for folder in config_dirs)
-    search = [f"hydra.searchpath=[{folders}]"] if folders else []
     try:
-        with initialize_config_module("sweepboard.conf", version_base="1.3"):
-            return compose("config", [*overrides, *search])
+        with hydra_ready(config_dirs):
+            return compose("config", overrides)
     except Exception as error:
-        raise explain(error, overrides) from error
+        raise explain(error, overrides, config_dirs) from error

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hydra import initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweepboard.compose.mistakes import GROUPS, explain
-from sweepboard.compose.schema import register, schema
+from sweepboard.compose.schema import schema
+from sweepboard.compose.source import find_file, hydra_ready, shipped
 from sweepboard.names import flatten
 
 DEFAULT = "default"
@@ -30,7 +28,6 @@ def origins(
     Hydra's own list of defaults decides which files there are and in which order they count, so presets
     and files that include files need no rule here.
     """
-    register()
     try:
         found = dict(_from_files(overrides, config_dirs, config_name))
     except Exception as error:
@@ -47,11 +44,9 @@ def _from_files(
     overrides: Sequence[str], config_dirs: Sequence[Path], config_name: str
 ) -> Iterator[tuple[str, str]]:
     """Every key that a file sets, in the order in which files are merged: the last one counts."""
-    folders = ",".join(f"'file://{folder.resolve()}'" for folder in config_dirs)
-    search = [f"hydra.searchpath=[{folders}]"] if folders else []
-    with initialize_config_module("sweepboard.conf", version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        listed = loader.compute_defaults_list(config_name, [*overrides, *search], RunMode.RUN).defaults
+    with hydra_ready(config_dirs) as hydra:
+        loader = hydra.config_loader
+        listed = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
     for default in listed:
         path = default.config_path or ""
         if path == "schema":
@@ -62,14 +57,11 @@ def _from_files(
 
 
 def _file(path: str, config_dirs: Sequence[Path]) -> tuple[Path, str]:
-    """The YAML file of an option and its name for people; ours come first, as in Hydra's search path."""
-    own = Path(str(files("sweepboard.conf")), f"{path}.yaml")
-    if own.is_file():
-        return own, f"{path}.yaml"
-    file = next(
-        Path(folder, f"{path}.yaml") for folder in config_dirs if Path(folder, f"{path}.yaml").is_file()
-    )
-    return file, str(file)
+    """The YAML file of an option and its name for people."""
+    file = find_file(path, config_dirs)
+    assert file is not None  # Hydra has found it
+    is_ours = file.is_relative_to(shipped())
+    return file, file.relative_to(shipped()).as_posix() if is_ours else str(file)
 
 
 def _keys(config: Any, package: str) -> list[str]:

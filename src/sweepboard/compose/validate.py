@@ -12,7 +12,7 @@ from sweepboard.compose.describe import settings
 from sweepboard.compose.schema import OPEN_GROUPS, SHARED_KEYS
 from sweepboard.compose.signatures import check_type
 from sweepboard.compose.values import shown
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.errors import ConfigError, nearest
 from sweepboard.names import flatten
 from sweepboard.sweeps.search.settings import PREFIX as SEARCH
 from sweepboard.sweeps.search.settings import SearchSettings
@@ -75,6 +75,12 @@ def unknown_key(key: str) -> ConfigError:
 
 def did_you_mean_key(key: str) -> str:
     """The end of a message about a mistyped key: the setting with that last name, or the nearest one."""
+    likely = setting_like(key)
+    return f"; did you mean {likely}?" if likely else "; sweepboard --help lists them all"
+
+
+def setting_like(key: str) -> str | None:
+    """The setting or group that was meant by a mistyped `key`, None where none is near it."""
     valid = ["optimizer.lr", *(setting.key for setting in settings())]
     if key.startswith(f"{SEARCH}."):
         valid = [f"{SEARCH}.{item.name}" for item in fields(SearchSettings)]
@@ -82,10 +88,7 @@ def did_you_mean_key(key: str) -> str:
         valid += [*OPEN_GROUPS, "trainer", "logging", "experiment"]
     name = key.rpartition(".")[2]
     same = [candidate for candidate in valid if candidate.rpartition(".")[2] == name]
-    if same:
-        return f"; did you mean {same[0]}?"
-    hint = did_you_mean(key, valid)
-    return hint if "did you mean" in hint else "; sweepboard --help lists them all"
+    return same[0] if same else nearest(key, valid)
 
 
 def _check_word(key: str, value: Any) -> None:

@@ -1,0 +1,91 @@
+"""The user's own folders of YAML, in whichever way they were named."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from sweepboard.compose.mistakes import explain
+from sweepboard.compose.source import CONFIG, find_file, shipped
+from sweepboard.errors import ConfigError
+
+_KEY = "hydra.searchpath"
+
+
+def own_folders(flags: argparse.Namespace) -> list[Path]:
+    """The folders of `--config-path`, of each `--config-dir`, and of `hydra.searchpath`, in this order.
+
+    Raises `ConfigError` for one that is not there.
+    """
+    named = [("--config-path", flags.config_path)] if flags.config_path else []
+    named += [("--config-dir", folder) for folder in flags.config_dir]
+    folders = [folder for flag, text in named if (folder := _folder(flag, text))]
+    try:
+        paths = _typed(flags.overrides)
+        if paths is None:
+            paths = _in_primary(str(flags.config_name or CONFIG).removesuffix(".yaml"), folders)
+        return list(dict.fromkeys([*folders, *(path for text in paths if (path := _folder(_KEY, text)))]))
+    except Exception as error:
+        raise explain(error, flags.overrides, folders) from error
+
+
+def folder_of_flag(text: str) -> Path:
+    """The folder given with `--config-dir`. Raises `ConfigError` where there is none."""
+    folder = _folder("--config-dir", text)
+    assert folder is not None  # but for what is shipped, which no verb is given
+    return folder
+
+
+def _folder(name: str, text: str) -> Path | None:
+    """The folder that `text` names, None where it is the shipped one or of a scheme of Hydra's."""
+    scheme, separator, path = text.partition("://")
+    if not separator:
+        folder = Path(text).expanduser()
+    elif scheme == "file":
+        folder = Path(path)
+    elif scheme == "pkg":
+        folder = _package(name, path)
+    else:
+        return None
+    if not folder.is_dir():
+        raise ConfigError(f"{name} {text}: no such folder; give the folder that holds your YAML groups")
+    return None if folder.resolve() == shipped().resolve() else folder
+
+
+def _package(name: str, path: str) -> Path:
+    module, _, below = path.partition("/")
+    spec = None
+    with suppress(ImportError):
+        spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(f"{name} pkg://{path}: there is no package {module}")
+    return Path(spec.submodule_search_locations[0], below)
+
+
+def _typed(overrides: list[str]) -> list[str] | None:
+    words = [word for word in overrides if word.lstrip("+").startswith(f"{_KEY}=")]
+    found = [override.value() for override in OverridesParser.create().parse_overrides(words)]
+    return _checked(found[0]) if found else None
+
+
+def _in_primary(config_name: str, folders: list[Path]) -> list[str]:
+    """What the primary configuration says; ours says nothing."""
+    file = find_file(config_name, folders)
+    if file is None or file.parent == shipped():
+        return []
+    return _checked(OmegaConf.select(OmegaConf.load(file), _KEY))
+
+
+def _checked(paths: Any) -> list[str]:
+    texts = OmegaConf.to_container(paths) if OmegaConf.is_config(paths) else paths
+    if texts is None:
+        return []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ConfigError(f"{_KEY}: needs a list of folders; write {_KEY}=[file:///my/conf]")
+    return texts

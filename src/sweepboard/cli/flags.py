@@ -1,0 +1,60 @@
+"""Hydra's flags as we take them: anywhere on the line, several folders, and one line for a mistake."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Container, Sequence
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from sweepboard.compose.validate import setting_like
+from sweepboard.errors import ConfigError, nearest
+
+
+def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
+    """Hydra's flags and the overrides among them. Raises `ConfigError` for a word that is neither."""
+    parser = flag_parser()
+    _refuse_unknown(argv, parser)
+    return parser.parse_intermixed_args(argv)
+
+
+class _FlagParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message.removeprefix('argument ')}; sweepboard --hydra-help lists all flags")
+
+
+def flag_parser() -> argparse.ArgumentParser:
+    """Hydra's parser; `--config-dir` may be given several times."""
+    parser = _FlagParser(
+        parents=[get_args_parser()], add_help=False, allow_abbrev=False, conflict_handler="resolve"
+    )
+    parser.add_argument(
+        "--config-dir", "-cd", action="append", default=[], help="a folder of your own YAML (may be repeated)"
+    )
+    return parser
+
+
+def _refuse_unknown(argv: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    known = parser._option_string_actions
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        flag = word.partition("=")[0]
+        if word.startswith("-") and flag not in known and not _joined(word, known):
+            raise ConfigError(f"{word}: {_meant(word, after, list(known))}")
+
+
+def _joined(word: str, flags: Container[str]) -> bool:
+    """Whether a short flag has its value right behind it, as `-cjob`."""
+    return word[:2] in flags and word[2:] in ("job", "hydra", "all")
+
+
+def _meant(word: str, after: str, flags: list[str]) -> str:
+    key, equals, value = word.lstrip("-").partition("=")
+    if not equals and "=" not in after and not after.startswith("-"):
+        value = after
+    flag = nearest(f"--{key}", [flag for flag in flags if flag.startswith("--")])
+    setting = key if "." in key or "/" in key else setting_like(key.replace("-", "_"))
+    if setting and value and not (flag and word.startswith("--con")):
+        return f"an override has no dashes; type {setting}={value}"
+    hint = f"did you mean {flag}?" if flag else "sweepboard --help lists flags and settings"
+    return f"there is no such flag; {hint}"

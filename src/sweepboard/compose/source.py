@@ -1,0 +1,122 @@
+"""Where YAML is read from: the user's own folders first, then what is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import version
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.hydra import Hydra
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_store import ConfigStore
+from hydra.initialize import get_gh_backup, restore_gh_from_backup
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweepboard.compose.schema import register
+
+CONFIG = "config"
+"""Name of the primary configuration, where no other is asked for."""
+
+SHIPPED_CONFIG = "shipped_config"
+"""Name of the shipped config.yaml where a user's own has taken its place."""
+
+_PACKAGE = "sweepboard.conf"
+
+
+@contextmanager
+def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
+    """Hydra, ready to compose from `config_dirs`, the first one first, and then from what is shipped."""
+    register()
+    if find_file(CONFIG, config_dirs) != find_file(SHIPPED_CONFIG):
+        ConfigStore.instance().store(name=SHIPPED_CONFIG, node=OmegaConf.load(shipped() / f"{CONFIG}.yaml"))
+    SourcesRegistry.instance().register(OwnFolder)
+    before = get_gh_backup()
+    version.setbase("1.3")
+    path = create_config_search_path(f"pkg://{_PACKAGE}")
+    for folder in reversed(config_dirs):
+        path.prepend("own", f"{OwnFolder.scheme()}://{folder.resolve()}")
+    try:
+        yield Hydra.create_main_hydra2("sweepboard", path)
+    finally:
+        restore_gh_from_backup(before)
+
+
+def shipped() -> Path:
+    """The folder of the YAML that is shipped."""
+    return Path(str(files(_PACKAGE)))
+
+
+def find_file(config_path: str, config_dirs: Sequence[Path] = ()) -> Path | None:
+    """The file that Hydra reads for an option (`model/cnn`) or a primary configuration."""
+    if config_path == SHIPPED_CONFIG:
+        return shipped() / f"{CONFIG}.yaml"
+    paths = [Path(folder, f"{config_path}.yaml") for folder in (*config_dirs, shipped())]
+    return next((path for path in paths if path.is_file()), None)
+
+
+class OwnFolder(FileConfigSource):
+    """A user's folder of YAML.
+
+    Names of options in a defaults list are text (`- experiment: 1`). What stands in a config.yaml changes the
+    shipped one, of which it takes the place: its list begins with that, unless it has another beginning.
+    """
+
+    @staticmethod
+    def scheme() -> str:
+        return "own"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        result = super().load_config(config_path)
+        file = self._normalize_file_name(config_path)
+        if isinstance(result.config, DictConfig):
+            _complete_defaults(result.config, Path(self.path, file), file == f"{CONFIG}.yaml")
+        return result
+
+
+def _complete_defaults(config: DictConfig, file: Path, is_primary: bool) -> None:
+    node = config.get("defaults", OmegaConf.create([]))
+    listed: Any = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_list(node) else None
+    if listed is None or not (listed or is_primary):  # Hydra tells what is no list
+        return
+    if not all(map(_is_text, listed)):
+        written = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)
+        listed = _as_written(listed, written["defaults"])
+    if is_primary:
+        listed = _on_top_of_shipped(listed)
+    if "_self_" not in listed:  # Hydra puts it there, and warns
+        listed.append("_self_")
+    with open_dict(config):
+        config.defaults = listed
+
+
+def _is_text(item: Any) -> bool:
+    if isinstance(item, Mapping | list):
+        return all(map(_is_text, item.values() if isinstance(item, Mapping) else item))
+    return isinstance(item, str) or item is None
+
+
+def _as_written(value: Any, written: Any) -> Any:
+    """`value` with what YAML read as numbers and booleans as it was written: `001`, `on`, `1e3`."""
+    if isinstance(value, Mapping):
+        return {key: _as_written(each, written[str(key)]) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_written(*pair) for pair in zip(value, written, strict=True)]
+    return None if value is None else written
+
+
+def _on_top_of_shipped(listed: list[Any]) -> list[Any]:
+    if CONFIG in listed:
+        return [SHIPPED_CONFIG if item == CONFIG else item for item in listed]
+    changes_only = all(item == "_self_" or _overrides(item) for item in listed)
+    return [SHIPPED_CONFIG, *listed] if changes_only else listed
+
+
+def _overrides(item: Any) -> bool:
+    return isinstance(item, Mapping) and all("override" in str(key).split(" ")[:-1] for key in item)

@@ -1,0 +1,132 @@
+"""A user's own folder of YAML stands first on the search path, however it is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.command import Command
+
+MLP = "defaults: [mlp]\nhidden: [3]\n"
+PRESET = "# @package _global_\noptimizer: {lr: 0.5}\n"
+FILES = {
+    "c/model/mine.yaml": MLP,
+    "c/experiment/b1.yaml": PRESET,
+    "c/experiment/b2.yaml": PRESET.replace("0.5", "0.25"),
+    "c/optimizer/adam.yaml": "_target_: torch.optim.Adam\nlr: 0.77\n",
+    "c/trainer/debug.yaml": "defaults: [default]\nepochs: 33\n",
+    "c/named.yaml": "defaults: [config, _self_, {override /model: mlp}]\nseed: 7\n",
+    "other/model/sub/deep.yaml": "defaults: [/model/mlp]\nhidden: [5]\n",
+    "od'd, x y/model/odd.yaml": MLP,
+    "prim/named.yaml": "defaults: [config]\nseed: 8\nhydra: {searchpath: [other]}\n",
+    "whole/config.yaml": "seed: 42\n",
+    "listed/config.yaml": "defaults:\n  - _self_\n  - override /model: linear\nseed: 43\n",
+    "bare/config.yaml": "defaults:\n  - model: mlp\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def folders(command: Command) -> None:
+    for name, text in FILES.items():
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+COMPOSED = {
+    "an option of one's own": (["--config-dir", "c", "model=mine"], "model.hidden", [3]),
+    "an option of a shipped name": (["--config-dir", "c"], "optimizer.lr", 0.77),
+    "another of a shipped name": (["--config-dir", "c", "trainer=debug"], "trainer.epochs", 33),
+    "the primary configuration": (["--config-dir", "whole"], "seed", 42),
+    "and what is shipped": (["--config-dir", "whole"], "model._target_", "sweepboard.models.cnn.CNN"),
+    "its other options": (["-cd", "listed"], "model._target_", "sweepboard.models.linear.Linear"),
+    "a name": (["-cd", "c", "--config-name", "named"], "model._target_", "sweepboard.models.mlp.MLP"),
+    "a name with its suffix": (["-cd", "c", "-cn", "named.yaml"], "seed", 7),
+    "two folders": (["--config-dir", "c", "--config-dir", "other", "model=sub/deep"], "model.hidden", [5]),
+    "the first of two counts": (["-cd", "listed", "-cd", "whole"], "seed", 43),
+    "beside a path": (["-cd", "c", "hydra.searchpath=[other]", "model=sub/deep"], "optimizer.lr", 0.77),
+    "a path alone": (["hydra.searchpath=[file://{cwd}/other]", "model=sub/deep"], "model.hidden", [5]),
+    "a search path in the primary": (["-cp", "prim", "-cn", "named", "model=sub/deep"], "model.hidden", [5]),
+    "a relative config path": (["--config-path", "prim", "--config-name", "named"], "seed", 8),
+    "quotes, commas and blanks": (["--config-dir", "od'd, x y", "model=odd"], "model.hidden", [3]),
+    "a package": (["--config-path", "pkg://sweepboard.conf"], "seed", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("argv", "key", "value"), COMPOSED.values(), ids=COMPOSED.keys())
+def test_what_is_composed(argv: list[str], key: str, value: object, command: Command) -> None:
+    argv = [word.format(cwd=Path.cwd()) for word in argv]
+    found = yaml.safe_load(command(*argv, "--cfg", "job").out)
+    for part in key.split("."):
+        found = found[part]
+    assert found == value
+
+
+def test_origins_are_of_the_files_used(command: Command) -> None:
+    lines = command("--origin", "--config-dir", "whole", "--config-dir", "c").out.splitlines()
+    origins = {line.split()[0]: line.split()[-1] for line in lines}
+    assert origins["seed"] == "whole/config.yaml"
+    assert origins["optimizer.lr"] == "c/optimizer/adam.yaml"
+    assert origins["output_root"] == "config.yaml"
+
+
+@pytest.mark.parametrize(
+    "argv", [["-cd", "c"], ["hydra.searchpath=[c]"], ["-cp", "c", "-cn", "named"]]
+)
+def test_a_glob_sees_shipped_and_own_options(argv: list[str], command: Command) -> None:
+    jobs = command("plan", *argv, "experiment=glob([b*,line])", "trainer.steps=1").out
+    assert [line.split()[0] for line in jobs.splitlines()[1:-1]] == [
+        "experiment=b1", "experiment=b2", "experiment=line",
+    ]  # fmt: skip
+
+
+MISTAKES = {
+    "a folder that is not there": (
+        ["--config-dir", "c", "--config-dir", "nope"],
+        "--config-dir nope: no such folder; give the folder that holds your YAML groups",
+    ),
+    "a path that is not there": (
+        ["--config-path", "nope"],
+        "--config-path nope: no such folder; give the folder that holds your YAML groups",
+    ),
+    "two in one word": (
+        ["--config-dir", "c,other"],
+        "--config-dir c,other: no such folder; give the folder that holds your YAML groups",
+    ),
+    "a search path that is not there": (
+        ["hydra.searchpath=[file:///nope]"],
+        "hydra.searchpath file:///nope: no such folder; give the folder that holds your YAML groups",
+    ),
+    "a search path that is no list": (
+        ["hydra.searchpath=c"],
+        "hydra.searchpath: needs a list of folders; write hydra.searchpath=[file:///my/conf]",
+    ),
+    "a package that is not there": (
+        ["hydra.searchpath=[pkg://nope.conf]"],
+        "hydra.searchpath pkg://nope.conf: there is no package nope.conf",
+    ),
+    "a primary that is not there": (
+        ["--config-dir", "c", "--config-name", "nope"],
+        "there is no configuration nope.yaml",
+    ),
+    "a primary without ours": (
+        ["--config-dir", "bare"],
+        "bare/config.yaml: has no seed; let its list begin with what is shipped: "
+        "defaults: [config, _self_], then `- override /model: ...` for another option",
+    ),
+}
+
+
+@pytest.mark.parametrize(("argv", "line"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_told(argv: list[str], line: str, command: Command) -> None:
+    assert command(*argv, code=2).line == f"sweepboard: {line}"
+    if "nope.yaml" not in line:
+        assert command("-m", *argv, "seed=1,2", code=2).line == f"sweepboard: {line}"
+
+
+def test_a_folder_that_is_a_file_is_none(command: Command) -> None:
+    os.truncate("c/named.yaml", 0)
+    assert "--config-dir c/named.yaml: no such folder" in command("--config-dir", "c/named.yaml", code=2).line

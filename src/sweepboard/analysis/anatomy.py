@@ -19,6 +19,7 @@ from sweepboard.board.reader import hparams_messages, read_scalars_by_file
 from sweepboard.board.records import Damage
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import RUNNING, DamagedRecord, RunRecord, read_record
+from sweepboard.lifecycle.saved import DamagedRun, read_config
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Anatomy:
     """run.json, of runs of ours."""
 
     record_damage: str | None = None
+    """What of run.json or config.yaml cannot be read."""
 
     @property
     def tags(self) -> set[str]:
@@ -148,6 +150,11 @@ def _record(folder: Path) -> tuple[RunRecord | None, str | None]:
     if not run.record.is_file():
         return None, None
     try:
-        return read_record(run), None
+        record = read_record(run)
     except DamagedRecord as error:
         return None, str(error)
+    try:
+        read_config(run, whole=False)
+    except DamagedRun as error:
+        return record, str(error)
+    return record, None

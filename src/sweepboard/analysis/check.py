@@ -19,7 +19,7 @@ UNLIKE = 5.0
 
 
 KINDS = (
-    "tags", "step-unit", "data", "evaluation", "length",
+    "damage", "tags", "step-unit", "data", "evaluation", "length",
     "seeds", "code", "versions", "arithmetic", "hardware",
 )  # fmt: skip
 
@@ -40,9 +40,14 @@ def check(runs: Sequence[Run]) -> list[Difference]:
 
     Hyperparameters are what runs are compared over, and are no difference in this sense.
     """
-    questions = (_tags, _step_distances, _data, _last_steps, _seeds, _recorded)
+    questions = (_damage, _tags, _step_distances, _data, _last_steps, _seeds, _recorded)
     found = [difference for question in questions for difference in question(runs)]
     return sorted(found, key=lambda each: KINDS.index(each.kind))
+
+
+def _damage(runs: Sequence[Run]) -> Iterator[Difference]:
+    """Of a damaged run nobody knows how it was made."""
+    yield from (Difference("damage", f"{run.name}: {run.damage}") for run in runs if run.damage)
 
 
 def _tags(runs: Sequence[Run]) -> Iterator[Difference]:

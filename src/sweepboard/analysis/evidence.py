@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sweepboard.analysis.gather import Run, read_json
+from sweepboard.analysis.gather import Run
+from sweepboard.files import read_bytes
 from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.saved import read_environment
 from sweepboard.names import flatten
 
 Evidence: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -28,7 +30,7 @@ _ARITHMETIC = ("device", "threads", "trainer.precision", "trainer.compile")
 def evidence_of(run: Run) -> Evidence:
     """All that is recorded of a run's conditions; nearly nothing of other tools' runs."""
     settings = dict(flatten(run.config))
-    environment = read_json(RunFolder(run.path).environment)
+    environment = _environment(run)
     return {
         "step-unit": dict(_step_unit(run, settings)),
         "evaluation": dict(_evaluation(run, settings)),
@@ -38,6 +40,10 @@ def evidence_of(run: Run) -> Evidence:
         "arithmetic": {key: settings[key] for key in _ARITHMETIC if key in settings},
         "hardware": dict(_hardware(environment)),
     }
+
+
+def _environment(run: Run) -> dict[str, Any]:
+    return read_environment(RunFolder(run.path)) if run.record else {}
 
 
 def _step_unit(run: Run, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -89,7 +95,7 @@ def _code(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
 def _digest(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return hashlib.sha256(read_bytes(path)).hexdigest()[:12]
     except OSError:
         return None
 
@@ -106,7 +112,7 @@ def _versions(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, A
 
 def packages_of(run: Run) -> dict[str, str]:
     """Versions of the packages that were installed, without the two that have an entry of their own."""
-    packages = read_json(RunFolder(run.path).environment).get("packages")
+    packages = _environment(run).get("packages")
     known = packages if isinstance(packages, Mapping) else {}
     return {str(name): str(text) for name, text in known.items() if name not in ("sweepboard", "torch")}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,13 +13,17 @@ from typing import Any
 import numpy as np
 import yaml
 
+from sweepboard import plain_yaml
 from sweepboard.analysis.align import Points, rising
 from sweepboard.analysis.find import Found, find
 from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score
 from sweepboard.board.columns import Series
 from sweepboard.board.reader import HparamsRow, read_hparams, read_scalars
+from sweepboard.errors import reason
+from sweepboard.files import read_text
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import DamagedRecord, RunRecord, read_record
+from sweepboard.lifecycle.saved import DamagedRun, read_config
 from sweepboard.names import flatten, group_name, hparams
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,9 @@ class Run:
 
     record: RunRecord | None = None
     """run.json; None for other tools' runs, or where it is damaged."""
+
+    damage: str | None = None
+    """What of it cannot be read, if so: then only what its event files say is known."""
 
     @property
     def group(self) -> str:
@@ -105,10 +111,10 @@ def gather(paths: Sequence[Path]) -> list[Run]:
 def _ours(found: Found) -> Run:
     folder = RunFolder(found.path)
     try:
-        record = read_record(folder)
-    except DamagedRecord:
-        return replace(_of_another_tool(found), status="damaged")
-    config = read_yaml(folder.config)
+        record, config = read_record(folder), read_config(folder, whole=False)
+    except (DamagedRecord, DamagedRun) as error:
+        log.warning("%s", error)
+        return replace(_of_another_tool(found), status="damaged", damage=str(error))
     curves = _curves(found.path)
     return Run(
         path=found.path,
@@ -151,7 +157,7 @@ def _of_another_tool(found: Found) -> Run:
     series = _series(found.path)
     times = [time for each in series.values() for time in (each.wall_times.min(), each.wall_times.max())]
     row = read_hparams(found.path) if series else None
-    values = dict(row.hparams if row else flatten(read_yaml(found.path / "hparams.yaml")))
+    values = dict(row.hparams if row else flatten(_read_yaml(found.path / "hparams.yaml")))
     seeds = [key for key in values if _SEED.fullmatch(key)]
     seed = values[seeds[0]] if seeds else None
     return Run(
@@ -208,23 +214,13 @@ def _told_modes(config: Mapping[str, Any], headline: str | None) -> Iterator[tup
             yield f"val/{metric}", settings["mode"]
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> dict[str, Any]:
     """A mapping of plain values; empty where there is no such file, or something else is in it."""
     try:
-        content = yaml.load(path.read_bytes(), Loader=_LOADER)
-    except (OSError, yaml.YAMLError, ValueError):
+        content = plain_yaml.load(read_text(path, follow=True))
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        log.warning("%s cannot be read: %s", path, reason(error))
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A mapping of plain values; empty where there is no such file, or something else is in it."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-# The parser in C is ten times as fast, which is most of the time of reading many runs.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

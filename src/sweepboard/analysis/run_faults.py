@@ -130,7 +130,7 @@ def _damaged(run: Anatomy) -> Iterator[Fault]:
             yield Fault("empty-file", name, "holds nothing, but makes an empty run", "delete it")
     if run.record_damage:
         yield Fault(
-            "damaged-record", run.name, run.record_damage, "take run.json from a backup, or run again"
+            "damaged-record", run.name, run.record_damage, "take that file from a backup, or run again"
         )
 
 

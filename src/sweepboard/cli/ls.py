@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
+from sweepboard.files import as_json
 from sweepboard.lifecycle.folder import RunFolder, find_runs
 from sweepboard.lifecycle.record import DamagedRecord, RunRecord, as_plain, read_record
 from sweepboard.words import age, duration, number
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"{root}: no such folder; give the folder that holds your runs (default: outputs)")
     runs = find_runs(root)
     if options.json:
-        print(json.dumps([_plain(run) for run in runs], indent=2))
+        print(as_json([_plain(run) for run in runs]))
     elif runs:
         print_table(HEADERS, [_row(run, root) for run in runs])
     else:
@@ -52,8 +52,8 @@ def _row(run: RunFolder, root: Path) -> list[str]:
     name = str(run.path.relative_to(root)) if run.path != root else str(root)
     try:
         record = read_record(run)
-    except DamagedRecord:
-        return [name, "damaged", "", "", "", "", ""]
+    except DamagedRecord as error:
+        return [name, "damaged", "", "", "", "", str(error)]
     return [
         name,
         record.true_status,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweepboard.errors import UserError
-from sweepboard.files import write_json
+from sweepboard.compose.plain_types import built
+from sweepboard.errors import UserError, reason
+from sweepboard.files import read_json, write_json
 from sweepboard.lifecycle.folder import RunFolder
 
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
@@ -117,13 +117,12 @@ class RunRecord:
 
 
 def read_record(folder: RunFolder) -> RunRecord:
-    """The record of a run. Unknown keys of a later version are left out. Raises `DamagedRecord`."""
+    """The record of a run, every value of the type it should have. Unknown keys of a later version are left
+    out. Raises `DamagedRecord`."""
     try:
-        content = json.loads(folder.record.read_text())
-        known = {entry.name for entry in fields(RunRecord)}
-        return RunRecord(**{key: value for key, value in content.items() if key in known})
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise DamagedRecord(f"{folder.record} cannot be read: {error or type(error).__name__}") from error
+        return built(RunRecord, read_json(folder.record))
+    except (OSError, ValueError) as error:
+        raise DamagedRecord(f"{folder.record} cannot be read: {reason(error)}") from error
 
 
 def process_started(pid: int) -> float | None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sweepboard import plain_yaml
-from sweepboard.errors import UserError
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.settings import Config
+from sweepboard.errors import UserError, reason
+from sweepboard.files import read_json, read_text
 from sweepboard.lifecycle.folder import RunFolder, open_run
 from sweepboard.lifecycle.record import RunRecord, read_record
 from sweepboard.lifecycle.signature import Origin, as_bytes, origin
+from sweepboard.sweeps.settings import SweepSettings
+
+log = logging.getLogger(__name__)
 
 
 class DamagedRun(UserError):
@@ -37,7 +43,7 @@ class SavedRun:
 def read_run(path: str | Path) -> SavedRun:
     """Read the run at `path`. Raises `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
-    return SavedRun(folder, read_record(folder), _read_config(folder), _read_environment(folder))
+    return SavedRun(folder, read_record(folder), read_config(folder), read_environment(folder))
 
 
 def recipe_bytes(config: Mapping[str, Any], record: RunRecord) -> bytes:
@@ -50,23 +56,44 @@ def origin_of(saved: SavedRun) -> Origin:
     return origin(recipe_bytes(saved.config, saved.record), saved.record.signature)
 
 
-def _read_config(folder: RunFolder) -> dict[str, Any]:
+def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
+    """The configuration of a run, every setting of the type it should have; `whole` if none may be missing.
+
+    Raises `DamagedRun`.
+    """
     try:
-        config = plain_yaml.load(folder.config.read_text())
+        config = plain_yaml.load(read_text(folder.config))
+        check_plain(
+            Config, {"sweep": _NO_SWEEP, **config} if isinstance(config, dict) else config, whole=whole
+        )
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DamagedRun(f"{folder.config} cannot be read: {_first_line(error)}") from error
-    if not isinstance(config, dict):
-        raise DamagedRun(f"{folder.config} holds no configuration")
-    return config
+        raise DamagedRun(f"{folder.config} cannot be read: {reason(error)}") from error
+    return dict(config)
 
 
-def _read_environment(folder: RunFolder) -> dict[str, Any]:
+_NO_SWEEP = asdict(SweepSettings())
+"""How a sweep goes about its jobs is no part of the configuration of a run."""
+
+
+@dataclass
+class _Environment:
+    """The sections of environment.json that are compared."""
+
+    code: dict[str, Any] | None
+    python: dict[str, Any] | None
+    packages: dict[str, Any] | None
+    torch: dict[str, Any] | None
+    hardware: dict[str, Any] | None
+
+
+def read_environment(folder: RunFolder) -> dict[str, Any]:
+    """environment.json; empty where there is none, and where it is damaged, which is warned of."""
     try:
-        content = json.loads(folder.environment.read_text())
-    except (OSError, ValueError):
+        content: dict[str, Any] = read_json(folder.environment)
+        check_plain(_Environment, content, whole=False)
+    except FileNotFoundError:
         return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read: %s", folder.environment, reason(error))
+        return {}
+    return content

@@ -1,0 +1,83 @@
+"""Plain values read from a file, held against the types of the dataclass that they are to fill.
+
+Whoever reads a record then knows what is in it: a wrong type is found where it is read and told with its key,
+and not where something is computed from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from sweepboard.compose.values import fits, shown, wanted
+
+T = TypeVar("T")
+
+
+class WrongType(ValueError):
+    """A value in a file that is not of the type that its key has."""
+
+
+def built(kind: type[T], content: Any) -> T:
+    """The dataclass `kind` from a mapping, which may lack keys and have others. Raises `WrongType`."""
+    check_plain(kind, content, whole=False)
+    given = {key: annotation for key, annotation in _types(kind).items() if key in content}
+    return kind(**{key: _restored(content[key], annotation) for key, annotation in given.items()})
+
+
+def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> None:
+    """Raise `WrongType` naming the first key whose value does not fit the type `kind`, at any depth.
+
+    A dataclass is a mapping of its fields, `whole` if none may be missing.
+    """
+    if is_dataclass(kind):
+        _check_fields(kind, value, key, whole)
+    elif (get_origin(kind) or kind) in (dict, Mapping):
+        _check_mapping(kind, value, key, whole)
+    elif get_origin(kind) in (list, tuple) and isinstance(value, list):
+        for index, item in enumerate(value):
+            check_plain((get_args(kind) or (Any,))[0], item, f"{key}[{index}]", whole)
+    elif kind is not Any and not (fits(value, kind) and _is_usual(value)):
+        raise WrongType(f"{key or 'it'} is {shown(value)} and not {wanted(kind)}")
+
+
+def _check_fields(kind: Any, value: Any, key: str, whole: bool) -> None:
+    if not isinstance(value, Mapping):
+        raise WrongType(f"{key or 'it'} is {shown(value)} and not a mapping")
+    for name, annotation in _types(kind).items():
+        inner = f"{key}.{name}" if key else name
+        if name in value:
+            check_plain(annotation, value[name], inner, whole)
+        elif whole:
+            raise WrongType(f"{inner} is missing")
+
+
+def _check_mapping(kind: Any, value: Any, key: str, whole: bool) -> None:
+    if not isinstance(value, Mapping):
+        raise WrongType(f"{key or 'it'} is {shown(value)} and not a mapping")
+    _, annotation = get_args(kind) or (str, Any)
+    for name, item in value.items():
+        if not isinstance(name, str):
+            raise WrongType(f"{key or 'it'} has {shown(name)} as a key, which is no text")
+        if not (item is None and annotation is float):  # NaN, which JSON has not
+            check_plain(annotation, item, f"{key}.{name}" if key else name, whole)
+
+
+def _is_usual(value: Any) -> bool:
+    """No integer beyond 64 bits, which neither a float nor an array can take."""
+    return not isinstance(value, int) or abs(value) < 2**63
+
+
+def _restored(value: Any, annotation: Any) -> Any:
+    """null among numbers was NaN."""
+    if get_origin(annotation) is dict and get_args(annotation)[1] is float:
+        return {name: float("nan") if item is None else item for name, item in value.items()}
+    return value
+
+
+@cache
+def _types(kind: Any) -> dict[str, Any]:
+    known = get_type_hints(kind)
+    return {item.name: known[item.name] for item in fields(kind) if item.init}

@@ -1,0 +1,95 @@
+"""The settings of a run by name and type; nothing of Hydra or torch in here, so that any reader may ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from sweepboard.board.settings import LoggingSettings
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+
+OPEN_GROUPS = ("model", "dataset", "optimizer", "scheduler", "task")
+"""Groups whose keys are arguments of the constructor that `_target_` names."""
+
+SHARED_KEYS: dict[str, type] = {"dataset": DatasetSettings, "scheduler": SchedulerSettings}
+"""Keys of open groups that belong to the runner and are never handed to the constructor."""
+
+
+@dataclass
+class Facts:
+    """What a data set and the length of the run decide, for use as `${facts.…}`; never set by hand."""
+
+    input_shape: list[int] | None = None
+    """One sample's shape: `[channels, height, width]` of an image, `[features]` of a vector."""
+
+    outputs: int | None = None
+    """Numbers that the model gives per sample: one per class, or one per target number."""
+
+    classes: int | None = None
+    """Classes; null where the targets are real numbers."""
+
+    channels: int | None = None
+    """First dimension of `input_shape`."""
+
+    features: int | None = None
+    """Numbers in one sample, whatever its shape."""
+
+    steps: int | None = None
+    """Optimizer updates in the whole run."""
+
+    epochs: int | None = None
+    """Passes over the training data in the whole run, a last incomplete one counted."""
+
+    steps_per_epoch: int | None = None
+    """Optimizer updates in one pass over the training data."""
+
+
+@dataclass
+class Config:
+    """Everything a run is made from."""
+
+    seed: int = 0
+    """Start of every random sequence: weights, order of samples, augmentation, dropout."""
+
+    device: str = "auto"
+    """Where to compute: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes the first of cuda, mps, cpu."""
+
+    threads: int | None = None
+    """CPU threads of torch, part of the record because they change the last bits; null takes
+    OMP_NUM_THREADS, or all cores, in a sweep divided by the jobs that run at once."""
+
+    output_root: str = "outputs"
+    """The folder below which every run gets its own."""
+
+    model: dict[str, Any] = field(default_factory=dict)
+    """The network: a class by `_target_` and its arguments."""
+
+    dataset: dict[str, Any] = field(default_factory=dict)
+    """The data: a class by `_target_`, its arguments, and how it is split and batched."""
+
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    """The optimizer: a class by `_target_` and its arguments but the parameters."""
+
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    """The learning-rate schedule: a class by `_target_`, its arguments, and when it steps."""
+
+    task: dict[str, Any] = field(default_factory=dict)
+    """Loss and metrics: a class by `_target_` and its arguments."""
+
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    """Length, arithmetic and schedule of the run."""
+
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    """What is written to the board."""
+
+    sweep: SweepSettings = field(default_factory=SweepSettings)
+    """Which jobs a sweep has and how they are run; no part of a job's own configuration."""
+
+    facts: Facts = field(default_factory=Facts)
+    """What the data set and the length of the run decide; to be referred to, not set."""
+
+
+TOP_LEVEL = tuple(item.name for item in fields(Config))
+"""The keys of `Config`, in the order of its definition."""

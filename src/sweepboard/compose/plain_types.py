@@ -23,8 +23,8 @@ class WrongType(ValueError):
 def built(kind: type[T], content: Any) -> T:
     """The dataclass `kind` from a mapping, which may lack keys and have others. Raises `WrongType`."""
     check_plain(kind, content, whole=False)
-    given = {key: annotation for key, annotation in _types(kind).items() if key in content}
-    return kind(**{key: _restored(content[key], annotation) for key, annotation in given.items()})
+    given = {key: each for key, each in _types(kind).items() if key in content}  # type: ignore[arg-type]
+    return kind(**{key: _restored(content[key], each) for key, each in given.items()})
 
 
 def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> None:

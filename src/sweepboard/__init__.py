@@ -4,7 +4,13 @@ model = sweepboard.load_model("outputs/2026-11-21/12-00-00")     # an nn.Module 
 records = sweepboard.runs("outputs")                             # config, metrics and curves of every run
 """
 
+# ruff: noqa: E402 - before anything else is imported, the working directory is taken from the path
+
 from __future__ import annotations
+
+from sweepboard.import_path import leave_out_working_directory
+
+leave_out_working_directory()
 
 from importlib import import_module
 from importlib.metadata import version

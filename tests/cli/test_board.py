@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from sweepboard.cli.board import free_port, log_directory
+from sweepboard.cli.board import free_port, log_directory, main
 from tests.command import TINY, Command, only_run
 
 
@@ -52,9 +58,74 @@ def runs_of(url: str) -> list[str]:
     raise AssertionError(f"{url} shows no run")
 
 
-def test_a_taken_port_is_passed_over() -> None:
-    import socket
+@pytest.fixture
+def served(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, list[str]]]:
+    """What `sweepboard board ...` prints, and the arguments that TensorBoard gets, without starting it."""
+    Path("outputs").mkdir()
 
+    def board(*words: str) -> tuple[str, list[str]]:
+        said = StringIO()
+        monkeypatch.setattr(os, "execv", lambda _, argv: calls.append(argv))
+        calls: list[list[str]] = []
+        with redirect_stdout(said):
+            main(list(words))
+        found = re.search(r"sys\.argv = \['tensorboard', \*(\[.*?\])\]", calls[0][-1])
+        assert found is not None
+        return said.getvalue(), ast.literal_eval(found[1])
+
+    return board
+
+
+LOGIN = "It has no login"
+
+
+@pytest.mark.parametrize(
+    ("words", "where", "warns"),
+    [
+        (["outputs", "--port", "7000"], "http://127.0.0.1:7000/", False),
+        (["--port=7000", "outputs"], "http://127.0.0.1:7000/", False),
+        (["outputs", "--host", "0.0.0.0", "--port", "7001"], f"http://{socket.gethostname()}:7001/", True),
+        (["--host", "127.0.0.2", "outputs", "--port", "7002"], "http://127.0.0.2:7002/", False),
+        (["--host", "::1", "--port", "7003"], "http://[::1]:7003/", False),
+        (["outputs", "--port", "7004", "--", "--bind_all"], f"http://{socket.gethostname()}:7004/", True),
+        (["--", "--host=10.1.2.3", "--port=7005"], "http://10.1.2.3:7005/", True),
+        (["--port", "7006", "--", "--path_prefix", "/runs/"], "http://127.0.0.1:7006/runs/", False),
+        (["--host", "fe80::1", "--port", "7007"], "http://[fe80::1]:7007/", True),
+    ],
+)
+def test_the_address_and_the_warning(
+    served: Callable[..., tuple[str, list[str]]], words: list[str], where: str, warns: bool
+) -> None:
+    said, given = served(*words)
+    assert f"TensorBoard of outputs: {where} " in said
+    assert (LOGIN in said) is warns
+    assert given[:4] == ["--logdir", "outputs", "--port", re.findall(r":(\d+)", where)[-1]]
+    assert ("--bind_all" in given) is ("--bind_all" in words)
+
+
+@pytest.mark.parametrize(
+    ("rest", "samples"),
+    [
+        ([], "images=1000"),
+        (["--samples_per_plugin", "images=5"], "images=5"),
+        (["--samples_per_plugin=scalars=7"], "scalars=7,images=1000"),
+    ],
+)
+def test_all_pictures_unless_told_otherwise(
+    served: Callable[..., tuple[str, list[str]]], rest: list[str], samples: str
+) -> None:
+    _, given = served("--port", "7000", "--", *rest, "--reload_interval", "9")
+    assert given[-4:] == ["--samples_per_plugin", samples, "--reload_interval", "9"]
+
+
+def test_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["outputs", "--help"])
+    assert left.value.code == 0
+    assert "sweepboard board [DIR]" in capsys.readouterr().out
+
+
+def test_a_taken_port_is_passed_over() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -6,37 +6,89 @@ import argparse
 import os
 import socket
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 from sweepboard.errors import UserError
+from sweepboard.import_path import python
 from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.words import printable
 
 FIRST_PORT = 6006
 
 
+EVERYONE = "0.0.0.0"
+MANY_IMAGES = "images=1000"
+"""Pictures of one tag that the board keeps; of more it shows a random choice. TensorBoard keeps ten."""
+
+
 def main(arguments: list[str]) -> int:
     """Serve until Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    own, rest = _split(arguments)
+    options = _parser().parse_intermixed_args(own)
+    given, rest = _given().parse_known_args(rest)
     folder = log_directory(Path(options.folder))
-    port = options.port if options.port is not None else free_port(options.host)
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
-    command += ["--host", options.host, "--port", str(port), *options.rest]
-    print(f"TensorBoard of {folder}: http://{options.host}:{port}/  (Ctrl-C stops it)", flush=True)
-    if options.host not in ("localhost", "127.0.0.1", "::1"):
-        print("It has no login: anyone who reaches that address can read these runs.", flush=True)
+    host = EVERYONE if given.bind_all else given.host or options.host
+    port = given.port or options.port or free_port(host)
+    print(f"TensorBoard of {printable(folder)}: {address(host, port, given.path_prefix)}  (Ctrl-C stops it)")
+    if not is_loopback(host):
+        print("It has no login: anyone who reaches that address can read these runs.")
+    sys.stdout.flush()
+    words = ["--logdir", str(folder), "--port", str(port), "--path_prefix", given.path_prefix]
+    words += ["--bind_all"] if given.bind_all else ["--host", host]
+    words += ["--samples_per_plugin", _samples(given.samples_per_plugin), *rest]
     # TensorBoard takes this process over, so that whatever stops the one stops the other.
-    os.execv(sys.executable, command)
+    start = python(
+        f"sys.argv = ['tensorboard', *{words!r}]; from tensorboard.main import run_main; run_main()"
+    )
+    os.execv(start[0], start)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Our own arguments, and what stands after `--`."""
+    here = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:here], arguments[here + 1 :]
+
+
+def _samples(given: str) -> str:
+    """How many points of a tag TensorBoard keeps, by kind: as it was told, and many pictures."""
+    kinds = [kind for kind in given.split(",") if kind]
+    return ",".join(kinds if any(kind.startswith("images=") for kind in kinds) else [*kinds, MANY_IMAGES])
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard board", description=__doc__)
-    parser.add_argument("folder", nargs="?", default="outputs", help="runs to show (default: outputs)")
-    parser.add_argument("--port", type=int, help=f"port (default: {FIRST_PORT} or the next free one)")
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: only this machine)"
-    )
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="further arguments for TensorBoard, after --")
+    usage = "sweepboard board [DIR] [--host HOST] [--port PORT] [-- TENSORBOARD'S OWN OPTIONS]"
+    parser = argparse.ArgumentParser(prog="sweepboard board", description=__doc__, usage=usage)
+    add = parser.add_argument
+    add("folder", metavar="DIR", nargs="?", default="outputs", help="runs to show (default: outputs)")
+    add("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
+    add("--port", type=int, help=f"port (default: {FIRST_PORT} or the next free one)")
     return parser
+
+
+def _given() -> argparse.ArgumentParser:
+    """Those of TensorBoard's own options that decide what is printed here, or that have another default."""
+    parser = argparse.ArgumentParser(prog="sweepboard board --", add_help=False)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=lambda text: 0 if text == "default" else int(text))
+    parser.add_argument("--bind_all", action="store_true")
+    parser.add_argument("--path_prefix", default="")
+    parser.add_argument("--samples_per_plugin", default="")
+    return parser
+
+
+def address(host: str, port: int, prefix: str = "") -> str:
+    """The address for a browser: a machine that listens to everyone is reached by its name."""
+    name = socket.gethostname() if host in (EVERYONE, "::") else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}{prefix.rstrip('/')}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def log_directory(folder: Path) -> Path:

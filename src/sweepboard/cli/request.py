@@ -20,6 +20,7 @@ from sweepboard.compose.mistakes import explain
 from sweepboard.compose.schema import TOP_LEVEL
 from sweepboard.compose.source import CONFIG, find_file, hydra_ready
 from sweepboard.errors import ConfigError
+from sweepboard.import_path import import_users_modules
 from sweepboard.sweeps.grid import quoted
 from sweepboard.sweeps.words import refuse_two_of_a_key
 
@@ -78,6 +79,7 @@ def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig
 def multirun_request(request: Request, task: TaskFunction) -> None:
     """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
     _register_plugins()
+    import_users_modules()  # callbacks of the user's own
     overrides = list(map(_with_quoted_filter, request.overrides))
     sweeper = request.overridden("hydra/sweeper")
     try:

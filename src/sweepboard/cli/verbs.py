@@ -40,7 +40,6 @@ def run_verb(argv: list[str]) -> int:
 
     A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1.
     """
-    import_from_working_directory()
     try:
         verb, arguments = split_verb(argv)
         if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
@@ -81,9 +80,3 @@ def _first_word(argv: list[str]) -> int:
     while index < len(argv) and argv[index].startswith("-"):
         index += 2 if argv[index] in WITH_VALUE else 1
     return index
-
-
-def import_from_working_directory() -> None:
-    """Let `_target_: my_nets.Net` find `my_nets.py` here; a console script does not look here by itself."""
-    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - as it stands in sys.path
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109

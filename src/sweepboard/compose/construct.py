@@ -18,6 +18,7 @@ from sweepboard.compose.targets import TARGET, locate, told
 from sweepboard.data.foreign import open_source
 from sweepboard.data.spec import Source
 from sweepboard.errors import ConfigError, UserError
+from sweepboard.import_path import import_users_modules
 
 S = TypeVar("S")
 
@@ -35,6 +36,7 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
     A constructor's refusal of a value becomes `Refused`; any other exception is its own bug and comes
     out as it was raised.
     """
+    import_users_modules()
     # Escaped twice: `instantiate` resolves the whole node, and then each value again as it reads it.
     config = OmegaConf.create({"_convert_": "all", **escaped(escaped(node))}, flags={"allow_objects": True})
     try:

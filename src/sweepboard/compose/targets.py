@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.import_path import import_users_modules
 from sweepboard.vision import explained
 
 TARGET = "_target_"
@@ -48,6 +50,7 @@ def _member(parent: Any, parts: list[str], key: str) -> Any:
 
 def _imported(name: str, key: str) -> ModuleType | None:
     """The module, or None where there is none of that name."""
+    import_users_modules()
     try:
         return import_module(name)
     except UserError:
@@ -67,7 +70,16 @@ def _missing(parent: Any, parts: list[str], key: str) -> str:
     names |= {module.name for module in pkgutil.iter_modules(getattr(parent, "__path__", []))}
     match = nearest(parts[-1], names)
     hint = f"; did you mean {'.'.join([*parts[:-1], match])}?" if match else ""
-    return f"{key}: there is no {parts[-1]} in {'.'.join(parts[:-1])}{hint}"
+    return f"{key}: there is no {parts[-1]} in {'.'.join(parts[:-1])}{_of_the_same_name(parts[0]) or hint}"
+
+
+def _of_the_same_name(module: str) -> str:
+    """Which of two modules was found, where the user's own in the working directory is not the one."""
+    own = next((path for path in (Path(f"{module}.py"), Path(module)) if path.exists()), None)
+    found = getattr(sys.modules.get(module), "__file__", None) or "Python itself"
+    if own is None or Path(found).is_relative_to(own.resolve()):
+        return ""
+    return f": {module} is that of {found}, which comes before {own} here; give yours another name"
 
 
 def told(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import platform
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,14 @@ from sweepboard.lifecycle.secrets import masked_text
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
               "PYTHONHASHSEED", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")  # fmt: skip
 """The only environment variables that are recorded: the whole environment holds secrets."""
+
+_NO_PROGRAMS = ("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
+_FILTER = r"^filter\..*\.(clean|smudge|process|required)$"
+_REPOSITORY = ("local", "worktree")
+"""Reading the state of a repository must run none of the programs that its `.git/config` may name, nor fetch
+what a partial clone has left out."""
 
 _LARGEST_PATCH = 20 * 2**20
 _LARGEST_UNTRACKED = 2**20
@@ -97,7 +106,7 @@ def git_state(code: Path, patch: str) -> dict[str, Any] | None:
     top = _git(code, "rev-parse", "--show-toplevel")
     if top is None:
         return None
-    status = _git(code, "status", "--porcelain") or ""
+    status = _git(code, "status", "--porcelain", "--ignore-submodules=dirty") or ""
     return {
         "repository": top.strip(),
         "commit": (_git(code, "rev-parse", "HEAD") or "").strip() or None,
@@ -111,7 +120,7 @@ def uncommitted_patch(code: Path) -> str:
     """Changes to tracked files and the text of small untracked ones, as one patch that `git apply` takes."""
     if _git(code, "rev-parse", "HEAD") is None:
         return ""
-    patch = _git(code, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
+    patch = _git(code, "diff", "HEAD", *_PLAIN, "--ignore-submodules=dirty") or ""
     untracked = (_git(code, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
     patch += "".join(_added(code, name) for name in untracked if name and not _is_result(code, name))
     return patch if len(patch) <= _LARGEST_PATCH else "# left out: the uncommitted changes are over 20 MiB\n"
@@ -129,17 +138,44 @@ def _added(code: Path, name: str) -> str:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST_UNTRACKED:
         return ""
     # Exit code 1 says that the files differ, which they do.
-    return _git(code, "diff", "--no-color", "--no-index", "--", os.devnull, name, codes=(0, 1)) or ""
+    return _git(code, "diff", *_PLAIN, "--no-index", "--", os.devnull, name, codes=(0, 1)) or ""
 
 
 def _git(code: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str | None:
+    """What git prints, without running any program that the repository's own configuration names."""
+    environment = _no_filters(code)
+    done = _run_git(code, arguments, environment) if environment is not None else None
+    return done.stdout if done is not None and done.returncode in codes else None
+
+
+def _run_git(
+    code: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str] | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(code), *arguments], capture_output=True, text=True, errors="replace", timeout=30
-        )
+        return subprocess.run(
+            ["git", "-C", str(code), *_NO_PROGRAMS, *arguments],
+            env={**os.environ, **_OFFLINE, **environment},
+            capture_output=True, text=True, errors="replace", timeout=30,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode in codes else None
+
+
+@cache
+def _no_filters(code: Path) -> Mapping[str, str] | None:
+    """Variables that switch off the filters of file contents that the repository itself defines; None where
+    git cannot tell them. Those of the user's own configuration, as of Git LFS, stay: without them every file
+    of theirs counts as changed."""
+    done = _run_git(code, ["config", "--show-scope", "--name-only", "-z", "--get-regexp", _FILTER], {})
+    if done is None or done.returncode > 1:  # 1: there are none
+        return None
+    words = done.stdout.split("\0")
+    own = [name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in _REPOSITORY]
+    settings: dict[str, str] = {"GIT_CONFIG_COUNT": str(len(own))} if own else {}
+    for number, name in enumerate(own):
+        settings |= {f"GIT_CONFIG_KEY_{number}": name}
+        settings |= {f"GIT_CONFIG_VALUE_{number}": "false" if name.endswith(".required") else ""}
+    return settings
 
 
 def _cpu_model() -> str:

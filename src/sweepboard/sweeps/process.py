@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sweepboard.errors import UserError
+from sweepboard.import_path import python
 from sweepboard.sweeps.channel import Channel, Message
 
 PRELOADED = (
@@ -34,12 +35,11 @@ class JobServer:
         if not hasattr(os, "fork"):
             raise UserError("hydra/launcher=local needs a system with fork: use hydra/launcher=basic")
         self.channel, theirs = Channel.pair()
-        start = f"import sys; sys.path[:] = {sys.path!r}; "
-        start += f"from sweepboard.sweeps.server import serve; serve({theirs.fileno()})"
+        start = f"from sweepboard.sweeps.server import serve; serve({theirs.fileno()})"
         with theirs:
             # Its own session: Ctrl-C and a closed terminal reach this process, which tells the jobs.
             self._process = subprocess.Popen(
-                [sys.executable, "-c", start],
+                python(start),
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self._used = False

@@ -22,7 +22,7 @@ FILES = {
     "other/model/sub/deep.yaml": "defaults: [/model/mlp]\nhidden: [5]\n",
     "od'd, x y/model/odd.yaml": MLP,
     "prim/named.yaml": "defaults: [config]\nseed: 8\nhydra: {searchpath: [other]}\n",
-    "whole/config.yaml": "seed: 42\n",
+    "whole/config.yaml": "seed: 42\noptimizer: {lr: 0.66}\n",
     "listed/config.yaml": "defaults:\n  - _self_\n  - override /model: linear\nseed: 43\n",
     "bare/config.yaml": "defaults:\n  - model: mlp\n",
 }
@@ -42,6 +42,8 @@ COMPOSED = {
     "another of a shipped name": (["--config-dir", "c", "trainer=debug"], "trainer.epochs", 33),
     "the primary configuration": (["--config-dir", "whole"], "seed", 42),
     "and what is shipped": (["--config-dir", "whole"], "model._target_", "sweepboard.models.cnn.CNN"),
+    "above shipped options": (["--config-dir", "whole"], "optimizer.lr", 0.66),
+    "and below a preset": (["--config-dir", "whole", "experiment=line"], "optimizer.lr", 0.05),
     "its other options": (["-cd", "listed"], "model._target_", "sweepboard.models.linear.Linear"),
     "a name": (["-cd", "c", "--config-name", "named"], "model._target_", "sweepboard.models.mlp.MLP"),
     "a name with its suffix": (["-cd", "c", "-cn", "named.yaml"], "seed", 7),
@@ -69,13 +71,12 @@ def test_origins_are_of_the_files_used(command: Command) -> None:
     lines = command("--origin", "--config-dir", "whole", "--config-dir", "c").out.splitlines()
     origins = {line.split()[0]: line.split()[-1] for line in lines}
     assert origins["seed"] == "whole/config.yaml"
-    assert origins["optimizer.lr"] == "c/optimizer/adam.yaml"
+    assert origins["optimizer.lr"] == "whole/config.yaml"
+    assert origins["optimizer._target_"] == "c/optimizer/adam.yaml"
     assert origins["output_root"] == "config.yaml"
 
 
-@pytest.mark.parametrize(
-    "argv", [["-cd", "c"], ["hydra.searchpath=[c]"], ["-cp", "c", "-cn", "named"]]
-)
+@pytest.mark.parametrize("argv", [["-cd", "c"], ["hydra.searchpath=[c]"], ["-cp", "c", "-cn", "named"]])
 def test_a_glob_sees_shipped_and_own_options(argv: list[str], command: Command) -> None:
     jobs = command("plan", *argv, "experiment=glob([b*,line])", "trainer.steps=1").out
     assert [line.split()[0] for line in jobs.splitlines()[1:-1]] == [

@@ -70,7 +70,7 @@ def test_zip_and_filter(command: Command) -> None:
         (["seed=1,2", "sweep.name=../up"], "sweep.name=../up: use letters, digits"),
         (["seed=1,2", "sweep.on_failure=retry"], "sweep.on_failure=retry: choose from continue, stop"),
         (["seed=1,2", "sweep.retries=1"], "sweep.retries: there is no such setting"),
-        (["seed=1,2", "hydra.job.chdir=true"], "hydra.job.chdir: hydra/launcher=local does not do it"),
+        (["seed=1,2", "hydra.job.chdir=true"], "hydra.job.chdir: paths mean what they mean"),
         (["seed=1,2", "hydra.sweep.subdir=x"], "hydra.sweep.subdir: a job's folder is called by what is"),
         (["seed=1,2", HERE, "sweep.retry=1"], "sweep.retry: hydra/launcher=basic knows nothing of it"),
         ([], "there is nothing to sweep: give a key several values"),

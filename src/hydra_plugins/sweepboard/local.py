@@ -15,7 +15,10 @@ class LocalLauncher(Launcher):
     """Runs sweepboard's jobs, and no other program's."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from sweepboard.sweeps.plugins import Order, refuse_own_names
+
         self._order: Any = (hydra_context, task_function, config)
+        refuse_own_names(Order(hydra_context, task_function, config))  # type: ignore[arg-type]
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from sweepboard.sweeps.plugins import Order, launch_batch

@@ -17,6 +17,7 @@ from hydra_plugins.sweepboard.search import SearchSweeper
 from sweepboard.cli.config_dirs import own_folders
 from sweepboard.cli.flags import parse_flags
 from sweepboard.compose.mistakes import explain
+from sweepboard.compose.places import refuse_other_directory
 from sweepboard.compose.schema import TOP_LEVEL
 from sweepboard.compose.source import CONFIG, find_file, hydra_ready
 from sweepboard.errors import ConfigError
@@ -84,10 +85,12 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
     sweeper = request.overridden("hydra/sweeper")
     try:
         with hydra_ready(request.config_dirs) as hydra:
-            if _primary(request) != find_file(CONFIG):
+            others = sweeper not in (None, "grid", "optuna")
+            if others or _primary(request) != find_file(CONFIG):
                 master = hydra.compose_config(request.config_name, overrides, RunMode.MULTIRUN)
                 _refuse_incomplete(master, request)
-            if sweeper not in (None, "grid", "optuna"):
+                refuse_other_directory(master)
+            if others:
                 refuse_two_of_a_key(request.overrides, str(sweeper))
             hydra.multirun(request.config_name, task, overrides)
     except Exception as error:

@@ -15,6 +15,7 @@ from sweepboard import __version__
 from sweepboard.cli.application import answer, run_composed
 from sweepboard.cli.request import Request, compose_request, parse
 from sweepboard.cli.sweep import run_sweep
+from sweepboard.compose.places import asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
@@ -51,6 +52,7 @@ def main(argv: list[str]) -> int:
 
 
 def _train(request: Request, composed: DictConfig) -> int:
+    refuse_other_directory(composed)
     prepared = _checked(composed, request)
 
     def job(_: DictConfig) -> None:
@@ -80,6 +82,5 @@ def _checked(composed: DictConfig, request: Request) -> Any:
 
 def _folder(request: Request, composed: DictConfig) -> Path:
     """The one that was asked for, or a new one."""
-    if request.overridden("hydra.run.dir") is not None:
-        return Path(composed.hydra.run.dir)
-    return claim(Path(composed.output_root), label(request.overrides), datetime.now()).path
+    named = asked_for(composed, "hydra.run.dir")
+    return named or claim(Path(composed.output_root), label(request.overrides), datetime.now()).path

@@ -103,7 +103,9 @@ def _wrong_type(key: str, text: str) -> ConfigError:
     if below:
         return ConfigError(f"{key}: holds several settings; give one of them a value, such as {below[0]}")
     if key not in types:
-        return ConfigError(f"{key}: {text}")
+        return ConfigError(
+            f"{key}: cannot be null; give it a value" if "is not Optional" in text else f"{key}: {text}"
+        )
     if "is not Optional" in text:
         return ConfigError(f"{key}: needs {wanted(types[key])}, got null")
     value = re.search(r"(?:Value|to string:) '(.*?)'(?: of type| is not|$)", text)

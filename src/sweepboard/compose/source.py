@@ -27,6 +27,7 @@ CONFIG = "config"
 SHIPPED_CONFIG = "shipped_config"
 """Name of the shipped config.yaml where a user's own has taken its place."""
 
+_SHIPPED_VALUES = "shipped_values"
 _PACKAGE = "sweepboard.conf"
 
 
@@ -35,7 +36,7 @@ def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
     """Hydra, ready to compose from `config_dirs`, the first one first, and then from what is shipped."""
     register()
     if find_file(CONFIG, config_dirs) != find_file(SHIPPED_CONFIG):
-        ConfigStore.instance().store(name=SHIPPED_CONFIG, node=OmegaConf.load(shipped() / f"{CONFIG}.yaml"))
+        _store_shipped_config()
     SourcesRegistry.instance().register(OwnFolder)
     before = get_gh_backup()
     version.setbase("1.3")
@@ -55,7 +56,7 @@ def shipped() -> Path:
 
 def find_file(config_path: str, config_dirs: Sequence[Path] = ()) -> Path | None:
     """The file that Hydra reads for an option (`model/cnn`) or a primary configuration."""
-    if config_path == SHIPPED_CONFIG:
+    if config_path in (SHIPPED_CONFIG, _SHIPPED_VALUES):
         return shipped() / f"{CONFIG}.yaml"
     paths = [Path(folder, f"{config_path}.yaml") for folder in (*config_dirs, shipped())]
     return next((path for path in paths if path.is_file()), None)
@@ -112,10 +113,26 @@ def _as_written(value: Any, written: Any) -> Any:
 
 
 def _on_top_of_shipped(listed: list[Any]) -> list[Any]:
+    """The defaults list of a user's config.yaml, whose values go over shipped options and under a preset."""
     if CONFIG in listed:
         return [SHIPPED_CONFIG if item == CONFIG else item for item in listed]
-    changes_only = all(item == "_self_" or _overrides(item) for item in listed)
-    return [SHIPPED_CONFIG, *listed] if changes_only else listed
+    if not all(item == "_self_" or _overrides(item) for item in listed):
+        return listed
+    ours = [_SHIPPED_VALUES if item == "_self_" else item for item in _shipped_config()["defaults"]]
+    ours.insert(ours.index({"experiment": None}), "_self_")
+    return [*ours, *(item for item in listed if item != "_self_")]
+
+
+def _store_shipped_config() -> None:
+    config = _shipped_config()
+    ConfigStore.instance().store(name=SHIPPED_CONFIG, node=config)
+    values = {key: value for key, value in config.items() if key != "defaults"}
+    ConfigStore.instance().store(name=_SHIPPED_VALUES, node=values)
+
+
+def _shipped_config() -> dict[str, Any]:
+    config: Any = OmegaConf.to_container(OmegaConf.load(shipped() / f"{CONFIG}.yaml"))
+    return dict(config)
 
 
 def _overrides(item: Any) -> bool:

@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sweepboard.compose.places import asked_for, is_asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.files import write_atomic
 from sweepboard.lifecycle.folder import RunFolder
@@ -69,18 +70,12 @@ class Order:
     @property
     def named(self) -> Path | None:
         """The folder that the user named, if any."""
-        name = self.settings.name
-        if self.typed("hydra.sweep.dir"):
-            if name is not None:
-                raise ConfigError(
-                    f"sweep.name={name}: hydra.sweep.dir names the folder already; leave out one of them"
-                )
-            return Path(str(self.config.hydra.sweep.dir))
-        return named_folder(self.root, name) if name else None
-
-    def typed(self, key: str) -> bool:
-        """Whether a key of Hydra's own was typed."""
-        return any(word.startswith(f"{key}=") for word in self.config.hydra.overrides.hydra)
+        name, folder = self.settings.name, asked_for(self.config, "hydra.sweep.dir")
+        if folder is not None and name is not None:
+            raise ConfigError(
+                f"sweep.name={name}: hydra.sweep.dir names the folder already; leave out one of them"
+            )
+        return named_folder(self.root, name) if name else folder
 
     def chosen(self, part: str) -> str:
         """The option of Hydra's own group, `launcher` or `sweeper`."""
@@ -157,20 +152,26 @@ def _run_elsewhere(
 
 
 def _refuse_what_would_be_left_aside(order: Order) -> None:
-    if order.typed("hydra.sweep.subdir"):
-        raise ConfigError(
-            "hydra.sweep.subdir: a job's folder is called by what is special to it; leave it out"
-        )
+    refuse_own_names(order)
     if order.runs_here:
         refuse_what_hydra_does(order)
     else:
         refuse_settings(order, _OF_THE_LAUNCHER, "launcher", "local")
 
 
+def refuse_own_names(order: Order) -> None:
+    """Refuse other names for the jobs' folders, and jobs that change into them."""
+    if is_asked_for(order.config, "hydra.sweep.subdir"):
+        raise ConfigError(
+            "hydra.sweep.subdir: a job's folder is called by what is special to it; leave it out"
+        )
+    refuse_other_directory(order.config)
+
+
 def refuse_what_hydra_does(order: Order) -> None:
     """Refuse what Hydra does in jobs that it starts itself, and our launcher would silently leave aside."""
     job = order.config.hydra.job
-    for key, value in (("env_set", job.env_set), ("env_copy", job.env_copy), ("chdir", job.chdir)):
+    for key, value in (("env_set", job.env_set), ("env_copy", job.env_copy)):
         if value:
             raise ConfigError(
                 f"hydra.job.{key}: hydra/launcher=local does not do it; use hydra/launcher=basic"

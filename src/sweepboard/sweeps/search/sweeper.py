@@ -23,7 +23,7 @@ from sweepboard.sweeps.begin import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
 from sweepboard.sweeps.frozen import write_plan
 from sweepboard.sweeps.plan import Plan, threads_per_job
-from sweepboard.sweeps.plugins import LOCAL, Order, refuse_settings, save_composed
+from sweepboard.sweeps.plugins import LOCAL, Order, refuse_own_names, refuse_settings, save_composed
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.objective import objectives_of
@@ -46,6 +46,7 @@ def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> Non
     from sweepboard.sweeps.search.conduct import carry_out  # imports Optuna
 
     order.task.refuse_to_plan()
+    refuse_own_names(order)
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
     if order.config.hydra.launcher._target_ != LOCAL:
         raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")

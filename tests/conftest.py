@@ -93,9 +93,9 @@ def _write_run(
     from sweepboard.board.events import END, START, write_event_file
     from sweepboard.board.hparams import end_info, start_info
     from sweepboard.files import write_atomic, write_json
+    from sweepboard.hyperparameters import group_name, hparams
     from sweepboard.lifecycle.folder import RunFolder
     from sweepboard.lifecycle.record import RunRecord
-    from sweepboard.names import group_name, hparams
 
     folder.mkdir(parents=True)
     plain, groups = configured(config or {})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepboard.names import LABEL_LENGTH, group_name, hparams, label
+from sweepboard.hyperparameters import asked_for, group_name, hparams, shown
+from sweepboard.names import LABEL_LENGTH, label
 
 KEYS = st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8}){0,2}", fullmatch=True)
 VALUES = st.one_of(
@@ -104,7 +106,10 @@ GROUPS = {
 
 
 def test_hparams_are_what_makes_a_difference() -> None:
-    assert hparams(CONFIG, GROUPS, [], {"model.outputs": "facts.outputs"}) == {
+    row = hparams(CONFIG, GROUPS, [], {"model.outputs": "facts.outputs"})
+    classes = {key: row.pop(key) for key in list(row) if key.endswith("._target_")}
+    assert classes.keys() == {"model._target_", "dataset._target_", "optimizer._target_"}
+    assert row == {
         "model": "mlp",
         "optimizer": "adam",
         "model.hidden": "[128, 64]",
@@ -116,12 +121,45 @@ def test_hparams_are_what_makes_a_difference() -> None:
         "trainer.steps": 100,
         "trainer.precision": "fp32",
     }
+    told = row | {"dataset._target_": "x.Y"}
+    assert shown(row | classes, [], []) == told, "an option tells its class, and there is none of the data"
 
 
-def test_an_overridden_target_is_a_column_but_a_folder_never_is() -> None:
-    row = hparams(CONFIG, GROUPS, ["optimizer._target_=torch.optim.Adam", "dataset.root=/data"])
-    assert row["optimizer._target_"] == "torch.optim.Adam"
-    assert "dataset.root" not in row
+@pytest.mark.parametrize(
+    ("words", "swept", "key", "value"),
+    [
+        (["optimizer._target_=torch.optim.Adam"], [], "optimizer._target_", "torch.optim.Adam"),
+        (["trainer.checkpoint.every_epochs=1"], [], "trainer.checkpoint.every_epochs", 1),
+        (["trainer={checkpoint:{every_epochs:1}}"], [], "trainer.checkpoint.every_epochs", 1),
+        (["++logging.images=16"], [], "logging.images", 16),
+        (["trainer=default"], [], "trainer", "default"),
+        ([], ["dataset.root"], "dataset.root", "/data"),
+        ([], ["dataset.workers"], "dataset.workers", 4),
+    ],
+)
+def test_what_was_asked_for_is_a_column(words: list[str], swept: list[str], key: str, value: object) -> None:
+    asked = asked_for(CONFIG, words, swept)
+    row = hparams(CONFIG, GROUPS, asked)
+    assert row[key] == value
+    assert key in shown(row, asked, [])
+    assert shown(row, asked, [key]) == {key: value}, "a swept key is a column, and the only one"
+    if not key.startswith("optimizer"):
+        assert key not in hparams(CONFIG, GROUPS)
+
+
+@pytest.mark.parametrize(
+    "word", ["dataset.root=/data", "seed=3", "sweep.jobs=2", "output_root=x", "hydra.job.name=a", "dataset=x"]
+)
+def test_places_and_repeats_are_no_column(word: str) -> None:
+    row = hparams({**CONFIG, "output_root": "x"}, GROUPS, asked_for(CONFIG, [word]))
+    assert row == hparams(CONFIG, GROUPS)
+
+
+def test_options_of_nested_groups_and_of_ones_own_are_columns() -> None:
+    groups = {**GROUPS, "model/act": "relu", "flavour": "mild", "hydra/job_logging": "default"}
+    row = hparams(CONFIG, groups)
+    assert (row["model/act"], row["flavour"]) == ("relu", "mild")
+    assert not [key for key in row if "hydra" in key]
 
 
 def test_a_group_is_the_same_for_any_seed_and_any_spelling_of_a_number() -> None:

@@ -1,4 +1,4 @@
-"""Names that follow from a configuration: a run's label, its flat hyperparameters, the name of its group.
+"""Names that follow from a configuration: a run's label, and the flat keys of its settings.
 
 Pure functions of the standard library, so that a plan, a folder and a table agree on them anywhere.
 """
@@ -6,7 +6,6 @@ Pure functions of the standard library, so that a plan, a folder and a table agr
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,11 +17,6 @@ _UNLABELLED = re.compile(r"hydra[./=]|sweep[.=]|output_root=")
 _CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.+-]*|\[[\w.,+-]*\])", re.ASCII)
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]|(?<=\.)\.|\.\Z", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows
-
-_COLUMNS = ("experiment", "model", "dataset", "optimizer", "scheduler", "task")
-_BRANCHES = ("model", "dataset", "optimizer", "scheduler", "task", "trainer")
-_WITHOUT_EFFECT = re.compile(r"dataset\.(root|workers|eval_batch_size|in_memory)$|trainer\.checkpoint\.")
-_CONSTRUCTION = re.compile(r"(.*\.)?_(target|convert|recursive|partial)_$")
 
 
 def label(overrides: Sequence[str]) -> str:
@@ -55,49 +49,9 @@ def _part(override: str) -> tuple[str, str] | None:
     return key, f"no-{key}" if deletes else f"{key}={value}"
 
 
-def hparams(
-    config: Mapping[str, Any],
-    groups: Mapping[str, str | None],
-    overrides: Sequence[str] = (),
-    links: Mapping[str, str] | None = None,
-) -> dict[str, bool | int | float | str]:
-    """What makes one run differ from another, flat: `{"model": "cnn", "optimizer.lr": 0.001, …}`.
-
-    `config` is resolved and plain; `groups` are the options chosen (`{"model": "cnn"}`). Left out is what
-    does not change a result (where data lies, how it is read, when it is saved), the seed (repeats are one
-    group), what has no effect beside another setting, what follows from other settings (`links`, by their
-    flat keys), and None: a table's column has one type.
-    """
-    row: dict[str, bool | int | float | str] = {
-        name: str(groups[name]) for name in _COLUMNS if groups.get(name) is not None
-    }
-    typed = {override.lstrip("+~").partition("=")[0] for override in overrides}
-    silent = set(_idle(config)) | set(links or {})
-    for branch in _BRANCHES:
-        for key, value in flatten(config.get(branch) or {}, branch):
-            named = key in typed or not _CONSTRUCTION.match(key)
-            if named and value is not None and key not in silent and not _WITHOUT_EFFECT.match(key):
-                row[key] = value if isinstance(value, bool | int | float) else str(value)
-    return row
-
-
-def _idle(config: Mapping[str, Any]) -> Iterator[str]:
-    """Keys that another setting leaves without effect."""
-    trainer, dataset = config.get("trainer") or {}, config.get("dataset") or {}
-    if trainer.get("steps") is not None:
-        yield "trainer.epochs"
-    if (trainer.get("early_stopping") or {}).get("patience") is None:
-        yield from ("trainer.early_stopping.metric", "trainer.early_stopping.mode")
-        yield "trainer.early_stopping.min_delta"
-    if dataset.get("validate_on") == "test":
-        yield "dataset.val_fraction"
-    if "crop" not in str(dataset.get("augment")):
-        yield "dataset.augment_padding"
-    scheduler = config.get("scheduler") or {}
-    if "_target_" not in scheduler:
-        yield "scheduler.interval"
-    if scheduler.get("interval") != "validation":
-        yield "scheduler.metric"
+def key_of(word: str) -> str:
+    """The key of an override."""
+    return word.lstrip("+~").partition("=")[0]
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -108,14 +62,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from flatten(value, key)
         else:
             yield key, value
-
-
-def group_name(row: Mapping[str, bool | int | float | str]) -> str:
-    """A name shared by the runs whose hyperparameters are equal: repeats with other seeds."""
-    # 1 and 1.0 are the same learning rate (and True, a third, is no float).
-    values = {
-        key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in row.items()
-    }
-    text = json.dumps(values, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

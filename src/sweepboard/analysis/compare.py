@@ -72,7 +72,7 @@ def compare(
     modes = {tag: mode for run in runs for tag, mode in run.modes.items()}
     shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
     rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
-    keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.typed})
+    keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.asked})
     key = sort_key(sort, words(runs)) if sort else metric_key(shown[0], "best") if shown else "name"
     return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from sweepboard.hyperparameters import DATA, ROOT, TARGET
+
 Row: TypeAlias = Mapping[str, Any]
 """Flat hyperparameters of one run: `{"model": "cnn", "optimizer.lr": 0.01}`."""
 
@@ -20,20 +22,41 @@ def differing(rows: Sequence[Row], typed: Collection[str] = ()) -> list[str]:
     """
     keys = list(dict.fromkeys(key for row in rows for key in row))
     different = [key for key in keys if len({_at(row, key) for row in rows}) > 1]
-    options = {key for key in different if "." not in key}
-    return [key for key in different if key in typed or not _follows(key, options, rows)]
+    classes = {key for key in different if f"{key}{TARGET}" in typed}
+    return [
+        key
+        for key in different
+        if (key in typed and key not in classes) or not _follows(key, _telling(key, different, classes), rows)
+    ]
 
 
-def _follows(key: str, options: Collection[str], rows: Sequence[Row]) -> bool:
-    """Whether the option of the key's group tells its value in every row."""
-    group = key.partition(".")[0]
-    if group == key or group not in options:
-        return False
-    return len({(_at(row, group), _at(row, key)) for row in rows}) == len({_at(row, group) for row in rows})
+def _telling(key: str, different: Sequence[str], classes: Collection[str]) -> list[str]:
+    """The keys that may tell the value of `key`: the options of its groups, and of the data their settings.
+
+    A group of which the class itself was typed is one of the `classes`: that class tells it.
+    """
+    if key in (ROOT, DATA):
+        return [other for other in different if other.startswith("dataset") and other != ROOT]
+    if key in classes:
+        return [f"{key}{TARGET}"]
+    return [other for other in different if _is_option_of(other, key)]
+
+
+def _follows(key: str, telling: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Whether the keys `telling` tell the value of `key` in every row."""
+    told = {tuple(_at(row, other) for other in telling) for row in rows}
+    both = {tuple(_at(row, other) for other in (*telling, key)) for row in rows}
+    return bool(telling) and len(told) == len(both)
+
+
+def _is_option_of(option: str, key: str) -> bool:
+    """Whether `option` is that of a group (`model`, `model/act`) in which `key` stands."""
+    return "." not in option and key.startswith(f"{option.replace('/', '.')}.")
 
 
 def _at(row: Row, key: str) -> Any:
-    return row.get(key, _MISSING)
+    value = row.get(key, _MISSING)
+    return "nan" if value != value else value  # two of them are no difference
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,10 +22,11 @@ from sweepboard.board.columns import Series
 from sweepboard.board.reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.errors import reason
 from sweepboard.files import read_text
+from sweepboard.hyperparameters import DATA, ROOT, Hparams, asked_for, group_name, hparams
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import DamagedRecord, RunRecord, read_record
 from sweepboard.lifecycle.saved import DamagedRun, read_config
-from sweepboard.names import flatten, group_name, hparams
+from sweepboard.names import flatten
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +79,9 @@ class Run:
         return self.record.headline if self.record else None
 
     @property
-    def typed(self) -> set[str]:
-        """Keys that were given on the command line."""
-        return (
-            {word.lstrip("+~").partition("=")[0] for word in self.record.overrides} if self.record else set()
-        )
+    def asked(self) -> set[str]:
+        """Keys that were swept or given on the command line."""
+        return asked_for(self.config, self.record.overrides, self.record.swept) if self.record else set()
 
     @cached_property
     def modes(self) -> dict[str, str]:
@@ -105,7 +105,47 @@ class Run:
 def gather(paths: Sequence[Path]) -> list[Run]:
     """Read every run at or below `paths`. Raises `UserError` where there is none."""
     runs = [_ours(found) if found.ours else _of_another_tool(found) for found in find(paths)]
-    return _without_hparams_folders(runs)
+    return _with_hparams(_without_hparams_folders(runs))
+
+
+def _with_hparams(runs: Sequence[Run]) -> list[Run]:
+    """Runs of ours with their hyperparameters: what was asked for in one is looked at in all.
+
+    Where they were made from different data, that is one, too: by the name of its folder, or its digest.
+    """
+    asked = set().union(*(run.asked for run in runs))
+    data = _names_of_data(runs)
+    return [
+        replace(run, hparams=data.get(run.path, {}) | _hparams(run, asked)) if run.record else run
+        for run in runs
+    ]
+
+
+def _hparams(run: Run, asked: set[str]) -> Hparams:
+    assert run.record is not None  # nothing else is called for
+    return hparams(run.config, run.record.groups, asked, run.record.links)
+
+
+def _names_of_data(runs: Sequence[Run]) -> dict[Path, Hparams]:
+    """What to call the data of each run, equal for equal data; of runs on the same data nothing."""
+    found = {run.path: _data(run) for run in runs if run.record}
+    if len(set(found.values())) < 2:
+        return {}
+    names = {content: root for root, content in reversed(found.values()) if content}
+    often = Counter(names.values())
+    named: dict[Path, Hparams] = {}
+    for path, (root, content) in found.items():
+        place = names.get(content, root)
+        mark = content[:12] if not place else f"{place} ({content[:12]})" if often[place] > 1 else place
+        named[path] = {ROOT if place else DATA: mark}
+    return named
+
+
+def _data(run: Run) -> tuple[str, str]:
+    """The folder and the digest of a run's data; one of them may be empty."""
+    root = (run.config.get("dataset") or {}).get("root")
+    content = run.record.data_content if run.record else ""
+    return ("" if root is None else str(root)), content
 
 
 def _ours(found: Found) -> Run:
@@ -119,7 +159,6 @@ def _ours(found: Found) -> Run:
     return Run(
         path=found.path,
         name=found.name,
-        hparams=hparams(config, record.groups, record.overrides, record.links),
         seed=record.seed,
         status=record.true_status,
         seconds=record.seconds,

@@ -54,5 +54,5 @@ def _compared_over(runs: Sequence[Run]) -> str:
     """`8 runs over optimizer.lr`."""
     from sweepboard.analysis.differences import differing
 
-    keys = differing([run.hparams for run in runs], {key for run in runs for key in run.typed})
+    keys = differing([run.hparams for run in runs], {key for run in runs for key in run.asked})
     return f"{len(runs)} run{'s' if len(runs) > 1 else ''}" + (f" over {', '.join(keys)}" if keys else "")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import ceil, prod
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compose.chosen import chosen
 from sweepboard.compose.construct import arguments, dataset_parts, open_data, settings_of, shared_keys
 from sweepboard.compose.links import follow, leaves, links_of, resolved
 from sweepboard.compose.machine import automatic
-from sweepboard.compose.mistakes import GROUPS, group_options
+from sweepboard.compose.mistakes import group_options
 from sweepboard.compose.rehearse import rehearse
 from sweepboard.compose.schema import OPEN_GROUPS, Facts
 from sweepboard.compose.signatures import check_node
@@ -41,7 +43,7 @@ class Prepared:
     """Keys that follow another one: `{"scheduler.max_lr": "optimizer.lr"}`."""
 
     groups: dict[str, str]
-    """The options chosen: `{"model": "cnn", ...}`."""
+    """The options chosen: `{"model": "cnn", ...}`; a class where it took the place of the option's own."""
 
     overrides: list[str]
     """As typed."""
@@ -75,10 +77,13 @@ def prepare(config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[s
     if not plain["trainer"]["compile"]:
         spare_the_compiler()
     rehearse(plain, source.spec)
-    chosen = {
-        group: str(option) for group, option in groups.items() if group in GROUPS and option is not None
-    }
-    return Prepared(plain, links, chosen, list(overrides), source)
+    return Prepared(plain, links, chosen(groups, plain, _own_folders(config)), list(overrides), source)
+
+
+def _own_folders(config: DictConfig) -> list[Path]:
+    """The user's own folders of YAML, where the configuration still says from which it was composed."""
+    sources: Any = OmegaConf.select(config, "hydra.runtime.config_sources") or []
+    return [Path(each.path) for each in sources if each.schema == "file"]
 
 
 def prepare_plain(

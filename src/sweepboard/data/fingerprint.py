@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from sweepboard.data.spec import Split, Splits, TensorSplit
 
 
-def fingerprint(splits: Splits, members: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the content of the splits and the `members` (indices) that a run divides them into.
+@dataclass(frozen=True)
+class Fingerprint:
+    """Digests of the data of a run."""
 
-    It does not depend on how the data is read. In-memory data counts with every byte, files of images with
-    their names, sizes and classes.
+    whole: str
+    """SHA-256 over the content of the splits and the samples that the run divides them into."""
+
+    content: str
+    """SHA-256 over the content alone, the same for every seed; empty where the data cannot say."""
+
+
+def fingerprint(splits: Splits, members: Mapping[str, Tensor]) -> Fingerprint:
+    """The digests of `splits`, and of the `members` (indices) that a run divides them into.
+
+    They do not depend on how the data is read. In-memory data counts with every byte, files of images with
+    their names, sizes and classes, and what is in some of them.
     """
-    whole = hashlib.sha256()
-    for name, split in vars(splits).items():
-        if split is not None:
-            whole.update(f"{name}:{_digest(split)}\n".encode())
+    digests = {name: _digest(split) for name, split in vars(splits).items() if split is not None}
+    content = hashlib.sha256("".join(f"{name}:{digest}\n" for name, digest in digests.items()).encode())
+    whole = content.copy()
     for name, indices in members.items():
         whole.update(f"{name}:{len(indices)}\n".encode())
         whole.update(_bytes(indices))
-    return whole.hexdigest()
+    known = all(_knows_its_content(split) for split in vars(splits).values() if split is not None)
+    return Fingerprint(whole.hexdigest(), content.hexdigest() if known else "")
+
+
+def _knows_its_content(split: Split) -> bool:
+    return isinstance(split, TensorSplit) or hasattr(split, "digest")
 
 
 def _digest(split: Split) -> str:

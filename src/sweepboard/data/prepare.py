@@ -38,7 +38,7 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     test = layout.evaluation(splits.test, members.get("test"))
     on_test = settings.validate_on == "test"
     val = test if on_test else layout.evaluation(splits.val or splits.train, members.get("val"))
-    return Data(spec, layout.training(splits.train, members["train"]), val, test, mark)
+    return Data(spec, layout.training(splits.train, members["train"]), val, test, mark.whole, mark.content)
 
 
 def _load(source: Source) -> Splits:

@@ -123,3 +123,6 @@ class Data:
     test: Batches | None
     fingerprint: str
     """SHA-256 over the samples and the split, so that two runs can be said to have used the same data."""
+
+    content: str = ""
+    """SHA-256 over the samples alone, whatever the seed; empty where the data set cannot say."""

@@ -12,6 +12,7 @@ from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.files import remove_leftovers, write_atomic, writing
+from sweepboard.hyperparameters import DATA, asked_for, group_name, hparams, shown
 from sweepboard.lifecycle.epochs import EpochLog
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.keeper import NotSaved, RecordKeeper, ending
@@ -21,7 +22,7 @@ from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.saved import origin_of, read_run, recipe_bytes
 from sweepboard.lifecycle.secrets import masked, masked_text
 from sweepboard.lifecycle.signature import Origin, sign
-from sweepboard.names import group_name, hparams
+from sweepboard.names import key_of
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
@@ -65,7 +66,7 @@ def execute(
             with writing(folder.path):
                 write_provenance(folder, Path.cwd())
             experiment = build(prepared)
-            board = open_run_board(prepared, folder, record)
+            board = open_run_board(prepared, folder, record, experiment.data.content)
             return train(experiment, board, folder, [keeper, EpochLog(), *watchers], stop, resume)
 
 
@@ -107,14 +108,19 @@ def config_text(config: Mapping[str, Any]) -> str:
     return plain_yaml.dump(masked(dict(config)))
 
 
-def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord) -> Board:
-    """The board of a run: its hyperparameters, its configuration and its command beside what it will log."""
-    row = hparams(prepared.config, prepared.groups, prepared.overrides, prepared.links)
-    # A table needs a column at least, and jobs that differ in the seed alone have no swept one.
-    shown = {key: row[key] for key in record.swept if key in row} or row
+def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, data: str) -> Board:
+    """The board of a run: its hyperparameters, its configuration and its command beside what it will log.
+
+    Runs on other `data` (a digest, or empty where it has none) are no repeats of it.
+    """
+    config, words = prepared.config, prepared.overrides
+    asked = asked_for(config, words, record.swept)
+    swept = asked_for(config, [word for word in words if key_of(word) in record.swept], record.swept)
+    row = hparams(config, prepared.groups, asked, prepared.links)
+    group = group_name(row | {DATA: data or str(config["dataset"].get("root"))})
     texts = {"config": config_text(prepared.config), "command": record.command}
     settings = LoggingSettings(**prepared.config["logging"])
-    return open_board(folder.path, settings, masked(shown), group_name(row), texts)
+    return open_board(folder.path, settings, masked(shown(row, asked, swept)), group, texts)
 
 
 def train(

@@ -60,6 +60,7 @@ class RecordKeeper(Observer):
         self.record.total_steps = progress.total_steps
         self.record.headline = progress.learner.task.headline
         self.record.data_fingerprint = progress.data.fingerprint
+        self.record.data_content = progress.data.content
         self._enter(progress)
 
     def on_validation(self, progress: Progress) -> None:

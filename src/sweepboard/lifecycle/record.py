@@ -33,7 +33,7 @@ class RunRecord:
 
     seed: int = 0
     groups: dict[str, str] = field(default_factory=dict)
-    """The chosen option of each config group."""
+    """The chosen option of each config group; a class where it took the place of the option's own."""
 
     overrides: list[str] = field(default_factory=list)
     """What was typed on top of the defaults."""
@@ -77,6 +77,11 @@ class RunRecord:
     """The metric of `best` by which this run is judged."""
 
     data_fingerprint: str = ""
+    """Digest of the samples and the split."""
+
+    data_content: str = ""
+    """Digest of the samples alone, the same for every seed; empty where the data set cannot say."""
+
     classes: list[str] = field(default_factory=list)
     """Names of the classes in the order of the model's outputs; empty where there are none."""
 

@@ -8,11 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from sweepboard.errors import ConfigError
-
-
-def key_of(word: str) -> str:
-    """The key of an override."""
-    return word.lstrip("+~").partition("=")[0]
+from sweepboard.names import key_of as key_of
 
 
 def is_setting(word: str) -> bool:

@@ -86,7 +86,8 @@ def test_whatever_was_swept_is_a_column_and_parts_rows(
     assert column in keys or f"{column}._target_" in keys
     assert len(keys) == 1 + (column == "experiment"), "and nothing else is a column"
     board = on_the_board()
-    assert board[0][column] != board[1][column]
+    shown = column if column in board[0] else f"{column}._target_"
+    assert board[0][shown] != board[1][shown]
     assert board[0]["group"] != board[1]["group"]
 
 

@@ -26,13 +26,19 @@ class CutFailed(RunFailed):
 
 
 def cut_to(folder: Path, position: Mapping[str, int]) -> None:
-    """Keep exactly what stood in the event files when `EventWriter.position` was taken.
+    """Keep exactly what stood in the run's own event files when `EventWriter.position` was taken.
+
+    What the position does not know was logged after it, and goes, for it will be logged again. Raises
+    `CutFailed` before anything is cut where such a file is older than one that the position knows: then
+    this is the position of another folder.
 
     Files are shortened in place, which is one step for any reader, and where nothing of them stays they are
     left empty: TensorBoard's slow loader never gets past a file that vanishes while it waits there for more.
     Doing it again changes nothing. Raises `CutFailed` where the folder cannot be written.
     """
     with _explained(folder):
+        _refuse_links(folder)
+        _refuse_foreign(folder, position)
         _empty_end(folder)
         for path in history_files(folder):
             _shorten(path, position.get(path.name, 0))
@@ -46,6 +52,7 @@ def cut_from(folder: Path, step: int) -> None:
     too; damage is warned of. Raises `CutFailed`.
     """
     with _explained(folder):
+        _refuse_links(folder)
         _empty_end(folder)
         for path in history_files(folder):
             _drop_from(path, step)
@@ -58,6 +65,19 @@ def remove_empty(folder: Path) -> None:
             path.unlink()
 
 
+def _refuse_links(folder: Path) -> None:
+    for path in event_files(folder):
+        if path.is_symlink():  # in a folder from elsewhere it could lead to any file
+            raise CutFailed(f"{path} is a link; a run that is resumed needs its own event files")
+
+
+def _refuse_foreign(folder: Path, position: Mapping[str, int]) -> None:
+    newest = max(position, default="")  # names sort in the order in which the files were made
+    for path in history_files(folder):
+        if path.name not in position and path.name < newest:
+            raise CutFailed(f"{path} is not of the run that its checkpoint is of: move it elsewhere")
+
+
 def _empty_end(folder: Path) -> None:
     for path in event_files(folder):
         if path.suffix == END:
@@ -65,8 +85,6 @@ def _empty_end(folder: Path) -> None:
 
 
 def _shorten(path: Path, size: int) -> None:
-    if path.is_symlink():  # in a folder from elsewhere it could lead to any file
-        raise CutFailed(f"{path} is a link; a run that is resumed needs its own event files")
     if path.stat().st_size > size:
         with path.open("rb+") as file:
             file.truncate(size)

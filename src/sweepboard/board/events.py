@@ -40,6 +40,10 @@ so a run that goes on must be able to take it back."""
 LATER = ".test"
 """Of the file of a test that was asked for after the run, of weights that no resume changes any more."""
 
+HISTORY = ".steps.0"
+"""How the name of a file ends that holds what the run logs, step by step. Files that somebody else writes
+into the folder (a `SummaryWriter` in the user's code) are not called so, and are never cut."""
+
 _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 
 
@@ -50,10 +54,10 @@ def event_files(folder: Path) -> list[Path]:
 
 def history_files(folder: Path) -> list[Path]:
     """Those event files that hold what the run logged, step by step."""
-    return [path for path in event_files(folder) if path.suffix not in (START, END, LATER)]
+    return [path for path in event_files(folder) if path.name.endswith(HISTORY)]
 
 
-def new_name(folder: Path, suffix: str = "") -> str:
+def new_name(folder: Path, suffix: str = HISTORY) -> str:
     """A name for an event file that TensorBoard reads after all those in `folder`.
 
     The time in it is now, or one second later than the latest there (a second is the unit of these names, and
@@ -61,14 +65,14 @@ def new_name(folder: Path, suffix: str = "") -> str:
     """
     stamps = [int(match[1]) for path in event_files(folder) if (match := _NAME.match(path.name))]
     stamp = max([int(time.time()), *(older + 1 for older in stamps)])
-    return f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0{suffix}"
+    return f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}{suffix}"
 
 
 def write_event_file(folder: Path, suffix: str, summaries: Iterable[Summary], step: int = 0) -> Path:
     """A whole event file at once, with all its summaries at `step`. Raises OSError."""
     now = time.time()
     events = [_file_version(), *(Event(wall_time=now, step=step, summary=summary) for summary in summaries)]
-    path = folder / new_name(folder, suffix)
+    path = folder / new_name(folder, f".0{suffix}")
     write_atomic(path, b"".join(frame(event.SerializeToString()) for event in events))
     return path
 

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.lifecycle.trusting import prepare_saved
 
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
-    found = differences(saved, prepared, environment(Path.cwd()))
+    found = differences(saved, prepared, environment(Path.cwd(), prepared.config))
     print_differences(found)
     print(expectation(found))
     command = shlex.join(["sweepboard", "rerun", *arguments])

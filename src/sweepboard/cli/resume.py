@@ -19,6 +19,10 @@ def main(arguments: list[str]) -> int:
     """
     made = parser("resume", __doc__, many=True)
     made.add_argument("--failed", action="store_true", help="of a sweep: try its failed jobs again, too")
+    made.add_argument(
+        "--accept-changes", action="store_true",
+        help="go on though the data or your own code are no longer those it was trained with",
+    )  # fmt: skip
     options = made.parse_intermixed_args(arguments)
     if SweepFolder(Path(options.run)).plan.is_file():
         return go_on_with_sweep(options)
@@ -28,12 +32,12 @@ def main(arguments: list[str]) -> int:
     from sweepboard.lifecycle.record import read_record
     from sweepboard.lifecycle.resume import prepare_resume, resume, why_complete
 
-    prepared = prepare_resume(saved, options.overrides, options.allow)
+    prepared = prepare_resume(saved, options.overrides, options.allow, options.accept_changes)
     if complete := why_complete(saved, prepared):
         print(f"{saved.folder} {complete}")
         return 0
     settle()
     with shown() as watchers:
-        resume(saved, prepared, watchers)
+        resume(saved, prepared, watchers, options.accept_changes)
     print_summary(read_record(saved.folder), saved.folder)
     return 0

@@ -92,7 +92,7 @@ def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         file, line = error.filename, error.lineno
     else:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)]
         file, line = (frames[-1].filename, frames[-1].lineno) if frames else (None, None)
     if file is None:
         return ""
@@ -101,10 +101,12 @@ def _place(error: BaseException) -> str:
     return f" ({name}, line {line})"
 
 
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
     """Whether a source file is neither Python's, an installed package's nor ours: there a mistake may be."""
     installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return not file.startswith(("<", str(Path(__file__).parents[1]), *installed))
+    if file.startswith(("<", str(Path(__file__).parents[1]), *installed)):
+        return False
+    return not {"site-packages", "dist-packages"} & set(Path(file).parts)
 
 
 def nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

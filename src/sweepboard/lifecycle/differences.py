@@ -27,8 +27,7 @@ class Difference:
 
 # What the numbers of a run come from, apart from its configuration and its data.
 _MATTERS = (
-    "code.commit",
-    "code.patch",
+    "sources.",
     "packages.torch",
     "packages.torchvision",
     "packages.numpy",
@@ -39,6 +38,7 @@ _MATTERS = (
     "hardware.gpus",
     "variables.",
 )
+_WITH_CODE = ("code.commit", "code.patch", *_MATTERS)
 _IGNORED = (
     "code.changed",
     "code.repository",
@@ -50,9 +50,17 @@ _IGNORED = (
 
 
 def between_environments(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """How this environment differs from that of a saved run, what matters first."""
+    """How this environment differs from that of a saved run, what matters first.
+
+    Another commit or patch of the repository matters only where the user's modules that the run imports are
+    others too, or not known.
+    """
+    code = then.get("sources"), now.get("sources")
+    matters = (
+        _MATTERS if all(isinstance(each, Mapping) for each in code) and code[0] == code[1] else _WITH_CODE
+    )
     found = [
-        Difference(key, old, new, key.startswith(_MATTERS))
+        Difference(key, old, new, key.startswith(matters))
         for key, old, new in _unequal(then, now)
         if not key.startswith(_IGNORED)
     ]

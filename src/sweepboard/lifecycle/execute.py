@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from sweepboard import __version__, plain_yaml
@@ -32,6 +33,8 @@ from sweepboard.training.stop import StopFlag
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
     """The record of a run that is about to start."""
     return RunRecord(
+        id=token_hex(8),
+        samples=dict(prepared.source.sizes),
         seed=prepared.config["seed"],
         groups=dict(prepared.groups),
         overrides=[masked_text(word) for word in prepared.overrides],
@@ -49,10 +52,12 @@ def execute(
     record: RunRecord,
     watchers: Sequence[Observer] = (),
     resume: Mapping[str, Any] | None = None,
+    experiment: Experiment | None = None,
 ) -> Progress:
     """Train what `prepared` says in the claimed `folder`; its record is right after any end.
 
-    `resume` is the state of a checkpoint to go on from. The caller holds the folder (`only_writer`). Raises
+    `resume` is the state of a checkpoint to go on from, `experiment` what `prepared` says where that is built
+    already. The caller holds the folder (`only_writer`). Raises
     `NotWritable` before, and `NotSaved` after the training of a run that cannot be kept.
     """
     with logged_to(folder.log):
@@ -64,10 +69,13 @@ def execute(
             record.write(folder)
         with RecordKeeper(record, folder) as keeper, StopFlag(at_once=True) as stop:
             with writing(folder.path):
-                write_provenance(folder, Path.cwd())
-            experiment = build(prepared)
+                write_provenance(folder, Path.cwd(), prepared.config, record.sittings)
+            experiment = experiment or build(prepared)
             board = open_run_board(prepared, folder, record, experiment.data.content)
-            return train(experiment, board, folder, [keeper, EpochLog(), *watchers], stop, resume)
+            checkpoints = Checkpoints(folder.checkpoints, record.id)
+            return train(
+                experiment, board, checkpoints, folder, [keeper, EpochLog(), *watchers], stop, resume
+            )
 
 
 def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
@@ -126,13 +134,13 @@ def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, dat
 def train(
     experiment: Experiment,
     board: Board,
+    checkpoints: Checkpoints,
     folder: RunFolder,
     observers: Sequence[Observer],
     stop: StopFlag,
     resume: Mapping[str, Any] | None,
 ) -> Progress:
     """Fit, and tell the board how it ended. Raises `NotSaved` where the end did not reach the disk."""
-    checkpoints = Checkpoints(folder.checkpoints)
     try:
         progress = fit(
             experiment.learner,

@@ -43,6 +43,14 @@ class RunFolder:
         """What was not committed when the run started."""
         return self.path / "changes.patch"
 
+    def environment_of(self, sitting: int) -> Path:
+        """`environment` of a sitting (from 1)."""
+        return self.environment if sitting == 1 else self.path / f"environment.{sitting}.json"
+
+    def changes_of(self, sitting: int) -> Path:
+        """`changes` of a sitting (from 1)."""
+        return self.changes if sitting == 1 else self.path / f"changes.{sitting}.patch"
+
     @property
     def checkpoints(self) -> Path:
         """The folder of `last.pt` and `best.pt`."""

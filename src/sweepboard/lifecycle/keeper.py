@@ -59,8 +59,8 @@ class RecordKeeper(Observer):
     def on_start(self, progress: Progress) -> None:
         self.record.total_steps = progress.total_steps
         self.record.headline = progress.learner.task.headline
-        self.record.data_fingerprint = progress.data.fingerprint
-        self.record.data_content = progress.data.content
+        self.record.data_fingerprint = self.record.data_fingerprint or progress.data.fingerprint
+        self.record.data_content = self.record.data_content or progress.data.content
         self._enter(progress)
 
     def on_validation(self, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from sweepboard.compose.build import build_model
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.record import FINISHED
 from sweepboard.lifecycle.saved import SavedRun, read_run
 from sweepboard.lifecycle.trusting import refuse_foreign
 from sweepboard.training.checkpoint import load_checkpoint
@@ -45,7 +46,7 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
 
     It lies in memory as in training, so that outputs are the same bit for bit.
     """
-    weights, step = weights_of(saved.folder, checkpoint)
+    weights, step = weights_of(saved, checkpoint)
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and then overwritten
         model = build_model(saved.config)
     load_weights(model, weights, f"{saved.folder}: the {checkpoint} weights")
@@ -63,21 +64,32 @@ def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> Non
         raise NoCheckpoint(f"{name} do not fit the model: {reason}") from error
 
 
-def weights_of(folder: RunFolder, checkpoint: str) -> tuple[Mapping[str, Any], int]:
-    """The state dict in a checkpoint and its step."""
+def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int]:
+    """The state dict in a checkpoint and its step. Raises `NoCheckpoint`, `ForeignCheckpoint`."""
     if checkpoint not in CHECKPOINTS:
         raise NoCheckpoint(f"{checkpoint!r} is no checkpoint of a run; choose from {', '.join(CHECKPOINTS)}")
-    path = folder.checkpoints / f"{checkpoint}.pt"
+    path = saved.folder.checkpoints / f"{checkpoint}.pt"
     try:
-        state = load_checkpoint(path)
+        state = load_checkpoint(path, saved.record.id)
     except FileNotFoundError:
-        raise NoCheckpoint(_missing(folder, checkpoint)) from None
+        raise NoCheckpoint(_missing(saved, checkpoint)) from None
     model = state["model"] if checkpoint == "best" else state["learner"]["model"]
     return model, int(state["step"])
 
 
-def _missing(folder: RunFolder, checkpoint: str) -> str:
+def _missing(saved: SavedRun, checkpoint: str) -> str:
+    folder = saved.folder
     other = "last" if checkpoint == "best" else "best"
     if (folder.checkpoints / f"{other}.pt").exists():
         return f"{folder} has no {checkpoint} checkpoint; it has a {other} one: add --checkpoint {other}"
+    if saved.record.status == FINISHED:
+        return weights_gone(folder)
     return f"{folder} has no checkpoint; type `sweepboard resume {folder}` to train it"
+
+
+def weights_gone(folder: RunFolder) -> str:
+    """What can be done about a run that has finished and whose checkpoints are gone."""
+    return (
+        f"{folder} has finished and has no checkpoint to go on from or to load: put it back, or type "
+        f"`sweepboard rerun {folder}` to train it anew"
+    )

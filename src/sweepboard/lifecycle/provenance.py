@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import socket
@@ -15,8 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.files import write_atomic, write_json
+from sweepboard.lifecycle.differences import between_environments
 from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.saved import read_environment
 from sweepboard.lifecycle.secrets import masked_text
+from sweepboard.lifecycle.sources import sources
+
+log = logging.getLogger(__name__)
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
               "PYTHONHASHSEED", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")  # fmt: skip
@@ -34,26 +40,33 @@ _LARGEST_PATCH = 20 * 2**20
 _LARGEST_UNTRACKED = 2**20
 
 
-def write_provenance(folder: RunFolder, code: Path) -> None:
-    """Write environment.json and changes.patch for a run of the code in folder `code`.
+def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], sitting: int = 1) -> None:
+    """Write environment.json and changes.patch for a run of `config` by the code in folder `code`.
 
-    A run that is resumed keeps those of its first sitting.
+    Those of the first sitting stay; what differs later is told, and stands beside them.
     """
-    if folder.environment.exists():
-        return
     patch = uncommitted_patch(code)
+    now = environment(code, config, patch)
+    if folder.environment.exists():
+        found = between_environments(read_environment(folder), now)
+        if not found:
+            return
+        for difference in found:
+            if difference.matters:
+                log.warning("not bit-exact from here: %s", difference)
     if patch:
-        write_atomic(folder.changes, masked_text(patch))
-    write_json(folder.environment, environment(code, patch))
+        write_atomic(folder.changes_of(sitting), masked_text(patch))
+    write_json(folder.environment_of(sitting), now)
 
 
-def environment(code: Path, patch: str | None = None) -> dict[str, Any]:
-    """What a later rerun may differ in, as plain containers. Imports torch.
+def environment(code: Path, config: Mapping[str, Any], patch: str | None = None) -> dict[str, Any]:
+    """What a later rerun of `config` may differ in, as plain containers. Imports torch.
 
     `patch` is `uncommitted_patch(code)` where it is known already.
     """
     return {
         "code": git_state(code, uncommitted_patch(code) if patch is None else patch),
+        "sources": sources(config),
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "packages": packages(),
         "torch": torch_build(),

@@ -27,6 +27,9 @@ class DamagedRecord(UserError):
 class RunRecord:
     """What a run says of itself. Times are seconds since 1970 (UTC)."""
 
+    id: str = ""
+    """Drawn when it starts: by it a checkpoint is known as this run's own."""
+
     status: str = RUNNING
     reason: str | None = None
     """Why it is not finished, in one line."""
@@ -77,13 +80,20 @@ class RunRecord:
     """The metric of `best` by which this run is judged."""
 
     data_fingerprint: str = ""
-    """Digest of the samples and the split."""
+    """Digest of the samples and the split, as the run began with them."""
 
     data_content: str = ""
     """Digest of the samples alone, the same for every seed; empty where the data set cannot say."""
 
+    samples: dict[str, int] = field(default_factory=dict)
+    """Samples of each part of the data set, as the run began."""
+
     classes: list[str] = field(default_factory=list)
-    """Names of the classes in the order of the model's outputs; empty where there are none."""
+    """Names of the classes in the order of the model's outputs, where the data set names them."""
+
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    """What was no longer as the run began, and accepted, when it was resumed: each time the step, what
+    differed in words, and the values of `data_fingerprint`, `samples`, `classes`, `sources` from then on."""
 
     weights_sha256: str | None = None
     """Digest of the final weights."""
@@ -108,6 +118,11 @@ class RunRecord:
     def write(self, folder: RunFolder) -> None:
         """Replace the folder's run.json."""
         write_json(folder.record, asdict(self))
+
+    def latest(self, name: str, first: Any) -> Any:
+        """What was accepted last of `name` when the run was resumed; `first` where nothing was."""
+        accepted = [change[name] for change in self.changed if name in change]
+        return accepted[-1] if accepted else first
 
     @property
     def true_status(self) -> str:

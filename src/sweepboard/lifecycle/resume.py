@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
-from sweepboard.lifecycle.differences import Difference, between_configs, between_environments
+from sweepboard.lifecycle.changed import accepted, changed_code, changed_content, changed_data
+from sweepboard.lifecycle.differences import Difference, between_configs
 from sweepboard.lifecycle.execute import execute
 from sweepboard.lifecycle.lock import only_writer, refuse_links
-from sweepboard.lifecycle.provenance import environment
-from sweepboard.lifecycle.record import FINISHED, RunRecord, read_record
-from sweepboard.lifecycle.saved import SavedRun
+from sweepboard.lifecycle.logs import logged_to
+from sweepboard.lifecycle.model import load_weights, weights_gone
+from sweepboard.lifecycle.record import FINISHED, RunRecord
+from sweepboard.lifecycle.saved import SavedRun, read_run
 from sweepboard.lifecycle.trusting import prepare_saved
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
+from sweepboard.training.stop import StopFlag
 
 log = logging.getLogger(__name__)
 
 
 class AnotherRun(UserError):
     """A resume with changes that would make the run another one."""
+
+
+class Changed(UserError):
+    """A run whose data or code are no longer those that it was trained with."""
 
 
 _LENGTH = ("trainer.epochs", "trainer.steps")
@@ -60,59 +67,126 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
     return None
 
 
-def prepare_resume(saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = ()) -> Prepared:
-    """The configuration to go on with. Raises `AnotherRun` naming what may not change, and `LinkInFolder`."""
+def prepare_resume(
+    saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = (), accept: bool = False
+) -> Prepared:
+    """The configuration to go on with. Raises `AnotherRun` naming what may not change, `Changed` for what has
+    changed unless `accept`, and `LinkInFolder`."""
     refuse_links(saved.folder)
     prepared = prepare_saved(saved, overrides, allowed)
+    refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
-    changes = between_configs(saved.config, prepared.config)
-    forbidden = [change for change in changes if not change.key.startswith(_FREE)]
-    if forbidden:
-        raise AnotherRun(_refusal(saved, forbidden, prepared))
+    _refuse_another_run(saved, prepared)
     return prepared
 
 
-def resume(saved: SavedRun, prepared: Prepared, watchers: Sequence[Observer] = ()) -> Progress:
+def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) -> None:
+    """Raise `Changed` for what can be told to have changed before the data are read, and `AnotherRun` where
+    the model does not fit the data any more, which nobody can accept."""
+    data = changed_data(saved.record, prepared)
+    then, now = saved.config["facts"], prepared.source.spec
+    shapes = [Difference("outputs", then["outputs"], now.outputs)]
+    shapes += [Difference("input_shape", then["input_shape"], list(now.input_shape))]
+    unlike = [shape for shape in shapes if shape.then != shape.now]
+    if unlike:
+        data = data or unlike
+        raise AnotherRun(
+            f"{saved.folder}: {_listed(data)}: its model does not fit these data; put back those that it was "
+            f"trained on, or type `sweepboard rerun {saved.folder}`"
+        )
+    _refuse(saved, [*data, *changed_code(saved, prepared)], accept)
+
+
+def resume(
+    saved: SavedRun, prepared: Prepared, watchers: Sequence[Observer] = (), accept: bool = False
+) -> Progress:
     """Train on from the last undamaged checkpoint, or from the start where none was saved yet.
 
-    Raises `FolderLocked` where the run is still running, `DamagedCheckpoint` where no checkpoint can be read.
+    Nothing is written before the data have been read and compared with those that the run was trained on.
+    Raises `Changed` where they or the code are others, unless `accept`; `FolderLocked` where the run is still
+    running; `DamagedCheckpoint` where no checkpoint can be read, `ForeignCheckpoint` where it is another
+    run's.
     """
     folder = saved.folder
     with only_writer(folder):
-        record = read_record(folder)  # again: the process that held the folder may have written until now
+        saved = read_run(folder.path)  # again: the process that held the folder may have written until now
+        record = saved.record
+        refuse_changes(saved, prepared, accept)
         state = _state(saved, prepared)
-        _warn_of_differences(saved)
-        _enter(record, prepared)
-        return execute(prepared, folder, record, watchers, state)
+        with StopFlag(at_once=True):
+            experiment = build(prepared)
+        found = _found(saved, prepared, experiment)
+        _refuse(saved, found, accept)
+        if state is not None:
+            load_weights(experiment.learner.model, state["learner"]["model"], f"{folder}: the last weights")
+        with logged_to(folder.log):
+            _enter(record, prepared, experiment, found)
+        return execute(prepared, folder, record, watchers, state, experiment)
+
+
+def _found(saved: SavedRun, prepared: Prepared, experiment: Experiment) -> list[Difference]:
+    record = saved.record
+    data = changed_data(record, prepared) or changed_content(record, experiment.data.fingerprint)
+    return [*data, *changed_code(saved, prepared)]
+
+
+def _refuse(saved: SavedRun, found: Sequence[Difference], accept: bool) -> None:
+    if found and not accept:
+        raise Changed(
+            f"{saved.folder}: {_listed(found)}: not what it was trained with; put that back, or add "
+            f"--accept-changes to go on all the same, or type `sweepboard rerun {saved.folder}`"
+        )
 
 
 def _state(saved: SavedRun, prepared: Prepared) -> dict[str, Any] | None:
-    state = Checkpoints(saved.folder.checkpoints).load(prepared.config["facts"]["steps"])
+    checkpoints = Checkpoints(saved.folder.checkpoints, saved.record.id)
+    state = checkpoints.load(prepared.config["facts"]["steps"])
     if state is not None:
         return state
     if saved.record.status == FINISHED:
-        raise NothingToResume(
-            f"{saved.folder} has no checkpoint to go on from; `sweepboard rerun` repeats it"
-        )
+        raise NothingToResume(weights_gone(saved.folder))
     log.warning("no checkpoint was saved yet: starting from the beginning")
     return None
 
 
-def _enter(record: RunRecord, prepared: Prepared) -> None:
+def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found: list[Difference]) -> None:
     record.sittings += 1
     record.overrides = list(prepared.overrides)
+    if found:
+        log.warning("goes on with changes: %s", _listed(found))
+        record.changed.append(accepted(record, prepared, experiment.data.fingerprint, found))
+
+
+def _refuse_another_run(saved: SavedRun, prepared: Prepared) -> None:
+    """What follows from the data follows accepted changes of them."""
+    changes = [
+        change
+        for change in between_configs(saved.config, prepared.config)
+        if not change.key.startswith(_FREE)
+    ]
+    if changed_data(saved.record, prepared):
+        changes = [change for change in changes if not _follows_facts(change, prepared)]
+    if changes:
+        raise AnotherRun(_refusal(saved, changes, prepared))
+
+
+def _follows_facts(change: Difference, prepared: Prepared) -> bool:
+    return prepared.links.get(change.key, "").startswith("facts.")
 
 
 def _refusal(saved: SavedRun, changes: list[Difference], prepared: Prepared) -> str:
-    listed = ", ".join(str(change) for change in changes)
-    followers = [change.key for change in changes if prepared.links.get(change.key, "").startswith("facts.")]
     words = " ".join(prepared.overrides[len(saved.record.overrides) :])
-    if followers:
+    rerun = f"type `sweepboard rerun {saved.folder} {words}` instead"
+    if any(_follows_facts(change, prepared) for change in changes):
         return (
-            f"{listed}: the schedule was laid out for the first length, so that a run of another length is "
-            f"another run from its first step on; type `sweepboard rerun {saved.folder} {words}` instead"
+            f"{_listed(changes)}: the schedule was laid out for the first length, so that a run of another "
+            f"length is another run from its first step on; {rerun}"
         )
-    return f"{listed}: that would be another run; type `sweepboard rerun {saved.folder} {words}` instead"
+    return f"{_listed(changes)}: that would be another run; {rerun}"
+
+
+def _listed(found: Sequence[Difference]) -> str:
+    return ", ".join(map(str, found))
 
 
 def _refuse_shortening(saved: SavedRun, prepared: Prepared) -> None:
@@ -122,10 +196,3 @@ def _refuse_shortening(saved: SavedRun, prepared: Prepared) -> None:
             f"the run has made {saved.record.step} updates and cannot become one of {steps}; "
             "give a length beyond that, or rerun it"
         )
-
-
-def _warn_of_differences(saved: SavedRun) -> None:
-    found: Mapping[str, Any] = saved.environment
-    for difference in between_environments(found, environment(Path.cwd())) if found else []:
-        if difference.matters:
-            log.warning("not bit-exact from here: %s", difference)

@@ -80,6 +80,7 @@ class _Environment:
     """The sections of environment.json that are compared."""
 
     code: dict[str, Any] | None
+    sources: dict[str, str] | None
     python: dict[str, Any] | None
     packages: dict[str, Any] | None
     torch: dict[str, Any] | None

@@ -72,7 +72,7 @@ def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
 
 def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
     """Evaluate the weights of `checkpoint` on the test set of the prepared data, normalised in its way."""
-    weights, step = weights_of(saved.folder, checkpoint)
+    weights, step = weights_of(saved, checkpoint)
     experiment = build(prepared)
     if experiment.data.test is None:
         raise NotATest(

@@ -142,7 +142,8 @@ def verify(
     """
     _require_finished(saved)
     prepared = prepare_saved(saved, [*overrides, *_QUIET], allowed, config_dirs)
-    found = [found for found in differences(saved, prepared, environment(Path.cwd())) if _counts(found)]
+    now = environment(Path.cwd(), prepared.config)
+    found = [found for found in differences(saved, prepared, now) if _counts(found)]
     check = DataCheck(saved, found.append)
     record = new_record(prepared, "sweepboard verify")
     with tempfile.TemporaryDirectory(prefix="sweepboard-verify-") as scratch:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.errors import DamagedFile
+from sweepboard.errors import DamagedFile, UserError
 from sweepboard.files import remove_leftovers, sync_folder, write_atomic
 
 log = logging.getLogger("sweepboard")
@@ -36,8 +36,14 @@ class DamagedCheckpoint(DamagedFile):
     """A checkpoint that is cut short, changed, of another program, or holds more than tensors and numbers."""
 
 
+class ForeignCheckpoint(UserError):
+    """A checkpoint that another run has saved."""
+
+
 class Checkpoints:
     """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`.
+
+    `run` is the run's own mark (`RunRecord.id`), which stands in every checkpoint.
 
     Only the process that trains the run may call `save` and `clean`. Saving takes from the training thread
     the time to copy the state in memory; a second thread packs it and writes it to the disk. A save that
@@ -45,7 +51,8 @@ class Checkpoints:
     the next.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, run: str = "") -> None:
+        self.run = run
         self.last = folder / "last.pt"
         self.previous = folder / "last.previous.pt"
         self.best = folder / "best.pt"
@@ -95,12 +102,12 @@ class Checkpoints:
 
         For a run that has come to its end and is now to make more updates, `steps` in all, it is the state
         before what belongs to an end only (the loop saves both). Raises DamagedCheckpoint where there are
-        checkpoints and none can be read.
+        checkpoints and none can be read, ForeignCheckpoint where one is of another run.
         """
         damage = None
         for path in (self.last, self.previous):
             try:
-                state = load_checkpoint(path)
+                state = load_checkpoint(path, self.run)
             except FileNotFoundError:
                 continue
             except DamagedCheckpoint as error:
@@ -115,7 +122,7 @@ class Checkpoints:
 
     def _before_its_end(self, state: dict[str, Any]) -> dict[str, Any]:
         try:
-            earlier = load_checkpoint(self.previous)
+            earlier = load_checkpoint(self.previous, self.run)
         except (FileNotFoundError, DamagedCheckpoint):
             return state
         return earlier if earlier["due"] and earlier["step"] == state["step"] else state
@@ -123,7 +130,7 @@ class Checkpoints:
     def _write_all(self, states: dict[Path, Any], first: Callable[[], None]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""
         try:
-            self._unsaved |= {path: packed(state) for path, state in states.items()}
+            self._unsaved |= {path: packed({"run": self.run, **state}) for path, state in states.items()}
             states.clear()  # the memory that they take
             first()
             failed = [self._tried(path) for path in tuple(self._unsaved)]
@@ -236,9 +243,15 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
     return state
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The state in a checkpoint file. Raises FileNotFoundError, or DamagedCheckpoint as `unpacked` does."""
-    return unpacked(path.read_bytes(), path)
+def load_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
+    """The state in a checkpoint file, which must be of the run with the mark `run` where that is given.
+
+    Raises FileNotFoundError, ForeignCheckpoint, or DamagedCheckpoint as `unpacked` does.
+    """
+    state = unpacked(path.read_bytes(), path)
+    if run is not None and state.get("run", "") != run:
+        raise ForeignCheckpoint(f"{path} is of another run: put this run's own checkpoint back")
+    return state
 
 
 def weights_sha256(model: nn.Module) -> str:

@@ -164,7 +164,7 @@ def test_with_no_checkpoint_left_whole_the_run_is_not_started_over_silently(comm
     assert "last.pt" in command("resume", str(run), "trainer.epochs=3", code=1).line
 
 
-def test_a_checkpoint_of_another_model_is_one_line(command: Command) -> None:
+def test_a_checkpoint_of_another_model_is_refused(command: Command) -> None:
     command(*TINY, "hydra.run.dir=other", "model=mlp")
     command(*TINY, "hydra.run.dir=run")
     (Path("run") / "checkpoints" / "last.pt").write_bytes(
@@ -172,5 +172,6 @@ def test_a_checkpoint_of_another_model_is_one_line(command: Command) -> None:
     )
     (Path("run") / "checkpoints" / "last.previous.pt").unlink()
     line = command("resume", "run", "trainer.epochs=3", code=2).line
-    assert line.startswith("sweepboard: the checkpoint does not fit this run: ")
-    assert "do not fit the model" in command("test", "run", "--checkpoint", "last", code=2).line
+    foreign = "sweepboard: run/checkpoints/last.pt is of another run: put this run's own checkpoint back"
+    assert line == foreign
+    assert command("test", "run", "--checkpoint", "last", code=2).line == foreign

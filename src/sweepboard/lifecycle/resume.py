@@ -14,10 +14,10 @@ from sweepboard.lifecycle.differences import Difference, between_configs
 from sweepboard.lifecycle.execute import execute
 from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.lifecycle.logs import logged_to
-from sweepboard.lifecycle.model import load_weights, weights_gone
+from sweepboard.lifecycle.model import weights_gone
 from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.saved import SavedRun, read_run
-from sweepboard.lifecycle.trusting import prepare_saved
+from sweepboard.lifecycle.trusting import prepare_saved, refuse_changed
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
@@ -71,9 +71,11 @@ def prepare_resume(
     saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = (), accept: bool = False
 ) -> Prepared:
     """The configuration to go on with. Raises `AnotherRun` naming what may not change, `Changed` for what has
-    changed unless `accept`, and `LinkInFolder`."""
+    changed unless `accept`, `ChangedSinceSigned` likewise, and `LinkInFolder`."""
     refuse_links(saved.folder)
     prepared = prepare_saved(saved, overrides, allowed)
+    if not accept:
+        refuse_changed(saved)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
     _refuse_another_run(saved, prepared)
@@ -118,7 +120,7 @@ def resume(
         found = _found(saved, prepared, experiment)
         _refuse(saved, found, accept)
         if state is not None:
-            load_weights(experiment.learner.model, state["learner"]["model"], f"{folder}: the last weights")
+            experiment.learner.load_state_dict(state["learner"])  # what does not fit is told before a write
         with logged_to(folder.log):
             _enter(record, prepared, experiment, found)
         return execute(prepared, folder, record, watchers, state, experiment)

@@ -39,20 +39,29 @@ def only_writer(folder: RunFolder) -> Iterator[None]:
     """Hold the folder while the block runs. Raises `LinkInFolder` before anything is touched, `FolderLocked`
     that says who holds it, or `NotWritable`.
 
-    `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. Its
-    content only serves the message.
+    `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. The folder
+    itself is locked, because a lock file can be deleted under its holder; and the file, for disks in a
+    network that lock no folders. Its content only serves the message.
     """
     refuse_links(folder)
-    with writing(folder.path):
-        handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | _CAREFULLY, 0o666)
-    _held.add(handle)
+    handles = []
     try:
-        _refuse_shared(handle, folder)
-        _lock(handle, folder)
+        with writing(folder.path):
+            handles.append(_opened(folder.path, os.O_RDONLY))
+            handles.append(_opened(folder.lock, os.O_RDWR | os.O_CREAT))
+        _refuse_shared(handles[1], folder)
+        _lock(handles[0], handles[1], folder)
         yield
     finally:
-        _held.discard(handle)
-        os.close(handle)
+        for handle in handles:
+            _held.discard(handle)
+            os.close(handle)
+
+
+def _opened(path: Path, how: int) -> int:
+    handle = os.open(path, how | os.O_CLOEXEC | _CAREFULLY, 0o666)
+    _held.add(handle)
+    return handle
 
 
 @contextmanager
@@ -100,17 +109,28 @@ def _refuse_shared(handle: int, folder: RunFolder) -> None:
         raise LinkInFolder(f"{folder.lock} is no file of this folder alone: remove it")
 
 
-def _lock(handle: int, folder: RunFolder) -> None:
-    if fcntl is not None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderLocked(
-                f"{folder} is being written by {_holder(handle)}: wait for it, or stop it"
-            ) from None
+def _lock(whole: int, handle: int, folder: RunFolder) -> None:
+    with writing(folder.path):
+        free = _is_free(whole, must_lock=False) and _is_free(handle)
+    if not free:
+        raise FolderLocked(f"{folder} is being written by {_holder(handle)}: wait for it, or stop it")
     with writing(folder.path):
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(_self_description()).encode(), 0)
+
+
+def _is_free(handle: int, must_lock: bool = True) -> bool:
+    """Lock it, if no other process has. Raises OSError where that cannot be done and must be."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        if must_lock:
+            raise
+    return True
 
 
 _held: set[int] = set()

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweepboard.compose.plain_types import built
+from sweepboard.compose.plain_types import built, check_plain
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_json, write_json
 from sweepboard.lifecycle.folder import RunFolder
@@ -21,6 +21,19 @@ PRUNED = "pruned"
 
 class DamagedRecord(UserError):
     """A run.json that cannot be read."""
+
+
+@dataclass
+class _Accepted:
+    """An entry of `RunRecord.changed`, as it is checked."""
+
+    when: float
+    step: int
+    differences: list[str]
+    data_fingerprint: str
+    samples: dict[str, int]
+    classes: list[str]
+    sources: dict[str, str]
 
 
 @dataclass
@@ -140,7 +153,9 @@ def read_record(folder: RunFolder) -> RunRecord:
     """The record of a run, every value of the type it should have. Unknown keys of a later version are left
     out. Raises `DamagedRecord`."""
     try:
-        return built(RunRecord, read_json(folder.record))
+        record = built(RunRecord, read_json(folder.record))
+        check_plain(list[_Accepted], record.changed, "changed")
+        return record
     except (OSError, ValueError) as error:
         raise DamagedRecord(f"{folder.record} cannot be read: {reason(error)}") from error
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from sweepboard.cli.flags import flag_parser
 from sweepboard.cli.request import Request
+from sweepboard.compose.options import with_names
 from sweepboard.compose.source import hydra_ready
 
 Job: TypeAlias = Callable[[DictConfig], None]
@@ -53,8 +54,9 @@ def _run(config: DictConfig, name: str, job: Job) -> None:
 
 def answer(request: Request) -> int:
     """Let Hydra answer a question about the configuration (`--cfg`, `--info`, ...)."""
-    flags, name, words = request.flags, request.config_name, request.overrides
+    flags, name = request.flags, request.config_name
     with hydra_ready(request.config_dirs) as application:
+        words = with_names(request.overrides, application.config_loader)
         if flags.hydra_help:
             application.hydra_help(name, flag_parser(), flags)
         elif flags.cfg:

@@ -17,6 +17,7 @@ from hydra_plugins.sweepboard.search import SearchSweeper
 from sweepboard.cli.config_dirs import own_folders
 from sweepboard.cli.flags import parse_flags
 from sweepboard.compose.mistakes import explain
+from sweepboard.compose.options import with_names
 from sweepboard.compose.places import refuse_other_directory
 from sweepboard.compose.schema import TOP_LEVEL
 from sweepboard.compose.source import CONFIG, find_file, hydra_ready
@@ -68,8 +69,8 @@ def parse(argv: list[str]) -> Request:
 def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:
     """The configuration of a request with its `hydra` block. Raises `ConfigError` for any mistake."""
     try:
-        with hydra_ready(request.config_dirs):
-            words = [*request.overrides, *extra]
+        with hydra_ready(request.config_dirs) as hydra:
+            words = with_names([*request.overrides, *extra], hydra.config_loader)
             composed = compose(request.config_name, words, return_hydra_config=True)
     except Exception as error:
         raise explain(error, request.overrides, request.config_dirs) from error
@@ -81,10 +82,11 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
     """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
     _register_plugins()
     import_users_modules()  # callbacks of the user's own
-    overrides = list(map(_with_quoted_filter, request.overrides))
     sweeper = request.overridden("hydra/sweeper")
     try:
         with hydra_ready(request.config_dirs) as hydra:
+            words = map(_with_wordsfilter, request.overrides)
+            overrides = with_names(list(words), hydra.config_loader)
             others = sweeper not in (None, "grid", "optuna")
             if others or _primary(request) != find_file(CONFIG):
                 master = hydra.compose_config(request.config_name, overrides, RunMode.MULTIRUN)
@@ -119,7 +121,7 @@ def _register_plugins() -> None:
         Plugins.instance().register(plugin)
 
 
-def _with_quoted_filter(word: str) -> str:
+def _with_wordsfilter(word: str) -> str:
     """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
     key, _, value = word.partition("=")
     return f"{key}={quoted(value)}" if key.lstrip("+") == "sweep.filter" and value[:1] not in "'\"" else word

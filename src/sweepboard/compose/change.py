@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.links import links_of, resolved
 from sweepboard.compose.mistakes import explain
+from sweepboard.compose.options import is_group, with_names
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.source import hydra_ready
 from sweepboard.errors import ConfigError
@@ -41,42 +42,52 @@ class Recipe:
     def changed(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Recipe:
         """This recipe with `overrides` in Hydra's grammar applied. Raises `ConfigError`."""
         new = deepcopy(self)
-        for override in _parsed(overrides):
-            if override.key_or_group in GROUPS and isinstance(override.value(), str):
-                new._choose(override.key_or_group, str(override.value()), config_dirs)
+        for override in _parsed(overrides, config_dirs):
+            if _is_choice(override, config_dirs):
+                new._choose(override, config_dirs)
             else:
                 new._set(override)
             new.overrides.append(str(override.input_line))
         return new
 
-    def _choose(self, group: str, option: str, config_dirs: Sequence[Path]) -> None:
+    def _choose(self, override: Override, config_dirs: Sequence[Path]) -> None:
         """Take another option of a group; what was typed for keys that it also has stays typed."""
-        fresh = _composed([f"{group}={option}"], config_dirs)
-        values = OmegaConf.to_container(fresh[group], resolve=True)
+        group, option = override.key_or_group, str(override.value())
+        top, key = group.partition("/")[0], override.package or group.replace("/", ".")
+        if top not in GROUPS:
+            raise ConfigError(f"{group}={option}: {_not_of_a_run(group, option)}")
+        around = [f"{top}={self.groups[top]}"] if top != group and top in self.groups else []
+        fresh = _composed([*around, str(override.input_line)], config_dirs)
+        values = OmegaConf.to_container(OmegaConf.select(fresh, key) or OmegaConf.create({}), resolve=True)
         assert isinstance(values, dict)  # and not a list or a text, for a group
-        kept = [word for word in self.overrides if _belongs(word, group, set(map(str, values)))]
-        self._drop_links(group)
-        self.config[group] = values
-        self.links |= {key: to for key, to in links_of(fresh).items() if key.startswith(f"{group}.")}
-        self.groups[group] = option
-        for override in _parsed(kept):
-            self._set(override)
+        kept = [word for word in self.overrides if _belongs(word, key, set(map(str, values)))]
+        self._drop_links(key)
+        self._parent(key)[key.rpartition(".")[2]] = values
+        self.links |= {one: to for one, to in links_of(fresh).items() if one.startswith(f"{key}.")}
+        self.groups = {one: name for one, name in self.groups.items() if not one.startswith(f"{group}/")}
+        self.groups[override.key_or_group if not override.package else override.get_key_element()] = option
+        for earlier in _parsed(kept):
+            self._set(earlier)
 
     def _set(self, override: Override) -> None:
         key = override.key_or_group
         if override.is_sweep_override():
             raise ConfigError(f"{key}: one value is wanted here; several are a sweep (sweepboard -m ...)")
-        *path, name = key.split(".")
-        parent = self.config
-        for part in path:
-            parent = parent.setdefault(part, {})
-            if not isinstance(parent, dict):
-                raise ConfigError(f"{key}: {part} is a value and has no keys")
+        parent, name = self._parent(key), key.rpartition(".")[2]
         self._drop_links(key)
         if override.is_delete():
             parent.pop(name, None)
         else:
             self._enter(parent, name, key, override.value())
+
+    def _parent(self, key: str) -> dict[str, Any]:
+        """The mapping in which `key` is, made where there is none. Raises `ConfigError`."""
+        parent = self.config
+        for part in key.split(".")[:-1]:
+            parent = parent.setdefault(part, {})
+            if not isinstance(parent, dict):
+                raise ConfigError(f"{key}: {part} is a value and has no keys")
+        return parent
 
     def _enter(self, parent: dict[str, Any], name: str, key: str, value: Any) -> None:
         """A typed value, its resolvers (`${oc.env:LR}`) resolved now; `${other.key}` becomes a link."""
@@ -90,17 +101,39 @@ class Recipe:
         self.links = {one: to for one, to in self.links.items() if one != key and not one.startswith(below)}
 
 
-def _parsed(overrides: Sequence[str]) -> list[Override]:
+def _parsed(overrides: Sequence[str], config_dirs: Sequence[Path] | None = None) -> list[Override]:
+    """The overrides; with `config_dirs`, the names of options in them are texts."""
     try:
-        return list(OverridesParser.create().parse_overrides(list(overrides)))
+        words = list(overrides)
+        if config_dirs is not None and words:
+            with hydra_ready(config_dirs) as hydra:
+                words = with_names(words, hydra.config_loader)
+        return list(OverridesParser.create().parse_overrides(words))
     except HydraException as error:
         raise explain(error, list(overrides)) from error
 
 
-def _belongs(word: str, group: str, keys: set[str]) -> bool:
-    """Whether an earlier override is of a key that the group's new option has too."""
+def _is_choice(override: Override, config_dirs: Sequence[Path]) -> bool:
+    if "." in override.key_or_group or not isinstance(override.value(), str | list):
+        return False
+    with hydra_ready(config_dirs) as hydra:
+        return is_group(override.key_or_group, hydra.config_loader)
+
+
+def _not_of_a_run(group: str, option: str) -> str:
+    if group.startswith("hydra/"):
+        return "how a sweep is run is no part of a saved run; leave it out"
+    return (
+        "a preset changes several things and is no part of a saved run; "
+        f"start it anew: sweepboard {group}={option}"
+    )
+
+
+def _belongs(word: str, place: str, keys: set[str]) -> bool:
+    """Whether an earlier override is of a key below `place` that the group's new option has too."""
     key = word.lstrip("+").partition("=")[0]
-    return key.startswith(f"{group}.") and key.split(".")[1] in keys and not word.startswith("~")
+    below = key.removeprefix(f"{place}.").partition(".")[0]
+    return key.startswith(f"{place}.") and below in keys and not word.startswith("~")
 
 
 def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:

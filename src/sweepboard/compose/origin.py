@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweepboard.compose.mistakes import GROUPS, explain
+from sweepboard.compose.options import with_names
 from sweepboard.compose.schema import schema
 from sweepboard.compose.source import find_file, hydra_ready, shipped
 from sweepboard.names import flatten
@@ -46,7 +47,8 @@ def _from_files(
     """Every key that a file sets, in the order in which files are merged: the last one counts."""
     with hydra_ready(config_dirs) as hydra:
         loader = hydra.config_loader
-        listed = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
+        words = with_names(overrides, loader)
+        listed = loader.compute_defaults_list(config_name, words, RunMode.RUN).defaults
     for default in listed:
         path = default.config_path or ""
         if path == "schema":

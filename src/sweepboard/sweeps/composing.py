@@ -17,6 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.mistakes import explain
+from sweepboard.compose.options import with_names
 
 
 class Composer:
@@ -42,7 +43,7 @@ class Composer:
 
     def _composition(self, words: tuple[str, ...]) -> bytes:
         if words not in self._compositions:
-            composed = self._loader.load_sweep_config(self._master, list(words))
+            composed = self._loader.load_sweep_config(self._master, with_names(words, self._loader))
             self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied
         return self._compositions[words]
 

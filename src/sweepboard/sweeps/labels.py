@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard.names import flatten, label
 
+_QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
 ALONE = "job"
 """Label of a job of which nothing was said."""
 
@@ -58,7 +60,8 @@ def _words(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]
     for one, typed in below or [(key, text)]:
         value = _select(config, one)
         plain = value is not None and not isinstance(value, Mapping)
-        yield one, f"{one}={shown(value) if plain or one != key else typed}"
+        word = _QUOTED_NAME.sub(r"\1", str(typed))
+        yield one, f"{one}={shown(value) if plain or one != key else word}"
 
 
 def _mapping(override: str) -> dict[str, Any]:

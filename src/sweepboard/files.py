@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.errors import UserError
+from sweepboard.words import is_seen
 
 MOST_BYTES = 16 * 2**20
 """The longest text that is read: more than any record, plan or configuration has."""
@@ -105,8 +106,17 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def as_json(value: Any) -> str:
-    """`value` as indented JSON; NaN and infinities, which JSON has not, become null."""
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    """`value` as indented JSON; NaN and infinities, which JSON has not, become null. Control characters
+    stand in JSON's own way of writing them, so that no terminal obeys them."""
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(letter if letter == "\n" or is_seen(letter) else _as_number(letter) for letter in text)
+
+
+def _as_number(letter: str) -> str:
+    """`\\u202e`."""
+    return f"\\u{ord(letter):04x}" if ord(letter) < 2**16 else json.dumps(letter)[1:-1]
 
 
 def sync_folder(folder: Path) -> None:

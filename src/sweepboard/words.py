@@ -44,10 +44,13 @@ def printable(text: object, keep: str = "") -> str:
     words = str(text)
     if words.isprintable():
         return words
-    return "".join(letter if letter in keep else _shown(letter) for letter in words)
+    return "".join(letter if letter in keep or is_seen(letter) else _escaped(letter) for letter in words)
 
 
-def _shown(letter: str) -> str:
-    if letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN:
-        return letter
+def is_seen(letter: str) -> bool:
+    """Whether a terminal shows a letter, and does nothing else."""
+    return letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN
+
+
+def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape", "surrogatepass").decode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from typing import Any
 
@@ -11,17 +9,12 @@ from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.metrics import Spread
 from sweepboard.analysis.rows import Row
 from sweepboard.analysis.vocabulary import PARTS, metric_key
+from sweepboard.spreadsheet import as_csv as table_as_csv
 
 
 def as_csv(comparison: Comparison) -> str:
     """Every metric in full precision: `best(val/loss)`, and with seeds `best(val/loss) std`."""
-    records = [_flat(row, comparison) for row in comparison.rows]
-    names = list(dict.fromkeys(name for record in records for name in record))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
+    return table_as_csv([_flat(row, comparison) for row in comparison.rows])
 
 
 def _flat(row: Row, comparison: Comparison) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.words import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,9 +34,9 @@ def main(arguments: list[str]) -> int:
         print(as_json([vars(difference) for difference in differences]))
     else:
         for difference in differences:
-            print(f"{difference.kind}: {difference.what}")
+            print(printable(f"{difference.kind}: {difference.what}"))
         verdict = "not comparable as they are" if differences else "comparable"
-        print(f"{_compared_over(runs)}: {verdict}", file=sys.stderr)
+        print(printable(f"{_compared_over(runs)}: {verdict}"), file=sys.stderr)
     return 1 if differences else 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sweepboard.cli.table import print_table
-from sweepboard.words import duration
+from sweepboard.words import duration, printable
 
 if TYPE_CHECKING:
     from sweepboard.analysis.compare import Comparison
@@ -58,7 +58,9 @@ def _aggregate(comparison: Comparison, options: argparse.Namespace) -> None:
     folder = Path(options.aggregate) if options.aggregate else default_folder(paths)
     labels = write_aggregate(comparison, folder)
     count = f"{len(labels)} config" + ("s" if len(labels) > 1 else "")
-    print(f"mean and spread of {count} are in {folder}: sweepboard board shows them", file=sys.stderr)
+    print(
+        f"mean and spread of {count} are in {printable(folder)}: sweepboard board shows them", file=sys.stderr
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -184,4 +186,6 @@ def _end_columns(comparison: Comparison) -> Iterator[Column]:
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of GitHub's Markdown."""
     lines = [headers, ["---"] * len(headers), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )

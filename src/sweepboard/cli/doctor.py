@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.words import printable
+
 if TYPE_CHECKING:
     from sweepboard.analysis.run_faults import Fault
 
@@ -42,4 +44,5 @@ def _parser() -> argparse.ArgumentParser:
 
 def _print(faults: list[Fault]) -> None:
     for fault in faults:
-        print(f"{fault.kind}: {fault.where}: {fault.what}\n    remedy: {fault.remedy}")
+        print(printable(f"{fault.kind}: {fault.where}: {fault.what}"))
+        print(printable(f"    remedy: {fault.remedy}"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweepboard.cli.options import parser
 from sweepboard.lifecycle.saved import read_run
+from sweepboard.words import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -25,5 +26,5 @@ def main(arguments: list[str]) -> int:
     name = saved.folder.path.resolve().name + FORMATS[options.format]
     path = Path(options.output or name)
     export(saved, model, options.format, path)
-    print(f"{path}: the {options.checkpoint} weights (step {step}), read back and found the same")
+    print(f"{printable(path)}: the {options.checkpoint} weights (step {step}), read back and found the same")
     return 0

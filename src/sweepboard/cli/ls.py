@@ -11,7 +11,7 @@ from sweepboard.errors import UserError
 from sweepboard.files import as_json
 from sweepboard.lifecycle.folder import RunFolder, find_runs
 from sweepboard.lifecycle.record import DamagedRecord, RunRecord, as_plain, read_record
-from sweepboard.words import age, duration, number
+from sweepboard.words import age, duration, number, printable
 
 HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     elif runs:
         print_table(HEADERS, [_row(run, root) for run in runs])
     else:
-        print(f"no runs in {root}")
+        print(f"no runs in {printable(root)}")
     return 0
 
 

@@ -11,6 +11,7 @@ from sweepboard.cli.request import multirun_request, parse
 from sweepboard.cli.sweep import new_task
 from sweepboard.cli.table import print_table
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.words import printable
 
 if TYPE_CHECKING:
     from sweepboard.sweeps.plan import Plan
@@ -83,5 +84,5 @@ def _print(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> 
     ]
     print_table(["job", "state", "threads", "folder"], rows)
     for point in plan.repeated:
-        print(f"{point} was asked for more than once: it is one job")
+        print(f"{printable(point)} was asked for more than once: it is one job")
     print(f"{len(rows)} jobs")

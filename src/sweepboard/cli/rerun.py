@@ -14,6 +14,7 @@ from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.names import label
 from sweepboard.training.process import settle, tune_allocator
+from sweepboard.words import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -31,13 +32,13 @@ def main(arguments: list[str]) -> int:
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
     found = differences(saved, prepared, environment(Path.cwd(), prepared.config))
     print_differences(found)
-    print(expectation(found))
+    print(printable(expectation(found)))
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     settle()
     new = claim(Path(prepared.config["output_root"]), label(prepared.overrides), datetime.now())
     with claimed(new.path) as folder, shown() as watchers:
-        print(f"run folder: {folder}", flush=True)
+        print(f"run folder: {printable(folder)}", flush=True)
         execute(
             prepared, folder, record, [DataCheck(saved, lambda found: print_differences([found])), *watchers]
         )
@@ -48,6 +49,6 @@ def main(arguments: list[str]) -> int:
 def print_differences(found: Sequence[Difference], limit: int = 20) -> None:
     """A line for each difference, what matters first."""
     for difference in found[:limit]:
-        print(f"differs: {difference}")
+        print(f"differs: {printable(difference)}")
     if len(found) > limit:
         print(f"differs: {len(found) - limit} more; `sweepboard diff` lists them all between two runs")

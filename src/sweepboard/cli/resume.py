@@ -10,6 +10,7 @@ from sweepboard.cli.sweep import go_on_with_sweep
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.training.process import settle, tune_allocator
+from sweepboard.words import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
     prepared = prepare_resume(saved, options.overrides, options.allow, options.accept_changes)
     if complete := why_complete(saved, prepared):
-        print(f"{saved.folder} {complete}")
+        print(printable(f"{saved.folder} {complete}"))
         return 0
     settle()
     with shown() as watchers:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sweepboard.cli.table import print_table
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import RunRecord
-from sweepboard.words import duration, number
+from sweepboard.words import duration, number, printable
 
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:
@@ -22,7 +22,7 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
     rows += [["training time", duration(record.seconds)], ["run folder", str(folder)]]
     print()
     print_table(["result", ""], rows)
-    print(f"\nboard: {board_command(folder.path)}")
+    print(f"\nboard: {printable(board_command(folder.path))}")
 
 
 def board_command(folder: Path) -> str:

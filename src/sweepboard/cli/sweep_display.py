@@ -18,7 +18,7 @@ from sweepboard.cli.table import print_table
 from sweepboard.lifecycle.record import FAILED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.views import DONE, WAITING, JobView, Listener, best_first
-from sweepboard.words import duration, number
+from sweepboard.words import duration, number, printable
 
 BETWEEN_LINES = 10.0
 """Seconds between two plain lines about validations of one job."""
@@ -60,7 +60,8 @@ class Lines(Listener):
         ]
         self.say("  ".join(filter(None, line)) + (f"  {view.reason}" if view.reason else ""))
         if view.traceback:
-            self.say(view.traceback.rstrip())
+            for each in view.traceback.rstrip().splitlines():
+                self.say(each)
 
     def on_validation(self, view: JobView) -> None:
         now = time.monotonic()
@@ -73,7 +74,7 @@ class Lines(Listener):
 
     def say(self, text: str) -> None:
         """Print a line at once, also into a pipe."""
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
 
 class LiveTable(Lines):
@@ -98,7 +99,7 @@ class LiveTable(Lines):
         super().on_end(folder, views)
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, caption=counts(self._views), caption_justify="left")
@@ -109,7 +110,7 @@ class LiveTable(Lines):
             left = duration(view.seconds_left or 0.0) if runs else ""
             where = f"{view.state} on GPU {view.gpu}" if view.gpu is not None else view.state
             cells = (view.label, where, epoch(view), metric(view), _time(view), left)
-            table.add_row(*map(Text, cells))  # brackets in a label are no markup
+            table.add_row(*(Text(printable(cell)) for cell in cells))  # brackets in a label are no markup
         return table
 
     def _shown(self) -> list[JobView]:
@@ -147,8 +148,9 @@ def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
     print()
     print_table(["job", "state", f"best {headline}", "test", "time", "reason"], rows)
     print(f"\n{counts(views)}")
-    print(f"results: {folder.results_csv}" + (f", {folder.picture}" if folder.picture.is_file() else ""))
-    print(f"board: {shlex.join([program(), 'board', str(folder)])}")
+    written = [folder.results_csv, *([folder.picture] if folder.picture.is_file() else [])]
+    print(f"results: {', '.join(map(printable, written))}")
+    print(f"board: {printable(shlex.join([program(), 'board', str(folder)]))}")
 
 
 def _numbers(view: JobView) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sweepboard.words import printable
+
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; the last column is as long as it is, so that nothing is cut off when piped."""
-    table = [list(headers), *(list(row) for row in rows)]
+    """Print aligned columns; the last one is as long as it is, so that nothing is cut off when piped."""
+    table = [[printable(cell) for cell in row] for row in (headers, *rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(headers))]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

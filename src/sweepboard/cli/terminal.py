@@ -12,6 +12,7 @@ from sweepboard.lifecycle.epochs import EPOCHS, epoch_in_progress, state_of
 from sweepboard.lifecycle.logs import LOGGER
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
+from sweepboard.words import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -39,7 +40,11 @@ def _bar() -> Iterator[Bar]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console()
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+    )
     warnings = RichHandler(console=console, show_path=False, show_time=False, show_level=False)
     with Progress(*columns, console=console, transient=True) as bar, _attached(warnings, _is_warning):
         yield bar
@@ -79,7 +84,7 @@ class _Plain(logging.Formatter):
     """The message; a warning says that it is one, a failure is told by the command as it ends."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return ("warning: " if record.levelno == logging.WARNING else "") + record.getMessage()
+        return ("warning: " if record.levelno == logging.WARNING else "") + printable(record.getMessage())
 
 
 def _is_warning(record: logging.LogRecord) -> bool:

@@ -10,7 +10,7 @@ from sweepboard.cli.table import print_table
 from sweepboard.files import NotWritable
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.training.process import tune_allocator
-from sweepboard.words import number
+from sweepboard.words import number, printable
 
 
 def main(arguments: list[str]) -> int:
@@ -33,5 +33,5 @@ def main(arguments: list[str]) -> int:
     try:
         enter(saved, measured)
     except (NotWritable, FolderLocked) as error:
-        print(f"warning: not entered: {error}", file=sys.stderr)
+        print(f"warning: not entered: {printable(error)}", file=sys.stderr)
     return 0

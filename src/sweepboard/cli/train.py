@@ -21,6 +21,7 @@ from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
 from sweepboard.training.process import settle, tune_allocator
+from sweepboard.words import printable
 
 
 def main(argv: list[str]) -> int:
@@ -59,7 +60,7 @@ def _train(request: Request, composed: DictConfig) -> int:
         from sweepboard.cli.terminal import shown
         from sweepboard.lifecycle.execute import execute, new_record
 
-        print(f"run folder: {folder}", flush=True)
+        print(f"run folder: {printable(folder)}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
         settle()
         with shown() as watchers:

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from sweepboard.errors import UserError, did_you_mean
 from sweepboard.training.process import load_torch_ahead, quick_start
+from sweepboard.words import printable
 
 VERBS = {
     "train": "train one run, or with -m a sweep (this verb may be left out)",
@@ -47,7 +48,7 @@ def run_verb(argv: list[str]) -> int:
         with quick_start():
             return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
     except UserError as error:
-        print(f"sweepboard: {error}", file=sys.stderr)
+        print(f"sweepboard: {printable(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -56,7 +57,7 @@ def run_verb(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception:
-        traceback.print_exc()
+        print(printable(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
         return 1
 
 

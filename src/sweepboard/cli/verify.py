@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sweepboard.cli.options import config_dirs, parser
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.training.process import tune_allocator
+from sweepboard.words import printable
 
 if TYPE_CHECKING:
     from sweepboard.lifecycle.verify import Verdict
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.lifecycle.verify import verify
 
     if not options.json:
-        print(f"running {saved.folder} again, in a scratch folder", flush=True)
+        print(f"running {printable(saved.folder)} again, in a scratch folder", flush=True)
     verdict = verify(saved, options.tolerance, options.overrides, options.allow, config_dirs(options))
     print(json.dumps(_plain(verdict), indent=2)) if options.json else print_verdict(verdict)
     return 0 if verdict.holds else 1
@@ -41,11 +42,12 @@ def print_verdict(verdict: Verdict) -> None:
     elif verdict.holds:
         print(f"equal within {verdict.tolerance:g}: {verdict.compared} values of scalars")
     elif verdict.mismatches:
-        print(f"differs first in {verdict.mismatches[0]}; {len(verdict.mismatches)} values differ in all")
+        first, count = verdict.mismatches[0], len(verdict.mismatches)
+        print(f"differs first in {printable(first)}; {count} values differ in all")
     else:
         print("the scalars are identical, the final weights are not")
     for difference in verdict.environment:
-        print(f"{'differs' if difference.matters else 'also differs'}: {difference}")
+        print(f"{'differs' if difference.matters else 'also differs'}: {printable(difference)}")
 
 
 def _plain(verdict: Verdict) -> dict[str, object]:

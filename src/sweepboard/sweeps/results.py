@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from sweepboard.errors import UserError
 from sweepboard.files import write_atomic, write_json
+from sweepboard.spreadsheet import as_csv
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.views import JobView, best_first
@@ -21,7 +20,7 @@ def write_results(folder: SweepFolder, plan: Plan, views: Sequence[JobView]) -> 
     """Write results.csv and results.json, the best job first, and results.png where there is a metric."""
     rows = result_rows(plan, views)
     write_json(folder.results_json, rows)
-    write_atomic(folder.results_csv, _as_csv(rows))
+    write_atomic(folder.results_csv, as_csv(rows))
     draw(folder)
 
 
@@ -43,17 +42,6 @@ def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
         }
         for view in best_first(views)
     ]
-
-
-def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    # A failed job may lack metrics that others have.
-    writer = csv.DictWriter(
-        text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def draw(folder: SweepFolder) -> None:

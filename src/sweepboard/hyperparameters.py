@@ -23,7 +23,9 @@ _OF_RUNNER = ("trainer", "logging")
 _NEVER = re.compile(r"(seed|output_root|sweep|facts|hydra)([./]|$)")
 """Repeats, places, and how jobs are run: no part of what a run is."""
 
-_WITHOUT_EFFECT = re.compile(r"dataset\.(root|workers|eval_batch_size|in_memory)$|trainer\.checkpoint\.")
+_WITHOUT_EFFECT = re.compile(
+    r"dataset\.(root|workers|timeout|eval_batch_size|in_memory)$|trainer\.checkpoint\."
+)
 _BUILDING = re.compile(r"(.*\.)?_(convert|recursive|partial)_$")
 TARGET = "._target_"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import TINY, record_of
-from tests.lifecycle.process import Launch, Sweepboard
+from tests.lifecycle.process import Launch, Sweepboard, assert_the_same
 
 pytestmark = pytest.mark.slow
 
@@ -146,3 +146,42 @@ def wait_for_others(process: Sweepboard, count: int) -> None:
     while len(process.others()) != count and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(process.others()) == count
+
+
+STUCK = """
+import time
+from pathlib import Path
+import torch
+from torch.utils.data import Dataset
+
+class Pairs(Dataset):
+    num_classes = 2
+    def __len__(self):
+        return 400
+    def __getitem__(self, index):
+        if index == 17 and not Path("free").exists():
+            print("stuck", flush=True)
+            time.sleep(1000)
+        return torch.full((8,), float(index)), index % 2
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sample_that_never_comes_is_given_up_and_the_run_goes_on_as_if_nothing_had_been(
+    launch: Launch, tmp_path: Path, workers: int, signum: signal.Signals
+) -> None:
+    (tmp_path / "stuck.py").write_text(STUCK)
+    words = [*TINY[:2], "trainer.epochs=2", "logging=minimal", "logging.every_steps=2",
+             "dataset.batch_size=4", "dataset._target_=stuck.Pairs",
+             f"dataset.workers={workers}"]  # fmt: skip
+    process = launch(tmp_path, *words, "hydra.run.dir=run")
+    process.wait_until_it_says("stuck")
+    process.sleep(2)  # until what other workers have fetched is used up
+    process.process.send_signal(signum)
+    assert_gone(process, 128 + signum)
+    assert process.said().splitlines()[-1].endswith("while it waited for samples that did not come")
+    (tmp_path / "free").touch()
+    launch(tmp_path, "resume", "run").finish()
+    launch(tmp_path, *words, "hydra.run.dir=whole").finish()
+    assert_the_same(tmp_path / "run", tmp_path / "whole")

@@ -3,90 +3,132 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from multiprocessing import active_children
 from multiprocessing.util import Finalize
+from traceback import walk_tb
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from sweepboard.data.batches import in_batches
 from sweepboard.data.samples import fetch
-from sweepboard.data.spec import Split
-from sweepboard.errors import RunFailed, UserError
-from sweepboard.processes import die_with
+from sweepboard.data.shared_memory import piece_size
+from sweepboard.data.spec import DataSpec, Split
+from sweepboard.data.waiting import waiting
+from sweepboard.data.worker import Fetching, Key, Mistake, Worker, as_failure, own_sigchld_handler
+from sweepboard.errors import RunFailed
 
-Key = tuple[int, list[int]]
-"""An epoch, and the samples of one of its batches."""
+Pair = tuple[Tensor, Tensor]
+"""Raw inputs and targets."""
 
 
 class LoaderReader:
     """A `Reader` that fetches batches ahead in `workers` processes (0: when asked, in this one).
 
-    `seed` decides what random transforms of the data set's own draw.
+    `seed` decides what random transforms of the data set's own draw. `timeout` is how many seconds the
+    workers may take for a batch (None: for ever).
     """
 
-    def __init__(self, split: Split, device: torch.device, seed: int, workers: int) -> None:
-        self._split, self._device, self._seed = split, device, seed
+    def __init__(
+        self,
+        split: Split,
+        spec: DataSpec,
+        device: torch.device,
+        seed: int,
+        workers: int,
+        timeout: int | None = None,
+    ) -> None:
+        self._split, self._spec, self._device, self._seed = split, spec, device, seed
         self._keys = _Keys()
-        self._loader: DataLoader[Any] = DataLoader(
-            _Fetching(split, seed),
+        self._worker = Worker(os.getpid()) if workers else None
+        self._loader = self._made(workers, timeout)
+        self._crew: list[Any] = []  # the iterator that has the workers, once there is one
+        before_queues_close = 100
+        Finalize(self, _dismiss, args=(self._crew,), exitpriority=before_queues_close)
+
+    def _made(self, workers: int, timeout: int | None) -> DataLoader[Any]:
+        return _Loader(
+            Fetching(self._split, self._seed),
             batch_size=None,  # a key already stands for a whole batch
             sampler=self._keys,
             collate_fn=_as_it_is,
             num_workers=workers,
             persistent_workers=workers > 0,
-            pin_memory=device.type == "cuda",
+            pin_memory=self._device.type == "cuda",
+            timeout=timeout or 0 if workers else 0,
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
-            worker_init_fn=partial(_prepare_worker, os.getpid()),
+            worker_init_fn=self._worker,
             generator=torch.Generator(),  # without one it would draw from the run's own stream
         )
-        self._crew: list[Any] = []  # the iterator that has the workers, once there is one
-        before_queues_close = 100
-        Finalize(self, _dismiss, args=(self._crew,), exitpriority=before_queues_close)
 
     def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """See `Reader`. Raises the `UserError` that a worker met, or `RunFailed` where a worker died."""
-        self._keys.keys = [(epoch, part.tolist()) for part in in_batches(samples, batch_size)]
-        fetched = self._fetched()
-        for chosen in in_batches(samples.to(self._device), batch_size):
-            inputs, targets = next(fetched)
-            yield chosen, self._to_device(inputs), self._to_device(targets)
+        """See `Reader`. Raises the `UserError` that a worker met, or `RunFailed` where the workers failed.
 
-    def pick(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        A batch is fetched in pieces where the shared memory, by which workers hand it over, is small.
+        """
+        size = piece_size(self._spec, self._loader.num_workers)
+        batches = [(part, in_batches(part, size or batch_size)) for part in in_batches(samples, batch_size)]
+        self._keys.keys = [(epoch, piece.tolist()) for _, pieces in batches for piece in pieces]
+        fetched = self._fetched()
+        for part, pieces in batches:
+            inputs, targets = _joined(fetched, len(pieces), len(part))
+            yield part.to(self._device), self._to_device(inputs), self._to_device(targets)
+
+    def pick(self, samples: Tensor) -> Pair:
         """See `Reader`; read in this process, looking as in epoch 0."""
-        inputs, targets = fetch(self._split, samples.tolist(), self._seed, epoch=0)
+        with waiting:
+            inputs, targets = fetch(self._split, samples.tolist(), self._seed, epoch=0)
         return self._to_device(inputs), self._to_device(targets)
 
-    def _fetched(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _fetched(self) -> Iterator[Pair]:
+        """What the workers bring; they are ended after any error, so that none of them is left behind."""
         try:
-            for result in self._start_epoch():
-                if isinstance(result, UserError):
-                    raise result
+            iterator = self._start_epoch()
+            for _ in self._keys.keys:
+                with waiting:
+                    result = next(iterator)
+                if isinstance(result, Mistake):
+                    raise result.error()
                 yield result
-        except Exception as error:
+        except GeneratorExit:  # the epoch is left early, and the workers stay for the next one
+            raise
+        except BaseException as error:
             _dismiss(self._crew)
-            if self._loader.num_workers == 0 or not _tells_of_a_dead_worker(error):
+            failure = as_failure(error, self._worker.last_words()) if self._worker else error
+            if failure is error:
                 raise
-            raise RunFailed(
-                "a DataLoader worker died, perhaps for lack of memory: try a smaller dataset.batch_size, or "
-                "dataset.workers=0 to see what happens"
-            ) from error
+            raise failure from error
 
     def _start_epoch(self) -> Iterator[Any]:
-        with _own_sigchld_handler():
-            iterator = iter(self._loader)
-        if self._loader.num_workers > 0:
+        before = set(active_children())
+        try:
+            with own_sigchld_handler():
+                iterator = iter(self._loader)
+        except OSError as error:
+            _abandon(error)
+            for child in set(active_children()) - before:  # deaf to SIGTERM, so that Python would wait for it
+                child.kill()
+                child.join()
+            raise RunFailed(
+                f"dataset.workers={self._loader.num_workers}: so many DataLoader workers cannot be started: "
+                f"{error.strerror or error}; use fewer, or dataset.workers=0"
+            ) from error
+        if self._worker:
             self._crew[:] = [iterator]
         return iterator
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device, non_blocking=True)
+
+
+class _Loader(DataLoader[Any]):
+    def check_worker_number_rationality(self) -> None:
+        """Nothing: torch would print a warning about a number of workers that the user has asked for."""
 
 
 class _Keys:
@@ -102,49 +144,32 @@ class _Keys:
         return len(self.keys)
 
 
-class _Fetching(Dataset[Any]):
-    """What runs in a worker: a whole batch for a key, or the mistake that was met, without a traceback."""
-
-    def __init__(self, split: Split, seed: int) -> None:
-        self._split, self._seed = split, seed
-
-    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor] | UserError:
-        epoch, indices = key
-        try:
-            return fetch(self._split, indices, self._seed, epoch)
-        except UserError as error:
-            return error
-
-
-def _tells_of_a_dead_worker(error: Exception) -> bool:
-    """Torch says so, or a batch breaks off on its way; what user code raised begins with "Caught"."""
-    if isinstance(error, ConnectionError | EOFError):
-        return not str(error).startswith("Caught ")
-    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
-
-
 def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _prepare_worker(run: int, _: int) -> None:
-    """A signal to the whole group must leave the workers alive until the run has saved; but no worker may
-    outlive a run that was killed, for it would hold the run folder's lock. `run` is the run's process, whose
-    own child a worker has to be for that: so it is forked, whatever Python's default is."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    die_with(run)
+def _joined(fetched: Iterator[Pair], pieces: int, samples: int) -> Pair:
+    """One batch of `pieces` pieces, each copied into its place as it comes, which frees its shared memory."""
+    first = next(fetched)
+    if pieces == 1:
+        return first
+    whole = tuple(part.new_empty((samples, *part.shape[1:])) for part in first)
+    filled, piece = 0, first
+    for number in range(pieces):
+        piece = piece if number == 0 else next(fetched)
+        for place, part in zip(whole, piece, strict=True):
+            place[filled : filled + len(part)] = part
+        filled += len(piece[1])
+    return whole[0], whole[1]
 
 
-@contextmanager
-def _own_sigchld_handler() -> Iterator[None]:
-    """Keep torch's SIGCHLD handler away: it raises wherever the main thread happens to be, perhaps in the
-    middle of a save. Without it a dead worker is noticed when its batch is waited for."""
-    handler = signal.getsignal(signal.SIGCHLD)
-    yield
-    if signal.getsignal(signal.SIGCHLD) is not handler:
-        signal.signal(signal.SIGCHLD, handler)
+def _abandon(error: BaseException) -> None:
+    """Keep torch from shutting down the iterator in whose making `error` was raised: it has but half of what
+    that takes, and Python would print another error about it."""
+    for frame, _ in walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, _BaseDataLoaderIter):
+            made._shutdown = True  # type: ignore[attr-defined]
 
 
 def _dismiss(crew: list[Any]) -> None:

@@ -16,22 +16,24 @@ _BATCH = 64
 _CPU = torch.device("cpu")
 
 
-def into_memory(split: Split, spec: DataSpec, device: torch.device, workers: int) -> Split:
+def into_memory(
+    split: Split, spec: DataSpec, device: torch.device, workers: int, timeout: int | None = None
+) -> Split:
     """`split` in the memory of `device`, or as it is where its samples vary or would fill more than a quarter
-    of that memory. Images are decoded once, by `workers` processes."""
+    of that memory. Images are decoded once, by `workers` processes within `timeout` seconds a batch."""
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
     if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > _capacity(device) // 4:
         return split
-    whole = cached(*split.made_from(), lambda: _read_all(split, spec, workers))
+    whole = cached(*split.made_from(), lambda: _read_all(split, spec, workers, timeout))
     return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
 
 
-def _read_all(split: FixedSamples, spec: DataSpec, workers: int) -> TensorSplit:
+def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | None) -> TensorSplit:
     """Every sample in its order, written into its place at once: never two copies."""
     inputs = torch.empty((len(split), *spec.input_shape), dtype=torch.uint8)
     targets = torch.empty(len(split), dtype=torch.int64)
-    reader = LoaderReader(split, _CPU, seed=0, workers=workers)
+    reader = LoaderReader(split, spec, _CPU, seed=0, workers=workers, timeout=timeout)
     for chosen, some_inputs, some_targets in reader.read(0, torch.arange(len(split)), _BATCH):
         inputs[chosen], targets[chosen] = some_inputs, some_targets
     return TensorSplit(inputs, targets)

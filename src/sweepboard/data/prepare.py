@@ -67,7 +67,10 @@ def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[st
 def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: torch.device) -> Splits:
     present = {name: split for name, split in vars(splits).items() if split is not None}
     return Splits(
-        **{name: into_memory(split, spec, device, settings.workers) for name, split in present.items()}
+        **{
+            name: into_memory(split, spec, device, settings.workers, settings.timeout)
+            for name, split in present.items()
+        }
     )
 
 
@@ -100,7 +103,9 @@ class _Layout:
     def _reader(self, split: Split) -> Reader:
         if self.settings.in_memory and isinstance(split, TensorSplit):
             return MemoryReader(split)
-        return LoaderReader(split, self.device, self.seed, self.settings.workers)
+        return LoaderReader(
+            split, self.spec, self.device, self.seed, self.settings.workers, self.settings.timeout
+        )
 
     def _augment(self, samples: int) -> Augment | None:
         words = self.settings.augment.split("_")

@@ -44,3 +44,7 @@ class DatasetSettings:
     workers: int = 0
     """DataLoader processes for a data set that is not kept in memory; 0 reads in the main process. Changes
     speed, never a result."""
+
+    timeout: int | None = 600
+    """Seconds that the workers may take for a batch; then the run fails, since a sample is stuck. None waits
+    for ever. Changes no result."""

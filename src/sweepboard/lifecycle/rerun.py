@@ -11,7 +11,14 @@ from sweepboard.lifecycle.saved import SavedRun
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
 
-_WITHOUT_EFFECT = ("output_root", "logging.", "dataset.root", "dataset.eval_batch_size", "facts.")
+_WITHOUT_EFFECT = (
+    "output_root",
+    "logging.",
+    "dataset.root",
+    "dataset.eval_batch_size",
+    "dataset.timeout",
+    "facts.",
+)
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:

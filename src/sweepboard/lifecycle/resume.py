@@ -39,6 +39,7 @@ _FREE = (
     *_LENGTH,
     "dataset.root",
     "dataset.workers",
+    "dataset.timeout",
     "dataset.eval_batch_size",
     "dataset.in_memory",
     "trainer.checkpoint.every_epochs",

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from sweepboard.data.spec import Batch, Batches, Data
+from sweepboard.data.waiting import GaveUpWaiting
 from sweepboard.training.calendar import Calendar, due
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.evaluate import evaluate
@@ -23,7 +24,7 @@ from sweepboard.training.observer import Observer
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states, random_states_kept, set_random_states
 from sweepboard.training.settings import TrainerSettings
-from sweepboard.training.stop import Interrupted, Pruned, StopFlag
+from sweepboard.training.stop import IN_A_WAIT, Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
 __all__ = ["Progress", "fit"]
@@ -108,22 +109,24 @@ class _Loop:
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each update to come in this epoch."""
         start, limit = self.progress.batch, self.settings.limit_train_batches
-        batches = self.data.train.epoch(self.progress.epoch, start)
+        batches = self._interruptible(self.data.train.epoch(self.progress.epoch, start))
         rest = islice(batches, None if limit is None else limit - start)
         while group := list(islice(rest, self.settings.accumulate)):
             yield group
 
     def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
         """Make updates and nothing else; fewer where a signal comes or a checkpoint by the minute is due."""
-        started = time.perf_counter()
-        for _, group in zip(range(self.learner.step, step), groups, strict=False):
-            self.learner.update(group)
-            if self.stop.is_set or (time.perf_counter() > self.looked + TICK and self._look()):
-                break
-        else:
-            if self.learner.step < step:
-                raise RuntimeError("the training set gave fewer batches than its length says")
-        self.due = True
+        started, before = time.perf_counter(), self.learner.step
+        try:
+            for _, group in zip(range(before, step), groups, strict=False):
+                self.learner.update(group)
+                if self.stop.is_set or (time.perf_counter() > self.looked + TICK and self._look()):
+                    break
+            else:
+                if self.learner.step < step:
+                    raise RuntimeError("the training set gave fewer batches than its length says")
+        finally:  # a wait for a batch may be given up, which is saved as it stands
+            self.due = self.learner.step > before
         self.learner.check()
         self.busy += time.perf_counter() - started
         self.stop.check()
@@ -168,12 +171,23 @@ class _Loop:
     def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
         if split is None:
             return {}
-        return evaluate(self.learner, self._until_stopped(islice(split.epoch(0), limit)))
+        batches = self._interruptible(split.epoch(0))
+        return evaluate(self.learner, self._until_stopped(islice(batches, limit)))
 
     def _until_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         for batch in batches:
             self.stop.check()
             yield batch
+
+    def _interruptible(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """`batches`, where a wait that a signal has ended is `Interrupted` like any other stop: between two
+        batches the state is whole and can be saved."""
+        try:
+            yield from batches
+        except GaveUpWaiting:
+            if self.stop.signum is None:
+                raise
+            raise Interrupted(self.stop.signum, IN_A_WAIT) from None
 
     def _log_training(self) -> None:
         """A point of everything that is measured in training, over the updates since the last one."""

@@ -1,0 +1,39 @@
+"""How much of a batch may be sent through shared memory at once: containers often have 64 MB of it."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from pathlib import Path
+
+from sweepboard.data.spec import DataSpec
+
+FOLDER = Path("/dev/shm")
+_PREFETCHED = 2
+"""Batches that a DataLoader's worker fetches ahead."""
+
+_HELD = 3
+"""Batches that the run itself may hold: the one at hand, the one before, the one that comes."""
+
+_NUMBER = 4
+"""Bytes of the largest raw number, a float32."""
+
+
+def piece_size(spec: DataSpec, workers: int) -> int | None:
+    """Samples that each worker may send at once so that all of them fit half of the free shared memory; at
+    least 1, and None where there is no limit."""
+    free = free_bytes() if workers else None
+    if free is None:
+        return None
+    sample = _NUMBER * (prod(spec.input_shape) + prod(spec.target_shape))
+    at_once = _PREFETCHED * workers + _HELD
+    return max(1, free // 2 // at_once // sample)
+
+
+def free_bytes() -> int | None:
+    """Free shared memory, None where nothing tells."""
+    try:
+        found = os.statvfs(FOLDER)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize

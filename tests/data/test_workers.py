@@ -1,0 +1,185 @@
+"""DataLoader workers that lose a batch, cannot start or get stuck: a line with the remedy, nothing left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sweepboard.data import shared_memory
+from sweepboard.data.fashion import FashionMini
+from sweepboard.data.foreign import open_source
+from sweepboard.data.prepare import prepare_data
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.spec import Data, DataSpec
+from sweepboard.errors import DamagedFile, RunFailed
+
+CPU = torch.device("cpu")
+
+WORDS = ["trainer.epochs=1", "model=linear", "threads=1", "logging=minimal", "trainer.limit_train_batches=9"]
+BIG = """
+import torch
+from torch.utils.data import Dataset
+
+class Big(Dataset):
+    num_classes = 2
+    def __init__(self, numbers=1 << 20):
+        self.numbers = numbers
+    def __len__(self):
+        return 40
+    def __getitem__(self, index):
+        return torch.full((self.numbers,), float(index)), index % 2
+"""
+
+
+class Trouble(Dataset[tuple[Tensor, int]]):
+    """Twenty samples, the eighth of which is trouble of some `kind`."""
+
+    num_classes = 2
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        if index == 7:
+            getattr(self, self.kind)()
+        return torch.full((4,), float(index)), index % 2
+
+    def stuck(self) -> None:
+        import time
+
+        time.sleep(1000)
+
+    def raises_a_local_class(self) -> None:
+        class Odd(Exception):
+            pass
+
+        raise Odd("the eighth sample is odd")
+
+    def raises_what_cannot_be_unpickled(self) -> None:
+        raise TwoWords("cannot", "be read")
+
+    def leaves(self) -> None:
+        os._exit(0)
+
+
+class TwoWords(DamagedFile):
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
+def read(kind: str, timeout: int | None = None) -> None:
+    settings = DatasetSettings(batch_size=2, workers=2, val_fraction=0, augment="none", timeout=timeout)
+    list(prepare_data(open_source(Trouble(kind)), settings, 0, CPU).train.epoch(0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("stuck", r"^DataLoader timed out after 1 seconds: a sample may be stuck; dataset.timeout=N waits"),
+        ("raises_what_cannot_be_unpickled", r"^cannot be read$"),
+        ("leaves", r"^a DataLoader worker died"),
+    ],
+)
+def test_a_batch_that_never_comes_is_one_line_and_no_worker_is_left(kind: str, message: str) -> None:
+    with pytest.raises(RunFailed, match=message):
+        read(kind, timeout=1 if kind == "stuck" else None)
+    assert active_children() == []
+
+
+def test_a_bug_whose_class_cannot_be_sent_stays_a_bug_with_its_traceback() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)^Caught.*in raises_a_local_class.*the eighth sample is odd"):
+        read("raises_a_local_class")
+    assert active_children() == []
+
+
+@pytest.mark.parametrize("what", ["not enough", "an object"])
+def test_what_cannot_be_sent_ends_the_worker_with_the_reason(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails in the thread that sends: the workers are forked, so they have what is patched here."""
+
+    def unsendable(inputs: Tensor, targets: Tensor) -> object:
+        return lambda: (inputs, targets)
+
+    def full(inputs: Tensor, targets: Tensor) -> object:
+        raise RunFailed("a worker found no shared memory")
+
+    monkeypatch.setattr("sweepboard.data.worker._shared", full if what == "not enough" else unsendable)
+    words = {"not enough": "a worker found no shared", "an object": "could not send a batch: .*local object"}
+    with pytest.raises(RunFailed, match=words[what]):
+        read("stuck", timeout=60)
+    assert active_children() == []
+
+
+def test_workers_that_cannot_be_started_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+    forked: list[int] = []
+
+    def few() -> int:
+        if len(forked) == 1:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        forked.append(1)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", few)
+    with pytest.raises(
+        RunFailed, match=r"^dataset.workers=2: so many .* cannot be started: Resource .*; use fewer"
+    ):
+        read("stuck")
+    monkeypatch.undo()
+    assert active_children() == []
+
+
+@pytest.mark.parametrize(("free", "pieces"), [(10**9, None), (200_000, 6), (1, 1)])
+def test_pieces_fit_the_shared_memory_and_change_nothing(
+    free: int, pieces: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_memory, "free_bytes", lambda: free)
+    size = shared_memory.piece_size(DataSpec((1, 28, 28), classes=10), workers=1)
+    assert size == pieces or (pieces is None and size is not None and size > 1000)
+
+    def batches(**settings: object) -> Data:
+        plain = DatasetSettings(in_memory=False, batch_size=100, eval_batch_size=300, **settings)  # type: ignore[arg-type]
+        return prepare_data(FashionMini(), plain, 0, CPU)
+
+    helped, alone = batches(workers=1), batches()
+    assert helped.val is not None
+    assert alone.val is not None
+    for ours, theirs in ((helped.train, alone.train), (helped.val, alone.val)):
+        one, other = next(iter(ours.epoch(0))), next(iter(theirs.epoch(0)))
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def in_small_shared_memory(size: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`sweepboard` with words where /dev/shm has `size`, as in a container."""
+    mount = f'mount -t tmpfs -o size={size} tmpfs /dev/shm && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, "-m", "sweepboard"]
+    return subprocess.run(
+        [*command, *WORDS, *words], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts")
+def test_a_small_dev_shm(tmp_path: Path) -> None:
+    (tmp_path / "big.py").write_text(BIG)
+    loaded = ["dataset.in_memory=false", "dataset.workers=4"]
+    done = in_small_shared_memory("1m", tmp_path, "dataset=fashion_mini", "dataset.batch_size=512", *loaded)
+    assert done.returncode == 0, done.stderr
+    big = in_small_shared_memory("1m", tmp_path, "dataset._target_=big.Big", "dataset.batch_size=4", *loaded)
+    assert big.returncode == 1, big.stderr
+    assert "Traceback" not in big.stderr
+    (line,) = big.stderr.splitlines()
+    assert line.startswith("sweepboard: a worker found no shared memory for 4.0 MiB of samples (")
+    assert "--shm-size" in line

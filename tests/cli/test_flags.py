@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sweepboard.cli.request import parse
 from sweepboard.cli.verbs import split_verb
 from tests.command import Command
 
@@ -24,6 +25,11 @@ def test_flags_stand_between_overrides(argv: list[str], command: Command) -> Non
     composed = yaml.safe_load(command(*argv).out)
     assert composed["seed"] == 5
     assert composed["model"]["_target_"] == "sweepboard.models.mlp.MLP"
+
+
+def test_no_word_at_all_is_the_default_run() -> None:
+    request = parse([])
+    assert (request.overrides, request.config_name, request.config_dirs) == ([], "config", [])
 
 
 def test_a_sweep_may_be_asked_for_between_overrides(command: Command) -> None:

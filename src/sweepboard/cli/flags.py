@@ -37,7 +37,7 @@ def flag_parser() -> argparse.ArgumentParser:
 
 def _refuse_unknown(argv: Sequence[str], parser: argparse.ArgumentParser) -> None:
     known = parser._option_string_actions
-    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+    for word, after in zip(argv, [*argv, ""][1:], strict=True):
         flag = word.partition("=")[0]
         if word.startswith("-") and flag not in known and not _joined(word, known):
             raise ConfigError(f"{word}: {_meant(word, after, list(known))}")

@@ -34,6 +34,10 @@ def main(argv: list[str]) -> int:
         from sweepboard.cli.origin import print_origins
 
         return print_origins(request)
+    if request.flags.shell_completion:
+        from sweepboard.cli.completion import complete
+
+        return complete(request.overrides)
     if request.flags.help:
         from sweepboard.cli.help import print_help
 

@@ -1,0 +1,84 @@
+"""Tab completion: `eval "$(sweepboard -sc install=bash)"`, and what the shell then asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from sweepboard.cli.flags import flag_parser
+from sweepboard.cli.request import parse
+from sweepboard.cli.verbs import VERBS, split_verb
+from sweepboard.compose.source import hydra_ready
+from sweepboard.errors import ConfigError, UserError, did_you_mean
+
+_BASH = r"""_sweepboard_complete() {
+    local IFS=$'\n' typed="${COMP_LINE:0:COMP_POINT}"
+    COMPREPLY=($(COMP_LINE="$typed" "${COMP_WORDS[0]}" -sc query=bash 2>/dev/null))
+    typed="${typed##* }"
+    # Bash replaces only what stands behind its last word break.
+    if [[ "$typed" == *=* && "$COMP_WORDBREAKS" == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${typed%"${typed##*=}"}"}")
+    fi
+}
+complete -o nospace -o default -F _sweepboard_complete sweepboard
+"""
+_ZSH = r"""(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+_sweepboard_complete() {
+    local -a found
+    found=("${(@f)$(COMP_LINE="${words[1,CURRENT]}" ${words[1]} -sc query=zsh 2>/dev/null)}")
+    if [[ -n "$found" ]]; then compadd -S '' -a found; else _files; fi
+}
+compdef _sweepboard_complete sweepboard
+"""
+_FISH = r"""function _sweepboard_complete
+    env COMP_LINE=(commandline -cp | string collect) sweepboard -sc query=fish 2>/dev/null
+end
+complete -c sweepboard -a '(_sweepboard_complete)'
+"""
+INSTALL = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+UNINSTALL = {
+    "bash": "complete -r sweepboard; unset -f _sweepboard_complete\n",
+    "zsh": "compdef -d sweepboard; unfunction _sweepboard_complete\n",
+    "fish": "complete -e -c sweepboard; functions -e _sweepboard_complete\n",
+}
+
+
+def complete(words: Sequence[str]) -> int:
+    """Answer `-sc install=bash`, `-sc uninstall=bash` or `-sc query=bash`."""
+    wish, _, shell = (words[0] if len(words) == 1 else "").partition("=")
+    if wish not in ("install", "uninstall", "query"):
+        raise ConfigError('-sc: type eval "$(sweepboard -sc install=bash)", or zsh, fish')
+    if shell not in INSTALL:
+        raise ConfigError(f"-sc {wish}={shell}: there is no such shell{did_you_mean(shell, INSTALL)}")
+    if wish == "query":
+        print("\n".join(candidates(os.environ.get("COMP_LINE", ""))))
+    else:
+        print((INSTALL if wish == "install" else UNINSTALL)[shell], end="")
+    return 0
+
+
+def candidates(line: str) -> list[str]:
+    """What the last word of the command `line` may become; nothing for a file or what cannot be read."""
+    *before, word = line.split(" ")[1:] or [""]
+    before = [each for each in before if each]
+    verb, rest = split_verb(before) if before else ("train", [])
+    if word.startswith("-"):
+        return sorted(flag for flag in flag_parser()._option_string_actions if flag.startswith(word))
+    verbs = [verb for verb in VERBS if verb.startswith(word)] if not before else []
+    if verb not in ("train", "plan") or rest[-1:] in (["-cd"], ["--config-dir"], ["-cp"], ["--config-path"]):
+        return []
+    try:
+        return verbs + _overrides([word for word in rest if word != "--json"], word)
+    except (UserError, HydraException, OmegaConfBaseException):
+        return verbs  # what stands before cannot be read: the command itself will say why
+
+
+def _overrides(before: list[str], word: str) -> list[str]:
+    request = parse(before)
+    with hydra_ready(request.config_dirs) as hydra:
+        line = " ".join(["-m", *request.overrides, word])
+        return list(BashCompletion(hydra.config_loader)._query(request.config_name, line))

@@ -84,7 +84,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     Temporary file in the same folder, fsync, rename, fsync of the folder. Raises OSError (disk full, folder
     gone, read-only) with the old file intact and no temporary file left.
     """
-    data = content.encode() if isinstance(content, str) else content
+    # Half characters, of file names that are no UTF-8, are written as JSON and YAML escape them.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     # Not named after `path`: TensorBoard reads any file with "tfevents" in its name, left-overs too.
     handle, temporary = tempfile.mkstemp(prefix=".partial.", suffix=".tmp", dir=path.parent)
     try:

@@ -150,7 +150,7 @@ def test_a_run_knows_which_output_is_which_class(command: Command) -> None:
     assert sweepboard.load_model("run").class_names == names
     assert sweepboard.runs("run")[0].classes == names
     command("export", "run", "--output", "model.safetensors")
-    with safe_open("model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
+    with safe_open("model.safetensors", "pt") as file:
         assert json.loads(file.metadata()["classes"]) == names
     command("export", "run", "--format", "torch_export", "--output", "model.pt2")
     extra = {"classes.json": ""}

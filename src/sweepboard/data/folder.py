@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -13,13 +14,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sweepboard.data.images import SUFFIXES, read_image
+from sweepboard.data.images import read_image
+from sweepboard.data.layout import Layout, class_folders, layout_of
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.spec import DataSpec, Splits
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.data.tree import Identity, images_below
+from sweepboard.errors import ConfigError, DamagedFile, did_you_mean
+
+log = logging.getLogger(__name__)
 
 Labelled = tuple[str, int]
 """Name of an image file relative to `root`, and the number of its class."""
+
+_Found = tuple[str, int, Identity]
+"""The same with the real file that is behind the name."""
 
 LOOKED_INTO = 500
 """Files of a split that its digest reads the starts of; to read millions would take longer than to train."""
@@ -29,13 +37,16 @@ LOOKED_INTO = 500
 class ImageFolder:
     """Images of any size in one of two layouts, decoded to RGB, scaled and cut to squares.
 
-    - `root/train/<class>/...`, with `root/val/<class>/...` and `root/test/<class>/...` where they exist.
+    - `root/train/<class>/...`, with `root/val/<class>/...` and `root/test/<class>/...` where they exist,
+      under any usual name (`Training`, `test_set`, `valid`, `dev`, ...).
     - `root/<class>/...`; then `test_fraction` of each class is the test set. Which images those are follows
       from their names alone, so that every seed and every later run is tested on the same ones.
 
-    Classes are numbered in the order of their names; hidden folders and folders without images are not
-    classes. The images of a split are ordered by a hash of their names, so that the first few show several
-    classes. Raises `ConfigError` at the first look into a folder that is missing or not laid out so.
+    Classes are numbered in the order of their names; folders without images are not classes. What is hidden
+    is left out at every depth, links are followed, and each real file counts once. What lies beside the
+    splits or classes is told in one line. The images of a split are ordered by a hash of their names, so that
+    the first few show several classes. Raises `ConfigError` at the first look into a folder that is missing
+    or not laid out so.
     """
 
     root: str
@@ -57,7 +68,7 @@ class ImageFolder:
         return DataSpec(
             (3, self.image_size, self.image_size),
             classes=len(names),
-            class_names=tuple(names),
+            class_names=tuple(map(_readable, names)),
             mean=(0.485, 0.456, 0.406),
             std=(0.229, 0.224, 0.225),
         )
@@ -77,16 +88,19 @@ class ImageFolder:
     def _root(self) -> Path:
         return Path(self.root).expanduser()
 
-    @property
-    def _has_split_folders(self) -> bool:
-        return bool(_classes_in(self._root / "train"))
+    @cached_property
+    def _layout(self) -> Layout:
+        if not self._root.is_dir():
+            raise ConfigError(f"dataset.root: there is no folder {self._root}")
+        layout = layout_of(self._root)
+        if layout.unused:
+            log.warning("dataset.root: %s: not used: %s", self._root, "; ".join(layout.unused))
+        return layout
 
     @cached_property
     def _classes(self) -> list[str]:
-        if not self._root.is_dir():
-            raise ConfigError(f"dataset.root: there is no folder {self._root}")
-        top = self._root / "train" if self._has_split_folders else self._root
-        names = _classes_in(top)
+        top = next(iter(self._layout.parts.values()))
+        names = [folder.name for folder in class_folders(top)]
         if len(names) < 2:
             found = f"only the class {names[0]}" if names else "no folder with images"
             raise ConfigError(
@@ -96,35 +110,46 @@ class ImageFolder:
 
     @cached_property
     def _parts(self) -> dict[str, list[Labelled]]:
-        if not (self._classes and self._has_split_folders):
-            return self._divided()
-        parts = {name: self._labelled(name) for name in ("train", "val", "test")}
-        return {name: images for name, images in parts.items() if images}
+        """The images of each split, in their order."""
+        found = {part: self._labelled(folder) for part, folder in self._layout.parts.items()}
+        parts = self._divided(found[""]) if "" in found else found
+        _tell_of_shared_files(self._root, parts)
+        named = {part: [(name, number) for name, number, _ in images] for part, images in parts.items()}
+        return {part: images for part, images in named.items() if images}
 
-    def _divided(self) -> dict[str, list[Labelled]]:
+    def _divided(self, images: list[_Found]) -> dict[str, list[_Found]]:
         """The flat layout: the first images of each class, in the order of the hash, are for the test."""
-        images = self._labelled(".")
         train, test = [], []
         for number in range(len(self._classes)):
             of_class = [image for image in images if image[1] == number]
             held_out = int(len(of_class) * self.test_fraction)
             test += of_class[:held_out]
             train += of_class[held_out:]
-        parts = {"train": _in_order(train), "test": _in_order(test)}
-        return {name: images for name, images in parts.items() if images}
+        return {"train": _in_order(train), "test": _in_order(test)}
 
-    def _labelled(self, part: str) -> list[Labelled]:
-        """All images below `root/part`, in their order."""
-        found = []
-        for name in _classes_in(self._root / part):
-            if name not in self._classes:
-                raise ConfigError(
-                    f"dataset.root: {self._root / part / name} is no class of {self._root / 'train'}"
-                    f"{did_you_mean(name, self._classes)}"
-                )
-            files = _images_below(self._root / part / name)
-            found += [(str(file.relative_to(self._root)), self._classes.index(name)) for file in files]
-        return _in_order(found)
+    def _labelled(self, part: Path) -> list[_Found]:
+        """All images below the folders of classes in `part`, in their order, each real file once."""
+        found: dict[Identity, _Found] = {}
+        top = os.path.join(self._root, "")  # noqa: PTH118 - pathlib drops a slash at the end
+        for folder in class_folders(part):
+            number = self._number(folder)
+            for identity, path in images_below(folder).items():
+                name = path.removeprefix(top)
+                other = found.setdefault(identity, (name, number, identity))
+                if other[1] != number:
+                    raise ConfigError(
+                        f"dataset.root: {self._root}: {other[0]} and {name} are one file in two classes, "
+                        "by a link; take one away"
+                    )
+        return _in_order(list(found.values()))
+
+    def _number(self, folder: Path) -> int:
+        if folder.name not in self._classes:
+            raise ConfigError(
+                f"dataset.root: {folder} is no class of {self._layout.parts['train']}"
+                f"{did_you_mean(folder.name, self._classes)}"
+            )
+        return self._classes.index(folder.name)
 
 
 class ImageFiles(FixedSamples):
@@ -149,12 +174,23 @@ class ImageFiles(FixedSamples):
 
     def digest(self) -> str:
         """SHA-256 over names, sizes in bytes and classes, and the starts of some files: quick to take, and
-        changed by nearly any edit and by other pictures of the same names and sizes."""
+        changed by nearly any edit and by other pictures of the same names and sizes.
+
+        Raises `DamagedFile` where a file is gone since its folder was listed.
+        """
         digest = hashlib.sha256(f"{self.size}\n".encode())
-        for name, number in self.images:
-            digest.update(f"{name}\0{(self.root / name).stat().st_size}\0{number}\n".encode())
-        for name, _ in self.images[:LOOKED_INTO]:  # in the order of a hash, so that they are a fair sample
-            digest.update(_start(self.root / name))
+        try:
+            for name, number in self.images:
+                size = (self.root / name).stat().st_size
+                digest.update(os.fsencode(name) + f"\0{size}\0{number}\n".encode())
+            for name, _ in self.images[
+                :LOOKED_INTO
+            ]:  # in the order of a hash, so that they are a fair sample
+                digest.update(_start(self.root / name))
+        except OSError as error:
+            raise DamagedFile(
+                f"{error.filename} cannot be read ({error.strerror}): mend it or take it away"
+            ) from error
         return digest.hexdigest()
 
 
@@ -163,23 +199,22 @@ def _start(path: Path) -> bytes:
         return file.read(64 * 1024)
 
 
-def _in_order(images: list[Labelled]) -> list[Labelled]:
+def _in_order(images: list[_Found]) -> list[_Found]:
     return sorted(images, key=lambda image: hashlib.sha256(os.fsencode(image[0])).digest())
 
 
-def _classes_in(folder: Path) -> list[str]:
-    """Names of the visible folders in `folder` with an image somewhere below."""
-    if not folder.is_dir():
-        return []
-    folders = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    return sorted(path.name for path in folders if any(_images_below(path)))
+def _tell_of_shared_files(root: Path, parts: Mapping[str, list[_Found]]) -> None:
+    """Warn where a model would be measured on files that it was trained on."""
+    trained = {identity for _, _, identity in parts.get("train", ())}
+    for part in parts.keys() - {"train"}:
+        shared = [name for name, _, identity in parts[part] if identity in trained]
+        if shared:
+            log.warning(
+                "dataset.root: %s: %d of the %s images are files of the training set, too, by links: %s",
+                *(root, len(shared), part, shared[0]),
+            )
 
 
-def _images_below(folder: Path) -> Iterable[Path]:
-    for parent, _, files in os.walk(folder, followlinks=True):
-        yield from (Path(parent, name) for name in files if is_image_name(name))
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file of this name is taken for an image (macOS leaves hidden ones that are none)."""
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+def _readable(name: str) -> str:
+    """`name` as text that every file can hold: bytes that are not UTF-8 are written out."""
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -14,7 +14,11 @@ from sweepboard.errors import DamagedFile
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
+     ".jpx", ".mpo", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".sgi", ".tga",
+     ".tif", ".tiff", ".webp", ".xbm", ".xpm"}
+)  # fmt: skip
 """Names of files that are taken for images end in one of these, in any case."""
 
 _GRAYS = ("1", "L", "LA", "La", "I", "F")

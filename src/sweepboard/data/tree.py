@@ -1,0 +1,143 @@
+"""Which files below a folder are images: without what is hidden, through links, each real file once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sweepboard.data.images import SUFFIXES
+from sweepboard.errors import ConfigError
+
+Identity = tuple[int, int]
+"""Device and inode: equal for all names of one real file or folder."""
+
+_OF_SYSTEMS = frozenset(
+    {"@eadir", "@recycle", "#recycle", "#snapshot", "__macosx", "__pycache__", "$recycle.bin", "lost+found",
+     "system volume information"}
+)  # fmt: skip
+"""Folders that file servers, archives and operating systems leave among a user's own, in small letters."""
+
+_NOT_READ = frozenset(
+    {".arw", ".cr2", ".cr3", ".dcm", ".dng", ".exr", ".hdr", ".heic", ".heif", ".jxl", ".mat", ".nef", ".nii",
+     ".npy", ".npz", ".nrrd", ".psd", ".raw", ".svg", ".pdf"}
+)  # fmt: skip
+"""Pictures, or arrays that may be some, which are not read: nobody should think they were."""
+
+
+def visible_folders(folder: Path) -> list[Path]:
+    """The folders in `folder` in the order of their names, but for links that lead back to it or above it.
+
+    Raises `ConfigError` for what cannot be read, and for a link to a folder that is gone.
+    """
+    above = _identities_up_from(folder)
+    found = []
+    for entry in _entries(folder):
+        if not _is_folder(entry):
+            if entry.is_symlink() and not Path(entry.name).suffix:
+                _identity(entry)
+        elif _identity(entry) not in above:
+            found.append(Path(entry.path))
+    return sorted(found)
+
+
+def images_in(folder: Path) -> int:
+    """How many image files lie in `folder` itself."""
+    return sum(_is_image(entry) for entry in _entries(folder))
+
+
+def images_below(folder: Path) -> dict[Identity, str]:
+    """Paths of the image files in `folder` and all visible folders below, each real file under one name.
+
+    Raises `ConfigError` for a folder or an image that cannot be read: a dangling link, no permission.
+    """
+    return {_identity(entry): entry.path for entry in reversed(list(_walk(folder))) if _is_image(entry)}
+
+
+def has_images(folder: Path) -> bool:
+    """Whether there is an image somewhere below `folder`."""
+    return any(_is_image(entry) for entry in _walk(folder))
+
+
+def unread_below(folder: Path) -> list[str]:
+    """Suffixes of the files below `folder` that may well be pictures, but of a kind that is not read."""
+    return [suffix for entry in _walk(folder) if (suffix := _suffix(entry.name)) in _NOT_READ]
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image."""
+    return not _is_hidden(name) and _suffix(name) in SUFFIXES
+
+
+def _suffix(name: str) -> str:
+    """As pathlib has it, but several times as fast, which counts where there are a million names."""
+    _, dot, kind = name.rpartition(".")
+    return dot + kind.lower()
+
+
+def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """The files below `folder`; each real folder is entered once, so that links may lead in circles."""
+    entered, waiting = _identities_up_from(folder), [folder]
+    while waiting:
+        for entry in _entries(waiting.pop()):
+            if not _is_folder(entry):
+                yield entry
+            elif (identity := _identity(entry)) not in entered:
+                entered.add(identity)
+                waiting.append(Path(entry.path))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is visible in `folder`: links come last, so that a file is known by its own name."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not _is_hidden(entry.name)]
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: told where it is taken for an image or a class
+        return False
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    return is_image_name(entry.name) and not _is_folder(entry)
+
+
+def _identity(entry: os.DirEntry[str]) -> Identity:
+    try:
+        status = os.stat(entry.path)  # noqa: PTH116 - pathlib takes as long again
+    except OSError as error:
+        raise _unreadable(entry.path, error) from error
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise ConfigError(f"dataset.root: {entry.path} is no regular file: take it away")
+    return status.st_dev, status.st_ino
+
+
+def _identities_up_from(folder: Path) -> set[Identity]:
+    real = folder.resolve()
+    return {(status.st_dev, status.st_ino) for status in _stats((real, *real.parents))}
+
+
+def _stats(paths: Iterable[Path]) -> Iterator[os.stat_result]:
+    for path in paths:
+        try:
+            yield path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: OSError) -> ConfigError:
+    target = f", a link to {Path(path).readlink()}," if Path(path).is_symlink() else ""
+    return ConfigError(
+        f"dataset.root: {path}{target} cannot be read ({error.strerror}): mend it or take it away"
+    )

@@ -15,7 +15,16 @@ def die_with(parent: int) -> None:
 
     `parent` is the id of the process that forked this one, taken before it did.
     """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _ask_for(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def outlive_parent() -> None:
+    """Take `die_with` back, for a process that has work to do when its parent is gone."""
+    _ask_for(0)
+
+
+def _ask_for(signum: int) -> None:
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sweepboard.errors import RunFailed
 from sweepboard.lifecycle.record import process_started
 from sweepboard.sweeps.pool import SERVER_LOST, TIME_LIMIT, Ended, Event, Job, Pool, Started, Told
 from sweepboard.sweeps.slots import Slots
@@ -137,6 +138,40 @@ def test_jobs_that_wait_start_elsewhere_when_the_job_server_is_killed() -> None:
     assert Ended("hanging", -signal.SIGKILL, SERVER_LOST) in events
     assert ends(events)["next"] == 0
     assert gone([job])
+
+
+def test_a_job_server_that_cannot_start_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweepboard.sweeps.process.python", lambda _: [sys.executable, "-c", "1 / 0"])
+    with Pool(Slots(cores=1), preloaded=()) as pool:
+        pool.submit(fake("never", "say"))
+        with pytest.raises(RunFailed, match=r"^the process that starts the jobs ended before"):
+            until_told(pool, "anything")
+
+
+SLOW_START = """
+import sys
+sys.path.insert(0, {folder!r})
+from sweepboard.sweeps import process
+real, serve = process.python, "from sweepboard.sweeps"
+process.python = lambda start: real(start.replace(serve, {first!r} + serve))
+print(process.JobServer({preloaded!r})._process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("first", "preloaded"), [("import slow; ", []), ("", ["slow"])])
+def test_a_job_server_ends_with_its_parent_while_it_starts(
+    tmp_path: Path, first: str, preloaded: list[str]
+) -> None:
+    (tmp_path / "slow.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(60)")
+    program = SLOW_START.format(folder=str(tmp_path), first=first, preloaded=preloaded)
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        server = next(int(line) for line in parent.stdout if line != "here\n")
+        time.sleep(0.5)
+        parent.kill()
+        assert gone([server])
 
 
 def _parent(pid: int) -> int:

@@ -39,7 +39,8 @@ WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-
 def run_verb(argv: list[str]) -> int:
     """Run a command and turn how it ended into an exit code.
 
-    A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1.
+    A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1, and so is the
+    `sys.exit` of other people's code, whatever it says.
     """
     try:
         verb, arguments = split_verb(argv)
@@ -50,6 +51,11 @@ def run_verb(argv: list[str]) -> int:
     except UserError as error:
         print(f"sweepboard: {printable(error)}", file=sys.stderr)
         return error.exit_code
+    except SystemExit as error:
+        if _is_ours(error):
+            raise
+        print(f"sweepboard: the code called sys.exit({error.code!r})", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -59,6 +65,14 @@ def run_verb(argv: list[str]) -> int:
     except Exception:
         print(printable(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
         return 1
+
+
+def _is_ours(error: SystemExit) -> bool:
+    """Whether our own code or Hydra's left, by itself or by a parser of arguments."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    while modules and modules[-1].partition(".")[0] == "argparse":
+        modules.pop()
+    return bool(modules) and modules[-1].partition(".")[0] in ("sweepboard", "hydra")
 
 
 def split_verb(argv: list[str]) -> tuple[str, list[str]]:

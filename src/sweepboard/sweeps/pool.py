@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeAlias
 
+from sweepboard.errors import RunFailed
 from sweepboard.sweeps.channel import Channel, Message
 from sweepboard.sweeps.machine import resident_memory
 from sweepboard.sweeps.process import PRELOADED, job_server
@@ -109,6 +110,7 @@ class Pool:
         self._waiting: list[Job] = []
         self._running: dict[int, _Running] = {}
         self._started = 0
+        self._silent_servers = 0  # job servers in a row that were lost before they said anything
         self._server = job_server(preloaded)
 
     def __enter__(self) -> Pool:
@@ -195,6 +197,7 @@ class Pool:
         messages = self._server.channel.poll()
         if self._server.channel.ended:
             return self._server_lost()
+        self._silent_servers = 0 if messages else self._silent_servers
         events: list[Event] = []
         for message in messages:
             if "started" in message:
@@ -214,7 +217,13 @@ class Pool:
         return _farewell(running, message["code"], running.asked)
 
     def _server_lost(self) -> list[Event]:
-        """The kernel has killed the jobs of a server that was killed: start another for those that wait."""
+        """The kernel has killed the jobs of a server that was killed: start another for those that wait.
+
+        Raises `RunFailed` where it is the second in a row that did not come to work.
+        """
+        self._silent_servers += 1
+        if self._silent_servers > 1:
+            raise RunFailed("the process that starts the jobs ended before it had started one; see above why")
         lost, self._running = list(self._running.values()), {}
         self._server.close()
         self._server = job_server(self._preloaded)

@@ -35,7 +35,8 @@ class JobServer:
         if not hasattr(os, "fork"):
             raise UserError("hydra/launcher=local needs a system with fork: use hydra/launcher=basic")
         self.channel, theirs = Channel.pair()
-        start = f"from sweepboard.sweeps.server import serve; serve({theirs.fileno()})"
+        start = f"from sweepboard.processes import die_with; die_with({os.getpid()}); "  # while it imports
+        start += f"from sweepboard.sweeps.server import serve; serve({theirs.fileno()})"
         with theirs:
             # Its own session: Ctrl-C and a closed terminal reach this process, which tells the jobs.
             self._process = subprocess.Popen(

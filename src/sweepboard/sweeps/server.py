@@ -29,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from sweepboard.processes import die_with
+from sweepboard.processes import die_with, outlive_parent
 from sweepboard.sweeps.channel import Channel, Message
 
 
@@ -75,6 +75,7 @@ class _Server:
 
     def _start(self, message: Message, handle: int) -> None:
         server = os.getpid()
+        outlive_parent()  # from now on: to end the jobs, and whatever they have started
         try:
             pid = os.fork()
         except OSError as error:  # no memory or no process left: that costs this job only

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -13,14 +12,15 @@ from omegaconf import DictConfig
 class GridSweeper(Sweeper):
     """Sweeps sweepboard's jobs, and no other program's. `params` are swept keys in YAML: `{key: "1,2"}`."""
 
-    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
-        self._params = dict(params or {})
+    def __init__(self, params: Any = None) -> None:
+        """`params` are read from the configuration, where `${...}` in them is still as it was written."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._order: Any = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Any:
+        from sweepboard.sweeps.params import words_of_params
         from sweepboard.sweeps.plugins import Order, sweep_grid
 
-        words = [f"{key}={value}" for key, value in self._params.items()]
-        sweep_grid(Order(*self._order), [*words, *arguments])
+        order = Order(*self._order)
+        sweep_grid(order, [*words_of_params(order.config), *arguments])

@@ -16,6 +16,7 @@ from hydra_plugins.sweepboard.local import LocalLauncher
 from hydra_plugins.sweepboard.search import SearchSweeper
 from sweepboard.cli.config_dirs import own_folders
 from sweepboard.cli.flags import parse_flags
+from sweepboard.cli.multirun import multirun
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
 from sweepboard.compose.places import refuse_other_directory
@@ -94,7 +95,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
                 refuse_other_directory(master)
             if others:
                 refuse_two_of_a_key(request.overrides, str(sweeper))
-            hydra.multirun(request.config_name, task, overrides)
+            multirun(hydra, request.config_name, task, overrides)
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)
         if mistake is error:

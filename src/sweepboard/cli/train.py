@@ -20,6 +20,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
 from sweepboard.names import label
+from sweepboard.sweeps.words import refuse_without_multirun
 from sweepboard.training.process import settle, tune_allocator
 from sweepboard.words import printable
 
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> int:
     composed = compose_request(request)
     if composed.hydra.mode == RunMode.MULTIRUN:  # a preset may say so
         return run_sweep(request)
+    refuse_without_multirun(request.overrides, composed)
     return _train(request, composed)
 
 

@@ -194,6 +194,9 @@ _SENTENCES: dict[str, Callable[..., str]] = {
     r"^Ambiguous value for argument '(.+?)=(.+)'": lambda key, value: (
         f"{key}={value}: several values are a sweep, add -m; a list is written {key}=[{value}]"
     ),
+    r"^Sweep parameters '(.+)' requires --multirun": lambda word: (
+        f"{word}: several values are a sweep or a search; add -m"
+    ),
     r"^Could not append to config. An item is already at '(.+)'": lambda key: (
         f"+{key}: is there already; leave out the +"
     ),

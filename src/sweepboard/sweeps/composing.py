@@ -18,6 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
+from sweepboard.errors import ConfigError
+from sweepboard.sweeps.words import is_setting, key_of, typed_words
+
+_OF_THE_SWEEP = ("hydra.mode", "hydra.sweeper", "hydra.launcher", "hydra.sweep", "sweep")
 
 
 class Composer:
@@ -44,8 +48,23 @@ class Composer:
     def _composition(self, words: tuple[str, ...]) -> bytes:
         if words not in self._compositions:
             composed = self._loader.load_sweep_config(self._master, with_names(words, self._loader))
+            self._refuse_a_sweep(composed, words)
             self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied
         return self._compositions[words]
+
+    def _refuse_a_sweep(self, composed: DictConfig, words: Sequence[str]) -> None:
+        """Raise `ConfigError` where an option brings settings of a sweep, which here is under way already."""
+        typed = [word for word in typed_words(self._master) if is_setting(word)]
+        whole = composed.copy()
+        ConfigLoaderImpl._apply_overrides_to_config(self._parser.parse_overrides(typed), whole)
+        for key in _OF_THE_SWEEP:
+            if OmegaConf.select(whole, key) != OmegaConf.select(self._master, key):
+                option = next((word for word in words if key_of(word) == "experiment"), " ".join(words))
+                name = option.partition("=")[2]
+                raise ConfigError(
+                    f"{option} is a sweep itself: start it alone (it sets {key}), "
+                    f"or leave it out with experiment=glob(*,exclude={name})"
+                )
 
     def sets_a_value(self, word: str) -> bool:
         """Whether the word changes one value and not what is composed: no group has a dot in its name."""

@@ -26,6 +26,7 @@ from sweepboard.sweeps.frozen import read_plan, write_plan
 from sweepboard.sweeps.grid import grid, quoted
 from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.params import refuse_what_hydra_reads_otherwise
 from sweepboard.sweeps.plan import (
     Plan,
     PlannedJob,
@@ -41,7 +42,7 @@ from sweepboard.sweeps.results import write_results
 from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.task import SweepTask
 from sweepboard.sweeps.views import DONE, JobView
-from sweepboard.sweeps.words import refuse_two_of_a_key, words_of_jobs
+from sweepboard.sweeps.words import refuse_two_of_a_key, typed_words, words_of_jobs
 
 LOCAL = "hydra_plugins.sweepboard.local.LocalLauncher"
 
@@ -201,7 +202,8 @@ def refuse_settings(order: Order, keys: Sequence[str], part: str, ours: str) -> 
 def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
     """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
     refuse_settings(order, ("zip", "filter"), "sweeper", "grid")
-    refuse_two_of_a_key(order.config.hydra.overrides.task, order.chosen("sweeper"))
+    refuse_what_hydra_reads_otherwise(order.config, order.chosen("sweeper"))
+    refuse_two_of_a_key(typed_words(order.config), order.chosen("sweeper"))
     refuse_what_hydra_does(order)
     order.task.refuse_to_plan()
     points = check_points([words_of_jobs(words) for words in batch], order.composer.compose)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
+from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.errors import ConfigError
 from sweepboard.names import key_of as key_of
+
+
+def typed_words(config: DictConfig) -> list[str]:
+    """What was typed for the jobs of the sweep that `config` was composed for, `${...}` as it was written."""
+    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return list(words)
 
 
 def is_setting(word: str) -> bool:
@@ -71,3 +79,23 @@ def refuse_two_of_a_key(words: Sequence[str], sweeper: str) -> None:
                 "use hydra/sweeper=grid"
             )
         found.add(key)
+
+
+_ONLY_OF_SWEEPS = ("hydra/sweeper", "hydra/launcher", "hydra.sweeper", "hydra.launcher", "hydra.sweep")
+
+
+def refuse_without_multirun(words: Sequence[str], config: DictConfig) -> None:
+    """Raise `ConfigError` where the request of a single run asks for what only a sweep has.
+
+    `config` is what was composed; where it says `hydra.mode=RUN`, a single run is what is wanted.
+    """
+    if config.hydra.mode is not None:
+        return
+    for word in words:
+        if key_of(word).startswith(_ONLY_OF_SWEEPS):
+            raise ConfigError(f"{word}: is of a sweep, and this is one run; add -m")
+    if config.hydra.sweeper.get("params"):
+        raise ConfigError(
+            "hydra.sweeper.params: a sweep is written there, and this is one run; add -m (or write "
+            "mode: MULTIRUN beside the sweeper), or type hydra.mode=RUN for one run without them"
+        )

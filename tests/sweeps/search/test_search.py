@@ -135,7 +135,7 @@ def test_a_search_in_a_preset_of_several_objectives(command: Command) -> None:
     assert all(speed > 100 for speed in speeds)
     for number in study["best"]:
         assert f"best: {study['trials'][number]['job']}  val/accuracy" in said.out
-        assert f"mine/experiment, and type experiment=best-{number:03d}" in said.out
+        assert f"--config-dir mine --config-dir outputs/sweeps/s experiment=best-{number:03d}" in said.out
         preset = yaml.safe_load(Path(f"outputs/sweeps/s/experiment/best-{number:03d}.yaml").read_text())
         model = study["trials"][number]["parameters"]["model"]
         assert preset["defaults"] == ["lr_search", {"override /model": model}]

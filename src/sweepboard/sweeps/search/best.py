@@ -6,10 +6,12 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
+from hydra.types import RunMode
 from optuna.trial import FrozenTrial
 
 from sweepboard import plain_yaml
@@ -17,6 +19,7 @@ from sweepboard.files import write_atomic, write_json
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.search.study import Study, reason_of
 from sweepboard.sweeps.views import JobView, Listener
+from sweepboard.sweeps.words import takes_mapping
 from sweepboard.words import number as shown
 
 PRESETS = "experiment"
@@ -47,15 +50,18 @@ def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listen
 
 
 def _again(study: Study, trial: FrozenTrial) -> str:
-    words = [word for path in study.search.config_dirs for word in ("--config-dir", str(path))]
-    return shlex.join(["sweepboard", *words, *study.search.words(trial.params)])
+    alone = ["hydra.mode=RUN"] if study.search.by_preset else []
+    return _command(study.search.config_dirs, [*alone, *study.search.words(trial.params)])
 
 
 def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:
-    """How the preset is used; Hydra takes one folder of YAML, and where the user's own is needed not ours."""
-    for path in study.search.config_dirs:
-        return f"copy {folder.path / PRESETS / name}.yaml to {path / PRESETS}, and type {PRESETS}={name}"
-    return shlex.join(["sweepboard", "--config-dir", str(folder), f"{PRESETS}={name}"])
+    """How the preset is used; it may stand on presets of the user's own."""
+    return _command([*study.search.config_dirs, folder.path], [f"{PRESETS}={name}"])
+
+
+def _command(config_dirs: Sequence[Path], words: Sequence[str]) -> str:
+    flags = [word for path in config_dirs for word in ("--config-dir", str(path))]
+    return shlex.join(["sweepboard", *flags, *words])
 
 
 def _named(study: Study) -> Iterator[tuple[FrozenTrial, str]]:
@@ -96,8 +102,14 @@ def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
     words = study.search.words(trial.params)
     overrides = OverridesParser.create().parse_overrides(words)
     deleted = [override for override in overrides if override.is_delete()]
-    options = [each for each in overrides if each.key_or_group in study.search.groups and each not in deleted]
+    options = [
+        each
+        for each in overrides
+        if each.key_or_group in study.search.groups and each not in deleted and not takes_mapping(each)
+    ]
     plain: dict[str, Any] = {"defaults": list(_defaults(options))}
+    if study.search.by_preset:
+        plain["hydra"] = {"mode": RunMode.RUN.name}
     for override in overrides:
         if override not in options and override not in deleted:
             _enter(plain, override)
@@ -121,7 +133,16 @@ def _enter(plain: dict[str, Any], override: Override) -> None:
     *path, name = override.key_or_group.split(".")
     for part in path:
         plain = plain.setdefault(part, {})
-    plain[name] = _value(override.value())
+    _lay(plain, name, _value(override.value()))
+
+
+def _lay(plain: dict[str, Any], name: str, value: Any) -> None:
+    """Set a value; a mapping is laid over one that is there."""
+    if isinstance(value, dict) and isinstance(plain.get(name), dict):
+        for key, child in value.items():
+            _lay(plain[name], key, child)
+    else:
+        plain[name] = value
 
 
 def _value(value: Any) -> Any:

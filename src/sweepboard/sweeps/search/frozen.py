@@ -17,6 +17,7 @@ import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard import __version__, plain_yaml
@@ -73,6 +74,14 @@ class Search:
     def groups(self) -> set[str]:
         """The config groups that there are."""
         return {group for base in self.bases.values() for group in base["hydra"]["runtime"]["choices"]}
+
+    @property
+    def by_preset(self) -> bool:
+        """Whether it stands in a preset, so that the words of a trial would start the search again."""
+        blocks = [base["hydra"] for base in self.bases.values()]
+        return any(
+            block["mode"] == RunMode.MULTIRUN.name or block["sweeper"].get("params") for block in blocks
+        )
 
     def words(self, values: Values) -> list[str]:
         """All that a user would have typed for a trial."""

@@ -149,13 +149,14 @@ class Study:
             self._study.tell(number, values, past.state)
 
     def best(self) -> list[FrozenTrial]:
-        """The best trial; of several objectives the Pareto front, in the order of the first one."""
+        """The best trial; of several objectives the Pareto front by the first one, each point once."""
         if not any(trial.state == TrialState.COMPLETE for trial in self.trials):
             return []
         if len(self.search.objectives) == 1:
             return [self._study.best_trial]
         sign = 1 if self.search.objectives[0].mode == "min" else -1
-        return sorted(self._study.best_trials, key=lambda trial: sign * trial.values[0])
+        first = [trial for trial in self._study.best_trials if SAME_AS not in trial.user_attrs]
+        return sorted(first, key=lambda trial: sign * trial.values[0])
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self.trials[number]

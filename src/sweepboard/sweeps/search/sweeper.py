@@ -22,6 +22,7 @@ from sweepboard.names import label
 from sweepboard.sweeps.begin import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
 from sweepboard.sweeps.frozen import write_plan
+from sweepboard.sweeps.params import words_of_params
 from sweepboard.sweeps.plan import Plan, threads_per_job
 from sweepboard.sweeps.plugins import LOCAL, Order, refuse_own_names, refuse_settings, save_composed
 from sweepboard.sweeps.points import check_points
@@ -40,7 +41,8 @@ def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> Non
     `params` among the settings is a space in YAML, on top of which the words are.
     """
     plain: Any = OmegaConf.to_container(OmegaConf.create(dict(values)))
-    words = [*_words_of(plain.pop("params", None)), *words]
+    plain.pop("params", None)
+    words = [*words_of_params(order.config), *words]
     settings = search_settings(plain)
     check_packages(settings)
     from sweepboard.sweeps.search.conduct import carry_out  # imports Optuna
@@ -54,14 +56,6 @@ def search(order: Order, values: Mapping[str, Any], words: Sequence[str]) -> Non
     with begun(order, wanted) as (folder, made):
         save_composed(order, folder)
         order.task.views = carry_out(folder, made, order.settings, order.task.listener)
-
-
-def _words_of(params: Any) -> list[str]:
-    if not isinstance(params, dict | None):
-        raise ConfigError(
-            f"{PREFIX}.params={params}: must be keys with values, as {{optimizer.lr: 'interval(0.1,1)'}}"
-        )
-    return [f"{key}={value}" for key, value in (params or {}).items()]
 
 
 def make_search(order: Order, settings: SearchSettings, words: Sequence[str]) -> Search:

@@ -1,0 +1,218 @@
+"""Sweeps and searches that stand in YAML say what the same words say when they are typed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweepboard import plain_yaml
+from tests.command import TINY as OF_LINEAR
+from tests.command import Command
+
+PROBE = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, features, outputs, act=None, tag=None, items=None, n=1, path="", ref=None):
+        super().__init__()
+        self.layer = nn.Linear(features, outputs)
+
+    def forward(self, inputs):
+        return self.layer(inputs.flatten(1))
+"""
+MODEL = "_target_: probe.Net\nfeatures: ${facts.features}\noutputs: ${facts.outputs}\n"
+OWN = ["--config-dir", "own"]
+TINY = [word for word in OF_LINEAR if word != "model=linear"]
+
+
+@pytest.fixture
+def own(command: Command) -> Command:
+    """Runs commands beside a folder of YAML of the user's own."""
+    files = {
+        "probe.py": PROBE,
+        "own/model/probe.yaml": MODEL,
+        "own/model/one.yaml": f"defaults: [act: relu, _self_]\n{MODEL}tag: 1\n",
+        "own/model/two.yaml": f"defaults: [act: relu, _self_]\n{MODEL}tag: 2\n",
+        "own/model/act/relu.yaml": "_target_: torch.nn.ReLU\n",
+        "own/model/act/tanh.yaml": "_target_: torch.nn.Tanh\n",
+    }
+    for name, text in files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    return command
+
+
+def preset(name: str, content: dict[str, Any]) -> None:
+    path = Path(f"own/experiment/{name}.yaml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# @package _global_\n{plain_yaml.dump(content)}")
+
+
+def sweep_of(params: Any, **others: Any) -> dict[str, Any]:
+    return {"hydra": {"mode": "MULTIRUN", "sweeper": {"params": params}}, **others}
+
+
+def jobs(command: Command, *words: str) -> list[str]:
+    return [entry["job"] for entry in command("plan", "--json", *OWN, *TINY, *words).json]
+
+
+@pytest.mark.parametrize(
+    ("params", "typed"),
+    [
+        ({"seed": "1,2", "model.tag": None}, ["seed=1,2", "model.tag=null"]),
+        ({"optimizer.lr": [0.1, 0.2]}, ["optimizer.lr=0.1,0.2"]),
+        ({"seed": "1,2", "model.ref": "${seed}"}, ["seed=1,2", "model.ref=${seed}"]),
+        ({"optimizer": {"lr": "0.1,0.2"}}, ["optimizer.lr=0.1,0.2"]),
+        ({"seed": "1,2", "model.path": "a b=c"}, ["seed=1,2", "model.path='a b=c'"]),
+        ({"seed": "1,2", "trainer.grad_clip": None}, ["seed=1,2", "trainer.grad_clip=null"]),
+        (
+            {"model.items": [[1, 2], {"k": "x y"}, None, True, "1e5", "on", "a,b", 0.5]},
+            ["model.items=[1,2],{k:'x y'},null,true,'1e5',on,'a,b',0.5"],
+        ),
+        ({"model.n": [3], "seed": "range(2)"}, ["model.n=3", "seed=range(2)"]),
+        ({"model.items": "[1,2],[3]", "model": {"n": 1_000}}, ["model.items=[1,2],[3]", "model.n=1000"]),
+        ({"model.path": ["${output_root}/x", "it's"]}, ["model.path='${output_root}/x','it\\'s'"]),
+    ],
+)
+def test_params_are_the_words_that_would_be_typed(own: Command, params: Any, typed: list[str]) -> None:
+    preset("one", sweep_of(params))
+    in_yaml = own("plan", "--json", *OWN, *TINY, "model=probe", "experiment=one").json
+    by_hand = own("plan", "--json", *OWN, *TINY, "model=probe", *typed).json
+    assert [job["job"] for job in in_yaml] == [job["job"] for job in by_hand]
+
+
+def test_values_of_params_reach_the_jobs(own: Command) -> None:
+    params = {"model.tag": None, "seed": "1,2", "model.path": "a b=c", "model.ref": "${seed}"}
+    preset("one", sweep_of(params))
+    own("-m", *OWN, *TINY, "model=probe", "experiment=one", "hydra/launcher=basic", "sweep.name=s")
+    for seed in (1, 2):
+        config = plain_yaml.load(
+            Path(f"outputs/sweeps/s/seed={seed},model.ref={seed}/config.yaml").read_text()
+        )
+        assert {key: config["model"][key] for key in ("tag", "path", "ref")} == {
+            "tag": None,
+            "path": "a b=c",
+            "ref": seed,
+        }
+
+
+@pytest.mark.parametrize(
+    ("params", "line"),
+    [
+        ({"dataset.batch_size": {"low": 16, "high": 32}}, "write 'dataset.batch_size: interval(16,32)'"),
+        ({"seed": []}, "hydra.sweeper.params.seed: has no values"),
+        ({"optimizer.lr": "0.1,0.2)"}, "'0.1,0.2)' cannot be read"),
+        ({"seed": "1,2", "sweep.zip": "[seed,optimizer.lr]"}, "hydra.sweeper.params.sweep.zip: is no part"),
+        ({"seed": "1,2", "sweep": {"jobs": 2}}, "hydra.sweeper.params.sweep.jobs: is no part of a job"),
+        ([1], "must be keys with values"),
+    ],
+)
+def test_params_that_say_nothing_are_refused(own: Command, params: Any, line: str) -> None:
+    preset("one", sweep_of(params))
+    assert line in own("plan", *OWN, *TINY, "experiment=one", code=2).line
+
+
+def test_hydras_own_sweeper_would_read_params_otherwise(own: Command) -> None:
+    preset("one", sweep_of({"seed": "1,2", "model.ref": "${seed}"}))
+    words = [*OWN, *TINY, "model=probe", "experiment=one", "hydra/sweeper=basic"]
+    assert "reads texts only; use hydra/sweeper=grid" in own("-m", *words, code=2).line
+
+
+@pytest.mark.parametrize("words", [["experiment=lr_sweep,line"], ["experiment=glob(l*)"]])
+def test_a_sweep_inside_a_sweep_is_refused(own: Command, words: list[str]) -> None:
+    line = own("plan", *OWN, *TINY, *words, code=2).line
+    assert "experiment=lr_sweep is a sweep itself: start it alone" in line
+    assert "experiment=glob(*,exclude=lr_sweep)" in line
+
+
+def test_settings_of_a_sweep_are_not_lost_inside_another(own: Command) -> None:
+    preset("plain", {"seed": 3})
+    preset("filtered", {"sweep": {"filter": "seed > 1"}})
+    preset("axes", {"hydra": {"sweeper": {"params": {"seed": "1,2"}}}})
+    preset("searched", {"defaults": [{"override /hydra/sweeper": "optuna"}]})
+    for name in ("filtered", "axes", "searched"):
+        line = own("plan", *OWN, *TINY, f"experiment=plain,{name}", code=2).line
+        assert f"experiment={name} is a sweep itself: start it alone" in line
+    searched = ["hydra/sweeper=optuna", "experiment=plain,axes"]
+    assert "experiment=axes is a sweep itself" in own("-m", *OWN, *TINY, *searched, code=2).line
+    assert jobs(own, "experiment=plain", "optimizer.lr=0.1,0.2") == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
+    assert len(jobs(own, "experiment=filtered", "seed=0,1,2,3", "sweep.jobs=1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "labels"),
+    [
+        (["model=one,two", "model/act=tanh"], ["model=one", "model=two"]),
+        (
+            ["model=one,two", "model/act=tanh", "seed=1,2", "sweep.filter=seed > 1"],
+            ["model=one", "model=two"],
+        ),
+        (["model=one,two", "~model/act"], ["model=one", "model=two"]),
+        (["model=one,two", "+model.n=2"], ["model=one", "model=two"]),
+        (["experiment=first,second", "model/act=tanh"], ["experiment=first", "experiment=second"]),
+    ],
+)
+def test_what_holds_for_every_point_is_no_mistake(own: Command, words: list[str], labels: list[str]) -> None:
+    preset("first", {"defaults": [{"override /model": "one"}]})
+    preset("second", {"defaults": [{"override /model": "two"}]})
+    found = jobs(own, *words)
+    assert [label.partition(",seed")[0] for label in found] == labels
+    if "model/act=tanh" in words:
+        line = own("plan", *OWN, *TINY, "model=one,linear", "model/act=tanh", code=2).line
+        assert line.startswith("sweepboard: in model=linear: override model/act: there is no such group")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["hydra/sweeper=optuna"], "hydra/sweeper=optuna: is of a sweep, and this is one run; add -m"),
+        (["hydra/launcher=basic"], "hydra/launcher=basic: is of a sweep, and this is one run; add -m"),
+        (["hydra.sweep.dir=x"], "hydra.sweep.dir=x: is of a sweep, and this is one run; add -m"),
+        (
+            ["hydra/sweeper=optuna", "optimizer.lr=interval(0.1,1)"],
+            "optimizer.lr=interval(0.1,1): several values are a sweep or a search; add -m",
+        ),
+        (["seed=range(3)"], "seed=range(3): several values are a sweep or a search; add -m"),
+        (["experiment=axes"], "hydra.sweeper.params: a sweep is written there, and this is one run; add -m"),
+    ],
+)
+def test_a_sweep_typed_without_m_says_so(own: Command, words: list[str], line: str) -> None:
+    preset("axes", {"hydra": {"sweeper": {"params": {"seed": "1,2"}}}})
+    assert own(*OWN, *TINY, *words, code=2).line.startswith(f"sweepboard: {line}")
+    assert not Path("outputs").exists()
+
+
+def test_both_lines_that_a_search_prints_train_its_best_setting(own: Command) -> None:
+    params = {"optimizer.lr": "interval(0.001, 0.1)", "model.n": [1, 2], "model.path": "a b=c"}
+    search = sweep_of(params, defaults=[{"override /hydra/sweeper": "optuna"}, {"override /model": "probe"}])
+    search["hydra"]["sweeper"]["trials"] = 2
+    preset("op", search)
+    out = own(*OWN, *TINY, "experiment=op", "sweep.name=s").out
+    best = out.split("best: ")[1].split()[0]
+    want = plain_yaml.load(Path(f"outputs/sweeps/s/{best}/config.yaml").read_text())
+    for lead in ("  again: ", "  or: "):
+        line = next(line for line in out.splitlines() if line.startswith(lead))
+        said = own(*shlex.split(line.removeprefix(lead))[1:]).out
+        run = Path(said.split("run folder: ")[1].splitlines()[0])
+        assert plain_yaml.load((run / "config.yaml").read_text()) == want
+
+
+def test_without_m_a_preset_of_a_search_can_be_one_run(own: Command) -> None:
+    preset("axes", {"hydra": {"sweeper": {"params": {"seed": "1,2"}}}})
+    assert "run folder: " in own(*OWN, *TINY, "experiment=axes", "hydra.mode=RUN").out
+
+
+def test_of_several_objectives_a_point_is_best_once(own: Command) -> None:
+    words = [
+        "hydra/sweeper=optuna",
+        "seed=1,2",
+        "hydra.sweeper.trials=5",
+        "hydra.sweeper.metric=[accuracy,loss]",
+    ]
+    out = own("-m", *OWN, *TINY, *words).out
+    best = [line.split("-", 1)[1].split()[0] for line in out.splitlines() if line.startswith("best: ")]
+    assert best
+    assert len(best) == len(set(best))

@@ -139,7 +139,7 @@ def test_a_search_in_a_preset_of_several_objectives(command: Command) -> None:
         preset = yaml.safe_load(Path(f"outputs/sweeps/s/experiment/best-{number:03d}.yaml").read_text())
         model = study["trials"][number]["parameters"]["model"]
         assert preset["defaults"] == ["lr_search", {"override /model": model}]
-    assert "sweepboard --config-dir mine experiment=lr_search" in said.out
+    assert "sweepboard --config-dir mine hydra.mode=RUN experiment=lr_search" in said.out
     other = command("-m", *words, "hydra.sweeper.seed=1", code=2)
     assert other.line == (
         "sweepboard: outputs/sweeps/s holds another search, in which hydra.sweeper.seed is 0 and not 1: "

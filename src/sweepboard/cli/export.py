@@ -19,9 +19,9 @@ def main(arguments: list[str]) -> int:
     saved = read_run(options.run)
     from sweepboard.lifecycle.export import FORMATS, export
     from sweepboard.lifecycle.model import model_of
-    from sweepboard.lifecycle.trusting import refuse_foreign
+    from sweepboard.lifecycle.trusting import refuse_foreign_model
 
-    refuse_foreign(saved, allowed=options.allow)
+    refuse_foreign_model(saved, options.allow)
     model, step = model_of(saved, options.checkpoint)
     name = saved.folder.path.resolve().name + FORMATS[options.format]
     path = Path(options.output or name)

@@ -51,7 +51,8 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
         from sweepboard.cli.sweep_display import display
         from sweepboard.sweeps.resume import Wish, resume_sweep
 
-        wish = Wish(options.overrides, options.failed, options.allow, config_dirs(options))
+        accept = getattr(options, "accept_changes", False)
+        wish = Wish(options.overrides, accept, options.failed, options.allow, config_dirs(options))
         return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
 
 

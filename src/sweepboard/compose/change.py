@@ -6,9 +6,10 @@ The saved values stand, whatever the defaults have become since. A key that foll
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.links import links_of, resolved
+from sweepboard.compose.links import leaves, links_of, resolved
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import is_group, with_names
+from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.source import hydra_ready
 from sweepboard.errors import ConfigError
@@ -39,6 +41,12 @@ class Recipe:
     overrides: list[str]
     """All that was typed, then and now."""
 
+    own: bool = True
+    """Whether what was typed then was typed by this user."""
+
+    typed: dict[str, Any] = field(default_factory=dict)
+    """The leaves that this user has typed now, or taken from YAML with an option, by their keys."""
+
     def changed(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Recipe:
         """This recipe with `overrides` in Hydra's grammar applied. Raises `ConfigError`."""
         new = deepcopy(self)
@@ -47,6 +55,7 @@ class Recipe:
                 new._choose(override, config_dirs)
             else:
                 new._set(override)
+                new._note_typed(override.key_or_group)
             new.overrides.append(str(override.input_line))
         return new
 
@@ -57,6 +66,8 @@ class Recipe:
         if top not in GROUPS:
             raise ConfigError(f"{group}={option}: {_not_of_a_run(group, option)}")
         around = [f"{top}={self.groups[top]}"] if top != group and top in self.groups else []
+        if around and not re.fullmatch(r"\w[\w-]*", str(self.groups[top])):
+            raise ConfigError(f"{top}: {self.groups[top]!r} in the record is no option; type {top}=... too")
         fresh = _composed([*around, str(override.input_line)], config_dirs)
         values = OmegaConf.to_container(OmegaConf.select(fresh, key) or OmegaConf.create({}), resolve=True)
         assert isinstance(values, dict)  # and not a list or a text, for a group
@@ -66,8 +77,19 @@ class Recipe:
         self.links |= {one: to for one, to in links_of(fresh).items() if one.startswith(f"{key}.")}
         self.groups = {one: name for one, name in self.groups.items() if not one.startswith(f"{group}/")}
         self.groups[override.key_or_group if not override.package else override.get_key_element()] = option
+        self._note_typed(key)
         for earlier in _parsed(kept):
+            if not self.own:
+                _refuse_resolvers(earlier)
             self._set(earlier)
+            self._forget_typed(earlier.key_or_group)
+
+    def _note_typed(self, key: str) -> None:
+        self._forget_typed(key)
+        self.typed |= {one: value for one, value in leaves(self.config, "") if _is_below(one, key)}
+
+    def _forget_typed(self, key: str) -> None:
+        self.typed = {one: value for one, value in self.typed.items() if not _is_below(one, key)}
 
     def _set(self, override: Override) -> None:
         key = override.key_or_group
@@ -97,8 +119,21 @@ class Recipe:
         parent[name] = None if key in links else resolved(typed)["value"]
 
     def _drop_links(self, key: str) -> None:
-        below = (f"{key}.", f"{key}[")
-        self.links = {one: to for one, to in self.links.items() if one != key and not one.startswith(below)}
+        self.links = {one: to for one, to in self.links.items() if not _is_below(one, key)}
+
+
+def _is_below(key: str, other: str) -> bool:
+    """Whether `key` is `other`, or lies in it."""
+    return key == other or key.startswith((f"{other}.", f"{other}["))
+
+
+def _refuse_resolvers(override: Override) -> None:
+    """A word that someone else typed would be resolved here, with this user's environment."""
+    if "$" in str(override.input_line):
+        raise NotAllowed(
+            f"{override.key_or_group}: {override.input_line} in the record of a run that is not yours is not "
+            f"resolved here; type {override.key_or_group}=... beside the new option"
+        )
 
 
 def _parsed(overrides: Sequence[str], config_dirs: Sequence[Path] | None = None) -> list[Override]:

@@ -15,9 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.compose.mistakes import explain_value
 from sweepboard.compose.schema import schema
+from sweepboard.errors import ConfigError
 
 _ABSENT = object()
-_LINK = re.compile(r"\$\{\s*(\.*)([A-Za-z_][\w.\[\]]*)\s*\}")
+_KEY = re.compile(r"[A-Za-z_][\w.\[\]]*")
+_LINK = re.compile(rf"\$\{{\s*(\.*)({_KEY.pattern})\s*\}}")
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -59,16 +61,23 @@ def leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 def follow(config: Mapping[str, Any], links: Mapping[str, str]) -> DictConfig:
     """The plain `config` on the schema again, the keys of `links` following those they are linked to.
 
-    Raises `ConfigError` for a key that the schema does not have, or a value of another type.
+    Raises `ConfigError` for a key that the schema does not have, a value of another type, or a link to
+    anything but a key: a resolver in a record could read, and make, whatever it likes.
     """
+    for key, other in links.items():
+        if not (isinstance(other, str) and _KEY.fullmatch(other)):
+            raise ConfigError(f"{key}: a link leads to another key, and {other!r} is none")
     try:
         node = OmegaConf.merge(schema(), escaped(config))
     except OmegaConfBaseException as error:
         raise explain_value(error) from error
     assert isinstance(node, DictConfig)
     for key, other in links.items():
-        if OmegaConf.select(node, key, default=_ABSENT) is not _ABSENT:
-            OmegaConf.update(node, key, f"${{{other}}}")
+        try:
+            if OmegaConf.select(node, key, default=_ABSENT) is not _ABSENT:
+                OmegaConf.update(node, key, f"${{{other}}}")
+        except (OmegaConfBaseException, ValueError, TypeError) as error:
+            raise ConfigError(f"{key}: this key of a link leads nowhere") from error
     return node
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import ceil, prod
 from pathlib import Path
@@ -55,15 +55,24 @@ class Prepared:
     """Whether all of it is this user's own word, and nothing came from someone else's run or sweep."""
 
 
-def prepare(config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str]) -> Prepared:
+Check = Callable[[Mapping[str, Any]], None]
+"""Looks at a resolved configuration before anything that it names is imported."""
+
+
+def prepare(
+    config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str], check: Check | None = None
+) -> Prepared:
     """Check a composed configuration, with or without its `hydra` block, and fill in what the runner knows.
 
+    `check` is asked about all that is going to be built, first of all and again of the final values.
     Raises `ConfigError` for the first mistake: its key, what is wrong, and what to type instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     if "hydra" in config:
         _enable_hydra_resolver(config, node)
     _refuse_given_facts(node)
+    if check is not None:
+        check(_with_facts(node, _stand_ins()))
     follow_typed_targets(node, overrides)
     links = links_of(node)
     plain = _with_facts(node, _stand_ins())
@@ -74,6 +83,8 @@ def prepare(config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[s
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
     plain |= automatic(plain)
     del plain["sweep"]  # how jobs are started and run is no part of what one of them is
+    if check is not None:
+        check(plain)
     if not plain["trainer"]["compile"]:
         spare_the_compiler()
     rehearse(plain, source.spec)
@@ -87,10 +98,14 @@ def _own_folders(config: DictConfig) -> list[Path]:
 
 
 def prepare_plain(
-    config: Mapping[str, Any], links: Mapping[str, str], groups: Mapping[str, str], overrides: Sequence[str]
+    config: Mapping[str, Any],
+    links: Mapping[str, str],
+    groups: Mapping[str, str],
+    overrides: Sequence[str],
+    check: Check | None = None,
 ) -> Prepared:
     """The same for a saved plain configuration, in which `${...}` is text and only `links` follow others."""
-    return prepare(follow({**config, "facts": {}}, links), groups, overrides)
+    return prepare(follow({**config, "facts": {}}, links), groups, overrides, check)
 
 
 def _enable_hydra_resolver(config: DictConfig, node: DictConfig) -> None:

@@ -14,7 +14,7 @@ from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FINISHED
 from sweepboard.lifecycle.saved import SavedRun, read_run
-from sweepboard.lifecycle.trusting import refuse_foreign
+from sweepboard.lifecycle.trusting import refuse_foreign_model
 from sweepboard.training.checkpoint import load_checkpoint
 
 CHECKPOINTS = ("best", "last")
@@ -34,7 +34,7 @@ def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] =
     `DamagedCheckpoint`.
     """
     saved = read_run(run)
-    refuse_foreign(saved, allowed=allow)
+    refuse_foreign_model(saved, allow)
     model = model_of(saved, checkpoint)[0]
     if not hasattr(model, "class_names"):
         model.class_names = list(saved.record.classes)  # type: ignore[assignment]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweepboard.compose.change import Recipe
-from sweepboard.compose.prepare import Prepared, prepare_plain
-from sweepboard.compose.trust import refuse_untrusted
+from sweepboard.compose.prepare import Check, Prepared, prepare_plain
+from sweepboard.compose.schema import Config
+from sweepboard.compose.trust import refuse_untrusted, refuse_untrusted_targets
 from sweepboard.errors import UserError
+from sweepboard.lifecycle.lock import refuse_links
 from sweepboard.lifecycle.saved import SavedRun, origin_of
 from sweepboard.lifecycle.secrets import MASK
 from sweepboard.lifecycle.signature import Origin
 from sweepboard.names import flatten
+
+log = logging.getLogger(__name__)
 
 
 class MaskedSecret(UserError):
@@ -25,6 +31,50 @@ class ChangedSinceSigned(UserError):
     """A run of this user's own whose recipe is not what it was."""
 
 
+@dataclass(frozen=True)
+class Trust:
+    """How far a saved run, or a job of a saved sweep, is believed."""
+
+    own: bool
+    """Whether it is this user's own, and nobody has changed it since."""
+
+    allowed: Sequence[str] = ()
+    """Names of packages and targets that the user trusts in one that is not."""
+
+    folder: Path | None = None
+    """Where one that is not may read files."""
+
+    def recipe(
+        self,
+        config: Mapping[str, Any],
+        links: Mapping[str, str],
+        groups: Mapping[str, str],
+        overrides: Sequence[str],
+    ) -> Recipe:
+        """The recipe to change and to build; where a foreign one wrote its results is left out."""
+        recipe = Recipe(dict(config), dict(links), dict(groups), list(overrides), own=self.own)
+        if not self.own:
+            recipe.config["output_root"] = recipe.typed["output_root"] = Config.output_root
+            recipe.links.pop("output_root", None)
+        return recipe
+
+    def prepare(self, recipe: Recipe) -> Prepared:
+        """Check the recipe like a new run's. What is resolved of a foreign one is looked at before anything
+        that it names is imported; what was typed now is trusted. Raises `NotAllowed`, `ConfigError`."""
+        check = None if self.own else self._check(recipe)
+        prepared = prepare_plain(recipe.config, recipe.links, recipe.groups, recipe.overrides, check)
+        return replace(prepared, own=self.own)
+
+    def refuse(self, config: Mapping[str, Any]) -> None:
+        """Refuse a configuration that is built as it stands. Raises `NotAllowed`."""
+        if not self.own:
+            recipe = self.recipe(config, {}, {}, [])
+            self._check(recipe)(recipe.config)
+
+    def _check(self, recipe: Recipe) -> Check:
+        return partial(refuse_untrusted, allowed=self.allowed, typed=recipe.typed, folder=self.folder)
+
+
 def prepare_saved(
     saved: SavedRun,
     overrides: Sequence[str] = (),
@@ -33,47 +83,44 @@ def prepare_saved(
 ) -> Prepared:
     """The saved configuration with overrides applied and checked like a new one.
 
-    Where the run is not this user's own, its targets are looked at before any is imported (`allowed` are the
-    names that the user trusts); what is typed now is trusted as in a new run. Raises `NotAllowed`,
-    `MaskedSecret`, `ConfigError`.
+    `allowed` are the names that the user trusts in a run that is not their own. Raises `NotAllowed`,
+    `LinkInFolder`, `MaskedSecret`, `ConfigError`.
     """
-    own = refuse_foreign(saved, overrides, allowed)
-    record = saved.record
-    recipe = Recipe(saved.config, record.links, record.groups, record.overrides)
+    record, origin = saved.record, origin_of(saved)
+    trust = Trust(origin is Origin.OWN, allowed, saved.folder.path)
+    if not trust.own:
+        refuse_links(saved.folder)
+    recipe = trust.recipe(saved.config, record.links, record.groups, record.overrides)
     recipe = recipe.changed(overrides, config_dirs)
     _require_secrets(recipe)
-    return replace(prepare_plain(recipe.config, recipe.links, recipe.groups, recipe.overrides), own=own)
+    prepared = trust.prepare(recipe)
+    if origin is Origin.CHANGED:
+        log.warning("%s was changed since you signed it, and is taken for someone else's", saved.folder)
+    return prepared
 
 
-def refuse_foreign(saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = ()) -> bool:
-    """Refuse a run of someone else that names what is no part of an experiment; returns whether the run is
-    this user's own. Raises `NotAllowed`."""
-    if origin_of(saved) is Origin.OWN:
-        return True
-    typed = [word.lstrip("+~").partition("=")[0] for word in overrides]
-    refuse_untrusted(_without(saved.config, typed), allowed)
-    return False
+def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
+    """Refuse to build the model alone of a run of someone else. Raises `NotAllowed`, `LinkInFolder`."""
+    if origin_of(saved) is not Origin.OWN:
+        refuse_links(saved.folder)
+        refuse_untrusted_targets(saved.config, allowed)
+        model = {"model": saved.config.get("model")}
+        refuse_untrusted(model, allowed, folder=saved.folder.path)
 
 
-def refuse_changed(saved: SavedRun) -> None:
-    """Refuse to take up a run that was this user's own and was changed since. Raises `ChangedSinceSigned`."""
-    if origin_of(saved) is Origin.CHANGED:
+def refuse_changed(saved: SavedRun, accept: bool = False) -> None:
+    """`refuse_changed_since` for a run."""
+    refuse_changed_since(origin_of(saved), saved.folder.path, accept)
+
+
+def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> None:
+    """Refuse to go on with what was this user's own and was changed since, unless they `accept`
+    that. Raises `ChangedSinceSigned`."""
+    if origin is Origin.CHANGED and not accept:
         raise ChangedSinceSigned(
-            f"{saved.folder}: config.yaml, or the links, groups or overrides in run.json, are not what you "
-            "signed when this run was made: put them back, or add --accept-changes"
+            f"{folder}: its configuration, or the links, groups or overrides beside it, are not what you "
+            "signed: they were changed since; put them back, or add --accept-changes"
         )
-
-
-def _without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """`config` without the keys that are typed anew, and all below them."""
-    plain = dict(config)
-    for key in keys:
-        name, _, rest = key.partition(".")
-        if not rest:
-            plain.pop(name, None)
-        elif isinstance(plain.get(name), Mapping):
-            plain[name] = _without(plain[name], [rest])
-    return plain
 
 
 def _require_secrets(recipe: Recipe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sweepboard import __version__, plain_yaml
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.lifecycle.secrets import masked, masked_text
-from sweepboard.lifecycle.signature import is_own, sign
+from sweepboard.lifecycle.signature import as_bytes, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan, PlannedJob
 
@@ -31,8 +32,10 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
     for job in plan.jobs:
         path = folder.frozen(job.label)
         path.parent.mkdir(exist_ok=True)
-        if not path.exists():
-            path.write_text(_job_text(job), encoding="utf-8")
+        text = _job_text(job)
+        # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
     write_json(folder.plan, _as_plain(plan))
 
 
@@ -41,14 +44,10 @@ def read_plan(folder: SweepFolder) -> Plan:
     try:
         saved = json.loads(folder.plan.read_text())
         jobs = tuple(_frozen_job(folder, entry) for entry in saved["jobs"])
-        return Plan(jobs, int(saved["threads"]), str(saved["command"]), saved["settings"])
+        plan = Plan(jobs, int(saved["threads"]), str(saved["command"]), saved["settings"])
+        return replace(plan, origin=origin(_signed(plan), saved.get("signature")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {error or type(error).__name__}") from error
-
-
-def is_own_plan(folder: SweepFolder, plan: Plan) -> bool:
-    """Whether this user froze the plan."""
-    return is_own(_signed(plan), json.loads(folder.plan.read_text()).get("signature"))
 
 
 def _as_plain(plan: Plan) -> dict[str, Any]:
@@ -59,23 +58,23 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
         "command": masked_text(plan.command),
         "threads": plan.threads,
         "settings": plan.settings,
-        "signature": sign(_signed(plan)),
+        "signature": sign(_signed(plan)) if plan.own else None,
         "jobs": jobs,
     }
 
 
 def _signed(plan: Plan) -> bytes:
-    return "\n".join(f"{job.label} {job.digest}" for job in plan.jobs).encode()
+    """All that decides what is built by the jobs."""
+    return as_bytes([(job.label, job.digest, _beside(job)) for job in plan.jobs])
 
 
 def _job_text(job: PlannedJob) -> str:
-    parts = {
-        "overrides": [masked_text(word) for word in job.overrides],
-        "groups": job.groups,
-        "links": job.links,
-        "config": masked(job.config),
-    }
-    return plain_yaml.dump(parts)
+    return plain_yaml.dump({**_beside(job), "config": masked(job.config)})
+
+
+def _beside(job: PlannedJob) -> dict[str, Any]:
+    overrides = [masked_text(word) for word in job.overrides]
+    return {"overrides": overrides, "groups": job.groups, "links": job.links}
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:

@@ -62,7 +62,12 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
     """
     # Everything was checked when the plan was made, or taken up again.
     prepared = Prepared(
-        job["config"], job["links"], job["groups"], job["overrides"], open_data(job["config"])
+        job["config"],
+        job["links"],
+        job["groups"],
+        job["overrides"],
+        open_data(job["config"]),
+        own=job.get("own", True),
     )
     if folder.begun:
         resume(read_run(folder.path), prepared, watchers)

@@ -46,7 +46,8 @@ class Launch:
 
     Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
     changed, and may ask for a job to be pruned. `swept` are the keys in which its jobs differ. With `waits`
-    each job waits after each validation for `prune` or `let_go_on`.
+    each job waits after each validation for `prune` or `let_go_on`. Runs of a sweep that is not the user's
+    `own` are not signed.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class Launch:
         command: str = "",
         swept: Sequence[str] = (),
         waits: bool = False,
+        own: bool = True,
     ) -> None:
         self.folder, self.views, self.settings, self.pool = folder, views, settings, pool
         self.listener, self.command, self.swept, self.waits = listener, command, list(swept), waits
+        self.own = own
         self._jobs: dict[str, PlannedJob] = {}
 
     def submit(self, job: PlannedJob) -> None:
@@ -81,6 +84,7 @@ class Launch:
             "command": self.command,
             "swept": self.swept,
             "waits": self.waits,
+            "own": self.own,
         }
         return Job(job.label, JOB, arguments, job.cores, job.gpu)
 
@@ -155,7 +159,9 @@ def run_jobs(
     try:
         if jobs:
             with StopFlag() as stop, Pool(slots_for(jobs, settings), settings.time_limit, grace) as pool:
-                launch = Launch(folder, views, settings, pool, listener, plan.command, plan.swept)
+                launch = Launch(
+                    folder, views, settings, pool, listener, plan.command, plan.swept, own=plan.own
+                )
                 for job in jobs:
                     launch.submit(job)
                 launch.run(stop)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sweepboard.compose.prepare import Prepared
 from sweepboard.lifecycle.secrets import masked
+from sweepboard.lifecycle.signature import Origin
 from sweepboard.sweeps.labels import differing, labels, words_of
 from sweepboard.sweeps.machine import cores, gpus
 from sweepboard.sweeps.settings import SweepSettings
@@ -61,8 +62,16 @@ class Plan:
     settings: dict[str, Any] = field(default_factory=dict)
     """How its jobs are to be run (`SweepSettings`)."""
 
+    origin: Origin = field(default=Origin.OWN, compare=False)
+    """Whether this user froze it, and nobody has changed it since."""
+
     repeated: tuple[str, ...] = field(default=(), compare=False)
     """Points that were asked for more than once, in words; each is one job."""
+
+    @property
+    def own(self) -> bool:
+        """Whether all that its jobs build is this user's own word."""
+        return self.origin is Origin.OWN
 
     @property
     def swept(self) -> list[str]:
@@ -93,7 +102,7 @@ def make_plan(
     if threads is None:
         threads = threads_per_job([point.prepared for point in distinct], settings)
     jobs = add_jobs((), [with_threads(point, threads) for point in distinct])
-    return Plan(jobs, threads, command, asdict(settings), tuple(repeated))
+    return Plan(jobs, threads, command, asdict(settings), repeated=tuple(repeated))
 
 
 def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[PlannedJob, ...]:

@@ -10,16 +10,16 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard.compose.change import Recipe
-from sweepboard.compose.prepare import Prepared, prepare_plain
-from sweepboard.compose.trust import refuse_untrusted
+from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.schema import Config
 from sweepboard.errors import ConfigError, UserError, did_you_mean
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.secrets import MASK
-from sweepboard.lifecycle.trusting import MaskedSecret
+from sweepboard.lifecycle.trusting import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import is_own_plan, read_plan, write_plan
+from sweepboard.sweeps.frozen import read_plan, write_plan
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
@@ -35,6 +35,9 @@ class Wish:
 
     words: Sequence[str] = ()
     """`optimizer.lr=3e-2` adds points, `sweep.jobs=4` runs them otherwise, a secret is given again."""
+
+    accept_changes: bool = False
+    """Go on though the plan of the user's own was changed since it was signed."""
 
     failed: bool = False
     """Try failed jobs again, too."""
@@ -53,32 +56,38 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         return resume_search(folder, wish, listener)
     with only_writer(RunFolder(folder.path)):
         plan = read_plan(folder)
-        _refuse_foreign(folder, plan, wish)
+        trust = Trust(plan.own, wish.allowed, folder.path)
+        plan = _looked_at(plan, trust)
         settings = settings_now(plan.settings, wish.words)
         words = [word for word in wish.words if not is_setting(word) and key_of(word) not in _secrets(plan)]
         plan = _with_secrets(plan, wish.words)
-        longer = extended(plan, list(_added(plan, words, wish.config_dirs)))
+        longer = extended(plan, list(_added(plan, words, wish.config_dirs, trust)))
+        jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
+        _check(jobs, trust)
+        refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if len(longer.jobs) > len(plan.jobs):
             write_plan(folder, longer)
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
-        jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
-        _check(jobs)
         return run_jobs(folder, longer, jobs, settings, listener)
 
 
-def _check(jobs: Sequence[PlannedJob]) -> None:
+def _check(jobs: Sequence[PlannedJob], trust: Trust) -> None:
     """That each can still run: data may have gone since, or this may be another machine."""
     for job in jobs:
         try:
-            prepare_plain(job.config, job.links, job.groups, job.overrides)
+            trust.prepare(trust.recipe(job.config, job.links, job.groups, job.overrides))
         except UserError as error:
             raise BadPoint(f"in {job.label}: {error}") from error
 
 
-def _refuse_foreign(folder: SweepFolder, plan: Plan, wish: Wish) -> None:
-    if not is_own_plan(folder, plan):
-        for job in plan.jobs:
-            refuse_untrusted(job.config, wish.allowed)
+def _looked_at(plan: Plan, trust: Trust) -> Plan:
+    """The plan; of someone else's every job as it is built, its results going where this user's go."""
+    if trust.own:
+        return plan
+    for job in plan.jobs:
+        trust.refuse(job.config)
+    jobs = [replace(job, config={**job.config, "output_root": Config.output_root}) for job in plan.jobs]
+    return replace(plan, jobs=tuple(jobs))
 
 
 def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSettings:
@@ -115,17 +124,17 @@ def _with_secret(job: PlannedJob, typed: Mapping[str, str]) -> PlannedJob:
     return replace(job, config=recipe.changed([f"{key}={typed[key]}" for key in masked]).config)
 
 
-def _added(plan: Plan, words: Sequence[str], config_dirs: Sequence[Path]) -> Iterator[Prepared]:
+def _added(plan: Plan, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Iterator[Prepared]:
     """Every job of the plan with the new words on top: the new values beside those of all other keys."""
     for point in grid(words) if words else []:
         for job in plan.jobs:
-            yield _changed(job, point, config_dirs)
+            yield _changed(job, point, config_dirs, trust)
 
 
-def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path]) -> Prepared:
+def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Prepared:
     try:
-        recipe = Recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
-        return prepare_plain(recipe.config, recipe.links, recipe.groups, _standing(recipe.overrides))
+        recipe = trust.recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
+        return trust.prepare(replace(recipe, overrides=_standing(recipe.overrides)))
     except UserError as error:
         raise BadPoint(f"in {' '.join(words)}: {error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FAILED, RUNNING
 from sweepboard.lifecycle.secrets import MASK
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import read_job, read_plan
+from sweepboard.sweeps.frozen import read_plan
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.views import JobView, Listener
@@ -89,9 +89,9 @@ class SweepTask:
         sweep, label = SweepFolder(Path(hydra.sweep.dir)), str(hydra.sweep.subdir)
         if not sweep.frozen(label).is_file():
             return _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
-        job = read_job(sweep.frozen(label))
-        swept = read_plan(sweep).swept
-        return {**job, "config": _unmasked(job["config"], config), "swept": swept}
+        plan = read_plan(sweep)
+        job = asdict(next(job for job in plan.jobs if job.label == label))
+        return {**job, "config": _unmasked(job["config"], config), "swept": plan.swept, "own": plan.own}
 
 
 def _composed(config: DictConfig, groups: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:

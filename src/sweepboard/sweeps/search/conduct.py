@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
+from sweepboard.lifecycle.signature import Origin
 from sweepboard.names import label
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_plan, write_plan
@@ -99,9 +100,10 @@ class Conductor(Listener):
         `like` is a job that needs as much room as any.
         """
         waits = self.study.search.settings.pruner is not None
+        own = self.study.search.allowed is None
         swept = [axis.key for axis in self.study.search.space.axes]
         self.launch = Launch(
-            self.folder, self._runs, self.settings, pool, self, self.plan.command, swept, waits
+            self.folder, self._runs, self.settings, pool, self, self.plan.command, swept, waits, own=own
         )
         for trial in self.study.running():
             self._begin(trial)
@@ -149,7 +151,8 @@ class Conductor(Listener):
 
     def _submit(self, job: PlannedJob, number: int) -> None:
         if job.label not in {each.label for each in self.plan.jobs}:
-            self.plan = replace(self.plan, jobs=(*self.plan.jobs, job))
+            jobs, own = (*self.plan.jobs, job), self.study.search.allowed is None
+            self.plan = replace(self.plan, jobs=jobs, origin=self.plan.origin if own else Origin.FOREIGN)
             write_plan(self.folder, self.plan)
         self._running[job.label] = number
         self.launch.submit(job)

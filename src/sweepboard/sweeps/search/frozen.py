@@ -21,8 +21,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard import __version__, plain_yaml
+from sweepboard.compose.links import leaves, links_of
 from sweepboard.compose.mistakes import explain
-from sweepboard.compose.schema import schema
+from sweepboard.compose.refusal import NotAllowed
+from sweepboard.compose.schema import Config, schema
 from sweepboard.compose.trust import refuse_untrusted
 from sweepboard.errors import UserError
 from sweepboard.files import write_atomic
@@ -99,7 +101,9 @@ class Search:
             raise explain(error, words, self.config_dirs) from error
         config.hydra.overrides.task = list(words)
         if self.allowed is not None:
-            refuse_untrusted(_resolved(config), self.allowed)
+            config.output_root = Config.output_root
+            _refuse_resolvers(config)
+            refuse_untrusted(_resolved(config), self.allowed, {"output_root": Config.output_root})
         return config
 
     @cached_property
@@ -183,7 +187,20 @@ def _listed(plain: dict[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
+def _refuse_resolvers(config: DictConfig) -> None:
+    """Refuse `${...}` that is more than another key: a resolver reads, and makes, whatever it likes."""
+    linked = links_of(_task(config))
+    for key, value in leaves(OmegaConf.to_container(_task(config), resolve=False), ""):
+        if isinstance(value, str) and "$" in value and key not in linked:
+            raise NotAllowed(
+                f"{key}: {value} is not resolved for a search that is not yours; start one of your own"
+            )
+
+
+def _task(config: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
 def _resolved(config: DictConfig) -> dict[str, Any]:
-    task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    plain: Any = OmegaConf.to_container(task, resolve=True)
+    plain: Any = OmegaConf.to_container(_task(config), resolve=True)
     return dict(plain)

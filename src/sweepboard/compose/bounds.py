@@ -1,0 +1,68 @@
+"""How much a configuration that came from someone else may ask of this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from itertools import groupby
+from math import prod
+from typing import Any
+
+from sweepboard.compose.refusal import NotAllowed
+from sweepboard.data.settings import DatasetSettings
+
+_MOST = {"dataset.workers": 64, "threads": 1024}
+_SIZE = 10_000_000
+"""The largest size that an argument of a model or a data set may name."""
+
+_NUMBERS = 1_000_000_000
+"""The most numbers that sizes of a data set may come to together, or those of a list."""
+
+_NO_SIZE = re.compile(r"seed|.*classes")
+_SHARED = {f"dataset.{item.name}" for item in fields(DatasetSettings)}
+
+
+def refuse_giants(values: Sequence[tuple[str, Any]]) -> None:
+    """Refuse leaves that would fill the memory or start thousands of processes. Raises `NotAllowed`."""
+    for key, value in values:
+        if _is_number(value) and abs(value) > _limit(key):
+            raise NotAllowed(_too_much(key, value))
+    sizes = list(_sizes(values))
+    for key, group in groupby(sizes, lambda size: size[0].partition("[")[0]):
+        if key.startswith("dataset."):
+            _refuse_product(key, group)
+    _refuse_product("dataset", [size for size in sizes if re.fullmatch(r"dataset\.\w+", size[0])])
+
+
+def _sizes(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, int]]:
+    for key, value in values:
+        name = key.rpartition(".")[2]
+        sized = key.startswith(("model.", "dataset.")) and not _NO_SIZE.fullmatch(name)
+        if sized and key not in _SHARED and _is_number(value) and value > 1:
+            yield key, int(value)
+
+
+def _refuse_product(key: str, sizes: Iterable[tuple[str, int]]) -> None:
+    numbers = prod(size for _, size in sizes)
+    if numbers > _NUMBERS:
+        raise NotAllowed(_too_much(key, numbers))
+
+
+def _limit(key: str) -> float:
+    if key in _MOST:
+        return _MOST[key]
+    sized = key.startswith(("model.", "dataset.")) and not _NO_SIZE.fullmatch(key.rpartition(".")[2])
+    return _SIZE if sized else float("inf")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a whole number, however YAML spells it."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
+
+
+def _too_much(key: str, value: Any) -> str:
+    return (
+        f"{key}: {value} is more than a run folder that is not yours may ask of this machine; "
+        f"type {key}=... to say it yourself"
+    )

@@ -64,9 +64,7 @@ def follow(config: Mapping[str, Any], links: Mapping[str, str]) -> DictConfig:
     Raises `ConfigError` for a key that the schema does not have, a value of another type, or a link to
     anything but a key: a resolver in a record could read, and make, whatever it likes.
     """
-    for key, other in links.items():
-        if not (isinstance(other, str) and _KEY.fullmatch(other)):
-            raise ConfigError(f"{key}: a link leads to another key, and {other!r} is none")
+    check_links(links)
     try:
         node = OmegaConf.merge(schema(), escaped(config))
     except OmegaConfBaseException as error:
@@ -79,6 +77,13 @@ def follow(config: Mapping[str, Any], links: Mapping[str, str]) -> DictConfig:
         except (OmegaConfBaseException, ValueError, TypeError) as error:
             raise ConfigError(f"{key}: this key of a link leads nowhere") from error
     return node
+
+
+def check_links(links: Mapping[str, str]) -> None:
+    """Raise `ConfigError` for a link that does not lead to a key."""
+    for key, other in links.items():
+        if not (isinstance(other, str) and _KEY.fullmatch(other)):
+            raise ConfigError(f"{key}: a link leads to another key, and {other!r} is none")
 
 
 def escaped(value: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.compose.change import Recipe
+from sweepboard.compose.links import check_links
 from sweepboard.compose.prepare import Check, Prepared, prepare_plain
 from sweepboard.compose.schema import Config
 from sweepboard.compose.trust import refuse_untrusted, refuse_untrusted_targets
@@ -52,6 +53,7 @@ class Trust:
         overrides: Sequence[str],
     ) -> Recipe:
         """The recipe to change and to build; where a foreign one wrote its results is left out."""
+        check_links(links)
         recipe = Recipe(dict(config), dict(links), dict(groups), list(overrides), own=self.own)
         if not self.own:
             recipe.config["output_root"] = recipe.typed["output_root"] = Config.output_root

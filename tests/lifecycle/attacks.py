@@ -1,0 +1,51 @@
+"""A run folder as a stranger could make it: every file of it may say anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HUBCONF = "open('exploded', 'w')\nfrom torch import nn\ndef pwn(**k):\n    return nn.Linear(32, 10)\n"
+HUB = {"repo_or_dir": "repo", "model": "pwn", "source": "local", "in_features": 784, "out_features": 10}
+"""Arguments with which both `torch.nn.Linear` and `torch.hub.load` could be called."""
+
+
+def hub(folder: Path) -> dict[str, Any]:
+    """The same, with code to run below `folder`."""
+    (folder / "repo").mkdir(exist_ok=True)
+    (folder / "repo" / "hubconf.py").write_text(HUBCONF)
+    return {**HUB, "repo_or_dir": str(folder / "repo")}
+
+
+def edit_config(run: Path, **changes: Any) -> None:
+    """Change config.yaml: `model__lr=1` is `model.lr`."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    for key, value in changes.items():
+        *path, name = key.split("__") if "__" in key.strip("_") else [key]
+        node = config
+        for part in path:
+            node = node[part]
+        node[name] = value
+    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def edit_record(run: Path, **changes: Any) -> None:
+    """Change run.json."""
+    edit_json(run / "run.json", lambda record: record.update(changes))
+
+
+def edit_json(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a JSON file in place."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def edit_yaml(path: Path, change: Mapping[str, Any]) -> None:
+    """Replace entries of a YAML file."""
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**content, **change}, sort_keys=False))

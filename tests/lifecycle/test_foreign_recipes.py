@@ -223,6 +223,7 @@ def test_plans_of_a_sweep(command: Command) -> None:
         saved.write_text(sweep)
 
 
+@pytest.mark.slow
 def test_a_strangers_sweep_taken_up_and_taken_over(command: Command) -> None:
     folder = swept(command)
     edit_json(folder / "sweep.json", lambda saved: saved.update(signature=None))

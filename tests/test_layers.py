@@ -17,6 +17,7 @@ PACKAGE = Path(sweepboard.__file__).parent
 FLOORS = {
     "names": 0, "errors": 0, "files": 0, "vision": 0, "words": 0, "plain_yaml": 0,
     "processes": 0, "import_path": 0, "hyperparameters": 0, "spreadsheet": 0,
+    "scratch": 0,
     "models": 1, "data": 1, "board": 1, "training": 1,
     "compose": 2, "lifecycle": 2,
     "analysis": 3, "sweeps": 3,

@@ -34,5 +34,8 @@ def test_no_cell_and_no_heading_is_a_formula(text: str) -> None:
 
 
 def test_numbers_and_words_are_as_they_are() -> None:
-    rows: list[dict[str, object]] = [{"a": -0.5, "b": "-0.5", "c": "+1e-3"}, {"b": "x=1", "d": None, "a": "adam|b"}]
+    rows: list[dict[str, object]] = [
+        {"a": -0.5, "b": "-0.5", "c": "+1e-3"},
+        {"b": "x=1", "d": None, "a": "adam|b"},
+    ]
     assert as_csv(rows) == "a,b,c,d\n-0.5,-0.5,+1e-3,\nadam|b,x=1,,\n"

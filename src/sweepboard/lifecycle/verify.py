@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from sweepboard.lifecycle.record import FINISHED
 from sweepboard.lifecycle.rerun import DataCheck, differences
 from sweepboard.lifecycle.saved import SavedRun
 from sweepboard.lifecycle.trusting import prepare_saved
+from sweepboard.scratch import scratch_folder
 
 NOT_COMPARED = ("perf/", "test_")
 """Tags that tell how fast a run was, never the same twice; and what `sweepboard test` found later."""
@@ -146,8 +146,8 @@ def verify(
     found = [found for found in differences(saved, prepared, now) if _counts(found)]
     check = DataCheck(saved, found.append)
     record = new_record(prepared, "sweepboard verify")
-    with tempfile.TemporaryDirectory(prefix="sweepboard-verify-") as scratch:
-        with claimed(Path(scratch) / "run") as folder:
+    with scratch_folder("sweepboard-verify-") as scratch:
+        with claimed(scratch / "run") as folder:
             execute(prepared, folder, record, [check])
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)

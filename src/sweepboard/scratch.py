@@ -1,0 +1,55 @@
+"""Folders for a while: removed at the end, and those of processes that were killed by whoever comes next."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: nothing tells whether a folder is still in use
+    fcntl = None  # type: ignore[assignment]
+
+NEW = 60.0
+"""Seconds in which a folder may not have been locked yet by the process that has made it."""
+
+
+@contextmanager
+def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
+    """Make a new folder, private to this user, below `within` (default: the system's folder for such), and
+    remove it with the block; before that, remove those of the same prefix that killed processes have left."""
+    parent = within or Path(tempfile.gettempdir())
+    _remove_abandoned(parent, prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as made:
+        handle = os.open(made, os.O_RDONLY)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX)  # freed by the kernel, however this process ends
+            yield Path(made)
+        finally:
+            os.close(handle)
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    for path in parent.glob(f"{prefix}*"):
+        with suppress(OSError):  # somebody else was quicker
+            if _is_abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether it is a folder of this user's, not new, and no living process holds it."""
+    found = path.lstat()
+    if fcntl is None or found.st_uid != os.geteuid() or time.time() < found.st_mtime + NEW:
+        return False
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(handle)
+    return True

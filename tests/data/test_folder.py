@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from sweepboard.data.folder import ImageFiles, ImageFolder
-from sweepboard.data.images import read_image
+from sweepboard.data.images import hush_decoders, read_image
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.spec import Data
@@ -178,3 +179,90 @@ def test_every_kind_of_image_becomes_8_bit_colour(tmp_path: Path, mode: str) -> 
     pixels = read_image(tmp_path / "image.tif", 6)
     assert pixels.shape == (3, 6, 6)
     assert pixels.float().mean().item() == pytest.approx(128, abs=2)
+
+
+RAMP = np.linspace(0, 65535, 4096).reshape(64, 64)
+
+
+def pgm(values: np.ndarray[Any, Any], most: int) -> bytes:
+    return b"P5 64 64 %d\n" % most + values.astype(">u2" if most > 255 else "u1").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        ("pgm", pgm(RAMP, 65535)),
+        ("pgm", pgm(RAMP / 16, 4095)),
+        ("pgm", pgm(RAMP / 64, 1023)),
+        ("pgm", pgm((RAMP / 655.35).round(), 100)),
+        ("tif", Image.fromarray(RAMP.astype(np.int32))),
+        ("tif", Image.fromarray((RAMP / 65535).astype(np.float32))),
+        ("tif", Image.fromarray(RAMP.astype(np.uint16))),
+        ("png", Image.fromarray(RAMP.astype(np.uint16))),
+        ("tif", Image.fromarray((RAMP / 257).astype(np.uint8))),
+        ("pfm", Image.fromarray((RAMP / 65535).astype(np.float32))),
+    ],
+)
+def test_images_of_every_depth_are_scaled(tmp_path: Path, suffix: str, content: bytes | Image.Image) -> None:
+    path = tmp_path / f"ramp.{suffix}"
+    path.write_bytes(content) if isinstance(content, bytes) else content.save(path)
+    pixels = read_image(path, 64).float()
+    assert pixels.mean().item() == pytest.approx(127.5, abs=1)
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+@pytest.mark.parametrize("turned", ["II", "MM"])
+def test_deep_photographs_stand_upright(tmp_path: Path, turned: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    grey = RAMP.astype(np.int32) if turned == "II" else RAMP.astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "ramp.tif", exif=exif)
+    pixels = read_image(tmp_path / "ramp.tif", 64)
+    assert pixels[0, 0, 0] == 255
+    assert pixels[0, -1, -1] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (RAMP * 1000, "whole numbers of 32 bits from 0 to 6.5535e"),
+        (RAMP - 30000, "whole numbers of 32 bits from -30000 to 35535"),
+        (RAMP / 257, "whole numbers of 32 bits from 0 to 255"),
+        ((RAMP / 257).astype(np.float32), "real numbers from 0 to 255"),
+        (np.where(RAMP > 9, RAMP / 65535, np.nan).astype(np.float32), "real numbers from nan to nan"),
+    ],
+)
+def test_depths_of_which_nothing_tells_what_white_is_are_refused(
+    tmp_path: Path, values: np.ndarray[Any, Any], told: str
+) -> None:
+    whole = values if values.dtype == np.float32 else values.astype(np.int32)
+    Image.fromarray(whole).save(tmp_path / "x.tif")
+    with pytest.raises(DamagedFile, match=rf"x.tif cannot be read as an image \(its pixels are {told}"):
+        read_image(tmp_path / "x.tif", 64)
+
+
+def test_black_is_black_in_every_depth(tmp_path: Path) -> None:
+    for number, kind in enumerate((np.int32, np.float32, np.uint16)):
+        Image.fromarray(np.zeros((4, 4), kind)).save(tmp_path / f"{number}.tif")
+        assert read_image(tmp_path / f"{number}.tif", 4).max() == 0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_large_pictures_are_read_without_a_warning(
+    flat: Path, workers: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 160)
+    data = prepared(flat, workers=workers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        hush_decoders()
+        for _ in data.train.epoch(0):
+            pass
+    assert capfd.readouterr().err == ""
+
+
+def test_a_picture_too_large_to_be_decoded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    Image.new("L", (20, 20)).save(tmp_path / "huge.png")
+    with pytest.raises(DamagedFile, match=r"huge.png cannot be read as an image \(Image size \(400 pixels\)"):
+        read_image(tmp_path / "huge.png", 8)

@@ -24,7 +24,7 @@ from sweepboard.files import alone_in, sync_folder
 
 log = logging.getLogger(__name__)
 
-FORMAT = "1"
+FORMAT = "2"
 """To be changed with what an entry holds: how samples are decoded, how they are laid out."""
 
 SHARE = 10

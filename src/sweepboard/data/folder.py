@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sweepboard.data.images import read_image
+from sweepboard.data.images import hush_decoders, read_image
 from sweepboard.data.layout import Layout, class_folders, layout_of
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.spec import DataSpec, Splits
@@ -80,6 +80,7 @@ class ImageFolder:
 
     def load(self) -> Splits:
         """The splits, whose images are decoded when asked for."""
+        hush_decoders()
         return Splits(
             **{name: ImageFiles(self._root, images, self.image_size) for name, images in self._parts.items()}
         )

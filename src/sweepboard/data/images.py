@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,6 +23,14 @@ SUFFIXES = frozenset(
 )  # fmt: skip
 """Names of files that are taken for images end in one of these, in any case."""
 
+_DEEP = ("I", "F")
+"""Modes of greys in 32 bits; those of 16 begin with `I;16`."""
+
+_BY_WAY_OF = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+"""Modes that PIL cannot convert at once, and one between."""
+
+Pixels: TypeAlias = npt.NDArray[Any]
+
 _GRAYS = ("1", "L", "LA", "La", "I", "F")
 
 
@@ -35,7 +45,9 @@ def read_image(path: Path, size: int) -> Tensor:
         with Image.open(path) as image:
             image.draft("RGB", (2 * size, 2 * size))  # lets a large JPEG be decoded at a fraction of its size
             upright = ImageOps.exif_transpose(image)
-            fitted = ImageOps.fit(in_mode(upright, "RGB"), (size, size), Image.Resampling.BILINEAR)
+            fitted = ImageOps.fit(
+                in_mode(upright, "RGB", image.format), (size, size), Image.Resampling.BILINEAR
+            )
     except Exception as error:  # decoders raise everything from SyntaxError to struct.error
         reason = str(error) or type(error).__name__
         raise DamagedFile(
@@ -54,15 +66,48 @@ def natural_mode(image: Image) -> str:
     return "L" if image.mode in _GRAYS or image.mode.startswith("I;16") else "RGB"
 
 
-def in_mode(image: Image, mode: str) -> Image:
-    """`image` in 8-bit `L` or `RGB`; 16-bit greys are scaled down, not clipped as PIL would."""
+def in_mode(image: Image, mode: str, file_format: str | None = None) -> Image:
+    """`image` in 8-bit `L` or `RGB`; greys of more bits are scaled, not clipped as PIL would.
+
+    Whole numbers of 16 bits go from black to white, and real numbers from 0 to 1. (That a file of 16 bits
+    holds pixels of 12 cannot be known: they stay dark.) Raises ValueError for numbers of another range.
+    """
     from PIL import Image as Images
 
-    if image.mode.startswith("I;16"):
-        image = Images.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
+    if image.mode in _DEEP or image.mode.startswith("I;16"):
+        image = Images.fromarray(_in_8_bits(np.asarray(image), image.mode, file_format or image.format))
+    if image.mode in _BY_WAY_OF or (image.mode == "P" and "transparency" in image.info):
+        image = image.convert(_BY_WAY_OF.get(image.mode, "RGBA"))
     return image.convert(mode)
+
+
+def _in_8_bits(greys: Pixels, mode: str, file_format: str | None) -> npt.NDArray[np.uint8]:
+    if mode == "F":
+        _check_range(greys, 0, 1, "real numbers")
+        return (greys * 255).round().astype(np.uint8)
+    if mode == "I":
+        # Of whole numbers of 32 bits nothing tells what white is: 255 and 65535 are both usual. In PGM it is
+        # said, and PIL has made it 65535.
+        least = 0 if file_format == "PPM" or not greys.any() else 256
+        _check_range(greys, 0, 65535, "whole numbers of 32 bits", least)
+    return (greys >> 8).astype(np.uint8)
+
+
+def _check_range(greys: Pixels, low: int, high: int, what: str, least: int = 0) -> None:
+    smallest, largest = greys.min(), greys.max()
+    if not (low <= smallest and least <= largest <= high):  # NaN is in no range
+        raise ValueError(
+            f"its pixels are {what} from {smallest:g} to {largest:g}, of which only those from {low} to "
+            f"{high} are known to go from black to white; save it in 8 or 16 bits"
+        )
+
+
+def hush_decoders() -> None:
+    """Keep PIL from printing its warnings, in each worker again: of large pictures, or of metadata.
+
+    What cannot be decoded is an error all the same.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def pixels(image: Image) -> Tensor:

@@ -36,7 +36,7 @@ def points(curve: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
         ("rmse", "min"),
         ("classification_error", "min"),
         ("bleu", "max"),
-        ("maestro", "max"),
+        ("maestro", "unknown"),
     ],
 )
 def test_the_better_way_follows_from_the_name(tag: str, mode: str) -> None:
@@ -74,7 +74,12 @@ def test_a_score_skips_what_is_not_finite_but_ends_where_the_run_ended() -> None
     assert (best.best, best.step) == (0.2, 20)
     assert math.isnan(best.last)
     assert score(steps[:3], values[:3], "max") == Score(0.2, 0.5, 10)
-    assert score(steps, np.full(4, np.nan), "min") is None
+    nothing = score(steps, np.full(4, np.nan), "min")
+    assert nothing is not None
+    assert math.isnan(nothing.last)
+    assert (nothing.best, nothing.step) == (None, None)
+    assert score(steps[:3], values[:3], "unknown") == Score(0.2, None, None), "no best is claimed"
+    assert score(steps[:0], values[:0], "min") is None
 
 
 @given(st.lists(FLOATS | st.sampled_from([None, math.nan, math.inf]), max_size=6))

@@ -13,6 +13,7 @@ from sweepboard.analysis.differences import description, differing
 from sweepboard.analysis.gather import Run
 from sweepboard.analysis.metrics import metric_tags
 from sweepboard.analysis.rows import FIELDS, Row, grouped, values_of
+from sweepboard.analysis.tags import UNKNOWN
 from sweepboard.analysis.vocabulary import Words, metric_key
 from sweepboard.analysis.where import condition, sort_key
 from sweepboard.errors import UserError, did_you_mean
@@ -36,7 +37,11 @@ class Comparison:
     """Those of a table for people."""
 
     modes: Mapping[str, str]
-    """`min` or `max` of each metric."""
+    """`min` or `max` of each metric, `unknown` where its name does not tell which is better."""
+
+    def drawn(self, tag: str) -> str:
+        """What a picture shows of a metric: its best value, or the last where no way is known better."""
+        return f"{'last' if self.modes[tag] == UNKNOWN else 'best'} {tag}"
 
     @property
     def runs(self) -> list[Run]:
@@ -73,8 +78,13 @@ def compare(
     shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
     rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
     keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.asked})
-    key = sort_key(sort, words(runs)) if sort else metric_key(shown[0], "best") if shown else "name"
+    key = sort_key(sort, words(runs)) if sort else _by_first(shown, modes)
     return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)
+
+
+def _by_first(shown: Sequence[str], modes: Mapping[str, str]) -> str:
+    """The key of the first metric shown, where it is known which way is better; else nothing is ranked."""
+    return metric_key(shown[0], "best") if shown and modes[shown[0]] != UNKNOWN else "name"
 
 
 def words(runs: Sequence[Run]) -> Words:

@@ -66,8 +66,8 @@ class Result:
 
     @property
     def best(self) -> dict[str, float]:
-        """The best value of each metric, the largest or smallest as suits it."""
-        return {tag: score.best for tag, score in self.run.scores.items()}
+        """The best value of each metric, the largest or smallest as suits it, where that is known."""
+        return {tag: score.best for tag, score in self.run.scores.items() if score.best is not None}
 
     @cached_property
     def curves(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,9 @@ import yaml
 from sweepboard import plain_yaml
 from sweepboard.analysis.align import Points, rising
 from sweepboard.analysis.find import Found, find
+from sweepboard.analysis.merging import merged, seed_in, without_seed
 from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score
+from sweepboard.analysis.run_faults import some
 from sweepboard.board.columns import Series
 from sweepboard.board.reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.errors import reason
@@ -31,8 +34,6 @@ from sweepboard.names import flatten
 log = logging.getLogger(__name__)
 
 _SEED = re.compile(r"(?:.*[._/])?(?:random_?)?seed", re.IGNORECASE)
-_TIME = re.compile(r"\d{9,}\.\d+")
-"""Names of the folders that `SummaryWriter.add_hparams` makes below a run."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class Run:
 
     @property
     def group(self) -> str:
-        """Equal for runs that differ in the seed only. A run that says nothing of itself is its own group."""
-        return group_name(self.hparams) if self.hparams else str(self.path)
+        """Equal for runs that differ in the seed only. A run that says nothing of itself is its own group,
+        unless its name tells a seed."""
+        return group_name(self.hparams) if self.hparams else without_seed(str(self.path))
 
     @property
     def headline(self) -> str | None:
@@ -86,7 +88,7 @@ class Run:
     @cached_property
     def modes(self) -> dict[str, str]:
         """Whether `min` or `max` is better, for every metric."""
-        told = dict(_told_modes(self.config, self.headline))
+        told = dict(_told_modes(self.config, self.record))
         return {tag: mode_of(tag, told) for tag in metric_tags(self.curves)}
 
     @cached_property
@@ -105,7 +107,7 @@ class Run:
 def gather(paths: Sequence[Path]) -> list[Run]:
     """Read every run at or below `paths`. Raises `UserError` where there is none."""
     runs = [_ours(found) if found.ours else _of_another_tool(found) for found in find(paths)]
-    return _with_hparams(_without_hparams_folders(runs))
+    return _with_hparams(merged(runs))
 
 
 def _with_hparams(runs: Sequence[Run]) -> list[Run]:
@@ -198,18 +200,33 @@ def _of_another_tool(found: Found) -> Run:
     row = read_hparams(found.path) if series else None
     values = dict(row.hparams if row else flatten(_read_yaml(found.path / "hparams.yaml")))
     seeds = [key for key in values if _SEED.fullmatch(key)]
-    seed = values[seeds[0]] if seeds else None
+    _warn_of_missing_steps(found.name, series)
     return Run(
         path=found.path,
         name=found.name,
         hparams={
             key: _plain(value) for key, value in values.items() if key not in seeds and value is not None
         },
-        seed=int(seed) if isinstance(seed, int | float) else None,
+        seed=_seed(values[seeds[0]]) if seeds else seed_in(found.name),
         status=_status(row),
         seconds=float(max(times) - min(times)) if times else None,
         curves={tag: rising(each.steps, each.values) for tag, each in series.items()},
     )
+
+
+def _seed(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _warn_of_missing_steps(name: str, series: Mapping[str, Series]) -> None:
+    """Of points at one step the last one stands: of a whole curve at one step that is told."""
+    tags = [tag for tag, each in series.items() if len(each.steps) > 2 and np.ptp(each.steps) == 0]
+    if tags:
+        points = len(series[tags[0]].steps)
+        log.warning(
+            "%s: all %d points of %s are at one step, and only the last is compared; give each its step",
+            *(name, points, some(tags)),
+        )
 
 
 def _status(row: HparamsRow | None) -> str:
@@ -223,32 +240,15 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def _without_hparams_folders(runs: list[Run]) -> list[Run]:
-    """Runs with what `SummaryWriter.add_hparams` wrote into folders below them joined to them."""
-    by_path = {run.path: run for run in runs}
-    for run in runs:
-        above = by_path.get(run.path.parent)
-        if (
-            run.hparams
-            and _TIME.fullmatch(run.path.name)
-            and above
-            and not above.hparams
-            and not above.record
-        ):
-            by_path[above.path] = _joined(above, by_path.pop(run.path))
-    return list(by_path.values())
-
-
-def _joined(run: Run, below: Run) -> Run:
-    return replace(
-        run, hparams=below.hparams, seed=below.seed, status=below.status, curves=below.curves | run.curves
-    )
-
-
-def _told_modes(config: Mapping[str, Any], headline: str | None) -> Iterator[tuple[str, str]]:
+def _told_modes(config: Mapping[str, Any], record: RunRecord | None) -> Iterator[tuple[str, str]]:
+    """What the task says of its own metrics, then what the settings say."""
+    if record is None:
+        return
+    for name, mode in record.modes.items():
+        yield from ((f"{part}/{name}", mode) for part in ("train", "val", "test"))
     for block in ("early_stopping", "checkpoint"):
         settings = (config.get("trainer") or {}).get(block) or {}
-        metric = settings.get("metric") or headline
+        metric = settings.get("metric") or record.headline
         if metric and settings.get("mode"):
             yield f"val/{metric}", settings["mode"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,21 +10,20 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sweepboard.analysis.tags import (
+    MAX,
+    TEST,
+    TRAINING,
+    UNKNOWN,
+    VALIDATION,
+    direction,
+    is_loss,
+    is_result,
+    words,
+)
+
 Steps: TypeAlias = npt.NDArray[np.int64]
 Numbers: TypeAlias = npt.NDArray[np.float64]
-
-_LOWER_IS_BETTER = frozenset(
-    ("err", "mae", "mse", "rmse", "mape", "nll", "ppl", "perplexity", "wer", "cer", "ece", "fid", "kl",
-     "bpb", "bpc", "brier", "cost", "distance", "divergence", "regret")
-)  # fmt: skip
-_VALIDATION = frozenset(("val", "valid", "validation", "dev", "eval", "evaluation"))
-_TEST = frozenset(("test", "testing"))
-_TRAINING = frozenset(("train", "training"))
-_NO_METRIC = re.compile(
-    r"(?:.*/)?(?:lr|lr-.*|learning_rate|epoch|global_step|hp_metric)$|(?:perf|best|time|timer|gpu|system)/",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,9 @@ class Score:
     """What one metric of one run came to."""
 
     last: float
-    best: float
+    best: float | None
+    """None where it is not known which way is better, or nothing finite was logged."""
+
     step: int | None
     """The first step at which it was best; None where that is not known."""
 
@@ -50,14 +50,16 @@ class Spread:
 
 
 def score(steps: Steps, values: Numbers, mode: str) -> Score | None:
-    """Last and best of a curve (`mode` is `min` or `max`); None where nothing finite was logged.
+    """Last and best of a curve (`mode` is `min`, `max` or `unknown`); None where nothing was logged.
 
     `last` may be NaN: a run that diverged did not end well.
     """
-    finite = np.flatnonzero(np.isfinite(values))
-    if not finite.size:
+    if not values.size:
         return None
-    sign = 1.0 if mode == "max" else -1.0
+    finite = np.flatnonzero(np.isfinite(values))
+    if mode == UNKNOWN or not finite.size:
+        return Score(float(values[-1]), None, None)
+    sign = 1.0 if mode == MAX else -1.0
     best = finite[np.argmax(sign * values[finite])]
     return Score(float(values[-1]), float(values[best]), int(steps[best]))
 
@@ -75,37 +77,27 @@ def spread(values: Iterable[float | None]) -> Spread | None:
 
 
 def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
-    """Whether `min` or `max` of a metric is better: as told in `modes`, else by its name."""
-    told = (modes or {}).get(tag)
-    return told or ("min" if _is_loss(tag) or _words(tag) & _LOWER_IS_BETTER else "max")
+    """Whether `min` or `max` of a metric is better: as told in `modes`, else by its name, or `unknown`."""
+    return (modes or {}).get(tag) or direction(tag)
 
 
 def metric_tags(tags: Iterable[str], headline: str | None = None) -> list[str]:
     """Those tags that measure a result, the most telling first.
 
     Learning rate, epoch, throughput and the like are none, and what was best is found from the curve itself.
-    Held-out data come before training data, the `headline` metric before others, these before a loss, a
-    validation before a test.
+    Held-out data come before training data, the `headline` metric before others, these before a loss, and a
+    loss before what may be better either way; a validation before a test.
     """
-    return sorted(
-        (tag for tag in set(tags) if not _NO_METRIC.match(tag)), key=lambda tag: _rank(tag, headline)
-    )
+    return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, headline))
 
 
 def is_training(tag: str) -> bool:
     """Whether a tag is of the training data."""
-    return bool(_words(tag) & _TRAINING)
+    return not TRAINING.isdisjoint(words(tag))
 
 
-def _rank(tag: str, headline: str | None) -> tuple[bool, bool, bool, int, str]:
-    held_out = 0 if _words(tag) & _VALIDATION else 1 if _words(tag) & _TEST else 2
-    return is_training(tag), tag.rpartition("/")[2] != headline, _is_loss(tag), held_out, tag
-
-
-def _is_loss(tag: str) -> bool:
-    return any(word.endswith(("loss", "error")) for word in _words(tag))
-
-
-def _words(tag: str) -> set[str]:
-    """`train/valLoss_epoch` is train, val, loss, epoch."""
-    return {word.lower() for word in _WORD.findall(tag)}
+def _rank(tag: str, headline: str | None) -> tuple[bool, bool, int, int, str]:
+    said = words(tag)
+    held_out = 0 if not VALIDATION.isdisjoint(said) else 1 if not TEST.isdisjoint(said) else 2
+    telling = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
+    return is_training(tag), tag.rpartition("/")[2] != headline, telling, held_out, tag

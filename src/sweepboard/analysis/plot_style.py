@@ -106,7 +106,10 @@ def _graded(values: Sequence[float]) -> list[Color]:
 def is_numeric(comparison: Comparison, key: str) -> bool:
     """Whether all rows have a number there."""
     values = [row.hparams.get(key) for row in comparison.rows]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
+    )
 
 
 def short_name(comparison: Comparison, key: str) -> str:

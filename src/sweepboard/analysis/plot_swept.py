@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.differences import as_text
+from sweepboard.analysis.metrics import spread
 from sweepboard.analysis.plot_style import (
     INK,
     Look,
@@ -21,6 +22,7 @@ from sweepboard.analysis.plot_style import (
     shortened,
     wants_log,
 )
+from sweepboard.analysis.tags import MIN, UNKNOWN
 
 MOST_CELLS = 120
 FRAME = "#D55E00"
@@ -31,20 +33,20 @@ def draw_along(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: s
     only thing swept."""
     rows = comparison.rows
     for row, look in zip(rows, looks, strict=True):
-        scores = [run.scores[tag].best for run in row.runs if tag in run.scores]
+        scores = row.drawn(tag)
         here = [row.hparams[key]] * len(scores)
         _dots(axes, here, scores, look)
     values = [row.hparams[key] for row in rows]
     if len(comparison.keys) == 1:
         _join_means(axes, comparison, tag, key)
     set_values_axis(axes, values)
-    axes.set_title(f"best {tag}")
+    axes.set_title(comparison.drawn(tag))
     axes.set_xlabel(short_name(comparison, key))
 
 
 def _join_means(axes: Axes, comparison: Comparison, tag: str, key: str) -> None:
-    means = [(row.hparams[key], row.metric(tag, "best")) for row in comparison.rows]
-    known = sorted((value, spread.mean) for value, spread in means if spread is not None)
+    means = [(row.hparams[key], spread(row.drawn(tag))) for row in comparison.rows]
+    known = sorted((value, over.mean) for value, over in means if over is not None)
     axes.plot(*zip(*known, strict=True), color="#888888", linewidth=1.1, zorder=2)
 
 
@@ -55,15 +57,15 @@ def draw_choices(
     names = _choices(comparison, key)
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
     for row, look, name in zip(comparison.rows, looks, names, strict=True):
-        scores = [run.scores[tag].best for run in row.runs if tag in run.scores]
+        scores = row.drawn(tag)
         _dots(axes, scores, [places[name]] * len(scores), look)
-        mean = row.metric(tag, "best")
+        mean = spread(row.drawn(tag))
         if mean is not None and mean.n > 1 and names.count(name) == 1:
             sides = [places[name] - 0.25, places[name] + 0.25]
             axes.plot([mean.mean] * 2, sides, color=look.color, linewidth=2)
     axes.set_yticks(list(places.values()), [shortened(name, 28) for name in places])
     axes.set_ylim(len(places) - 0.5, -0.5)
-    axes.set_title(f"best {tag}" + (f" by {short_name(comparison, key)}" if key else ""))
+    axes.set_title(comparison.drawn(tag) + (f" by {short_name(comparison, key)}" if key else ""))
 
 
 def _dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look) -> None:
@@ -91,21 +93,21 @@ def draw_heat_map(axes: Axes, comparison: Comparison, tag: str) -> None:
     columns, lines = _levels(comparison, across), _levels(comparison, up)
     cells = np.full((len(lines), len(columns)), np.nan)
     for row in comparison.rows:
-        best = row.metric(tag, "best")
+        best = spread(row.drawn(tag))
         place = lines.index(row.hparams.get(up)), columns.index(row.hparams.get(across))
         cells[place] = best.mean if best else np.nan
-    lower = comparison.modes[tag] == "min"
+    lower, ranked = comparison.modes[tag] == MIN, comparison.modes[tag] != UNKNOWN
     axes.imshow(cells, aspect="auto", origin="lower", cmap="viridis_r" if lower else "viridis")
-    _label_cells(axes, cells, lower)
+    _label_cells(axes, cells, lower, ranked)
     axes.set_xticks(range(len(columns)), [as_text(value) for value in columns])
     axes.set_yticks(range(len(lines)), [as_text(value) for value in lines])
     axes.grid(visible=False)
-    axes.set_title(f"best {tag}")
+    axes.set_title(comparison.drawn(tag))
     axes.set_xlabel(short_name(comparison, across))
     axes.set_ylabel(short_name(comparison, up))
 
 
-def _label_cells(axes: Axes, cells: np.ndarray, lower_is_better: bool) -> None:
+def _label_cells(axes: Axes, cells: np.ndarray, lower_is_better: bool, ranked: bool) -> None:
     finite = cells[np.isfinite(cells)]
     if not finite.size:
         return
@@ -117,7 +119,7 @@ def _label_cells(axes: Axes, cells: np.ndarray, lower_is_better: bool) -> None:
         color = INK if bright else "white"
         text = f"{value:.{decimals(low, high)}f}" if np.isfinite(value) else ""
         axes.text(column, line, text, ha="center", va="center", fontsize=8, color=color)
-        if value == best:
+        if ranked and value == best:
             frame = Rectangle(
                 (column - 0.48, line - 0.48), 0.96, 0.96, fill=False, edgecolor=FRAME, linewidth=2
             )
@@ -135,19 +137,20 @@ def _levels(comparison: Comparison, key: str) -> list[Any]:
 def draw_scatter(axes: Axes, comparison: Comparison, tag: str) -> None:
     """Two swept numbers that make no grid (a random search), the metric as colour."""
     across, up = comparison.keys
-    known = [(row, score) for row in comparison.rows if (score := row.metric(tag, "best")) is not None]
-    lower = comparison.modes[tag] == "min"
+    known = [(row, score) for row in comparison.rows if (score := spread(row.drawn(tag))) is not None]
+    lower = comparison.modes[tag] == MIN
     xs, ys = ([row.hparams[key] for row, _ in known] for key in (across, up))
     colors = [score.mean for _, score in known]
     points = axes.scatter(xs, ys, c=colors, cmap="viridis_r" if lower else "viridis", s=36, zorder=3)
     best = colors.index(min(colors) if lower else max(colors))
-    axes.scatter(xs[best], ys[best], s=110, facecolors="none", edgecolors=FRAME, linewidths=1.6, zorder=4)
+    if comparison.modes[tag] != UNKNOWN:
+        axes.scatter(xs[best], ys[best], s=110, facecolors="none", edgecolors=FRAME, linewidths=1.6, zorder=4)
     set_values_axis(axes, xs)
     if wants_log(ys):
         axes.set_yscale("log")
     axes.set_xlabel(short_name(comparison, across))
     axes.set_ylabel(short_name(comparison, up))
-    axes.set_title(f"best {tag}")
+    axes.set_title(comparison.drawn(tag))
     axes.figure.colorbar(points, ax=axes, pad=0.02)
 
 

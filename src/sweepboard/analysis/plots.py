@@ -46,7 +46,7 @@ def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
     `smooth` is the weight of a moving average, 0 for none. Raises `UserError` where there is nothing to draw
     or the file cannot be written.
     """
-    if not any(row.metric(tag, "best") for tag in comparison.shown[:1] for row in comparison.rows):
+    if not any(row.drawn(tag) for tag in comparison.shown[:1] for row in comparison.rows):
         raise UserError("--plot: these runs have no metric to draw; --metric chooses another")
     with mpl.rc_context(STYLE):
         figure = _figure(comparison, smooth)

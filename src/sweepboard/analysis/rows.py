@@ -10,6 +10,7 @@ from typing import Any
 
 from sweepboard.analysis.gather import Run
 from sweepboard.analysis.metrics import Spread, spread
+from sweepboard.analysis.tags import UNKNOWN
 from sweepboard.analysis.vocabulary import PARTS, metric_key
 
 FIELDS = ("name", "seed", "status", "time")
@@ -55,6 +56,12 @@ class Row:
         scores = [run.scores[tag] for run in self.runs if tag in run.scores]
         return spread(getattr(each, part) for each in scores)
 
+    def drawn(self, tag: str) -> list[float]:
+        """The value of each run that a picture shows: the best, or the last where no way is known better."""
+        known = [(run.scores[tag], run.modes[tag]) for run in self.runs if tag in run.scores]
+        values = [each.last if mode == UNKNOWN else each.best for each, mode in known]
+        return [value for value in values if value is not None and math.isfinite(value)]
+
     @cached_property
     def values(self) -> dict[str, Any]:
         """What the row can be sorted by, by the keys of `Words`."""
@@ -95,6 +102,8 @@ def values_of(run: Run) -> dict[str, Any]:
     values = run.hparams | {"name": run.name, "seed": run.seed, "status": run.status, "time": run.seconds}
     for tag, score in run.scores.items():
         values |= {metric_key(tag, part): getattr(score, part) for part in PARTS}
+        if run.modes[tag] == UNKNOWN:  # a bare metric is its best, and here all there is to ask for
+            values[metric_key(tag, "best")] = score.last
     return values
 
 

@@ -147,7 +147,12 @@ def _hparam_columns(comparison: Comparison) -> Iterator[Column]:
 
 def _metric_columns(comparison: Comparison) -> Iterator[Column]:
     for tag in comparison.shown:
-        if _measured_once(tag, comparison):
+        if comparison.modes[tag] == "unknown":
+            yield (
+                f"last {tag} (unknown which is better)",
+                [_value(row, tag, "last") for row in comparison.rows],
+            )
+        elif _measured_once(tag, comparison):
             yield tag, [_value(row, tag, "last") for row in comparison.rows]
         else:
             yield f"best {tag}", [_value(row, tag, "best") for row in comparison.rows]

@@ -80,6 +80,7 @@ class RecordKeeper(Observer):
         record.metrics = {f"val/{name}": value for name, value in progress.val_metrics.items()}
         record.metrics |= {f"test/{name}": value for name, value in progress.test_metrics.items()}
         record.best = dict(progress.best)
+        record.modes = {name: progress.learner.task.mode(name) for name in progress.best}
         if write:
             self._write()
 

@@ -89,6 +89,9 @@ class RunRecord:
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
 
+    modes: dict[str, str] = field(default_factory=dict)
+    """Whether `min` or `max` of each metric of the task is better."""
+
     headline: str | None = None
     """The metric of `best` by which this run is judged."""
 

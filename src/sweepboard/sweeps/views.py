@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sweepboard.analysis.metrics import mode_of
+from sweepboard.analysis.tags import MAX, MIN
 from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
 from sweepboard.sweeps.channel import Message
 from sweepboard.sweeps.folder import SweepFolder
@@ -116,4 +117,4 @@ def best_first(views: Sequence[JobView]) -> list[JobView]:
 def _badness(view: JobView) -> float:
     if view.score is None or view.headline is None or view.score != view.score:  # NaN last
         return float("inf")
-    return view.score if mode_of(f"val/{view.headline}") == "min" else -view.score
+    return {MIN: view.score, MAX: -view.score}.get(mode_of(f"val/{view.headline}"), 0.0)

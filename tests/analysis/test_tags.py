@@ -40,7 +40,8 @@ LOWER = """eer lpips huber nrmse smape crps hd95 assd abs_rel minADE kid neg_log
     minFDE_k6 val/PER fid50k loss_dice false_positive_rate bits_per_dim val/nll CharErrorRate wind_speed_mae
     val/energy_mae"""
 HIGHER = """bleu rouge/rougeL metrics/mAP50-95(B) val/mIoU dice psnr ssim rollout/ep_rew_mean val/f1 val/r2
-    top5 Accuracy/test charts/episodic_return ray/tune/episode_reward_mean val/COCOAP50_95 coco/bbox_mAP bbox/AP50
+    top5 Accuracy/test charts/episodic_return ray/tune/episode_reward_mean val/COCOAP50_95 coco/bbox_mAP
+    bbox/AP50
     neg_mean_squared_error log_likelihood mean_fg_dice explained_variance rewards/accuracies pass@1 hits@10
     MulticlassAUROC val/F1Score exact_match clip_score"""
 UNKNOWN = ["losses/entropy", "losses/q_values", "val/foo", "logits/chosen", "损失", "maestro"]

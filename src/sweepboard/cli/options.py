@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sweepboard.cli.config_dirs import folder_of_flag
+from sweepboard.compose.grammar import with_home
 
 
 def parser(verb: str, description: str | None, many: bool = False) -> argparse.ArgumentParser:
@@ -13,7 +14,7 @@ def parser(verb: str, description: str | None, many: bool = False) -> argparse.A
     made = argparse.ArgumentParser(prog=f"sweepboard {verb}", description=description)
     made.add_argument("run", help="the run's folder")
     if many:
-        made.add_argument("overrides", nargs="*", help="key=value words, as for a new run")
+        made.add_argument("overrides", nargs="*", type=with_home, help="key=value words, as for a new run")
         add_config_dir(made)
     made.add_argument(
         "--allow",

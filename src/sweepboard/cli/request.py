@@ -17,6 +17,7 @@ from hydra_plugins.sweepboard.search import SearchSweeper
 from sweepboard.cli.config_dirs import own_folders
 from sweepboard.cli.flags import parse_flags
 from sweepboard.cli.multirun import multirun
+from sweepboard.compose.grammar import quoted, with_home
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
 from sweepboard.compose.places import refuse_other_directory
@@ -24,7 +25,6 @@ from sweepboard.compose.schema import TOP_LEVEL
 from sweepboard.compose.source import CONFIG, find_file, hydra_ready
 from sweepboard.errors import ConfigError
 from sweepboard.import_path import import_users_modules
-from sweepboard.sweeps.grid import quoted
 from sweepboard.sweeps.words import refuse_two_of_a_key
 
 
@@ -40,7 +40,7 @@ class Request:
     @property
     def overrides(self) -> list[str]:
         """`key=value` words as typed."""
-        return list(self.flags.overrides)
+        return list(map(with_home, self.flags.overrides))
 
     @property
     def config_name(self) -> str:
@@ -86,7 +86,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
     sweeper = request.overridden("hydra/sweeper")
     try:
         with hydra_ready(request.config_dirs) as hydra:
-            words = map(_with_wordsfilter, request.overrides)
+            words = map(_with_quoted_filter, request.overrides)
             overrides = with_names(list(words), hydra.config_loader)
             others = sweeper not in (None, "grid", "optuna")
             if others or _primary(request) != find_file(CONFIG):
@@ -122,7 +122,7 @@ def _register_plugins() -> None:
         Plugins.instance().register(plugin)
 
 
-def _with_wordsfilter(word: str) -> str:
+def _with_quoted_filter(word: str) -> str:
     """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
     key, _, value = word.partition("=")
     return f"{key}={quoted(value)}" if key.lstrip("+") == "sweep.filter" and value[:1] not in "'\"" else word

@@ -23,6 +23,7 @@ from omegaconf.errors import (
 )
 
 from sweepboard.compose.describe import settings
+from sweepboard.compose.grammar import why_unreadable
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
 from sweepboard.compose.values import wanted
@@ -41,7 +42,7 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
     if isinstance(error, UserError):
         return error
     if isinstance(error, OverrideParseException):
-        return ConfigError(_unreadable(error))
+        return ConfigError(why_unreadable(str(error.override)))
     if isinstance(error, MissingConfigException):
         return ConfigError(_missing_option(error, overrides, config_dirs))
     if isinstance(error, yaml.MarkedYAMLError):
@@ -111,15 +112,6 @@ def _wrong_type(key: str, text: str) -> ConfigError:
     value = re.search(r"(?:Value|to string:) '(.*?)'(?: of type| is not|$)", text)
     got = f", got {value.group(1)}" if value else ""
     return ConfigError(f"{key}: needs {wanted(types[key])}{got}")
-
-
-def _unreadable(error: OverrideParseException) -> str:
-    if "=" not in error.override.lstrip("="):
-        return f"{error.override}: an override is written key=value"
-    return (
-        f"{error.override}: cannot be read; close every bracket, and quote special characters twice, "
-        """as in 'key="a b, c"'"""
-    )
 
 
 def _missing_option(

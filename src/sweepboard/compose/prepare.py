@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.chosen import chosen
 from sweepboard.compose.construct import arguments, dataset_parts, open_data, settings_of, shared_keys
+from sweepboard.compose.environment import read_numbers
 from sweepboard.compose.links import follow, leaves, links_of, resolved
 from sweepboard.compose.machine import automatic
 from sweepboard.compose.mistakes import group_options
@@ -74,6 +75,7 @@ def prepare(
     if check is not None:
         check(_with_facts(node, _stand_ins()))
     follow_typed_targets(node, overrides)
+    read_numbers(node)
     links = links_of(node)
     plain = _with_facts(node, _stand_ins())
     _check_words(plain, links)

@@ -8,7 +8,7 @@ from inspect import Parameter
 from typing import Any
 
 from sweepboard.compose.targets import TARGET, locate, nodes
-from sweepboard.compose.values import fits, parameter_types, shown, wanted
+from sweepboard.compose.values import fits, parameter_types, plain_value, shown, wanted
 from sweepboard.errors import ConfigError, nearest
 
 RESERVED = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
@@ -100,7 +100,14 @@ def _check_type(parameter: Parameter, hints: Mapping[str, Any], value: Any, key:
 def check_type(value: Any, annotation: Any, key: str) -> None:
     """Raise `ConfigError` where a value plainly misses the type."""
     if not fits(value, annotation):
-        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {shown(value)}")
+        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_got(value, annotation)}")
+
+
+def _got(value: Any, annotation: Any) -> str:
+    """The value; of a text that only lacks to be read as YAML, that it is one."""
+    if isinstance(value, str) and fits(plain_value(value), annotation):
+        return f"the text {shown(value)!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
+    return shown(value)
 
 
 def _check_complete(parameters: list[Parameter], filled: set[str], name: str, key: str) -> None:

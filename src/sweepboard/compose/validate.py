@@ -47,6 +47,7 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 def check_settings(config: Mapping[str, Any]) -> None:
     """Check every setting of the runner in the plain, resolved `config`. Raises `ConfigError` for the first
     that is wrong, with its key and what it may be."""
+    _check_folders(config)
     flat = dict(_own(config))
     known = {setting.key: setting for setting in settings()}
     for key, value in flat.items():
@@ -89,6 +90,16 @@ def setting_like(key: str) -> str | None:
     name = key.rpartition(".")[2]
     same = [candidate for candidate in valid if candidate.rpartition(".")[2] == name]
     return same[0] if same else nearest(key, valid)
+
+
+def _check_folders(config: Mapping[str, Any]) -> None:
+    # An empty path is the working directory for Python, and a variable that is not set for a shell.
+    for key, folder in (
+        ("dataset.root", config["dataset"].get("root")),
+        ("output_root", config["output_root"]),
+    ):
+        if isinstance(folder, str) and not folder.strip():
+            raise ConfigError(f"{key}: names no folder; give one, which may be . for the working directory")
 
 
 def _check_word(key: str, value: Any) -> None:

@@ -13,6 +13,8 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import yaml
+
 _LISTS = (list, tuple, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection)
 _MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 _WORDS = {
@@ -82,6 +84,23 @@ def _wanted_list(origin: Any, items: tuple[Any, ...]) -> str:
         return "a list"
     size = f" of {len(items)}" if origin is tuple and items[-1] is not Ellipsis else ""
     return f"a list{size}, each {wanted(items[0])}"
+
+
+def plain_value(text: str) -> Any:
+    """What YAML 1.2 reads in a text: a number, a list, true; the text itself where it is none of them."""
+    value = None if len(text) > 1000 else _read(text)
+    return text if value is None else value
+
+
+def _read(text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+    try:
+        return float(value) if isinstance(value, str) else value  # YAML 1.1 takes 1e-2 for a text
+    except ValueError:
+        return None
 
 
 def shown(value: Any) -> str:

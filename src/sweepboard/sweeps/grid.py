@@ -115,8 +115,3 @@ def _of_one_length(choices: Mapping[str, Sequence[tuple[str, ...]]]) -> list[Seq
         told = ", ".join(f"{key} has {count} values" for key, count in counts.items())
         raise ConfigError(f"sweep.zip: {told}: give each as many")
     return list(choices.values())
-
-
-def quoted(text: str) -> str:
-    """`text` as a quoted string of Hydra's override grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sweepboard.compose.grammar import quoted
 from sweepboard.compose.places import asked_for, is_asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.files import write_atomic
@@ -23,7 +24,7 @@ from sweepboard.sweeps.begin import MakePlan, begun, named_folder, plan_for
 from sweepboard.sweeps.composing import Composer
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_plan, write_plan
-from sweepboard.sweeps.grid import grid, quoted
+from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.params import refuse_what_hydra_reads_otherwise

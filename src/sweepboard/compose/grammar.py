@@ -1,0 +1,67 @@
+"""Words that Hydra's grammar does not take: made into ones that it takes, or told with what to type."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+_HOME = re.compile(r"(?<![^=,\[])~/[^,\]]*")
+_AS_IT_IS = re.compile(r"[\w./:-]+", re.ASCII)
+_KNOWN = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|:,\[\]{}()'\" \t]")
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
+def with_home(word: str) -> str:
+    """The word with `~/` at the beginning of a value as the home folder, as a shell has it elsewhere."""
+    key, equals, value = word.partition("=")
+    return f"{key}{equals}{_HOME.sub(_expanded, equals + value)[1:]}" if equals else word
+
+
+def _expanded(found: re.Match[str]) -> str:
+    path = str(Path(found[0]).expanduser())
+    return path if _AS_IT_IS.fullmatch(path) else quoted(path)
+
+
+def quoted(text: str) -> str:
+    """`text` as a quoted string of Hydra's override grammar."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def why_unreadable(word: str) -> str:
+    """What is wrong with a word that Hydra cannot read, and the whole word to type, ready for a shell."""
+    key, equals, value = word.partition("=")
+    if not equals or not key.strip():
+        return f"{word}: an override is written key=value"
+    if key != key.strip() or value != value.lstrip():
+        return f"{word}: there are blanks around the =; type {_typed(key.strip(), value.strip())}"
+    if _INDEX.search(key):
+        dotted = _INDEX.sub(r".\1", key)
+        return f"{word}: an entry of a list is named with a dot; type {_typed(dotted, value)}"
+    known = all(map(_KNOWN.match, value)) and "=" not in value
+    if known or not _reads(f"{key}={quoted(value)}", value):
+        return (
+            f"{word}: cannot be read; close every bracket, and quote special characters twice, "
+            """as in 'key="a b, c"'"""
+        )
+    sign = next((sign for sign in value if not _KNOWN.match(sign)), "=")
+    return f"{word}: {sign} needs quotes; type {_typed(key, value)}"
+
+
+def _typed(key: str, value: str) -> str:
+    """The word for a shell, quoted for Hydra's grammar where it has to be."""
+    if _reads(f"{key}={value}"):
+        return shlex.quote(f"{key}={value}")
+    twice = f'{key}="{value}"'
+    return f"'{twice}'" if not set(value) & set("'\"\\") else shlex.quote(f"{key}={quoted(value)}")
+
+
+def _reads(word: str, value: str | None = None) -> bool:
+    try:
+        found = OverridesParser.create().parse_override(word).value()
+    except HydraException:
+        return False
+    return value is None or found == value

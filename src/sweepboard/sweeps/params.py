@@ -14,8 +14,8 @@ from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compose.grammar import quoted
 from sweepboard.errors import ConfigError
-from sweepboard.sweeps.grid import quoted
 from sweepboard.sweeps.search.settings import PREFIX
 from sweepboard.sweeps.words import is_setting
 

@@ -99,3 +99,51 @@ def test_a_metric_that_was_nan_is_no_damage(write_run: WriteRun, command: Comman
     _change(run, {"best": {"accuracy": None}, "metrics": {"val/loss": None}})
     assert "nan" in command("ls").out
     assert command("ls", "--json").json[0]["best"] == {"accuracy": None}
+
+
+def _without(state: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name != key}
+
+
+STATES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "no total": lambda state: _without(state, "total_steps"),
+    "no learner": lambda state: _without(state, "learner"),
+    "nothing due": lambda state: _without(state, "due"),
+    "a text for a judge": lambda state: state | {"judge": "x"},
+    "a list for a learner": lambda state: state | {"learner": [1]},
+    "no random states": lambda state: state | {"random": None},
+}
+
+
+@pytest.mark.parametrize("change", STATES.values(), ids=STATES.keys())
+def test_a_checkpoint_of_our_format_with_other_keys_is_one_line(
+    change: Callable[[dict[str, Any]], dict[str, Any]], command: Command
+) -> None:
+    from sweepboard.training.checkpoint import load_checkpoint, packed
+
+    command(*TINY, "dataset=gaussian", "hydra.run.dir=run")
+    place = Path("run/checkpoints")
+    state = _without(load_checkpoint(place / "last.pt"), "format")
+    for name in ("last.pt", "last.previous.pt", "best.pt"):
+        (place / name).write_bytes(packed(change(state)))
+    said = command("resume", "run", "trainer.epochs=3", code=1).err
+    assert "does not fit this run" in said
+    assert "Traceback" not in said
+    assert "does not fit" in command("export", "run", code=1).err
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_its_size_is_not_opened(tmp_path: Path) -> None:
+    import hashlib
+    import io
+    import zipfile
+
+    from sweepboard.training.checkpoint import DamagedCheckpoint, unpacked
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+        archive.comment = b"sha256:" + b"0" * 64
+    content = buffer.getvalue()[:-71]
+    digest = hashlib.sha256(content).hexdigest().encode()
+    with pytest.raises(DamagedCheckpoint, match="more than its size"):
+        unpacked(content + b"sha256:" + digest, tmp_path / "last.pt")

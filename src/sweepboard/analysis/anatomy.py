@@ -106,12 +106,16 @@ def read_anatomy(folder: Path, root: Path) -> Anatomy:
 def equal_files(paths: Sequence[Path]) -> list[list[Path]]:
     """Groups of two files or more that hold the same bytes; empty files and second names do not count."""
     sizes = {path: path.stat().st_size for path in paths if not path.is_symlink()}
-    often = Counter(size for size in sizes.values() if size)
+    often = Counter(size for size in sizes.values() if 0 < size < _MOST_COMPARED)
     groups: dict[str, list[Path]] = {}
     for path, size in sizes.items():
         if often[size] > 1:
             groups.setdefault(_digest(path), []).append(path)
     return [group for group in groups.values() if len(group) > 1]
+
+
+_MOST_COMPARED = 2**32
+"""Bytes of a file; one that is longer is not looked at as a copy of another, some are all holes."""
 
 
 def _digest(path: Path) -> str:
@@ -123,13 +127,22 @@ def _digest(path: Path) -> str:
 
 
 def _event_folders(root: Path) -> Iterator[Path]:
-    """Folders that hold event files; a link back to a folder above is not followed a second time."""
+    """Folders that hold event files.
+
+    A link back to a folder above is not followed, and below a link no other link to a folder that was seen:
+    of folders that are linked with each other there is no end of paths.
+    """
+    seen: set[Path] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         if any("tfevents" in name for name in names) and event_files(here):
             yield here
-        above = {here.resolve(), *here.resolve().parents}
-        folders[:] = [name for name in folders if (here / name).resolve() not in above]
+        real = here.resolve()
+        seen.add(real)
+        shut = {real, *real.parents} | (seen if _is_linked(here, root) else set())
+        folders[:] = [
+            name for name in folders if not ((here / name).is_symlink() and (here / name).resolve() in shut)
+        ]
 
 
 def _is_linked(path: Path, root: Path) -> bool:

@@ -104,10 +104,15 @@ def hparams_messages(folder: Path, report: Report = warn) -> Iterator[HParamsPlu
                         yield HParamsPluginData.FromString(plugin.content)
 
 
+_MOST_SEARCHED = 2**30
+"""Longer files are read record by record, which ends where they are damaged; some are all holes."""
+
+
 def _mentions(path: Path, text: bytes) -> bool:
     with path.open("rb") as file:
-        if not path.stat().st_size:
-            return False
+        size = path.stat().st_size
+        if not 0 < size < _MOST_SEARCHED:
+            return size > 0
         with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
             return content.find(text) >= 0
 
@@ -152,6 +157,8 @@ class _ScalarReader:
         if value.HasField("simple_value"):
             return float(value.simple_value)
         if value.HasField("tensor") and self._plugins.get(value.tag) == scalar_metadata.PLUGIN_NAME:
+            if any(dimension.size != 1 for dimension in value.tensor.tensor_shape.dim):
+                raise ValueError  # before memory is taken for whatever shape it claims
             return float(make_ndarray(value.tensor).item())
         return None
 

@@ -7,20 +7,26 @@ little-endian, with a masked CRC-32C as checksum. Source: tensorflow/core/lib/io
 from __future__ import annotations
 
 import logging
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from sweepboard.files import open_regular
+
 logger = logging.getLogger("sweepboard")
 
 BLOCK_BYTES = 4 * 1024 * 1024
+
+MOST_BYTES = 256 * 1024 * 1024
+"""The longest record that is read; no picture, histogram or graph is longer."""
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = struct.Struct("<I")
@@ -121,10 +127,13 @@ def sound_records(block: Block, report: Report = warn) -> npt.NDArray[np.int64]:
 
 
 def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
-    """The records of a file, some megabytes at a time; their payloads are not checked yet."""
-    offset, data = 0, b""
-    with path.open("rb") as file:
-        while more := file.read(BLOCK_BYTES):
+    """The records of a file, some megabytes at a time; their payloads are not checked yet.
+
+    No more memory is taken than the file has bytes, whatever length a record claims.
+    """
+    offset, data, lacking = 0, b"", 0
+    with os.fdopen(open_regular(path, follow=True), "rb") as file:
+        while lacking <= _left(file) and (more := file.read(max(BLOCK_BYTES, lacking))):
             data += more
             spans, end, sound = _spans(data)
             yield Block(path, offset, data, spans)
@@ -132,8 +141,24 @@ def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
             if not sound:
                 report(Damage(path, offset, "a record's length is damaged; nothing after it can be read"))
                 return
+            lacking = _lacking(data)
+            if MOST_BYTES < lacking <= _left(file):
+                report(Damage(path, offset, f"a record of {len(data) + lacking:,} bytes is left out"))
+                offset, data, lacking = file.seek(lacking, os.SEEK_CUR), b"", 0
     if data:
         report(Damage(path, offset, "the last record is not complete", torn=True))
+
+
+def _left(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size - file.tell()
+
+
+def _lacking(data: bytes) -> int:
+    """Bytes of the record at the start of `data` that are still to be read, as far as its header says."""
+    if len(data) < _HEADER.size:
+        return 0
+    length: int = _HEADER.unpack_from(data)[0]
+    return _HEADER.size + length + _CHECKSUM.size - len(data)
 
 
 def _spans(data: bytes) -> tuple[list[tuple[int, int]], int, bool]:

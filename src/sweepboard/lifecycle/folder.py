@@ -98,6 +98,12 @@ def claim(root: Path, label: str, now: datetime) -> RunFolder:
     raise AssertionError("unreachable: count() does not end")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are not there yet. Raises `NotWritable`."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def open_run(path: str | Path) -> RunFolder:
     """The run at `path`. Raises `NotARun` saying what is there instead."""
     folder = RunFolder(Path(path))

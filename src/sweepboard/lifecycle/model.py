@@ -15,7 +15,7 @@ from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FINISHED
 from sweepboard.lifecycle.saved import SavedRun, read_run
 from sweepboard.lifecycle.trusting import refuse_foreign_model
-from sweepboard.training.checkpoint import load_checkpoint
+from sweepboard.training.checkpoint import fitting, load_checkpoint
 
 CHECKPOINTS = ("best", "last")
 
@@ -59,7 +59,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> Non
     """Give `weights` to `model`. Raises `NoCheckpoint`, in which they are called `name`."""
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise NoCheckpoint(f"{name} do not fit the model: {reason}") from error
 
@@ -73,8 +73,9 @@ def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int
         state = load_checkpoint(path, saved.record.id)
     except FileNotFoundError:
         raise NoCheckpoint(_missing(saved, checkpoint)) from None
-    model = state["model"] if checkpoint == "best" else state["learner"]["model"]
-    return model, int(state["step"])
+    with fitting(str(path)):
+        model = state["model"] if checkpoint == "best" else state["learner"]["model"]
+        return dict(model), int(state["step"])
 
 
 def _missing(saved: SavedRun, checkpoint: str) -> str:

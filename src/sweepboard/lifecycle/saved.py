@@ -63,12 +63,15 @@ def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
     """
     try:
         config = plain_yaml.load(read_text(folder.config))
-        check_plain(
-            Config, {"sweep": _NO_SWEEP, **config} if isinstance(config, dict) else config, whole=whole
-        )
+        check_config(config, whole)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DamagedRun(f"{folder.config} cannot be read: {reason(error)}") from error
     return dict(config)
+
+
+def check_config(config: Any, whole: bool = True) -> None:
+    """Raise `WrongType` where a plain configuration of a run has a setting of another type, or lacks one."""
+    check_plain(Config, {"sweep": _NO_SWEEP, **config} if isinstance(config, dict) else config, whole=whole)
 
 
 _NO_SWEEP = asdict(SweepSettings())

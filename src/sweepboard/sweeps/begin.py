@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.lifecycle.differences import between_configs
-from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.names import label
 from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
@@ -40,7 +40,7 @@ def begun(
     else:
         refuse_links(RunFolder(named))
         plan, folder = _plan_for(SweepFolder(named), make)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
         write_plan(folder, plan)
         yield folder, plan

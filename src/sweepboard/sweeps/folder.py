@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from sweepboard.files import writing
 from sweepboard.lifecycle.folder import RunFolder
 
 SWEEPS = "sweeps"
@@ -62,15 +64,17 @@ class SweepFolder:
 
 
 def claim_sweep(root: Path, swept: str, now: datetime) -> SweepFolder:
-    """Make a new folder `<root>/sweeps/<date>_<time>[-<swept>]` that no other process can get."""
+    """Make a new folder `<root>/sweeps/<date>_<time>[-<swept>]` that no other process can get.
+
+    Raises `NotWritable`.
+    """
     root = root / SWEEPS
-    root.mkdir(parents=True, exist_ok=True)
     stem = f"{now:%Y-%m-%d_%H-%M-%S}" + (f"-{swept}" if swept else "")
-    for attempt in count(1):
-        path = root / (stem if attempt == 1 else f"{stem}-{attempt}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return SweepFolder(path)
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        for attempt in count(1):
+            path = root / (stem if attempt == 1 else f"{stem}-{attempt}")
+            with suppress(FileExistsError):
+                path.mkdir()
+                return SweepFolder(path)
     raise AssertionError("unreachable: count() does not end")

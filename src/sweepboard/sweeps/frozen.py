@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sweepboard import __version__, plain_yaml
-from sweepboard.errors import UserError
-from sweepboard.files import write_json
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.errors import UserError, reason
+from sweepboard.files import read_json, read_text, write_atomic, write_json, writing
+from sweepboard.lifecycle.saved import check_config
 from sweepboard.lifecycle.secrets import masked, masked_text
 from sweepboard.lifecycle.signature import as_bytes, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
@@ -27,27 +28,59 @@ class DamagedSweep(UserError):
     """A sweep folder whose plan is missing in part or is not what was frozen."""
 
 
+@dataclass
+class _Entry:
+    label: str
+    words: dict[str, str]
+    digest: str
+
+
+@dataclass
+class _SavedPlan:
+    """What sweep.json must hold."""
+
+    threads: int
+    command: str
+    settings: dict[str, Any]
+    jobs: list[_Entry]
+
+
+@dataclass
+class _SavedJob:
+    """What a file under `plan/` must hold."""
+
+    config: dict[str, Any]
+    links: dict[str, str]
+    groups: dict[str, str]
+    overrides: list[str]
+
+
 def write_plan(folder: SweepFolder, plan: Plan) -> None:
-    """Freeze the plan. sweep.json is written last: where it stands, all that it names stands too."""
-    for job in plan.jobs:
-        path = folder.frozen(job.label)
-        path.parent.mkdir(exist_ok=True)
-        text = _job_text(job)
-        # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    write_json(folder.plan, _as_plain(plan))
+    """Freeze the plan. sweep.json is written last: where it stands, all that it names stands too.
+
+    Raises `NotWritable`.
+    """
+    with writing(folder.path):
+        for job in plan.jobs:
+            path = folder.frozen(job.label)
+            path.parent.mkdir(exist_ok=True)
+            text = _job_text(job)
+            # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
+            if not path.exists() or read_text(path) != text:
+                write_atomic(path, text)
+        write_json(folder.plan, _as_plain(plan))
 
 
 def read_plan(folder: SweepFolder) -> Plan:
     """The frozen plan. Raises `DamagedSweep` naming the file that cannot be read or was changed."""
     try:
-        saved = json.loads(folder.plan.read_text())
+        saved = read_json(folder.plan)
+        check_plain(_SavedPlan, saved)
         jobs = tuple(_frozen_job(folder, entry) for entry in saved["jobs"])
-        plan = Plan(jobs, int(saved["threads"]), str(saved["command"]), saved["settings"])
+        plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"])
         return replace(plan, origin=origin(_signed(plan), saved.get("signature")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedSweep(f"{folder.plan} cannot be read: {error or type(error).__name__}") from error
+    except (OSError, ValueError) as error:
+        raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
 
 
 def _as_plain(plan: Plan) -> dict[str, Any]:
@@ -92,7 +125,9 @@ def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
 def read_job(path: Path) -> dict[str, Any]:
     """The `config`, `links`, `groups` and `overrides` of one job. Raises `DamagedSweep`."""
     try:
-        saved = plain_yaml.load(path.read_text(encoding="utf-8"))
+        saved = plain_yaml.load(read_text(path))
+        check_plain(_SavedJob, saved)
+        check_config(saved["config"])
         return {part: saved[part] for part in ("config", "links", "groups", "overrides")}
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise DamagedSweep(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DamagedSweep(f"{path} cannot be read: {reason(error)}") from error

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
+
 from sweepboard import plain_yaml
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.errors import reason
+from sweepboard.files import read_text, write_atomic
 from sweepboard.lifecycle.execute import config_text
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.secrets import masked_text
+
+log = logging.getLogger(__name__)
 
 COMPOSED = "multirun.yaml"
 """Hydra's name for what was composed for a sweep as a whole, with its `hydra` block."""
@@ -20,14 +29,29 @@ def write_hydra_files(folder: RunFolder, job: Mapping[str, Any]) -> None:
     if place.exists():
         return
     place.mkdir()
-    (place / "config.yaml").write_text(config_text(job["config"]))
-    (place / "overrides.yaml").write_text(plain_yaml.dump([masked_text(word) for word in job["overrides"]]))
-    (place / "hydra.yaml").write_text(plain_yaml.dump({"hydra": _hydra_block(folder, job)}))
+    write_atomic(place / "config.yaml", config_text(job["config"]))
+    write_atomic(place / "overrides.yaml", plain_yaml.dump([masked_text(word) for word in job["overrides"]]))
+    write_atomic(place / "hydra.yaml", plain_yaml.dump({"hydra": _hydra_block(folder, job)}))
 
 
 def _hydra_block(folder: RunFolder, job: Mapping[str, Any]) -> dict[str, Any]:
-    block: dict[str, Any] = plain_yaml.load((folder.path.parent / COMPOSED).read_text())["hydra"]
-    block["overrides"]["task"] = [masked_text(word) for word in job["overrides"]]
-    block["runtime"]["output_dir"] = str(folder.path.absolute())
-    block["sweep"] |= {"dir": str(folder.path.parent), "subdir": folder.path.name}
+    block = _composed_block(folder.path.parent / COMPOSED)
+    for name, values in (
+        ("overrides", {"task": [masked_text(word) for word in job["overrides"]]}),
+        ("runtime", {"output_dir": str(folder.path.absolute())}),
+        ("sweep", {"dir": str(folder.path.parent), "subdir": folder.path.name}),
+    ):
+        was = block.get(name)
+        block[name] = {**(was if isinstance(was, dict) else {}), **values}
     return block
+
+
+def _composed_block(path: Path) -> dict[str, Any]:
+    """Hydra's block of the sweep; without it, or with a damaged one, a job runs as well."""
+    try:
+        content = plain_yaml.load(read_text(path))
+        check_plain(dict[str, Any], content["hydra"] if isinstance(content, dict) else content)
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        log.warning("%s cannot be read, so that .hydra/hydra.yaml is short: %s", path, reason(error))
+        return {}
+    return dict(content["hydra"])

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from sweepboard.compose.grammar import quoted
 from sweepboard.compose.places import asked_for, is_asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError, RunFailed
-from sweepboard.files import write_atomic
-from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.files import write_atomic, writing
+from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.lifecycle.secrets import masked_text
 from sweepboard.sweeps.begin import MakePlan, begun, named_folder, plan_for
@@ -210,7 +210,7 @@ def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn
     points = check_points([words_of_jobs(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
     refuse_links(RunFolder(folder.path))
-    folder.path.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
         plan = _plan_so_far(order, folder, points)
         prepared = [with_threads(point, plan.threads) for point in points]
@@ -242,4 +242,6 @@ def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
 
 def save_composed(order: Order, folder: SweepFolder) -> None:
     """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
-    write_atomic(folder.path / COMPOSED, masked_text(OmegaConf.to_yaml(order.config)))
+    path = folder.path / COMPOSED
+    with writing(path):
+        write_atomic(path, masked_text(OmegaConf.to_yaml(order.config)))

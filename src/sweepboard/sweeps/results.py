@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sweepboard.errors import UserError
+from sweepboard.errors import UserError, reason
 from sweepboard.files import write_atomic, write_json
 from sweepboard.spreadsheet import as_csv
 from sweepboard.sweeps.folder import SweepFolder
@@ -19,9 +20,22 @@ log = logging.getLogger(__name__)
 def write_results(folder: SweepFolder, plan: Plan, views: Sequence[JobView]) -> None:
     """Write results.csv and results.json, the best job first, and results.png where there is a metric."""
     rows = result_rows(plan, views)
-    write_json(folder.results_json, rows)
-    write_atomic(folder.results_csv, as_csv(rows))
-    draw(folder)
+    with told(folder):
+        write_json(folder.results_json, rows)
+        write_atomic(folder.results_csv, as_csv(rows))
+        draw(folder)
+
+
+@contextmanager
+def told(folder: SweepFolder) -> Iterator[None]:
+    """Say in one line that results cannot be written: the runs that they are made of stand all the same."""
+    try:
+        yield
+    except OSError as error:
+        log.warning(
+            "results cannot be written in %s: %s; once that is mended, type `sweepboard resume %s`",
+            *(folder, reason(error), folder),
+        )
 
 
 def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:

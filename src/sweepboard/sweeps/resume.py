@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard.compose.change import Recipe
+from sweepboard.compose.plain_types import WrongType, built
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.schema import Config
 from sweepboard.errors import ConfigError, UserError, did_you_mean
@@ -100,7 +101,10 @@ def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSetting
         if name not in known:
             raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
         values[name] = override.value()
-    settings = SweepSettings(**values)
+    try:
+        settings = built(SweepSettings, values)
+    except WrongType as error:
+        raise ConfigError(f"sweep.{error}") from error
     check(settings)
     return settings
 

@@ -11,8 +11,11 @@ import hashlib
 import io
 import logging
 import os
+import struct
 import threading
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.errors import DamagedFile, UserError
-from sweepboard.files import remove_leftovers, sync_folder, write_atomic
+from sweepboard.errors import DamagedFile, UserError, reason
+from sweepboard.files import Unreadable, read_bytes, remove_leftovers, sync_folder, write_atomic
 
 log = logging.getLogger("sweepboard")
 
@@ -114,8 +117,9 @@ class Checkpoints:
                 damage = damage or error
                 continue
             if damage is not None:
-                log.warning("%s; going on from the previous one, step %d", damage, state["step"])
-            return self._before_its_end(state) if steps and state["total_steps"] < steps else state
+                log.warning("%s; going on from the previous one, step %s", damage, state.get("step"))
+            with fitting(str(path)):
+                return self._before_its_end(state) if steps and state["total_steps"] < steps else state
         if damage is not None:
             raise damage
         return None
@@ -144,12 +148,12 @@ class Checkpoints:
             self._write_one(path, self._unsaved[path])
             del self._unsaved[path]
         except OSError as error:
-            reason = error.strerror or str(error)
+            why = error.strerror or str(error)
             if self._trouble is None:
                 older = " (the one before is untouched)" if path.exists() else ""
-                log.warning("checkpoint not saved: %s: %s%s", path, reason, older)
-            self._trouble = reason
-            return reason
+                log.warning("checkpoint not saved: %s: %s%s", path, why, older)
+            self._trouble = why
+            return why
         return None
 
     def _write_one(self, path: Path, content: bytes) -> None:
@@ -234,6 +238,7 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
         raise DamagedCheckpoint(f"{path} is cut short, or no checkpoint of sweepboard")
     if comment != _MARK + hashlib.sha256(archive).hexdigest().encode():
         raise DamagedCheckpoint(f"{path} is damaged: its content does not match its SHA-256")
+    _refuse_packed(content, path)
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file from elsewhere makes torch raise
@@ -243,15 +248,50 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
     return state
 
 
+def _refuse_packed(content: bytes, path: Path) -> None:
+    """torch writes everything at its full length; what is packed, or used twice, could fill any memory."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, struct.error) as error:
+        raise DamagedCheckpoint(f"{path} holds more than tensors and numbers, and was not opened") from error
+    packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
+    if packed or sum(part.file_size for part in parts) > len(content):
+        raise DamagedCheckpoint(f"{path} holds more than its size, and was not opened")
+
+
 def load_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
     """The state in a checkpoint file, which must be of the run with the mark `run` where that is given.
 
     Raises FileNotFoundError, ForeignCheckpoint, or DamagedCheckpoint as `unpacked` does.
     """
-    state = unpacked(path.read_bytes(), path)
+    try:
+        state = unpacked(read_bytes(path, _most_bytes()), path)
+    except Unreadable as error:
+        raise DamagedCheckpoint(f"{path} is no checkpoint: {error}") from error
     if run is not None and state.get("run", "") != run:
         raise ForeignCheckpoint(f"{path} is of another run: put this run's own checkpoint back")
     return state
+
+
+def _most_bytes() -> int:
+    """Half of the memory of this machine: no state that it can train with is larger."""
+    if "SC_PHYS_PAGES" not in os.sysconf_names:
+        return 2**36
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+@contextmanager
+def fitting(name: str = "the checkpoint") -> Iterator[None]:
+    """Turn what a state of other keys, types or shapes makes Python and torch raise into one line.
+
+    Raises `DamagedCheckpoint`.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        missing = "it lacks " if isinstance(error, KeyError) else ""
+        raise DamagedCheckpoint(f"{name} does not fit this run: {missing}{reason(error)}") from error
 
 
 def weights_sha256(model: nn.Module) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from sweepboard.data.spec import Batch, Batches, Data
 from sweepboard.data.waiting import GaveUpWaiting
 from sweepboard.training.calendar import Calendar, due
-from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.judge import Judge, check_watched
 from sweepboard.training.learner import Learner
@@ -278,7 +278,11 @@ class _Loop:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where `state_dict()` was taken."""
+        """Stand where `state_dict()` was taken. Raises `DamagedCheckpoint` where it is of something else."""
+        with fitting():
+            self._restore(state)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         progress = self.progress
         self.learner.load_state_dict(state["learner"])
         self.judge = self.judge.continued(state["judge"])

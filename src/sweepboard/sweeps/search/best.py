@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from sweepboard import plain_yaml
 from sweepboard.files import write_atomic, write_json
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.results import told
 from sweepboard.sweeps.search.study import Study, reason_of
 from sweepboard.sweeps.views import JobView, Listener
 from sweepboard.sweeps.words import takes_mapping
@@ -28,12 +29,14 @@ PRESETS = "experiment"
 
 def write_study(folder: SweepFolder, study: Study, views: Sequence[JobView]) -> None:
     """Write study.json, and the best trials as presets: `experiment=best`, of several objectives best-007."""
-    write_json(folder.path / "study.json", _summary(study, views))
-    (folder.path / PRESETS).mkdir(exist_ok=True)
-    for path in (folder.path / PRESETS).glob("best*.yaml"):
-        path.unlink()
-    for trial, name in _named(study):
-        write_atomic(folder.path / PRESETS / f"{name}.yaml", _preset(study, trial, views[trial.number]))
+    place = folder.path / PRESETS
+    with told(folder):
+        write_json(folder.path / "study.json", _summary(study, views))
+        place.mkdir(exist_ok=True)
+        for path in place.glob("best*.yaml"):
+            path.unlink()
+        for trial, name in _named(study):
+            write_atomic(place / f"{name}.yaml", _preset(study, trial, views[trial.number]))
 
 
 def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listener: Listener) -> None:

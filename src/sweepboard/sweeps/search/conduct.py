@@ -23,6 +23,7 @@ from sweepboard.sweeps.pool import GRACE, Pool
 from sweepboard.sweeps.results import write_results
 from sweepboard.sweeps.search.best import announce, write_study
 from sweepboard.sweeps.search.frozen import Search
+from sweepboard.sweeps.search.journal import DamagedStudy
 from sweepboard.sweeps.search.objective import NoValue, measured
 from sweepboard.sweeps.search.study import SAME_AS, Study, Trial, reason_of
 from sweepboard.sweeps.settings import SweepSettings
@@ -89,6 +90,7 @@ class Conductor(Listener):
             if other is not None:
                 self._show_same(trial.number, name, other)
                 continue
+            self._refuse_another(trial.number, name)
             view = self.views[trial.number] = self._runs.get(name) or JobView(name)
             self._tried[tuple(words)] = trial.number
             if trial.state == TrialState.FAIL:
@@ -127,6 +129,15 @@ class Conductor(Listener):
         """`007-model=cnn,optimizer.lr=0.00123`: a point may come twice, and the order tells something."""
         return f"{number:03d}-{label(words)}"
 
+    def _refuse_another(self, number: int, name: str) -> None:
+        """A trial keeps its values: what was planned under its number is what the study says of it."""
+        for job in self.plan.jobs:
+            if job.label != name and job.label.partition("-")[0] == f"{number:03d}":
+                raise DamagedStudy(
+                    f"{self.folder.study} has lost what trial {number} was: {job.label}, and not {name}; put "
+                    "the file back, or start a new search"
+                )
+
     def _begin(self, trial: Trial) -> None:
         """Run a trial, unless its very point was or is being run, or it is found to have ended already."""
         words = self.study.search.space.words(trial.values)
@@ -138,6 +149,7 @@ class Conductor(Listener):
             if self.study.trials[other].state.is_finished():
                 self._repeat(other)
             return
+        self._refuse_another(number, name)
         view = self.views[number] = self._runs.setdefault(name, JobView(name))
         try:
             job = planned(self.study.search, name, words)

@@ -23,16 +23,17 @@ from omegaconf import DictConfig, OmegaConf
 from sweepboard import __version__, plain_yaml
 from sweepboard.compose.links import leaves, links_of
 from sweepboard.compose.mistakes import explain
+from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.schema import Config, schema
 from sweepboard.compose.trust import refuse_untrusted
-from sweepboard.errors import UserError
-from sweepboard.files import write_atomic
+from sweepboard.errors import ConfigError, UserError, reason
+from sweepboard.files import read_text, write_atomic, writing
 from sweepboard.lifecycle.secrets import masked, masked_text
-from sweepboard.lifecycle.signature import is_own, sign
+from sweepboard.lifecycle.signature import Origin, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.search.objective import Objective
-from sweepboard.sweeps.search.settings import SearchSettings
+from sweepboard.sweeps.search.settings import SearchSettings, search_settings
 from sweepboard.sweeps.search.space import Space, Values
 
 _FORMAT = 1
@@ -152,16 +153,34 @@ def thawed(plain: Mapping[str, Any]) -> DictConfig:
 def write_search(folder: SweepFolder, search: Search) -> None:
     """Freeze the search, signed as this user's own."""
     text = plain_yaml.dump({"format": _FORMAT, "sweepboard": __version__, **search.as_plain()})
-    write_atomic(folder.search, f"{text}signature: {sign(text.encode())}\n")
+    with writing(folder.search):
+        write_atomic(folder.search, f"{text}signature: {sign(text.encode())}\n")
+
+
+@dataclass
+class _Saved:
+    """What search.yaml must hold."""
+
+    command: str
+    settings: SearchSettings
+    sweep: dict[str, Any]
+    threads: int
+    validations: int
+    objectives: list[Objective]
+    space: list[dict[str, Any]]
+    fixed: list[str]
+    config_dirs: list[str]
+    bases: dict[str, dict[str, Any]]
 
 
 def read_search(folder: SweepFolder) -> Search:
     """The frozen search. Raises `DamagedSearch`."""
     path = folder.search
     try:
-        saved = plain_yaml.load(path.read_text(encoding="utf-8"))
+        saved = plain_yaml.load(read_text(path))
+        check_plain(_Saved, saved)
         return Search(
-            settings=SearchSettings(**saved["settings"]),
+            settings=search_settings(saved["settings"]),
             space=Space.from_plain(saved["space"]),
             fixed=tuple(saved["fixed"]),
             bases=saved["bases"],
@@ -172,14 +191,17 @@ def read_search(folder: SweepFolder) -> Search:
             sweep=saved["sweep"],
             config_dirs=tuple(map(Path, saved["config_dirs"])),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise DamagedSearch(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+    except (OSError, ValueError, KeyError, TypeError, ConfigError, yaml.YAMLError) as error:
+        raise DamagedSearch(f"{path} cannot be read: {reason(error)}") from error
 
 
 def is_own_search(folder: SweepFolder) -> bool:
-    """Whether this user froze the search, and nobody has changed it since."""
-    text, _, signature = folder.search.read_text(encoding="utf-8").rpartition("signature: ")
-    return is_own(text.encode(), signature.strip())
+    """Whether this user froze the search. Raises `DamagedSearch` where it was changed since."""
+    text, _, signature = read_text(folder.search).rpartition("signature: ")
+    found = origin(text.encode(), signature.strip())
+    if found is Origin.CHANGED:
+        raise DamagedSearch(f"{folder.search} is not what was frozen: put it back, or start a new search")
+    return found is Origin.OWN
 
 
 def _listed(plain: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from sweepboard.errors import reason
 from sweepboard.sweeps.search.frozen import Search
-from sweepboard.sweeps.search.journal import Journal
+from sweepboard.sweeps.search.journal import DamagedStudy, Journal
 from sweepboard.sweeps.search.samplers import grid_order, pruner_for, sampler_for
 from sweepboard.sweeps.search.space import Axis, Choices, Value
 from sweepboard.words import number as shown
@@ -39,13 +40,7 @@ class Study:
     def __init__(self, path: Path, search: Search) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.search = search
-        self._study = optuna.create_study(
-            storage=JournalStorage(Journal(path)),
-            study_name=_NAME,
-            directions=[objective.direction for objective in search.objectives],
-            pruner=pruner_for(search.settings, search.validations),
-            load_if_exists=True,
-        )
+        self._study = _taken_up(path, search)
         self._distributions = {axis.key: _distribution(axis) for axis in search.space.axes}
         self._grid = grid_order(search.settings, search.space) if search.settings.sampler == "grid" else None
         self._trials: dict[int, optuna.Trial] = {}
@@ -160,6 +155,20 @@ class Study:
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self.trials[number]
+
+
+def _taken_up(path: Path, search: Search) -> optuna.Study:
+    """The study in `path`, or a new one. Raises `DamagedStudy`."""
+    try:
+        return optuna.create_study(
+            storage=JournalStorage(Journal(path)),
+            study_name=_NAME,
+            directions=[objective.direction for objective in search.objectives],
+            pruner=pruner_for(search.settings, search.validations),
+            load_if_exists=True,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        raise DamagedStudy(f"{path} is no log of this search: {reason(error)}") from error
 
 
 def reason_of(trial: FrozenTrial) -> str | None:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from sweepboard.compose.prepare import Prepared, trainer_settings
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.differences import between_configs
-from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.names import label
 from sweepboard.sweeps.begin import AnotherSweep
@@ -137,7 +137,7 @@ def begun(order: Order, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
     if named is not None:
         _going_on(SweepFolder(named), wanted)
         refuse_links(RunFolder(named))
-        named.mkdir(parents=True, exist_ok=True)
+        make_folder(named)
     folder = SweepFolder(named) if named else claim_sweep(order.root, keys, datetime.now())
     with only_writer(RunFolder(folder.path)):
         search = _going_on(folder, wanted)

@@ -18,7 +18,7 @@ from sweepboard.lifecycle.model import weights_gone
 from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.saved import SavedRun, read_run
 from sweepboard.lifecycle.trusting import prepare_saved, refuse_changed
-from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
 from sweepboard.training.stop import StopFlag
@@ -121,7 +121,8 @@ def resume(
         found = _found(saved, prepared, experiment)
         _refuse(saved, found, accept)
         if state is not None:
-            experiment.learner.load_state_dict(state["learner"])  # what does not fit is told before a write
+            with fitting():  # what does not fit is told before a write
+                experiment.learner.load_state_dict(state["learner"])
         with logged_to(folder.log):
             _enter(record, prepared, experiment, found)
         return execute(prepared, folder, record, watchers, state, experiment)

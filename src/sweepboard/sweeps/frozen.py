@@ -13,7 +13,7 @@ import yaml
 from sweepboard import __version__, plain_yaml
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.errors import UserError, reason
-from sweepboard.files import read_json, read_text, write_atomic, write_json, writing
+from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
 from sweepboard.lifecycle.saved import check_config
 from sweepboard.lifecycle.secrets import masked, masked_text
 from sweepboard.lifecycle.signature import as_bytes, origin, sign
@@ -66,7 +66,7 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
             path.parent.mkdir(exist_ok=True)
             text = _job_text(job)
             # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
-            if not path.exists() or read_text(path) != text:
+            if not path.exists() or read_bytes(path) != text.encode():
                 write_atomic(path, text)
         write_json(folder.plan, _as_plain(plan))
 

@@ -33,8 +33,9 @@ def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
         warnings.simplefilter("ignore")  # the real build will say it again
         task = as_task(construct(config["task"], "task"), spec)
         _check_task(task, config["task"][TARGET], spec)
-        model, outputs = _run_model(config["model"], spec)
+        model, outputs, in_training = _run_model(config["model"], spec)
         _check_outputs(outputs, config["model"][TARGET], task, spec)
+        _check_training_outputs(in_training, config["model"], task, spec)
         _check_loss(task, config["task"][TARGET], outputs, spec)
         _check_metrics(config, task, spec)
         _check_optimizer(config, model)
@@ -52,8 +53,8 @@ def _check_task(task: Task, target: str, spec: DataSpec) -> None:
         )
 
 
-def _run_model(node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any]:
-    """The model and what it gives for a batch.
+def _run_model(node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any, Any]:
+    """The model and what it gives for a batch, after training and in it.
 
     It runs on the CPU, or where that would take long on torch's meta device, which computes shapes alone: the
     first use of that device imports a thousand modules, more than a second.
@@ -75,14 +76,14 @@ def _weights(node: Mapping[str, Any]) -> int:
         return 0
 
 
-def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any]:
+def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any, Any]:
     with torch.device(device), torch.no_grad():
         model = construct(node, "model")
         if not isinstance(model, nn.Module):
             raise ConfigError(f"model: {node[TARGET]} gave a {type(model).__name__}, not a torch.nn.Module")
         inputs = torch.zeros(BATCH, *spec.input_shape)
         try:
-            return model, model.eval()(inputs)
+            return model, model.eval()(inputs), model.train()(inputs)
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
             raise Refused(
                 f"model: {node[TARGET]} cannot take inputs of shape {_shape(inputs)}: {told(error)}"
@@ -107,6 +108,19 @@ def _check_outputs(outputs: Any, target: str, task: Task, spec: DataSpec) -> Non
         right = len(outputs) == BATCH and outputs.numel() == BATCH * spec.outputs if outputs.ndim else False
     if not right:
         raise ConfigError(f"{gives} outputs of shape {_shape(outputs)}, but the data set needs {needed}")
+
+
+def _check_training_outputs(outputs: Any, node: Mapping[str, Any], task: Task, spec: DataSpec) -> None:
+    """The same for what it gives while it trains: some models add the outputs of auxiliary heads."""
+    if isinstance(outputs, Tensor):
+        _check_outputs(outputs, f"{node[TARGET]}, while it trains,", task, spec)
+        return
+    auxiliary = any("aux" in field for field in getattr(outputs, "_fields", ()))  # as torchvision has it
+    remedy = "use model.aux_logits=false" if auxiliary else "let its forward return the first of them alone"
+    raise ConfigError(
+        f"model: {node[TARGET]} gives a {type(outputs).__name__} while it trains, but one tensor is "
+        f"needed: {remedy}"
+    )
 
 
 def _check_loss(task: Task, target: str, outputs: Tensor, spec: DataSpec) -> None:
@@ -138,7 +152,8 @@ def _check_optimizer(config: Mapping[str, Any], model: nn.Module) -> None:
     optimizer = construct(arguments(config, "optimizer"), "optimizer", _stand_ins(model))
     node = arguments(config, "scheduler")
     scheduler = construct(node, "scheduler", optimizer) if TARGET in node else None
-    Schedule(scheduler, settings_of(SchedulerSettings, config["scheduler"]))
+    schedule = Schedule(scheduler, settings_of(SchedulerSettings, config["scheduler"]))
+    schedule.check_length(config["facts"]["steps"], config["facts"]["steps_per_epoch"])
 
 
 def _stand_ins(model: nn.Module) -> list[nn.Parameter]:

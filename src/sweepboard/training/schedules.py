@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
@@ -67,6 +67,23 @@ class Schedule:
             # torch warns where a scheduler steps before the optimizer. Here that can only seem so: after a
             # resume, and with fp16, whose scaler skips the first updates.
             scheduler.optimizer._opt_called = True  # type: ignore[attr-defined]
+
+    def check_length(self, steps: int, steps_per_epoch: int) -> None:
+        """Raise ConfigError where the scheduler refuses to step as late as at the end of a run of `steps`
+        updates. It jumps there to see, and is of no use afterwards."""
+        calls = {"step": steps, "epoch": steps // steps_per_epoch}.get(self.settings.interval, 0)
+        if calls == 0 or not isinstance(getattr(self.scheduler, "last_epoch", None), int):
+            return
+        scheduler = cast(LRScheduler, self.scheduler)
+        scheduler.last_epoch = calls - 1
+        try:
+            scheduler.step()
+        except ValueError as error:
+            horizon = "facts.steps" if self.settings.interval == "step" else "facts.epochs"
+            raise ConfigError(
+                f"scheduler: {type(scheduler).__name__} is shorter than the run, which steps it {calls} "
+                f"times ({error}); use scheduler.total_steps='${{{horizon}}}'"
+            ) from error
 
     def after(self, event: str, metrics: Mapping[str, float]) -> None:
         """Step if this scheduler steps at `event`. Raises RunFailed where its own horizon has been passed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
@@ -58,7 +59,7 @@ class Composer:
         whole = composed.copy()
         ConfigLoaderImpl._apply_overrides_to_config(self._parser.parse_overrides(typed), whole)
         for key in _OF_THE_SWEEP:
-            if OmegaConf.select(whole, key) != OmegaConf.select(self._master, key):
+            if _written(whole, key) != _written(self._master, key):
                 option = next((word for word in words if key_of(word) == "experiment"), " ".join(words))
                 name = option.partition("=")[2]
                 raise ConfigError(
@@ -72,3 +73,9 @@ class Composer:
         if "." in key:
             return all(part.isidentifier() for part in key.split(".")) and not key.startswith("hydra.")
         return key in self._master and not OmegaConf.is_config(self._master._get_node(key))
+
+
+def _written(config: DictConfig, key: str) -> Any:
+    """A value as it was written, interpolations not followed: they may lead to what is typed for a job."""
+    node = OmegaConf.select(config, key)
+    return OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node

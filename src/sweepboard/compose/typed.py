@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.construct import shared_keys
+from sweepboard.compose.mistakes import explain
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.signatures import RESERVED, takes
 from sweepboard.compose.targets import TARGET, locate
@@ -36,7 +38,11 @@ def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
 
 def _typed(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Group and key of every value typed for a group: `model.width=8`, `model={width: 8}`."""
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:  # of a record, whose words nobody has typed here
+        raise explain(error, list(overrides)) from error
+    for override in parsed:
         group, _, key = override.key_or_group.partition(".")
         value = override.value()
         if key:

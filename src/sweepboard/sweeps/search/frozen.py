@@ -215,8 +215,8 @@ def _refuse_resolvers(config: DictConfig) -> None:
     for key, value in leaves(OmegaConf.to_container(_task(config), resolve=False), ""):
         if isinstance(value, str) and "$" in value and key not in linked:
             raise NotAllowed(
-                f"{key}: {value} is not built from a run folder that is not yours: only other keys are followed; "
-                "start a search of your own"
+                f"{key}: {value} is not built from a run folder that is not yours: "
+                "only other keys are followed; start a search of your own"
             )
 
 

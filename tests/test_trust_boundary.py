@@ -1,0 +1,264 @@
+"""The trust boundary as a property: whatever a stranger says, nothing beyond it is built or opened."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import hydra._internal.instantiate._instantiate2 as instantiating
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from sweepboard.compose.objects import find, may_be_built
+from sweepboard.errors import UserError
+from sweepboard.lifecycle.trusting import Trust
+from tests.command import TINY, Command, only_run
+from tests.lifecycle.attacks import edit_record
+
+STARTS = (
+    *(
+        "torch",
+        "torch.nn",
+        "torch.nn.functional",
+        "torch.optim",
+        "torch.optim.lr_scheduler",
+        "torch.utils.data",
+    ),
+    *(
+        "torchvision",
+        "torchvision.models",
+        "torchvision.datasets",
+        "torchvision.transforms",
+        "torchvision.ops",
+    ),
+    *("sweepboard", "sweepboard.models.cnn", "sweepboard.data.folder", "sweepboard.training.tasks"),
+)
+HOMES = (
+    *(
+        "torch.nn.modules.",
+        "torch.optim.",
+        "torchvision.models.",
+        "torchvision.datasets.",
+        "torchvision.ops.",
+    ),
+    *("torchvision.transforms.", "sweepboard.models.", "sweepboard.data.", "sweepboard.training."),
+)
+QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(QUICK, max_examples=6000)
+
+
+def dotted_path(seed: int) -> str:
+    """A path that leads somewhere: each part an attribute of what the parts before it name, mostly of a kind
+    through which one can go on."""
+    dice = random.Random(seed)
+    parts = [dice.choice(STARTS)]
+    found: Any = import_module(parts[0])
+    for _ in range(dice.randint(1, 5)):
+        members = inspect.getmembers_static(found) if isinstance(found, ModuleType | type) else []
+        doors = [pair for pair in members if isinstance(pair[1], ModuleType | type)]
+        if not members:
+            break
+        name, found = dice.choice(doors if doors and dice.random() < 0.7 else members)
+        parts.append(name)
+    return ".".join(parts)
+
+
+def check_path(path: str) -> None:
+    """What is let through is what it says, of a kind that experiments are made of, and what Hydra builds."""
+    found = find(path)
+    if found is not None and may_be_built(found):
+        assert f"{found.__module__}.".startswith(HOMES), path
+        assert instantiating._resolve_target(path, "model") is found
+        assert inspect.isclass(found) or found.__module__.startswith(
+            ("torchvision.models.", "sweepboard.models.")
+        )
+        assert getattr(sys.modules[found.__module__], found.__qualname__) is found
+
+
+@QUICK
+@given(st.integers(0, 2**32))
+def test_no_dotted_path_leads_outside(seed: int) -> None:
+    check_path(dotted_path(seed))
+
+
+@pytest.mark.slow
+@LONG
+@given(st.integers(0, 2**32))
+def test_no_dotted_path_of_very_many_leads_outside(seed: int) -> None:
+    check_path(dotted_path(seed))
+
+
+EVIL = (
+    *("os.system", "torch.hub.load", "torch.load", "builtins.open", "torch.nn.functional.torch.hub.load"),
+    *("functools.partial", "hydra.utils.instantiate", "torchvision.datasets.folder.pickle.loads"),
+)
+KEYS = (
+    *("model", "model._target_", "model.hidden", "model.hidden[0]", "model.dropout", "dataset", "optimizer"),
+    *("dataset._target_", "optimizer._target_", "optimizer.lr", "task._target_", "scheduler", "output_root"),
+    *("scheduler._target_", "task.label_smoothing", "model._args_", "trainer", "device", "facts.steps"),
+)
+EVIL_NODES = st.builds(lambda target: {"_target_": target, "f": "x"}, st.sampled_from(EVIL))
+VALUES: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from(EVIL), EVIL_NODES, st.lists(EVIL_NODES, max_size=2), st.integers(-1, 3),
+    st.text(max_size=5),
+    st.sampled_from(["torch.nn.Linear", "~/x", "/etc/passwd", "${oc.env:HOME}", "mine.Net"]),
+)  # fmt: skip
+LINK_TARGETS = st.one_of(
+    st.sampled_from(KEYS), st.sampled_from(["oc.env:HOME", "oc.decode:'{a: 1}'", "x} ${y"])
+)
+TYPED = st.lists(
+    st.sampled_from(["model=mlp", "model=linear", "optimizer=sgd", "optimizer.lr=0.1", "model.dropout=0.1",
+                     "scheduler=none", "dataset=gaussian", "output_root=mine", "~model.hidden"]),
+    max_size=2,
+)  # fmt: skip
+GROUPS = st.dictionaries(
+    st.sampled_from(["model", "dataset", "optimizer", "model/act", "evil"]),
+    st.sampled_from(["cnn", "mlp", "../../evil", "${oc.env:HOME}", "os.system"]),
+    max_size=2,
+)
+
+
+@st.composite
+def recipes(draw: st.DrawFn, config: dict[str, Any]) -> tuple[Any, ...]:
+    """Configuration, links, groups and overrides as a stranger may write them, and what is typed on top."""
+    plain = json.loads(json.dumps(config))
+    for key, value in draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2)).items():
+        parent, _, name = key.rpartition(".")
+        node = plain[parent] if parent else plain
+        if isinstance(node, dict):
+            node[name] = value
+    links = draw(st.dictionaries(st.sampled_from(KEYS), LINK_TARGETS, max_size=2))
+    words = [
+        f"{key}={json.dumps(value) if not isinstance(value, str) else value}"
+        for key, value in draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2)).items()
+    ]
+    return plain, links, draw(GROUPS), words, draw(TYPED)
+
+
+@contextmanager
+def only_parts_are_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    resolve = instantiating._resolve_target
+
+    def watched(target: Any, full_key: str) -> Any:
+        found = resolve(target, full_key)
+        assert may_be_built(found), f"{full_key} builds {found}"
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(instantiating, "_resolve_target", watched)
+        yield
+
+
+def check_recipe(recipe: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    config, links, groups, words, typed = recipe
+    trust = Trust(own=False)
+    with only_parts_are_built(monkeypatch):
+        try:
+            prepared = trust.prepare(trust.recipe(config, links, groups, words).changed(typed))
+        except UserError:
+            return
+    assert not prepared.own
+    assert prepared.config["output_root"] == ("mine" if "output_root=mine" in typed else "outputs")
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    """The resolved configuration of a small run."""
+    from sweepboard.compose.change import _composed
+    from sweepboard.compose.prepare import prepare
+
+    words = ["trainer=debug", "model=mlp", "threads=1", "dataset=gaussian"]
+    return prepare(_composed(words, []), {"model": "mlp"}, words).config
+
+
+@settings(QUICK, max_examples=40, phases=[Phase.explicit, Phase.generate])
+@given(st.data())
+def test_no_record_builds_anything_else(plain: dict[str, Any], data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        check_recipe(data.draw(recipes(plain)), patch)
+
+
+@pytest.mark.slow
+@settings(LONG, max_examples=300)
+@given(st.data())
+def test_no_record_of_very_many_builds_anything_else(plain: dict[str, Any], data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        check_recipe(data.draw(recipes(plain)), patch)
+
+
+WATCH = Path(__file__).with_name("watched_verbs.py")
+OURS, THEIRS = "sweepboard.data", "torchvision.datasets"
+STRANGE: dict[str, dict[str, Any]] = {
+    "as it was": {},
+    "a root in the home": {"dataset": {"_target_": f"{OURS}.folder.ImageFolder", "root": "~/private"}},
+    "a root here": {"dataset": {"_target_": f"{THEIRS}.ImageFolder", "root": "private"}},
+    "a default root": {"dataset": {"_target_": f"{OURS}.downloads.MNIST"}},
+    "a download": {"dataset": {"_target_": f"{THEIRS}.MNIST", "root": "private", "download": True}},
+    "weights": {"model": {"_target_": "torchvision.models.resnet18", "weights": "DEFAULT"}},
+    "an output root": {"output_root": "private/out"},
+    "a resolver": {"model": {"_target_": "torch.nn.Linear", "in_features": "${oc.env:HOME}"}},
+}
+
+
+def strange_runs(run: Path, names: list[str]) -> list[str]:
+    """Copies of a run as strangers would hand them on."""
+    copies = []
+    for name in names:
+        copy = Path("runs") / name.replace(" ", "-")
+        shutil.copytree(run, copy)
+        config = yaml.safe_load((copy / "config.yaml").read_text())
+        for group, value in STRANGE[name].items():
+            kept = config[group] if isinstance(value, dict) and group == "dataset" else {}
+            config[group] = {**kept, **value} if isinstance(value, dict) else value
+        (copy / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        edit_record(copy, signature=None)
+        copies.append(str(copy))
+    return copies
+
+
+def watch(runs: list[str], verbs: list[str]) -> dict[str, Any]:
+    """What a process that runs every verb on every run has opened beyond the runs, its outputs and Python."""
+    private = Path("private/a")
+    private.mkdir(parents=True)
+    (private / "secret.png").write_bytes(b"secret")
+    shutil.copytree("private", "home/private")
+    found = subprocess.run(
+        [sys.executable, str(WATCH), json.dumps([[verb, run] for run in runs for verb in verbs])],
+        env={**os.environ, "HOME": str(Path("home").resolve())}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    told: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
+    return told
+
+
+def check_watched(run: Path, names: list[str], verbs: list[str]) -> None:
+    told = watch(strange_runs(run, names), verbs)
+    assert told["beyond"] == []
+    assert all(code == 0 for call, code in told["codes"].items() if "as-it-was" in call), told["codes"]
+    assert not list(Path("private").rglob("run.json"))
+    assert sorted(path.name for path in Path("private").rglob("*")) == ["a", "secret.png"]
+
+
+def test_no_verb_opens_anything_beyond_the_folder(command: Command) -> None:
+    command(*TINY)
+    check_watched(only_run(Path("outputs")), ["as it was", "a root in the home"], ["rerun", "verify"])
+
+
+@pytest.mark.slow
+def test_no_verb_opens_anything_beyond_any_folder(command: Command) -> None:
+    command(*TINY)
+    verbs = ["ls", "compare", "check", "doctor", "rerun", "verify", "test", "export", "resume"]
+    check_watched(only_run(Path("outputs")), list(STRANGE), verbs)

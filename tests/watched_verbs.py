@@ -1,0 +1,60 @@
+"""Run verbs and tell, as the last line, what was opened, run or connected to beyond what they are given."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+HERE = Path.cwd().resolve()
+READ = [
+    sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(__file__).resolve().parents[1]),
+    "/proc", "/sys", "/dev", "/etc", "/usr/lib", "/usr/share/zoneinfo", "/lib",
+    str(HERE / "runs"), str(HERE / "outputs"),
+]  # fmt: skip
+WRITE = [str(HERE / "runs"), str(HERE / "outputs"), "/dev/null", "/proc"]
+for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR"):
+    if name in os.environ:
+        WRITE.append(os.environ[name])
+WRITE += ["/tmp/", str(HERE) + "/as-it-was.safetensors"]  # scratch folders; what `export` writes
+REAL_READ = [str(Path(root).resolve()) for root in [*READ, *WRITE]] + READ
+REAL_WRITE = [str(Path(root).resolve()) for root in WRITE]
+beyond: list[str] = []
+
+
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "os.system")
+
+
+def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    """Note an event that leads outside."""
+    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+        check_open(Path(os.fsdecode(arguments[0])), arguments[2])
+    elif event in NETWORK:
+        beyond.append(f"{event} {arguments[1:]}")
+    elif event == "os.mkdir" and not is_in(Path(os.fsdecode(arguments[0])), REAL_WRITE):
+        beyond.append(f"{event} {arguments[0]!r}")
+
+
+def check_open(path: Path, flags: int) -> None:
+    """Note a file outside; a temporary one that `export` renames is seen by its own name."""
+    writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    temporary = path.absolute().parent == HERE and path.name.startswith(".partial.")
+    if not temporary and not is_in(path, REAL_WRITE if writes else REAL_READ):
+        beyond.append(f"open {str(path)!r} {'to write' if writes else 'to read'}")
+
+
+def is_in(path: Path, roots: list[str]) -> bool:
+    """Whether the path, its links followed, lies in one of the roots; the working directory may be listed."""
+    full = os.path.realpath(path)
+    return full == str(HERE) or any(full == root or full.startswith(root.rstrip("/") + "/") for root in roots)
+
+
+if __name__ == "__main__":
+    from sweepboard.cli import main
+
+    sys.addaudithook(watch)
+    codes = {" ".join(call): main(call) for call in json.loads(sys.argv[1])}
+    print(json.dumps({"codes": codes, "beyond": sorted(set(beyond))}))

@@ -212,3 +212,15 @@ def test_runs_of_one_point_that_differ_in_nothing_have_no_picture(
         write_run(tmp_path / f"seed={seed}", {"seed": seed}, {"val/accuracy": [(1, 0.5)]})
     with pytest.raises(UserError, match="neither curves nor a swept setting"):
         plot(compare(gather([tmp_path])), tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("name", ["\u635f\u5931", "\U0001f40d", "a$b_{c}$", r"\\frac{", "x" * 300])
+def test_a_picture_of_any_names(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    for number, value in enumerate((f"{name}1", f"{name}2", "plain")):
+        curves = {f"val/{name}": [(1, 0.5), (2, 0.1 * number)]}
+        write_run(tmp_path / "runs" / str(number), {"model.kind": value, "task.x": value}, curves)
+    picture = str(tmp_path / "p.png")
+    command = ["compare", str(tmp_path / "runs"), "--metric", f"val/{name}", "--plot", picture]
+    assert main(command) == 0, capsys.readouterr().err

@@ -10,11 +10,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import rcParams
+from matplotlib.font_manager import fontManager
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 from torch.utils.tensorboard.summary import compute_curve
 
+from sweepboard.board import lettering
 from sweepboard.board.events import EventWriter
 from sweepboard.board.figures import (
     RIGHT,
@@ -105,3 +108,54 @@ def test_real_numbers_have_a_scatter_and_no_figures_of_classes(tmp_path: Path) -
     events = EventAccumulator(str(tmp_path)).Reload()
     assert events.Tags()["images"] == ["val/predictions"]
     assert events.Tags()["tensors"] == []
+
+
+NAMES = ["猫", "🐈", "a$b_{c}$", "x" * 300, r"\frac", "Ärger", "עברית", "\t"]
+
+
+def test_any_class_name_can_be_drawn(caplog: pytest.LogCaptureFixture) -> None:
+    spec = DataSpec((3,), classes=len(NAMES), class_names=tuple(NAMES))
+    image = DataSpec((3, 8, 8), classes=len(NAMES), class_names=tuple(NAMES))
+    outputs = torch.eye(len(NAMES))
+    targets = torch.arange(len(NAMES)).roll(1)
+    draw_confusion(torch.eye(len(NAMES), dtype=torch.int64), spec)
+    draw_predictions(torch.rand(len(NAMES), 3), outputs, targets, spec)
+    draw_predictions(torch.rand(len(NAMES), 3, 8, 8), outputs, targets, image)
+    assert all("no installed font has" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("letter", ["猫", "🐈", "क"])
+def test_a_letter_that_no_font_has_gives_way_to_the_class_number(
+    letter: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lettering._tell.cache_clear()
+    monkeypatch.setattr(lettering, "_font_with", lambda _: None)
+    assert [lettering.class_label(f"{letter}x", 7) for _ in range(3)] == ["7"] * 3
+    assert caplog.messages == [f"no installed font has {letter}: pictures show the number of the class"]
+    assert lettering.as_label(f"{letter} $1$") == r"? \$1\$"
+    assert lettering.class_label("Ärger", 1) == "Ärger"
+
+
+def test_an_installed_font_is_found_for_letters_that_the_usual_one_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fonts = [font for font in fontManager.ttflist if font.style == "normal"]
+    other = next(font for font in fonts if font.name == "STIXGeneral")
+    monkeypatch.setattr(lettering, "_font_with", lambda _: other)
+    monkeypatch.setattr(lettering, "_foreign", lambda text: [letter for letter in text if letter == "A"])
+    assert lettering.font_file("A\u05d0") is not None, "Hebrew is in the usual font of figures, not of Pillow"
+    with lettering.fonts_for(["AB"]):
+        assert rcParams["font.family"] == ["DejaVu Sans", "STIXGeneral"]
+    assert lettering.class_label("AB", 0) == "AB"
+
+
+def test_figures_of_outputs_that_are_not_finite() -> None:
+    outputs = torch.full((4, 3), float("nan"))
+    outputs[0] = torch.tensor([float("inf"), 0.0, 1.0])
+    targets = torch.tensor([0, 1, 2, 0])
+    curves = precision_recall(outputs.softmax(1), targets)
+    assert np.isfinite(curves).all()
+    assert curves[0, 0, 0] == 2, "every sample counts, at the threshold 0 as positive"
+    draw_confusion(confusion(outputs.argmax(1), targets, 3), DataSpec((1,), classes=3))
+    draw_predictions(torch.rand(4, 2), outputs, targets, DataSpec((2,), classes=3))
+    draw_predictions(torch.rand(4, 1), outputs[:, :1], torch.rand(4), DataSpec((1,)))

@@ -11,6 +11,7 @@ from sweepboard.analysis.align import Points, band, smoothed
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.plot_style import Look, set_steps_axis
 from sweepboard.analysis.rows import Row
+from sweepboard.board.lettering import as_label
 
 FEW_SEEDS = 3
 """So many seeds are drawn one by one behind their mean; more as a band of one standard deviation."""
@@ -29,7 +30,7 @@ def draw_curves(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: 
             _draw_row(axes, curves, look)
             if smooth and look.front and len(curves) == 1:
                 _draw_raw(axes, row, tag, look)
-    axes.set_title(tag + (f", smoothed {smooth:g}" if smooth else ""))
+    axes.set_title(as_label(tag + (f", smoothed {smooth:g}" if smooth else "")))
     set_steps_axis(axes, "updates" if all(run.record for run in comparison.runs) else "step")
     _keep_in_view(axes, comparison, tag)
 

@@ -155,9 +155,3 @@ def decimals(low: float, high: float) -> int:
     if not high > low:
         return 3
     return min(8, max(0, 2 - math.floor(math.log10(high - low))))
-
-
-def shortened(text: str, length: int = 48) -> str:
-    """`text` with its middle left out where it is longer than a legend can hold."""
-    half = (length - 1) // 2
-    return text if len(text) <= length else f"{text[:half]}\u2026{text[-half:]}"

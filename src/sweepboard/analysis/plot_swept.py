@@ -19,10 +19,10 @@ from sweepboard.analysis.plot_style import (
     is_numeric,
     set_values_axis,
     short_name,
-    shortened,
     wants_log,
 )
 from sweepboard.analysis.tags import MIN, UNKNOWN
+from sweepboard.board.lettering import as_label
 
 MOST_CELLS = 120
 FRAME = "#D55E00"
@@ -40,8 +40,8 @@ def draw_along(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: s
     if len(comparison.keys) == 1:
         _join_means(axes, comparison, tag, key)
     set_values_axis(axes, values)
-    axes.set_title(comparison.drawn(tag))
-    axes.set_xlabel(short_name(comparison, key))
+    axes.set_title(as_label(comparison.drawn(tag)))
+    axes.set_xlabel(as_label(short_name(comparison, key)))
 
 
 def _join_means(axes: Axes, comparison: Comparison, tag: str, key: str) -> None:
@@ -63,9 +63,9 @@ def draw_choices(
         if mean is not None and mean.n > 1 and names.count(name) == 1:
             sides = [places[name] - 0.25, places[name] + 0.25]
             axes.plot([mean.mean] * 2, sides, color=look.color, linewidth=2)
-    axes.set_yticks(list(places.values()), [shortened(name, 28) for name in places])
+    axes.set_yticks(list(places.values()), [as_label(name, 28) for name in places])
     axes.set_ylim(len(places) - 0.5, -0.5)
-    axes.set_title(comparison.drawn(tag) + (f" by {short_name(comparison, key)}" if key else ""))
+    axes.set_title(as_label(comparison.drawn(tag) + (f" by {short_name(comparison, key)}" if key else "")))
 
 
 def _dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look) -> None:
@@ -99,12 +99,12 @@ def draw_heat_map(axes: Axes, comparison: Comparison, tag: str) -> None:
     lower, ranked = comparison.modes[tag] == MIN, comparison.modes[tag] != UNKNOWN
     axes.imshow(cells, aspect="auto", origin="lower", cmap="viridis_r" if lower else "viridis")
     _label_cells(axes, cells, lower, ranked)
-    axes.set_xticks(range(len(columns)), [as_text(value) for value in columns])
-    axes.set_yticks(range(len(lines)), [as_text(value) for value in lines])
+    axes.set_xticks(range(len(columns)), [as_label(as_text(value), 28) for value in columns])
+    axes.set_yticks(range(len(lines)), [as_label(as_text(value), 28) for value in lines])
     axes.grid(visible=False)
-    axes.set_title(comparison.drawn(tag))
-    axes.set_xlabel(short_name(comparison, across))
-    axes.set_ylabel(short_name(comparison, up))
+    axes.set_title(as_label(comparison.drawn(tag)))
+    axes.set_xlabel(as_label(short_name(comparison, across)))
+    axes.set_ylabel(as_label(short_name(comparison, up)))
 
 
 def _label_cells(axes: Axes, cells: np.ndarray, lower_is_better: bool, ranked: bool) -> None:
@@ -148,9 +148,9 @@ def draw_scatter(axes: Axes, comparison: Comparison, tag: str) -> None:
     set_values_axis(axes, xs)
     if wants_log(ys):
         axes.set_yscale("log")
-    axes.set_xlabel(short_name(comparison, across))
-    axes.set_ylabel(short_name(comparison, up))
-    axes.set_title(comparison.drawn(tag))
+    axes.set_xlabel(as_label(short_name(comparison, across)))
+    axes.set_ylabel(as_label(short_name(comparison, up)))
+    axes.set_title(as_label(comparison.drawn(tag)))
     axes.figure.colorbar(points, ax=axes, pad=0.02)
 
 

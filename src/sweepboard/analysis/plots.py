@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from matplotlib.lines import Line2D
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.metrics import is_training
 from sweepboard.analysis.plot_curves import draw_curves, has_curves
-from sweepboard.analysis.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks, shortened
+from sweepboard.analysis.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks
 from sweepboard.analysis.plot_swept import (
     both_numeric,
     draw_along,
@@ -26,6 +27,7 @@ from sweepboard.analysis.plot_swept import (
     draw_scatter,
     is_grid,
 )
+from sweepboard.board.lettering import as_label, fonts_for
 from sweepboard.errors import UserError
 from sweepboard.files import write_atomic
 
@@ -48,7 +50,8 @@ def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
     """
     if not any(row.drawn(tag) for tag in comparison.shown[:1] for row in comparison.rows):
         raise UserError("--plot: these runs have no metric to draw; --metric chooses another")
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), fonts_for(_texts(comparison)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # where names leave no room
         figure = _figure(comparison, smooth)
         picture = io.BytesIO()
         try:
@@ -56,6 +59,11 @@ def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
             write_atomic(path, picture.getvalue())
         except (OSError, ValueError) as error:
             raise UserError(f"--plot {path}: {error}") from error
+
+
+def _texts(comparison: Comparison) -> list[str]:
+    values = [str(value) for row in comparison.rows for value in row.hparams.values()]
+    return [*comparison.tags, *comparison.keys, *comparison.labels, *values]
 
 
 def _figure(comparison: Comparison, smooth: float) -> Figure:
@@ -100,13 +108,14 @@ def _along(comparison: Comparison, look: Sequence[Look], tag: str, key: str) -> 
 def _add_legend(figure: Figure, comparison: Comparison, look: Sequence[Look]) -> None:
     if len(look) < 2:
         return
-    named = [(each.color, shortened(each.label)) for each in _in_order(comparison, look) if each.label]
+    named = [(each.color, as_label(each.label, 48)) for each in _in_order(comparison, look) if each.label]
     if len(named) < len(look):
         named.append((PALE, f"{len(look) - len(named)} others"))
     handles = [Line2D([], [], color=color, linewidth=2, label=label) for color, label in named]
     widest = max(len(label) for _, label in named)
     columns = max(1, int(figure.get_figwidth() * 11 / (widest + 6)))
-    figure.legend(handles=handles, title=legend_title(comparison), loc="outside lower center", ncols=columns)
+    title = legend_title(comparison)
+    figure.legend(handles=handles, title=title and as_label(title), loc="outside lower center", ncols=columns)
 
 
 def _in_order(comparison: Comparison, look: Sequence[Look]) -> Sequence[Look]:

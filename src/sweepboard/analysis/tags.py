@@ -133,7 +133,8 @@ def is_result(tag: str) -> bool:
     if not _PLACES.isdisjoint(places) or places[:1] in (["best"], ["time"]):
         return False
     last = words(tag.rpartition("/")[2])
-    return direction(tag) != UNKNOWN or (_NOT_ALONE.isdisjoint(said) and not _USUALLY_NOT.issuperset(last))
+    says_nothing = bool(last) and _USUALLY_NOT.issuperset(last)  # in signs alone there are no words
+    return direction(tag) != UNKNOWN or (_NOT_ALONE.isdisjoint(said) and not says_nothing)
 
 
 def _ends(said: tuple[str, ...], ends: tuple[str, ...]) -> bool:

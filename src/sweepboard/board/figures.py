@@ -16,7 +16,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 
 from sweepboard.board import summaries
-from sweepboard.board.images import Caption, grid, name_of, to_pixels
+from sweepboard.board.images import Caption, grid, label_of, name_of, to_pixels
+from sweepboard.board.lettering import as_label, class_label, fonts_for
 from sweepboard.board.outputs import outputs_of, validation_outputs
 from sweepboard.training.observer import Observer
 
@@ -37,6 +38,10 @@ THRESHOLDS = 127
 
 READABLE_CLASSES = 25
 """Up to so many classes a confusion matrix shows its counts and its names."""
+
+
+LONGEST_NAME = 24
+"""Characters of a class's name beside an axis; longer ones would leave no room for the picture."""
 
 
 class Predictions(Observer):
@@ -98,14 +103,19 @@ def _captions(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> list[Ca
     captions = []
     for row, target in zip(probabilities, targets.tolist(), strict=True):
         chosen = int(row.argmax())
-        text = f"{row[chosen]:.0%} {name_of(chosen, spec)}"
+        text = f"{row[chosen]:.0%} {label_of(chosen, spec)}"
         right = Caption(text, RIGHT)
-        captions.append(right if chosen == target else Caption(f"{text}\nis {name_of(target, spec)}", WRONG))
+        captions.append(right if chosen == target else Caption(f"{text}\nis {label_of(target, spec)}", WRONG))
     return captions
 
 
 def draw_probabilities(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:
     """A row per sample, a column per class; the true class framed, green where it was chosen, else red."""
+    with fonts_for(spec.class_names or ()):
+        return _draw_probabilities(probabilities, targets, spec)
+
+
+def _draw_probabilities(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:
     from matplotlib.patches import Rectangle
 
     samples, classes = probabilities.shape
@@ -140,6 +150,11 @@ def confusion(chosen: Tensor, targets: Tensor, classes: int) -> Tensor:
 
 def draw_confusion(counts: Tensor, spec: DataSpec) -> Image.Image:
     """A confusion matrix: colours are shares of a row's samples, numbers are counts."""
+    with fonts_for(spec.class_names or ()):
+        return _draw_confusion(counts, spec)
+
+
+def _draw_confusion(counts: Tensor, spec: DataSpec) -> Image.Image:
     shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
     size = 3 + 0.5 * min(len(counts), READABLE_CLASSES)
     figure, axes = _figure(size + 1, size)
@@ -163,7 +178,8 @@ def precision_recall(probabilities: Tensor, targets: Tensor) -> npt.NDArray[np.f
     at least the threshold.
     """
     classes = probabilities.shape[1]
-    places = (probabilities * (THRESHOLDS - 1)).long() + torch.arange(classes) * THRESHOLDS
+    # Of NaN no class can be likely: a model that diverged gets curves, too, that show how bad it is.
+    places = (probabilities.nan_to_num(0.0) * (THRESHOLDS - 1)).long() + torch.arange(classes) * THRESHOLDS
     positive = targets[:, None] == torch.arange(classes)
     in_bins = [torch.bincount(places[mask], minlength=classes * THRESHOLDS) for mask in (positive, ~positive)]
     tp, fp = (bins.view(classes, THRESHOLDS).flip(1).cumsum(1).flip(1).numpy() for bins in in_bins)
@@ -182,7 +198,10 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _name_classes(axis: Axis, spec: DataSpec, rotation: int = 0) -> None:
     if spec.classes is not None and spec.classes <= READABLE_CLASSES:
-        names = [name_of(number, spec) for number in range(spec.classes)]
+        names = [
+            as_label(class_label(name_of(number, spec), number), LONGEST_NAME)
+            for number in range(spec.classes)
+        ]
         axis.set_ticks(range(spec.classes), names, rotation=rotation)
 
 

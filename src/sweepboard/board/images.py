@@ -13,6 +13,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 
 from sweepboard.board import summaries
+from sweepboard.board.lettering import class_label, font_file
 from sweepboard.training.observer import Observer
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SampleImages(Observer):
         if progress.step > 0 or not spec.is_image:
             return
         inputs, targets = progress.data.train.first(self.count)
-        captions = [Caption(name_of(target, spec)) for target in targets.tolist()]
+        captions = [Caption(label_of(target, spec)) for target in targets.tolist()]
         picture = grid(to_pixels(inputs, spec), captions)
         self.writer.add(0, Summary(value=[summaries.image("train/samples", picture)]))
 
@@ -58,6 +59,12 @@ def name_of(target: float, spec: DataSpec) -> str:
     if spec.classes is None:
         return f"{target:.4g}"
     return spec.class_names[int(target)] if spec.class_names else str(int(target))
+
+
+def label_of(target: float, spec: DataSpec) -> str:
+    """The name of a class as a picture can show it."""
+    name = name_of(target, spec)
+    return name if spec.classes is None else class_label(name, int(target))
 
 
 def to_pixels(inputs: Tensor, spec: DataSpec) -> Pixels:
@@ -105,7 +112,9 @@ def grid(pixels: Pixels, captions: Sequence[Caption]) -> Image.Image:
         sheet.paste(tile, (middle - tile.width // 2, top))
         for number, text in enumerate(caption.text.split("\n")):
             at = (middle, top + tile.height + edge + number * line)
-            draw.text(at, _shorten(text, cell - edge, font.getlength), caption.colour, font, anchor="ma")
+            file = font_file(text)
+            drawn = font if file is None else ImageFont.truetype(file, zoom * 11)
+            draw.text(at, _shorten(text, cell - edge, drawn.getlength), caption.colour, drawn, anchor="ma")
     return sheet
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sweepboard.compose.build import Experiment, build
@@ -34,9 +34,9 @@ class Changed(UserError):
     """A run whose data or code are no longer those that it was trained with."""
 
 
-_LENGTH = ("trainer.epochs", "trainer.steps")
+LENGTH = ("trainer.epochs", "trainer.steps")
 _FREE = (
-    *_LENGTH,
+    *LENGTH,
     "dataset.root",
     "dataset.workers",
     "dataset.timeout",
@@ -64,7 +64,8 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
     if record.step < record.total_steps:
         return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
     if prepared.config["facts"]["steps"] <= record.total_steps:
-        return "has finished: nothing is left to do (trainer.epochs=N makes it longer)"
+        length = "epochs" if prepared.config["trainer"]["steps"] is None else "steps"
+        return f"has finished: nothing is left to do (trainer.{length}=N makes it longer)"
     return None
 
 
@@ -79,7 +80,9 @@ def prepare_resume(
         refuse_changed(saved)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
-    _refuse_another_run(saved, prepared)
+    words = " ".join(prepared.overrides[len(saved.record.overrides) :])
+    instead = f"type `sweepboard rerun {saved.folder} {words}` instead"
+    refuse_another_run(saved.config, prepared, instead, bool(changed_data(saved.record, prepared)))
     return prepared
 
 
@@ -161,32 +164,24 @@ def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found:
         record.changed.append(accepted(record, prepared, experiment.data.fingerprint, found))
 
 
-def _refuse_another_run(saved: SavedRun, prepared: Prepared) -> None:
-    """What follows from the data follows accepted changes of them."""
+def refuse_another_run(
+    then: Mapping[str, Any], prepared: Prepared, instead: str, other_data: bool = False
+) -> None:
+    """Raise `AnotherRun` where a run of the configuration `then` cannot become the one prepared, saying what
+    to do `instead`. What follows from the data follows accepted changes of them (`other_data`)."""
     changes = [
-        change
-        for change in between_configs(saved.config, prepared.config)
-        if not change.key.startswith(_FREE)
+        change for change in between_configs(then, prepared.config) if not change.key.startswith(_FREE)
     ]
-    if changed_data(saved.record, prepared):
-        changes = [change for change in changes if not _follows_facts(change, prepared)]
-    if changes:
-        raise AnotherRun(_refusal(saved, changes, prepared))
-
-
-def _follows_facts(change: Difference, prepared: Prepared) -> bool:
-    return prepared.links.get(change.key, "").startswith("facts.")
-
-
-def _refusal(saved: SavedRun, changes: list[Difference], prepared: Prepared) -> str:
-    words = " ".join(prepared.overrides[len(saved.record.overrides) :])
-    rerun = f"type `sweepboard rerun {saved.folder} {words}` instead"
-    if any(_follows_facts(change, prepared) for change in changes):
-        return (
+    followers = [one for one in changes if prepared.links.get(one.key, "").startswith("facts.")]
+    if other_data:
+        changes, followers = [change for change in changes if change not in followers], []
+    if followers:
+        raise AnotherRun(
             f"{_listed(changes)}: the schedule was laid out for the first length, so that a run of another "
-            f"length is another run from its first step on; {rerun}"
+            f"length is another run from its first step on; {instead}"
         )
-    return f"{_listed(changes)}: that would be another run; {rerun}"
+    if changes:
+        raise AnotherRun(f"{_listed(changes)}: that would be another run; {instead}")
 
 
 def _listed(found: Sequence[Difference]) -> str:

@@ -75,8 +75,9 @@ def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
 
 def _with_old_labels(old: Plan, new: Plan) -> Plan:
     # The new plan has the secrets, which are in no file; the old one has the names of the folders.
-    labels = {job.digest: job.label for job in old.jobs}
-    return replace(new, jobs=tuple(replace(job, label=labels[job.digest]) for job in new.jobs))
+    have = {job.digest: job for job in old.jobs}
+    jobs = ((job, have[job.digest]) for job in new.jobs)
+    return replace(new, jobs=tuple(replace(job, label=was.label, file=was.file) for job, was in jobs))
 
 
 def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:

@@ -26,9 +26,13 @@ class SweepFolder:
         """The jobs, frozen before the first one started."""
         return self.path / "sweep.json"
 
-    def frozen(self, label: str) -> Path:
-        """The configuration from which a job runs."""
-        return self.path / "plan" / f"{label}.yaml"
+    def frozen(self, name: str) -> Path:
+        """The configuration from which a job runs, by its label or, where it has one, its own name."""
+        return self.path / "plan" / f"{name}.yaml"
+
+    def plan_files(self) -> list[Path]:
+        """The frozen configurations that there are."""
+        return sorted((self.path / "plan").glob("*.yaml"))
 
     def job(self, label: str) -> RunFolder:
         """The run folder of a job."""

@@ -31,6 +31,7 @@ class DamagedSweep(UserError):
 @dataclass
 class _Entry:
     label: str
+    file: str
     words: dict[str, str]
     digest: str
 
@@ -62,13 +63,25 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
     """
     with writing(folder.path):
         for job in plan.jobs:
-            path = folder.frozen(job.label)
+            path = folder.frozen(job.file or job.label)
             path.parent.mkdir(exist_ok=True)
             text = _job_text(job)
             # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
             if not path.exists() or read_bytes(path) != text.encode():
                 write_atomic(path, text)
         write_json(folder.plan, _as_plain(plan))
+
+
+def replace_plan(folder: SweepFolder, plan: Plan) -> Plan:
+    """Freeze the plan in the place of another of the same jobs, which stands until this one is whole."""
+    jobs = tuple(replace(job, file=f"{job.label}-{job.digest[:8]}") for job in plan.jobs)
+    plan = replace(plan, jobs=jobs)
+    write_plan(folder, plan)
+    files = {folder.frozen(job.file) for job in jobs}
+    for path in folder.plan_files():
+        if path not in files:
+            path.unlink()
+    return plan
 
 
 def read_plan(folder: SweepFolder) -> Plan:
@@ -84,7 +97,10 @@ def read_plan(folder: SweepFolder) -> Plan:
 
 
 def _as_plain(plan: Plan) -> dict[str, Any]:
-    jobs = [{"label": job.label, "words": masked(job.words), "digest": job.digest} for job in plan.jobs]
+    jobs = [
+        {"label": job.label, "file": job.file, "words": masked(job.words), "digest": job.digest}
+        for job in plan.jobs
+    ]
     return {
         "format": _FORMAT,
         "sweepboard": __version__,
@@ -111,10 +127,12 @@ def _beside(job: PlannedJob) -> dict[str, Any]:
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
-    if not _LABEL.fullmatch(entry["label"]):
-        raise DamagedSweep(f"{folder.plan}: {entry['label']!r} is no label of a job")
-    path = folder.frozen(entry["label"])
-    job = PlannedJob(entry["label"], entry["words"], **read_job(path))
+    file = entry["file"] or entry["label"]
+    for name in (entry["label"], file):
+        if not _LABEL.fullmatch(name):
+            raise DamagedSweep(f"{folder.plan}: {name!r} is no label of a job")
+    path = folder.frozen(file)
+    job = PlannedJob(entry["label"], entry["words"], **read_job(path), file=entry["file"])
     if job.digest != entry["digest"]:
         raise DamagedSweep(
             f"{path} is not what was frozen: put it back, or start the sweep under another name"

@@ -18,7 +18,7 @@ from sweepboard.lifecycle.keeper import ending
 from sweepboard.lifecycle.lock import FolderLocked, only_writer
 from sweepboard.lifecycle.provenance import packages
 from sweepboard.lifecycle.record import FAILED
-from sweepboard.lifecycle.resume import resume
+from sweepboard.lifecycle.resume import Changed, resume
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.sweeps.channel import Channel
 from sweepboard.sweeps.hydra_files import write_hydra_files
@@ -70,7 +70,7 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
         own=job.get("own", True),
     )
     if folder.begun:
-        resume(read_run(folder.path), prepared, watchers)
+        resume(read_run(folder.path), prepared, watchers, job.get("accept", False))
         return
     with only_writer(folder):
         write_hydra_files(folder, job)
@@ -88,12 +88,12 @@ def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, s
     """The reason and, for a bug, the traceback of a failure.
 
     They are in the run's folder already, unless it failed before the run kept its own record: then they are
-    put there.
+    put there, but for the reasons for which a run is left as it is.
     """
     reason = ending(error)[1]
     lines = None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
     record = record_of(folder)
-    if not isinstance(error, FolderLocked) and (record is None or record.reason != reason):
+    if not isinstance(error, FolderLocked | Changed) and (record is None or record.reason != reason):
         folder.path.mkdir(parents=True, exist_ok=True)
         with folder.log.open("a") as log:
             log.write(f"{lines or reason}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sweepboard.lifecycle.record import FAILED, INTERRUPTED, RUNNING
+from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.machine import cores, gpus
 from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome, record_of
@@ -47,7 +47,7 @@ class Launch:
     Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
     changed, and may ask for a job to be pruned. `swept` are the keys in which its jobs differ. With `waits`
     each job waits after each validation for `prune` or `let_go_on`. Runs of a sweep that is not the user's
-    `own` are not signed.
+    `own` are not signed. `accept` says that runs go on though their data or code have changed.
     """
 
     def __init__(
@@ -61,7 +61,9 @@ class Launch:
         swept: Sequence[str] = (),
         waits: bool = False,
         own: bool = True,
+        accept: bool = False,
     ) -> None:
+        self.accept = accept
         self.folder, self.views, self.settings, self.pool = folder, views, settings, pool
         self.listener, self.command, self.swept, self.waits = listener, command, list(swept), waits
         self.own = own
@@ -85,6 +87,7 @@ class Launch:
             "swept": self.swept,
             "waits": self.waits,
             "own": self.own,
+            "accept": self.accept,
         }
         return Job(job.label, JOB, arguments, job.cores, job.gpu)
 
@@ -148,6 +151,7 @@ def run_jobs(
     settings: SweepSettings,
     listener: Listener,
     grace: float = GRACE,
+    accept: bool = False,
 ) -> list[JobView]:
     """Run some jobs of a plan to their ends; returns the views of all jobs of the plan.
 
@@ -160,7 +164,15 @@ def run_jobs(
         if jobs:
             with StopFlag() as stop, Pool(slots_for(jobs, settings), settings.time_limit, grace) as pool:
                 launch = Launch(
-                    folder, views, settings, pool, listener, plan.command, plan.swept, own=plan.own
+                    folder,
+                    views,
+                    settings,
+                    pool,
+                    listener,
+                    plan.command,
+                    plan.swept,
+                    own=plan.own,
+                    accept=accept,
                 )
                 for job in jobs:
                     launch.submit(job)
@@ -181,7 +193,15 @@ def _note_killed(folder: SweepFolder, views: Iterable[JobView]) -> None:
 
 
 def left_to_do(plan: Plan, views: dict[str, JobView], failed: bool = False) -> list[PlannedJob]:
-    """The jobs that have not come to an end, and on request those that failed."""
-    done = {label for label, view in views.items() if view.state not in (WAITING, INTERRUPTED, RUNNING)}
-    retried = {label for label, view in views.items() if failed and view.state == FAILED}
-    return [job for job in plan.jobs if job.label not in done or job.label in retried]
+    """The jobs that have not come to the end that the plan wants, and on request those that failed."""
+    states = (WAITING, INTERRUPTED, RUNNING, *((FAILED,) if failed else ()))
+    return [
+        job for job in plan.jobs if views[job.label].state in states or _became_longer(job, views[job.label])
+    ]
+
+
+def _became_longer(job: PlannedJob, view: JobView) -> bool:
+    """Whether a run has come to its end, which is not the end of its job any more; one that stopped early
+    would have done so in a longer one."""
+    at_end = view.state == FINISHED and view.step == view.total_steps
+    return at_end and view.total_steps < int(job.config["facts"]["steps"])

@@ -28,6 +28,8 @@ class PlannedJob:
     links: dict[str, str]
     groups: dict[str, str]
     overrides: list[str]
+    file: str = ""
+    """Name of its frozen configuration below `plan/`, where it is not called by the label."""
 
     @property
     def digest(self) -> str:

@@ -14,15 +14,19 @@ from sweepboard.compose.plain_types import WrongType, built
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.schema import Config
 from sweepboard.errors import ConfigError, UserError, did_you_mean
+from sweepboard.lifecycle.differences import between_configs
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
+from sweepboard.lifecycle.resume import Changed, refuse_changes
+from sweepboard.lifecycle.saved import read_run
 from sweepboard.lifecycle.secrets import MASK
 from sweepboard.lifecycle.trusting import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import read_plan, write_plan
+from sweepboard.sweeps.frozen import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.lengthen import length_words, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.settings import SweepSettings, check
@@ -35,10 +39,12 @@ class Wish:
     """What was typed with `sweepboard resume SWEEP`."""
 
     words: Sequence[str] = ()
-    """`optimizer.lr=3e-2` adds points, `sweep.jobs=4` runs them otherwise, a secret is given again."""
+    """`trainer.epochs=20` makes its jobs longer, `optimizer.lr=3e-2` adds points, `sweep.jobs=4` runs them
+    otherwise, a secret is given again."""
 
     accept_changes: bool = False
-    """Go on though the plan of the user's own was changed since it was signed."""
+    """Go on though the plan of the user's own was changed since it was signed, and though the data or the
+    code of its runs are no longer what they were."""
 
     failed: bool = False
     """Try failed jobs again, too."""
@@ -62,23 +68,44 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         settings = settings_now(plan.settings, wish.words)
         words = [word for word in wish.words if not is_setting(word) and key_of(word) not in _secrets(plan)]
         plan = _with_secrets(plan, wish.words)
+        lengths = length_words(plan, words)
+        if lengths:
+            plan = lengthened(plan, lengths, folder, trust)
+            words = [word for word in words if word not in lengths]
         longer = extended(plan, list(_added(plan, words, wish.config_dirs, trust)))
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
-        _check(jobs, trust)
+        _check(folder, jobs, trust, wish.accept_changes)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
-        if len(longer.jobs) > len(plan.jobs):
+        if lengths:
+            longer = replace_plan(folder, longer)
+        elif len(longer.jobs) > len(plan.jobs):
             write_plan(folder, longer)
+        if len(longer.jobs) > len(plan.jobs):
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
-        return run_jobs(folder, longer, jobs, settings, listener)
+        return run_jobs(folder, longer, jobs, settings, listener, accept=wish.accept_changes)
 
 
-def _check(jobs: Sequence[PlannedJob], trust: Trust) -> None:
-    """That each can still run: data may have gone since, or this may be another machine."""
+def _check(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
+    """That each can still run: data may have gone or changed since, or this may be another machine."""
     for job in jobs:
         try:
-            trust.prepare(trust.recipe(job.config, job.links, job.groups, job.overrides))
+            prepared = trust.prepare(trust.recipe(job.config, job.links, job.groups, job.overrides))
+            run = folder.job(job.label)
+            if run.begun:
+                refuse_changes(read_run(run.path), prepared, accept)
+            else:
+                _refuse_other_data(job, prepared, accept)
         except UserError as error:
             raise BadPoint(f"in {job.label}: {error}") from error
+
+
+def _refuse_other_data(job: PlannedJob, prepared: Prepared, accept: bool) -> None:
+    found = [each for each in between_configs(job.config, prepared.config) if each.key.startswith("facts.")]
+    if found and not accept:
+        raise Changed(
+            f"{', '.join(map(str, found))}: the data are not those that it was planned for; "
+            "put them back, or add --accept-changes"
+        )
 
 
 def _looked_at(plan: Plan, trust: Trust) -> Plan:

@@ -87,11 +87,11 @@ class SweepTask:
     def _job(self, config: DictConfig) -> dict[str, Any]:
         hydra = HydraConfig.get()
         sweep, label = SweepFolder(Path(hydra.sweep.dir)), str(hydra.sweep.subdir)
-        if not sweep.frozen(label).is_file():
+        plan = read_plan(sweep) if sweep.plan.is_file() else Plan((), 0)
+        job = next((job for job in plan.jobs if job.label == label), None)
+        if job is None:
             return _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
-        plan = read_plan(sweep)
-        job = asdict(next(job for job in plan.jobs if job.label == label))
-        return {**job, "config": _unmasked(job["config"], config), "swept": plan.swept, "own": plan.own}
+        return {**asdict(job), "config": _unmasked(job.config, config), "swept": plan.swept, "own": plan.own}
 
 
 def _composed(config: DictConfig, groups: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:

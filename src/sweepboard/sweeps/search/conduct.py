@@ -35,14 +35,19 @@ GOING_ON = (WAITING, RUNNING, INTERRUPTED)
 
 
 def carry_out(
-    folder: SweepFolder, search: Search, settings: SweepSettings, display: Listener, grace: float = GRACE
+    folder: SweepFolder,
+    search: Search,
+    settings: SweepSettings,
+    display: Listener,
+    grace: float = GRACE,
+    accept: bool = False,
 ) -> list[JobView]:
     """Run the search to its last trial, as many trials at once as there is room for. Returns their views.
 
     Whoever calls holds the folder. Raises `Interrupted` after SIGINT or SIGTERM, once every job has saved.
     """
     study = Study(folder.study, search)
-    conductor = Conductor(folder, study, settings, display)
+    conductor = Conductor(folder, study, settings, display, accept)
     display.on_start(folder, conductor.views)
     try:
         if not study.complete:
@@ -68,7 +73,15 @@ def planned(search: Search, name: str, words: Sequence[str]) -> PlannedJob:
 class Conductor(Listener):
     """One sitting of a search. It stands between the launch and the display, to hear of every validation."""
 
-    def __init__(self, folder: SweepFolder, study: Study, settings: SweepSettings, display: Listener) -> None:
+    def __init__(
+        self,
+        folder: SweepFolder,
+        study: Study,
+        settings: SweepSettings,
+        display: Listener,
+        accept: bool = False,
+    ) -> None:
+        self.accept = accept
         self.folder, self.study, self.settings, self.display = folder, study, settings, display
         self.plan = read_plan(folder)
         self._runs = views_of(self.plan, folder)
@@ -105,7 +118,16 @@ class Conductor(Listener):
         own = self.study.search.allowed is None
         swept = [axis.key for axis in self.study.search.space.axes]
         self.launch = Launch(
-            self.folder, self._runs, self.settings, pool, self, self.plan.command, swept, waits, own=own
+            self.folder,
+            self._runs,
+            self.settings,
+            pool,
+            self,
+            self.plan.command,
+            swept,
+            waits,
+            own=own,
+            accept=self.accept,
         )
         for trial in self.study.running():
             self._begin(trial)

@@ -42,7 +42,7 @@ def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[J
             write_search(folder, wanted)
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
-        return carry_out(folder, wanted, settings, listener)
+        return carry_out(folder, wanted, settings, listener, accept=wish.accept_changes)
 
 
 def _longer(search: Search, words: Sequence[str]) -> Search:

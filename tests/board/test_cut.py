@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweepboard.board.cut import CutFailed, cut_from, cut_to
-from sweepboard.board.events import END, START, EventWriter, event_files, history_files, write_event_file
+from sweepboard.board.events import (
+    END,
+    HISTORY,
+    START,
+    EventWriter,
+    event_files,
+    history_files,
+    write_event_file,
+)
 from sweepboard.board.hparams import end_info, start_info
 from sweepboard.board.reader import read_hparams, read_scalars
 from sweepboard.board.recorder import BoardRecorder
@@ -166,3 +174,13 @@ def test_a_cut_changes_nothing_outside_the_folder(tmp_path: Path) -> None:
     with pytest.raises(CutFailed, match="is a link"):
         cut_to(folder, {"../precious": 0})
     assert outside.read_text() == "precious"
+
+
+@pytest.mark.parametrize("known", [9_999_999_999, 1], ids=["newer than what is here", "gone from here"])
+def test_what_another_folder_logged_cuts_nothing_here(tmp_path: Path, known: int) -> None:
+    writer = EventWriter(tmp_path)
+    writer.add_scalars(1, {"loss": 1.0})
+    writer.close()
+    with pytest.raises(CutFailed, match="is not of the run that its checkpoint is of"):
+        cut_to(tmp_path, {f"events.out.tfevents.{known:010d}.there.1{HISTORY}": 50})
+    assert read_scalars(tmp_path)["loss"].values.tolist() == [1.0]

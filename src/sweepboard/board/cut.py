@@ -29,8 +29,7 @@ def cut_to(folder: Path, position: Mapping[str, int]) -> None:
     """Keep exactly what stood in the run's own event files when `EventWriter.position` was taken.
 
     What the position does not know was logged after it, and goes, for it will be logged again. Raises
-    `CutFailed` before anything is cut where such a file is older than one that the position knows: then
-    this is the position of another folder.
+    `CutFailed` before anything is cut where it cannot have been: then this is the position of another folder.
 
     Files are shortened in place, which is one step for any reader, and where nothing of them stays they are
     left empty: TensorBoard's slow loader never gets past a file that vanishes while it waits there for more.
@@ -72,9 +71,15 @@ def _refuse_links(folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path, position: Mapping[str, int]) -> None:
-    newest = max(position, default="")  # names sort in the order in which the files were made
-    for path in history_files(folder):
-        if path.name not in position and path.name < newest:
+    """What is logged after a checkpoint is in newer files than those it knows, and those are still there.
+
+    Names sort in the order in which the files were made.
+    """
+    files = history_files(folder)
+    newest = max(position, default="")
+    gone = any(position.values()) and not position.keys() <= {path.name for path in files}
+    for path in files:
+        if path.name not in position and (gone or path.name < newest):
             raise CutFailed(f"{path} is not of the run that its checkpoint is of: move it elsewhere")
 
 

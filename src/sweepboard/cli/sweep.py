@@ -51,7 +51,7 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
         from sweepboard.cli.sweep_display import display
         from sweepboard.sweeps.resume import Wish, resume_sweep
 
-        accept = getattr(options, "accept_changes", False)
+        accept = options.accept_changes
         wish = Wish(options.overrides, accept, options.failed, options.allow, config_dirs(options))
         return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
 

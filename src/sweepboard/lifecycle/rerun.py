@@ -27,7 +27,16 @@ def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> 
         Difference(change.key, change.then, change.now, not change.key.startswith(_WITHOUT_EFFECT))
         for change in between_configs(saved.config, prepared.config)
     ]
-    return settings + between_environments(saved.environment, now)
+    accepted = [
+        Difference(
+            "the run itself",
+            "as it began",
+            f"{', '.join(change['differences'])}, from step {change['step']}",
+            matters=True,
+        )
+        for change in saved.record.changed
+    ]
+    return [*settings, *accepted, *between_environments(saved.environment, now)]
 
 
 def expectation(found: Sequence[Difference]) -> str:

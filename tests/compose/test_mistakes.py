@@ -218,11 +218,11 @@ YAML: dict[str, tuple[bytes, str]] = {
     "model/latin.yaml": (b"a: \xff\n", "{dir}/model/latin.yaml is not UTF-8 text"),
     "experiment/key.yaml": (
         b"# @package _global_\ntrainer:\n  epocs: 3\n",
-        "experiment/key.yaml: trainer.epocs: there is no such setting; did you mean trainer.epochs?",
+        "{dir}/experiment/key.yaml, line 3: trainer.epocs: there is no such setting; did you mean trainer.epochs?",
     ),
     "experiment/type.yaml": (
         b"# @package _global_\ntrainer:\n  epochs: many\n",
-        "experiment/type.yaml: trainer.epochs: needs an integer, got many",
+        "{dir}/experiment/type.yaml, line 3: trainer.epochs: needs an integer, got many",
     ),
     "experiment/group.yaml": (
         b"# @package _global_\ndefaults:\n  - override /modle: cnn\n",

@@ -31,6 +31,9 @@ def main(argv: list[str]) -> int:
         print(f"sweepboard {__version__} (hydra {hydra.__version__})")
         return 0
     request = parse([word for word in argv if word != "--origin"])
+    asks = request.only_asks or "--origin" in argv
+    if asks and request.flags.multirun:
+        raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
     if "--origin" in argv:
         from sweepboard.cli.origin import print_origins
 
@@ -44,8 +47,6 @@ def main(argv: list[str]) -> int:
 
         print_help(request.config_dirs)
         return 0
-    if request.only_asks and request.flags.multirun:
-        raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
     if request.only_asks:
         compose_request(request)  # so that a mistake is told in our one line
         return answer(request)

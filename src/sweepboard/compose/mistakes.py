@@ -24,6 +24,7 @@ from omegaconf.errors import (
 
 from sweepboard.compose.describe import settings
 from sweepboard.compose.grammar import why_unreadable
+from sweepboard.compose.preset_mistakes import explain_options, place_of_value
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
 from sweepboard.compose.values import wanted
@@ -49,6 +50,8 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
         return ConfigError(_bad_yaml(error))
     if isinstance(error, UnicodeDecodeError):
         return ConfigError(f"{_not_text(config_dirs)} is not UTF-8 text")
+    if isinstance(error, RuntimeError | ImportError) and (told := _no_plugin(error)):
+        return ConfigError(told)
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return _composition(error, overrides, config_dirs)
     return error
@@ -127,9 +130,38 @@ def _missing_option(
     return f"{file}{group}={option}: there is no such option; {_choices(group, option, options)}"
 
 
+PLUGINS = {
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "joblib": "hydra-joblib-launcher",
+    "ray": "hydra-ray-launcher",
+    "ray_aws": "hydra-ray-launcher",
+    "rq": "hydra-rq-launcher",
+    "ax": "hydra-ax-sweeper",
+    "nevergrad": "hydra-nevergrad-sweeper",
+    "colorlog": "hydra-colorlog",
+}
+"""Hydra's own plug-ins: an option, and the package that has it."""
+
+
+def _no_plugin(error: Exception) -> str | None:
+    found = re.search(r"(?:Unknown plugin class : |Invalid plugin )'(.+?)'", str(error))
+    name = found.group(1) if found else ""
+    if not name:
+        return None
+    module = name.partition("hydra_plugins.")[2].partition(".")[0]
+    package = next((each for each in PLUGINS.values() if each.replace("-", "_") == module), None)
+    hint = (
+        f"pip install {package}" if package else "type hydra/sweeper=optuna, hydra/launcher=basic or the like"
+    )
+    return f"hydra: the plug-in {name} is not installed; {hint}"
+
+
 def _choices(group: str, option: str, options: Sequence[str]) -> str:
     if group in OPEN_GROUPS and "." in option:
         return f"for a class, type {group}._target_={option}"
+    if group.startswith("hydra/") and option in PLUGINS:
+        return f"pip install {PLUGINS[option]}, or choose from {', '.join(options)}"
     return f"choose from {', '.join(options)}" if options else f"the group {group} has no options"
 
 
@@ -142,7 +174,7 @@ def group_options(group: str, config_dirs: Sequence[Path] = ()) -> list[str]:
 def _file_of(error: Exception) -> str:
     """The YAML file an error of Hydra is about, as the start of a message."""
     found = re.match(r"In '(.+?)': ", str(error))
-    return f"{found.group(1)}.yaml: " if found and found.group(1) != "config" else ""
+    return f"{found.group(1)}.yaml: " if found and found.group(1) not in ("config", "hydra/config") else ""
 
 
 def _bad_yaml(error: yaml.MarkedYAMLError) -> str:
@@ -161,13 +193,16 @@ def _not_text(config_dirs: Sequence[Path]) -> str:
 
 
 def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequence[Path]) -> ConfigError:
+    if told := explain_options(error, overrides, config_dirs):
+        return ConfigError(told)
     # Hydra names the override in its own text and OmegaConf's error, if that is behind it, in the chain.
     behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     text = _first_line(error)
     if isinstance(behind, OmegaConfBaseException):
         if "does not support deletion" in str(behind):
             return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
-        return ConfigError(f"{_file_of(error)}{explain_value(behind)}")
+        where = place_of_value(error, str(behind.full_key or ""), config_dirs)
+        return ConfigError(f"{where}{explain_value(behind)}")
     for pattern, answer in _SENTENCES.items():
         found = re.search(pattern, text)
         if found:
@@ -192,7 +227,6 @@ _SENTENCES: dict[str, Callable[..., str]] = {
     r"^Could not append to config. An item is already at '(.+)'": lambda key: (
         f"+{key}: is there already; leave out the +"
     ),
-    r"Multiple values for (\w+)\.": lambda group: f"+{group}: is chosen already; leave out the +",
     r"^Could not delete from config. '(.+)' does not exist": lambda key: (
         f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}"
     ),

@@ -10,6 +10,8 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from sweepboard.errors import ConfigError
+
 REQUIRED = ("model", "dataset", "optimizer", "task", "trainer", "logging")
 """Groups of which a run needs an option."""
 
@@ -30,6 +32,7 @@ def is_group(key: str, loader: ConfigLoader) -> bool:
 
 def _with_names(word: str, loader: ConfigLoader) -> str:
     key, _, value = word.partition("=")
+    _refuse_dot_for_slash(key, value, loader)
     if "." in key.partition("@")[0] or _PLAIN.fullmatch(value) or not _NAMES.fullmatch(value):
         return word
     if not is_group(key.lstrip("+~"), loader):
@@ -38,6 +41,12 @@ def _with_names(word: str, loader: ConfigLoader) -> str:
         options = loader.get_group_options(key, ObjectType.CONFIG)
         return f"{key}=none" if "none" in options else f"~{key}"
     return f"{key}={_NAME.sub(lambda found: _as_text(found[0]), value)}"
+
+
+def _refuse_dot_for_slash(key: str, value: str, loader: ConfigLoader) -> None:
+    group = key.lstrip("+").replace(".", "/")
+    if "." in key and is_group(group, loader) and value in loader.get_group_options(group, ObjectType.CONFIG):
+        raise ConfigError(f"{key}={value}: is an option of a group; type {group}={value}")
 
 
 def _as_text(name: str) -> str:

@@ -1,0 +1,112 @@
+"""A mistake in a preset is told with its file, the line and what to write."""
+
+# ruff: noqa: E501 - the lines are kept whole, so that they can be searched for
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+G = "# @package _global_\n"
+NODE = "_target_: torch.nn.ReLU\n"
+FILES = {
+    "experiment/base.yaml": G + "defaults:\n  - override /model: mlp\n  - override /dataset: gaussian\n",
+    "experiment/nopkg.yaml": "defaults:\n  - override /model: mlp\n",
+    "experiment/nopkg2.yaml": "seed: 3\n",
+    "debug/nopkg3.yaml": "trainer: {epochs: 1}\n",
+    "experiment/noover.yaml": G + "defaults:\n  - /model: mlp\n",
+    "experiment/noover2.yaml": G + "seed: 1\n\ndefaults:\n  - /optimizer: sgd\n",
+    "experiment/dots.yaml": G + "\noptimizer.lr: 0.3\n",
+    "experiment/dots2.yaml": G + "seed: 3\ntrainer.early_stopping.patience: 2\n",
+    "experiment/body.yaml": G + "model: mlp\n",
+    "experiment/body2.yaml": G + "seed: 1\noptimizer: sgd\n",
+    "experiment/noslash.yaml": G + "defaults:\n  - override model: mlp\n",
+    "experiment/noslash2.yaml": G + "seed: 1\ndefaults:\n  - override hydra/sweeper: optuna\n",
+    "experiment/order.yaml": G + "defaults:\n  - override /model: mlp\n  - base\n",
+    "experiment/hydra.yaml": G + "defaults:\n  - override /hydra: foo\n",
+    "experiment/logging.yaml": G + "defaults:\n  - override /hydra/hydra_logging: colorlog\n",
+    "debug/fast.yaml": G + "trainer: {epochs: 1}\n",
+    "model/act/relu.yaml": NODE,
+    "model/act/tanh.yaml": NODE,
+    "model/two.yaml": "defaults: [act@a1: relu, act@a2: relu]\n" + NODE,
+    "model/one.yaml": "defaults: [act@inner: relu]\n" + NODE,
+    "model/plain.yaml": "defaults: [act: relu]\n" + NODE,
+}
+
+CASES = {
+    "experiment=nopkg": "c/experiment/nopkg.yaml: has no package line; write # @package _global_ as its first line",
+    "experiment=nopkg2": "c/experiment/nopkg2.yaml: has no package line; write # @package _global_ as its first line",
+    "+debug=nopkg3": "c/debug/nopkg3.yaml: has no package line; write # @package _global_ as its first line",
+    "experiment=noover": "c/experiment/noover.yaml, line 2: /model: config.yaml chooses one already; write `- override /model: mlp`",
+    "experiment=noover2": "c/experiment/noover2.yaml, line 4: /optimizer: config.yaml chooses one already; write `- override /optimizer: sgd`",
+    "experiment=dots": "c/experiment/dots.yaml, line 3: optimizer.lr: dots are for the command line; write optimizer: {lr: 0.3}",
+    "experiment=dots2": (
+        "c/experiment/dots2.yaml, line 3: trainer.early_stopping.patience: dots are for the command line; "
+        "write trainer: {early_stopping: {patience: 2}}"
+    ),
+    "experiment=body": "c/experiment/body.yaml, line 2: model: an option is chosen among the defaults, as `- override /model: mlp`",
+    "experiment=body2": "c/experiment/body2.yaml, line 3: optimizer: an option is chosen among the defaults, as `- override /optimizer: sgd`",
+    "experiment=noslash": "c/experiment/noslash.yaml, line 2: override model: lacks a slash; write `- override /model: ...`",
+    "experiment=noslash2": "c/experiment/noslash2.yaml, line 3: override hydra/sweeper: lacks a slash; write `- override /hydra/sweeper: ...`",
+    "experiment=order": "c/experiment/order.yaml, line 2: overrides come last; write `- override /model: mlp` below `- base`",
+    "experiment=hydra": "c/experiment/hydra.yaml, line 2: override hydra: choose its parts, as `- override /hydra/launcher: basic`",
+    "experiment=logging": (
+        "hydra/hydra_logging=colorlog: there is no such option; pip install hydra-colorlog, "
+        "or choose from default, disabled, hydra_debug, none"
+    ),
+    "debug=fast": "debug=fast: config.yaml has no such group; add it with a plus: +debug=fast",
+    "model=two model/act=tanh": "model/act=tanh: is placed elsewhere; type model/act@model.a1=tanh or model/act@model.a2=tanh",
+    "model=one model/act=tanh": "model/act=tanh: is placed elsewhere; type model/act@model.inner=tanh",
+    "model=plain model.act=tanh": "model.act=tanh: is an option of a group; type model/act=tanh",
+    "hydra/sweeper/sampler=random": "hydra/sweeper/sampler: there is no such group; a setting is written hydra.sweeper.sampler=...",
+    "hydra/launcher/jobs=2": "hydra/launcher/jobs: there is no such group; a setting is written hydra.launcher.jobs=...",
+    "+experiment=base": "+experiment: is chosen already; leave out the +",
+    "hydra/launcher=submitit_local": "hydra/launcher=submitit_local: there is no such option; pip install hydra-submitit-launcher, or choose from basic",
+    "hydra/sweeper=ax": "hydra/sweeper=ax: there is no such option; pip install hydra-ax-sweeper, or choose from basic, grid, optuna",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def folder(command: Command) -> None:
+    for name, text in FILES.items():
+        path = Path("c", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_a_mistake_names_file_line_and_remedy(words: str, command: Command) -> None:
+    said = command("--config-dir", "c", *words.split(), "--cfg", "job", code=2).line
+    assert said.startswith(f"sweepboard: {CASES[words]}")
+
+
+def test_a_preset_chooses_how_hydra_logs(command: Command) -> None:
+    Path("c/experiment/loud.yaml").write_text(G + "defaults:\n  - override /hydra/job_logging: default\n")
+    said = command("--config-dir", "c", "experiment=loud", "--cfg", "hydra", "-p", "hydra.job_logging").out
+    assert "formatters" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        (
+            "hydra.sweeper._target_=hydra_plugins.foo.Bar",
+            "hydra: the plug-in hydra_plugins.foo.Bar is not installed; type",
+        ),
+        ("hydra.sweeper._target_=torch.nn.ReLU", "hydra: the plug-in torch.nn.ReLU is not installed; type"),
+        (
+            "hydra.sweeper._target_=hydra_plugins.hydra_ax_sweeper.ax_sweeper.AxSweeper",
+            "hydra: the plug-in hydra_plugins.hydra_ax_sweeper.ax_sweeper.AxSweeper is not installed; pip install hydra-ax-sweeper",
+        ),
+    ],
+)
+def test_a_plug_in_that_is_not_installed(word: str, line: str, command: Command) -> None:
+    assert command("-m", word, "seed=1,2", code=2).line.startswith(f"sweepboard: {line}")
+
+
+def test_a_question_is_about_one_run(command: Command) -> None:
+    said = command("-m", "--origin", "optimizer.lr=0.1,0.2", code=2).line
+    assert said.startswith("sweepboard: leave out -m to be shown one run")

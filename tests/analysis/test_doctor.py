@@ -305,3 +305,31 @@ def test_people_read_the_fault_and_its_remedy(log: Path, capsys: pytest.CaptureF
 def test_a_folder_without_event_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", str(tmp_path)]) == 2
     assert "no event files here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["doctor", "compare", "check"])
+@pytest.mark.parametrize("depth", [1, 30, 90])
+def test_odd_folders_are_read_or_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str, depth: int
+) -> None:
+    with SummaryWriter(tmp_path / "a") as writer:
+        for step in range(3):
+            writer.add_scalar("loss", step, step)
+    for name in (".hidden", "a copy", "new\nline", os.fsdecode(b"bad\xff")):
+        shutil.copytree(tmp_path / "a", tmp_path / name)
+    for name, target in (("dangling", "nowhere"), ("loop", "."), ("self", "self"), ("up", "..")):
+        (tmp_path / name).symlink_to(target)
+    (tmp_path / "odd" / "events.out.tfevents.folder").mkdir(parents=True)
+    (tmp_path / "odd" / "events.out.tfevents.link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "odd" / "events.out.tfevents.fifo")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(depth):  # 90 of them are longer than a path may be
+        Path("d" * 60).mkdir()
+        os.chdir("d" * 60)
+    Path("events.out.tfevents.1").write_bytes(b"")
+    assert main([verb, str(tmp_path)]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().err
+    while Path.cwd() != tmp_path and depth:  # too deep for those who clean up by whole paths
+        os.chdir("..")
+        shutil.rmtree("d" * 60)
+        depth -= 1

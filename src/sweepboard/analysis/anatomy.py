@@ -13,6 +13,7 @@ from pathlib import Path
 from tensorboard.plugins.hparams.api_pb2 import Experiment
 from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
+from sweepboard.analysis.find import tell_unreadable
 from sweepboard.board.columns import Series
 from sweepboard.board.events import event_files
 from sweepboard.board.reader import hparams_messages, read_scalars_by_file
@@ -133,16 +134,19 @@ def _event_folders(root: Path) -> Iterator[Path]:
     of folders that are linked with each other there is no end of paths.
     """
     seen: set[Path] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=tell_unreadable):
         here = Path(folder)
         if any("tfevents" in name for name in names) and event_files(here):
             yield here
         real = here.resolve()
         seen.add(real)
         shut = {real, *real.parents} | (seen if _is_linked(here, root) else set())
-        folders[:] = [
-            name for name in folders if not ((here / name).is_symlink() and (here / name).resolve() in shut)
-        ]
+        folders[:] = [name for name in folders if not _leads_back(here / name, shut)]
+
+
+def _leads_back(folder: Path, shut: set[Path]) -> bool:
+    # Of a path that is too long os.path says that it is no link, where pathlib raises.
+    return os.path.islink(folder) and folder.resolve() in shut  # noqa: PTH114
 
 
 def _is_linked(path: Path, root: Path) -> bool:

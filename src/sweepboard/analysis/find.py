@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweepboard.errors import UserError
+from sweepboard.errors import UserError, reason
+from sweepboard.words import printable
+
+log = logging.getLogger(__name__)
 
 RECORD = "run.json"
 AGGREGATE = "aggregate.json"
@@ -46,7 +50,7 @@ def find(paths: Sequence[Path]) -> list[Found]:
 def _walk(root: Path) -> Iterator[tuple[Path, bool]]:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder of a run, or one that holds runs")
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=tell_unreadable):
         if AGGREGATE in names:
             folders.clear()
         elif RECORD in names:
@@ -55,6 +59,12 @@ def _walk(root: Path) -> Iterator[tuple[Path, bool]]:
         elif any("tfevents" in name for name in names):
             yield Path(folder), False
         folders[:] = [name for name in folders if name not in _NEVER_RUNS]
+
+
+def tell_unreadable(error: OSError) -> None:
+    """Say of a folder that is passed over why: no permission, or so deep that its path is too long."""
+    name = printable(error.filename)
+    log.warning("%s: passed over: %s", name if len(name) <= 200 else f"{name[:200]}...", reason(error))
 
 
 def _common_folder(paths: Iterable[Path]) -> Path:

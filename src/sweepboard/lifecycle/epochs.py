@@ -10,11 +10,18 @@ from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
 from sweepboard.words import duration, number
 
+log = logging.getLogger("sweepboard")
 EPOCHS = logging.getLogger("sweepboard.epochs")
 
 
 class EpochLog(Observer):
-    """Logs a line where a validation ends, and at the end of a run that has none."""
+    """Logs a line where a validation ends, and at the end of a run that has none.
+
+    A value that is not a finite number is told once: training may go on well while the board shows a gap.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
 
     def on_start(self, progress: Progress) -> None:
         if progress.step:
@@ -22,11 +29,22 @@ class EpochLog(Observer):
 
     def on_validation(self, progress: Progress) -> None:
         EPOCHS.info("%s  step %d  %s", epoch_of(progress), progress.step, state_of(progress))
+        self._tell_of_bad_numbers("val/", progress.val_metrics, progress.step)
+
+    def _tell_of_bad_numbers(self, prefix: str, metrics: Mapping[str, float], step: int) -> None:
+        bad = {f"{prefix}{name}" for name, value in metrics.items() if not math.isfinite(value)} - self._told
+        if bad:
+            self._told |= bad
+            names = ", ".join(sorted(bad))
+            log.warning(
+                "%s: not a finite number at step %d; is an output of the model nan or inf?", names, step
+            )
 
     def on_end(self, progress: Progress) -> None:
         if not progress.val_metrics:
             self.on_validation(progress)
         EPOCHS.info("%s", "  ".join(_tagged("test/", progress.test_metrics)))
+        self._tell_of_bad_numbers("test/", progress.test_metrics, progress.step)
 
 
 def epoch_of(progress: Progress) -> str:

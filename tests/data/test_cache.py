@@ -178,3 +178,29 @@ def _private_kib(tensor: Tensor) -> int:
         elif inside and line.startswith("Private_Dirty:"):
             return int(line.split()[1])
     raise AssertionError("the tensor is in no mapping")
+
+
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+@pytest.mark.parametrize("place", [-1, -4])
+def test_a_flipped_byte_is_found_and_the_data_decoded_again(source: Path, part: str, place: int) -> None:
+    first = get(source)
+    path = entries()[0] / f"{part}.npy"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.unlink()  # and not written in place: `first` is a view of the file
+    path.write_bytes(content)
+    assert equal(get(source), first)
+    assert calls(source) == 2
+    assert equal(get(source), first)
+    assert calls(source) == 2
+
+
+def test_an_entry_of_another_shape_or_without_its_digest_is_made_again(source: Path) -> None:
+    import numpy as np
+
+    first = get(source)
+    np.save(entries()[0] / "targets.npy", np.arange(4))
+    assert equal(get(source), first)
+    (entries()[0] / "crc32c").unlink()
+    assert equal(get(source), first)
+    assert calls(source) == 3

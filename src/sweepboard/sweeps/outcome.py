@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 
 from sweepboard.lifecycle.folder import RunFolder
@@ -15,6 +16,8 @@ from sweepboard.lifecycle.record import (
     read_record,
 )
 from sweepboard.sweeps.pool import SERVER_LOST, TIME_LIMIT, Ended
+
+log = logging.getLogger(__name__)
 
 STOPPED = "the sweep was stopped"
 """Why the pool asks jobs to stop where not one of them is to blame."""
@@ -61,4 +64,7 @@ def correct_record(folder: RunFolder, state: str, reason: str | None) -> None:
     record = record_of(folder) or RunRecord()
     if folder.path.is_dir() and (record.status, record.reason) != (state, reason):
         record.end(state, reason)
-        record.write(folder)
+        try:
+            record.write(folder)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", folder.record, error.strerror or error)

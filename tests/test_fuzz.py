@@ -1,0 +1,161 @@
+"""Random damage in every kind of file of a run, a sweep and a search, through every verb.
+
+No traceback, no hang, no growth; and never another result without a word. `SWEEPBOARD_FUZZ` is how many damages are
+tried, `SWEEPBOARD_FUZZ_SEED` where the random numbers start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from tests.command import TINY, Command
+
+COUNT = int(os.environ.get("SWEEPBOARD_FUZZ", "60"))
+SEED = int(os.environ.get("SWEEPBOARD_FUZZ_SEED", "0"))
+SECONDS = 60
+MEMORY = 2 * 2**30
+
+WRONG: tuple[Any, ...] = (None, 5, -1, 1e308, "x", "", [], [1], {}, {"a": 1}, True, 10**30, "${a}", "\x1b[2J")
+RUN_VERBS = ("resume", "verify", "test", "export", "rerun", "diff")
+READING = ("ls", "compare", "check", "doctor")
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, a sweep of two and a search of two, whole."""
+    from tests.command import command_in, own_imports
+
+    folder = tmp_path_factory.mktemp("fuzz") / "work"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch, own_imports(folder):
+        run = command_in(folder, patch, _Silent())  # type: ignore[arg-type]
+        run(*TINY, "dataset=gaussian", "hydra.run.dir=run")
+        run("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=sweep", "seed=1,2")
+        search = ["hydra/sweeper=optuna", "hydra.sweeper.trials=2", "optimizer.lr=interval(0.001,0.1)"]
+        run("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=search", *search)
+    return folder
+
+
+class _Silent:
+    """In place of pytest's capture, which has no module scope."""
+
+    def readouterr(self) -> tuple[str, str]:
+        return "", ""
+
+
+def _flip(content: bytes, dice: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(dice.choice((1, 1, 8))):
+        changed[dice.randrange(len(changed))] ^= 1 << dice.randrange(8)
+    return bytes(changed)
+
+
+def _cut(content: bytes, dice: random.Random) -> bytes:
+    return content[: dice.randrange(len(content))]
+
+
+def _insert(content: bytes, dice: random.Random) -> bytes:
+    place = dice.randrange(len(content))
+    return content[:place] + dice.randbytes(dice.choice((1, 4, 100))) + content[place:]
+
+
+def _retype(content: bytes, dice: random.Random) -> bytes:
+    """A value of another type somewhere in JSON or YAML; other files are flipped."""
+    from sweepboard import plain_yaml
+
+    try:
+        value = plain_yaml.load(content.decode())
+    except Exception:
+        return _flip(content, dice)
+    places = list(_places(value))
+    if not places:
+        return _flip(content, dice)
+    container, key = dice.choice(places)
+    container[key] = dice.choice(WRONG)
+    return json.dumps(value).encode()
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in list(items):
+        yield value, key
+        yield from _places(child)
+
+
+DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (_flip, _cut, _insert, _retype, _retype)
+
+
+@contextmanager
+def _within_limits() -> Iterator[None]:
+    def too_long(_: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"not done in {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - memory < MEMORY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(COUNT))
+def test_damage_anywhere_is_told_in_a_line(
+    number: int, originals: Path, command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from sweepboard.cli import main
+
+    dice = random.Random(SEED * 100_000 + number)
+    kind = ("run", "run", "sweep", "search")[number % 4]
+    shutil.copytree(originals / kind, kind)
+    files = sorted(path for path in Path(kind).rglob("*") if path.is_file() and path.stat().st_size)
+    damaged, damage = dice.choice(files), dice.choice(DAMAGES)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(damage(whole, dice))
+    weights = _weights(Path(kind))
+    for verb in (*READING, *_going_on(kind, dice)):
+        words = _words(verb, kind, originals)
+        with _within_limits():
+            code = main([verb, *words])
+        said = capfd.readouterr()
+        text = f"{damage.__name__} of {damaged}, {verb}: {said.out}{said.err}"
+        assert "Traceback (most" not in said.out + said.err, text
+        assert code in (0, 1, 2), text
+        if verb == "resume" and code == 0 and not said.err:
+            assert weights == _weights(Path(kind)), f"another result, and nothing said: {text}"
+
+
+def _going_on(kind: str, dice: random.Random) -> list[str]:
+    return [dice.choice(RUN_VERBS), "resume"] if kind == "run" else ["resume"]
+
+
+def _words(verb: str, kind: str, originals: Path) -> list[str]:
+    if verb == "diff":
+        return [kind, str(originals / "run")]
+    return [kind, "trainer.epochs=2"] if verb == "resume" and kind == "run" else [kind]
+
+
+def _weights(folder: Path) -> dict[str, Any]:
+    """The digest of every finished run's weights, as far as its record can be read."""
+    found = {}
+    for path in folder.rglob("run.json"):
+        try:
+            found[str(path)] = json.loads(path.read_bytes())["weights_sha256"]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

@@ -127,7 +127,7 @@ MISTAKES = {
     # Parts that do not fit each other.
     "dataset=line": (
         "task: sweepboard.training.tasks.Classification needs classes, but the targets here are real numbers; "
-        "use task=regression"
+        "use task=regression, or make them whole where they are numbers of classes (target.long())"
     ),
     "task=regression": (
         "task: sweepboard.training.tasks.Regression needs real numbers, but the targets here are classes; "

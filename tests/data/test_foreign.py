@@ -154,12 +154,66 @@ def test_what_is_no_data_set_is_refused(train: Any, told: str) -> None:
         ({"image": 1, "label": 2}, "a dict"),
         (torch.zeros(3), "a Tensor"),
         (("text", 1), r"\(str, int\)"),
-        ((torch.zeros(3), torch.tensor([0, 1])), r"\(Tensor, Tensor\)"),
+        (None, "None; leave such samples out"),
+        ("text", "a str; turn text into numbers first"),
+        ((torch.zeros(3), 1, 2), r"\(Tensor, int, int\)"),
+        ((torch.zeros(3), "cat"), r"\(Tensor, str\); turn text into numbers first"),
+        ((torch.zeros(3), Image.new("L", (4, 4))), r"\(Tensor, Image\); turn it into a tensor first"),
     ],
 )
 def test_samples_of_another_make_are_described(sample: Any, described: str) -> None:
     with pytest.raises(ConfigError, match=f"a sample of Listed must be a pair .* not {described}"):
         _ = open_source(Listed(sample, classes=["a", "b"])).spec
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (torch.tensor([0, 1, 0]), r"a target of shape \(3,\) and type torch.int64, .* use target.argmax\(\)"),
+        (
+            torch.zeros(4, 4, dtype=torch.uint8),
+            r"a target of shape \(4, 4\) and type torch.uint8, .* target.float\(\) for",
+        ),
+        (np.array([True, False]), r"a target of shape \(2,\) and type bool, .* target.argmax\(\)"),
+        (torch.tensor(1j), r"a target of shape \(\) and type torch.complex64, neither one class number"),
+    ],
+)
+def test_targets_that_are_no_class_and_no_real_numbers_are_described(target: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"^dataset: a sample of Listed has {told}"):
+        _ = open_source(Listed((torch.zeros(3), target), classes=["a", "b"])).spec
+
+
+@pytest.mark.parametrize(
+    ("sample", "told"),
+    [
+        (None, "must be a pair of an input and a target, not None; leave such samples out"),
+        (torch.zeros(3), "must be a pair of an input and a target, not a Tensor"),
+        ((torch.zeros(3), None), r"must be a pair .* not \(Tensor, NoneType\); leave such samples out"),
+        ((torch.zeros(3), -100), "has class -100, but there are 2 classes counted from 0: leave it out"),
+        ((torch.zeros(3), -1), "has class -1, .*: leave it out"),
+        ((torch.zeros(3), 7), "has class 7, .*: set dataset.classes=8 or more"),
+        ((torch.zeros(3), 1.0), "has real numbers as its target, the first has a class"),
+        ((torch.zeros(3), torch.tensor([0, 1])), r"has a target of shape \(2,\) and type torch.int64"),
+        (
+            (Image.fromarray(np.full((3, 1), 7.0, np.float32)), 1),
+            "has an image that cannot be read: its pixels",
+        ),
+    ],
+)
+def test_a_sample_in_the_middle_that_does_not_fit_is_named(sample: Any, told: str) -> None:
+    good = (torch.zeros(3), 1)
+    data = prepared(Listed(good, good, good, sample, good, classes=["a", "b"]))
+    with pytest.raises(RunFailed, match=f"^sample 3 of Listed {told}"):
+        data.train.first(5)
+
+
+def test_class_numbers_as_real_numbers_are_told() -> None:
+    with pytest.raises(
+        ConfigError, match=r"are real numbers, such as 2; .* make them whole \(target.long\(\)\)"
+    ):
+        _ = open_source(Listed((torch.zeros(3), 2.0)), classes=3).spec
+    with pytest.raises(ConfigError, match="has class -1, but classes are counted from 0"):
+        _ = open_source(Listed((torch.zeros(3), 2), targets=[2, -1])).spec
 
 
 def test_samples_of_unequal_shape_are_named() -> None:

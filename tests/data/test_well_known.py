@@ -17,11 +17,11 @@ import torch
 
 from sweepboard import vision
 from sweepboard.data import downloads, fashion
-from sweepboard.data.downloads import CIFAR10, MNIST
+from sweepboard.data.downloads import CIFAR10, MNIST, read_idx_set
 from sweepboard.data.fashion import EMBEDDED, FashionMini, FashionMNIST
 from sweepboard.data.idx import write_idx
 from sweepboard.data.spec import Splits, TensorSplit
-from sweepboard.errors import UserError
+from sweepboard.errors import DamagedFile, UserError
 
 FULL = downloads.SYSTEM / "fashion-mnist"
 needs_full_set = pytest.mark.skipif(not FULL.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
@@ -94,6 +94,22 @@ def test_files_in_root_go_before_the_system_s(
     for pixel, folder in enumerate((tmp_path / "system" / system_name, root, root / source.__name__ / "raw")):
         write_tiny_set(folder, pixel, suffix)
         assert pixels_of(source(str(root)).load()) == {pixel}
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([0, 12, 3], "label 12, but there are 10 classes"),
+        ([0, 1, 255], "label 255, but there are 10 classes"),
+        ([0, 1], r"shape \(3, 28, 28\) and \(2,\)"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(tmp_path: Path, labels: list[int], told: str) -> None:
+    for part in ("train", "t10k"):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((3, 28, 28), np.uint8))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.array(labels, np.uint8))
+    with pytest.raises(DamagedFile, match=f"train-labels-idx1-ubyte.*{told}"):
+        read_idx_set(tmp_path)
 
 
 @pytest.mark.parametrize("source", [FashionMNIST, MNIST, CIFAR10])

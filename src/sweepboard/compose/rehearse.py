@@ -45,7 +45,8 @@ def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
 def _check_task(task: Task, target: str, spec: DataSpec) -> None:
     if isinstance(task, Classification) and spec.classes is None:
         raise ConfigError(
-            f"task: {target} needs classes, but the targets here are real numbers; use task=regression"
+            f"task: {target} needs classes, but the targets here are real numbers; use task=regression, or make "
+            "them whole where they are numbers of classes (target.long())"
         )
     if isinstance(task, Regression) and spec.classes is not None:
         raise ConfigError(

@@ -14,12 +14,15 @@ import torch
 from sweepboard.data.cache import cached
 from sweepboard.data.idx import read_idx
 from sweepboard.data.spec import DataSpec, Splits, TensorSplit
-from sweepboard.errors import UserError
+from sweepboard.errors import DamagedFile, UserError
 from sweepboard.files import alone_in
 from sweepboard.vision import import_torchvision
 
 SYSTEM = Path("/usr/share/datasets")
 """Where Debian's `dataset-...` packages put their files, a folder for each."""
+
+_CLASSES = 10
+"""Of all sets that are read so."""
 
 _STALLED = 30.0
 """Seconds without a byte after which a download is given up; without a limit it could hang for ever."""
@@ -110,8 +113,20 @@ def read_idx_set(folder: Path) -> Splits:
 
 def _idx_split(images: Path, labels: Path) -> TensorSplit:
     def decode() -> TensorSplit:
-        pixels, classes = torch.from_numpy(read_idx(images)), torch.from_numpy(read_idx(labels))
-        return TensorSplit(pixels.unsqueeze(1), classes.long())
+        pixels, classes = torch.from_numpy(read_idx(images)), torch.from_numpy(read_idx(labels)).long()
+        if pixels.ndim != 3 or classes.shape != pixels.shape[:1]:
+            raise DamagedFile(
+                f"{images} and {labels} hold arrays of shape {tuple(pixels.shape)} and "
+                f"{tuple(classes.shape)}, not (images, height, width) and (images,)"
+            )
+        wrong = ((classes < 0) | (classes >= _CLASSES)).nonzero()
+        if len(wrong):
+            place = int(wrong[0])
+            raise DamagedFile(
+                f"{labels}: image {place} has label {int(classes[place])}, but there are {_CLASSES} classes "
+                "counted from 0"
+            )
+        return TensorSplit(pixels.unsqueeze(1), classes)
 
     return cached("idx", (images, labels), decode)
 

@@ -11,7 +11,8 @@ from typing import Any, cast
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from sweepboard.data.convert import input_tensor, target_tensor
+from sweepboard.data.images import hush_decoders
+from sweepboard.data.pair import Unfit, pair_of
 from sweepboard.data.samples import fetch
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.spec import DataSpec, Source, Splits
@@ -54,7 +55,10 @@ class ForeignSource:
         shape = tuple(inputs.shape)
         if target.is_floating_point():
             if self.classes is not None:
-                raise ConfigError("dataset.classes: the targets are real numbers; leave dataset.classes out")
+                raise ConfigError(
+                    f"dataset.classes: the targets are real numbers, such as {target.reshape(-1)[0]:g}; "
+                    "where they are class numbers make them whole (target.long()), else leave it out"
+                )
             return DataSpec(shape, target_shape=tuple(target.shape))
         names = _class_names(self.train)
         classes = self.classes or len(names) or _counted_classes(self.train)
@@ -72,17 +76,14 @@ class ForeignSource:
         return Splits(train=ForeignSplit(self.train, self.spec), test=test)
 
     def _first_sample(self) -> tuple[Tensor, Tensor]:
+        hush_decoders()
         with borrowed_global_randomness() as seed_generators:
             seed_generators(derive_seed("first sample"))
             sample = _read(self.train, 0)
         try:
-            inputs, target = sample
-            return input_tensor(inputs), target_tensor(target)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"dataset: a sample of {_name(self.train)} must be a pair of an image or numbers and a class "
-                f"number or real numbers, not {_described(sample)}"
-            ) from error
+            return pair_of(sample)
+        except Unfit as error:
+            raise ConfigError(f"dataset: a sample of {_name(self.train)} {error}") from error
 
 
 class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
@@ -96,16 +97,16 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Raises `RunFailed` for a sample that does not fit, `DamagedFile` for one that cannot be read."""
-        raw_inputs, raw_target = _read(self._dataset, index)
-        inputs = input_tensor(raw_inputs, self._spec.input_shape[0] if self._spec.is_image else None)
-        target = target_tensor(raw_target)
+        sample = _read(self._dataset, index)
+        try:
+            inputs, target = pair_of(sample, self._spec.input_shape[0] if self._spec.is_image else None)
+        except Unfit as error:
+            raise RunFailed(f"{_place(self._dataset, index)} {error}") from error
         self._check(index, "an input of shape", self._spec.input_shape, tuple(inputs.shape))
-        self._check(index, "a target of shape", self._spec.target_shape, tuple(target.shape))
-        if self._spec.classes is not None and not 0 <= int(target) < self._spec.classes:
-            raise RunFailed(
-                f"{_place(self._dataset, index)} has class {int(target)}, but there are {self._spec.classes} "
-                "classes counted from 0: set dataset.classes"
-            )
+        if self._spec.classes is None:
+            self._check(index, "a target of shape", self._spec.target_shape, tuple(target.shape))
+        if self._spec.classes is not None:
+            self._check_class(index, target, self._spec.classes)
         return inputs, target
 
     def digest(self) -> str:
@@ -113,6 +114,18 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
         inputs, target = fetch(self, [0], seed=0, epoch=0)
         known = f"{_name(self._dataset)}/{len(self)}/{tuple(inputs.shape)}/{inputs.dtype}/{target.tolist()}"
         return hashlib.sha256(known.encode() + inputs.contiguous().numpy().tobytes()).hexdigest()
+
+    def _check_class(self, index: int, target: Tensor, classes: int) -> None:
+        if target.is_floating_point():
+            raise RunFailed(
+                f"{_place(self._dataset, index)} has real numbers as its target, the first has a class"
+            )
+        if not 0 <= (number := int(target)) < classes:
+            remedy = "leave it out" if number < 0 else f"set dataset.classes={number + 1} or more"
+            raise RunFailed(
+                f"{_place(self._dataset, index)} has class {number}, but there are {classes} classes counted "
+                f"from 0: {remedy}"
+            )
 
     def _check(self, index: int, what: str, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
         if found != expected:
@@ -161,6 +174,8 @@ def _counted_classes(dataset: Any) -> int:
         return count
     targets = getattr(dataset, "targets", None)
     if targets is not None and len(targets) > 0:
+        if (least := int(min(targets))) < 0:
+            raise ConfigError(f"dataset: {_name(dataset)} has class {least}, but classes are counted from 0")
         return int(max(targets)) + 1
     raise ConfigError(
         f"dataset.classes: {_name(dataset)} does not say how many classes it has; set dataset.classes"
@@ -169,9 +184,3 @@ def _counted_classes(dataset: Any) -> int:
 
 def _name(value: Any) -> str:
     return type(value).__qualname__
-
-
-def _described(sample: Any) -> str:
-    if isinstance(sample, tuple | list):
-        return f"({', '.join(_name(part) for part in sample)})"
-    return f"a {_name(sample)}"

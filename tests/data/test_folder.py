@@ -208,7 +208,7 @@ def test_images_of_every_depth_are_scaled(tmp_path: Path, suffix: str, content: 
     path.write_bytes(content) if isinstance(content, bytes) else content.save(path)
     pixels = read_image(path, 64).float()
     assert pixels.mean().item() == pytest.approx(127.5, abs=1)
-    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert (float(pixels.min()), float(pixels.max())) == (0, 255)
 
 
 @pytest.mark.parametrize("turned", ["II", "MM"])

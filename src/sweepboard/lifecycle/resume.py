@@ -17,7 +17,7 @@ from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.model import weights_gone
 from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.saved import SavedRun, read_run
-from sweepboard.lifecycle.trusting import prepare_saved, refuse_changed
+from sweepboard.lifecycle.trusting import prepare_saved
 from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.loop import Progress
 from sweepboard.training.observer import Observer
@@ -75,9 +75,7 @@ def prepare_resume(
     """The configuration to go on with. Raises `AnotherRun` naming what may not change, `Changed` for what has
     changed unless `accept`, `ChangedSinceSigned` likewise, and `LinkInFolder`."""
     refuse_links(saved.folder)
-    prepared = prepare_saved(saved, overrides, allowed)
-    if not accept:
-        refuse_changed(saved)
+    prepared = prepare_saved(saved, overrides, allowed, accept=accept)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
     words = " ".join(prepared.overrides[len(saved.record.overrides) :])

@@ -82,11 +82,13 @@ def prepare_saved(
     overrides: Sequence[str] = (),
     allowed: Sequence[str] = (),
     config_dirs: Sequence[Path] = (),
+    accept: bool = True,
 ) -> Prepared:
     """The saved configuration with overrides applied and checked like a new one.
 
-    `allowed` are the names that the user trusts in a run that is not their own. Raises `NotAllowed`,
-    `LinkInFolder`, `MaskedSecret`, `ConfigError`.
+    `allowed` are the names that the user trusts in a run that is not their own. One of their own that was
+    changed since is refused unless they `accept` it, and then taken for someone else's. Raises `NotAllowed`,
+    `ChangedSinceSigned`, `LinkInFolder`, `MaskedSecret`, `ConfigError`.
     """
     record, origin = saved.record, origin_of(saved)
     trust = Trust(origin is Origin.OWN, allowed, saved.folder.path)
@@ -96,6 +98,7 @@ def prepare_saved(
     recipe = recipe.changed(overrides, config_dirs)
     _require_secrets(recipe)
     prepared = trust.prepare(recipe)
+    refuse_changed_since(origin, saved.folder.path, accept)
     if origin is Origin.CHANGED:
         log.warning("%s was changed since you signed it, and is taken for someone else's", saved.folder)
     return prepared
@@ -108,11 +111,6 @@ def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
         refuse_untrusted_targets(saved.config, allowed)
         model = {"model": saved.config.get("model")}
         refuse_untrusted(model, allowed, folder=saved.folder.path)
-
-
-def refuse_changed(saved: SavedRun, accept: bool = False) -> None:
-    """`refuse_changed_since` for a run."""
-    refuse_changed_since(origin_of(saved), saved.folder.path, accept)
 
 
 def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> None:

@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.lifecycle.lock import claimed
     from sweepboard.lifecycle.provenance import environment
     from sweepboard.lifecycle.rerun import DataCheck, differences, expectation
+    from sweepboard.lifecycle.secrets import safe_words
     from sweepboard.lifecycle.trusting import prepare_saved
 
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
@@ -36,7 +37,11 @@ def main(arguments: list[str]) -> int:
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     settle()
-    new = claim(Path(prepared.config["output_root"]), label(prepared.overrides), datetime.now())
+    new = claim(
+        Path(prepared.config["output_root"]),
+        label(safe_words(prepared.config, prepared.overrides)),
+        datetime.now(),
+    )
     with claimed(new.path) as folder, shown() as watchers:
         print(f"run folder: {printable(folder)}", flush=True)
         execute(

@@ -19,6 +19,7 @@ from sweepboard.compose.places import asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import claim
 from sweepboard.lifecycle.lock import claimed
+from sweepboard.lifecycle.secrets import safe_words
 from sweepboard.names import label
 from sweepboard.sweeps.words import refuse_without_multirun
 from sweepboard.training.process import settle, tune_allocator
@@ -76,7 +77,7 @@ def _train(request: Request, composed: DictConfig) -> int:
 
         print_summary(record, folder)
 
-    with claimed(_folder(request, composed)) as folder:
+    with claimed(_folder(prepared, composed)) as folder:
         run_composed(request, composed, folder.path, job)
     return 0
 
@@ -84,11 +85,17 @@ def _train(request: Request, composed: DictConfig) -> int:
 def _checked(composed: DictConfig, request: Request) -> Any:
     tune_allocator()  # before torch allocates anything
     from sweepboard.compose.prepare import prepare
+    from sweepboard.lifecycle.trusting import require_secrets
 
-    return prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
+    prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
+    require_secrets(prepared.config)
+    return prepared
 
 
-def _folder(request: Request, composed: DictConfig) -> Path:
+def _folder(prepared: Any, composed: DictConfig) -> Path:
     """The one that was asked for, or a new one."""
     named = asked_for(composed, "hydra.run.dir")
-    return named or claim(Path(composed.output_root), label(request.overrides), datetime.now()).path
+    if named is not None:
+        return named
+    words = safe_words(prepared.config, prepared.overrides)
+    return claim(Path(composed.output_root), label(words), datetime.now()).path

@@ -31,6 +31,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def unquoted(text: str) -> str:
+    """The value of a word that may be a quoted string of Hydra's grammar."""
+    quote = text[:1]
+    if len(text) > 1 and quote in "'\"" and text.endswith(quote):
+        return text[1:-1].replace(f"\\{quote}", quote).replace("\\\\", "\\")
+    return text
+
+
 def why_unreadable(word: str) -> str:
     """What is wrong with a word that Hydra cannot read, and the whole word to type, ready for a shell."""
     key, equals, value = word.partition("=")

@@ -21,7 +21,7 @@ from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.provenance import write_provenance
 from sweepboard.lifecycle.record import FINISHED, RunRecord
 from sweepboard.lifecycle.saved import origin_of, read_run, recipe_bytes
-from sweepboard.lifecycle.secrets import masked, masked_text
+from sweepboard.lifecycle.secrets import masked, masked_command, masked_words, remember
 from sweepboard.lifecycle.signature import Origin, sign
 from sweepboard.names import key_of
 from sweepboard.training.checkpoint import Checkpoints
@@ -32,14 +32,15 @@ from sweepboard.training.stop import StopFlag
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
     """The record of a run that is about to start."""
+    remember(prepared.config)
     return RunRecord(
         id=token_hex(8),
         samples=dict(prepared.source.sizes),
         seed=prepared.config["seed"],
         groups=dict(prepared.groups),
-        overrides=[masked_text(word) for word in prepared.overrides],
+        overrides=masked_words(prepared.overrides),
         links=dict(prepared.links),
-        command=masked_text(command),
+        command=masked_command(command),
         parent=parent,
         classes=list(prepared.source.spec.class_names),
         sweepboard=__version__,
@@ -106,9 +107,9 @@ def _signature(config: Mapping[str, Any], record: RunRecord) -> str | None:
 def mask_hydra_files(folder: RunFolder) -> None:
     """Take secrets out of what Hydra wrote into the folder before it called us."""
     for path in (folder.path / ".hydra").glob("*.yaml"):
-        text = path.read_text()
-        if (safe := masked_text(text)) != text:
-            write_atomic(path, safe)
+        value = plain_yaml.load(path.read_text())
+        if (safe := masked(value)) != value:
+            write_atomic(path, plain_yaml.dump(safe))
 
 
 def config_text(config: Mapping[str, Any]) -> str:
@@ -125,7 +126,7 @@ def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, dat
     asked = asked_for(config, words, record.swept)
     swept = asked_for(config, [word for word in words if key_of(word) in record.swept], record.swept)
     row = hparams(config, prepared.groups, asked, prepared.links)
-    group = group_name(row | {DATA: data or str(config["dataset"].get("root"))})
+    group = group_name(masked(row) | {DATA: data or str(config["dataset"].get("root"))})
     texts = {"config": config_text(prepared.config), "command": record.command}
     settings = LoggingSettings(**prepared.config["logging"])
     return open_board(folder.path, settings, masked(shown(row, asked, swept)), group, texts)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sweepboard.lifecycle.secrets import without_known
+
 LOGGER = logging.getLogger("sweepboard")
 
 
@@ -34,11 +36,16 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
+class _WithoutSecrets(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_known(super().format(record))
+
+
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
     """Append what is logged anywhere in this process (info and above) to `path` while the block runs."""
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
     root = logging.getLogger()
     root.addHandler(handler)

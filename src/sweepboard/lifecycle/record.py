@@ -13,6 +13,7 @@ from sweepboard.compose.plain_types import built, check_plain
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_json, write_json
 from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.lifecycle.secrets import without_known
 
 RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -129,7 +130,8 @@ class RunRecord:
 
     def end(self, status: str, reason: str | None = None) -> None:
         """Enter how it ended."""
-        self.status, self.reason, self.ended = status, reason, time.time()
+        self.status, self.ended = status, time.time()
+        self.reason = without_known(reason) if reason else reason
 
     def write(self, folder: RunFolder) -> None:
         """Replace the folder's run.json."""

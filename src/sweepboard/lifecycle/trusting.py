@@ -17,7 +17,7 @@ from sweepboard.compose.trust import refuse_untrusted, refuse_untrusted_targets
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.lock import refuse_links
 from sweepboard.lifecycle.saved import SavedRun, origin_of
-from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.secrets import is_masked
 from sweepboard.lifecycle.signature import Origin
 from sweepboard.names import flatten
 
@@ -96,7 +96,7 @@ def prepare_saved(
         refuse_links(saved.folder)
     recipe = trust.recipe(saved.config, record.links, record.groups, record.overrides)
     recipe = recipe.changed(overrides, config_dirs)
-    _require_secrets(recipe)
+    require_secrets(recipe.config)
     prepared = trust.prepare(recipe)
     refuse_changed_since(origin, saved.folder.path, accept)
     if origin is Origin.CHANGED:
@@ -123,9 +123,8 @@ def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> 
         )
 
 
-def _require_secrets(recipe: Recipe) -> None:
-    for key, value in flatten(recipe.config):
-        if value == MASK:
-            raise MaskedSecret(
-                f"{key} was a secret and is not in the run folder: give it again with {key}=..."
-            )
+def require_secrets(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration in which a secret stands as it is written into files. Raises `MaskedSecret`."""
+    for key, value in flatten(config):
+        if is_masked(value):
+            raise MaskedSecret(f"{key} was a secret and is in no file: give it again with {key}=...")

@@ -15,7 +15,7 @@ from sweepboard.compose.plain_types import check_plain
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
 from sweepboard.lifecycle.saved import check_config
-from sweepboard.lifecycle.secrets import masked, masked_text
+from sweepboard.lifecycle.secrets import masked, masked_command, masked_words
 from sweepboard.lifecycle.signature import as_bytes, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan, PlannedJob
@@ -98,13 +98,12 @@ def read_plan(folder: SweepFolder) -> Plan:
 
 def _as_plain(plan: Plan) -> dict[str, Any]:
     jobs = [
-        {"label": job.label, "file": job.file, "words": masked(job.words), "digest": job.digest}
-        for job in plan.jobs
+        {"label": job.label, "file": job.file, "words": job.words, "digest": job.digest} for job in plan.jobs
     ]
     return {
         "format": _FORMAT,
         "sweepboard": __version__,
-        "command": masked_text(plan.command),
+        "command": masked_command(plan.command),
         "threads": plan.threads,
         "settings": plan.settings,
         "signature": sign(_signed(plan)) if plan.own else None,
@@ -122,8 +121,7 @@ def _job_text(job: PlannedJob) -> str:
 
 
 def _beside(job: PlannedJob) -> dict[str, Any]:
-    overrides = [masked_text(word) for word in job.overrides]
-    return {"overrides": overrides, "groups": job.groups, "links": job.links}
+    return {"overrides": masked_words(job.overrides), "groups": job.groups, "links": job.links}
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:

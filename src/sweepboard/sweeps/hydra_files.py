@@ -15,7 +15,7 @@ from sweepboard.errors import reason
 from sweepboard.files import read_text, write_atomic
 from sweepboard.lifecycle.execute import config_text
 from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.secrets import masked_text
+from sweepboard.lifecycle.secrets import masked_words
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +30,14 @@ def write_hydra_files(folder: RunFolder, job: Mapping[str, Any]) -> None:
         return
     place.mkdir()
     write_atomic(place / "config.yaml", config_text(job["config"]))
-    write_atomic(place / "overrides.yaml", plain_yaml.dump([masked_text(word) for word in job["overrides"]]))
+    write_atomic(place / "overrides.yaml", plain_yaml.dump(masked_words(job["overrides"])))
     write_atomic(place / "hydra.yaml", plain_yaml.dump({"hydra": _hydra_block(folder, job)}))
 
 
 def _hydra_block(folder: RunFolder, job: Mapping[str, Any]) -> dict[str, Any]:
     block = _composed_block(folder.path.parent / COMPOSED)
     for name, values in (
-        ("overrides", {"task": [masked_text(word) for word in job["overrides"]]}),
+        ("overrides", {"task": masked_words(job["overrides"])}),
         ("runtime", {"output_dir": str(folder.path.absolute())}),
         ("sweep", {"dir": str(folder.path.parent), "subdir": folder.path.name}),
     ):

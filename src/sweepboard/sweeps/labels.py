@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from sweepboard.lifecycle.secrets import masked, masked_words, readable
 from sweepboard.names import flatten, label
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
@@ -45,10 +46,13 @@ def _digest(point: Mapping[str, str]) -> str:
 
 def words_of(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
     """What was typed for a job by key, its numbers as they are and not as typed: `1e-1` is `0.1`.
+    A secret is a short hash.
 
     A mapping says something of each key in it: `optimizer={lr: 1e-1}` is `optimizer.lr=0.1`.
     """
-    return dict(word for override in overrides for word in _words(override, config))
+    safe = masked(config)
+    words = dict(word for override in overrides for word in _words(override, safe))
+    return dict(zip(words, map(readable, masked_words(words.values())), strict=True))
 
 
 def _words(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

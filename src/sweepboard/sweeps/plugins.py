@@ -13,13 +13,14 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sweepboard import plain_yaml
 from sweepboard.compose.grammar import quoted
 from sweepboard.compose.places import asked_for, is_asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
-from sweepboard.lifecycle.secrets import masked_text
+from sweepboard.lifecycle.secrets import masked
 from sweepboard.sweeps.begin import MakePlan, begun, named_folder, plan_for
 from sweepboard.sweeps.composing import Composer
 from sweepboard.sweeps.folder import SweepFolder
@@ -243,5 +244,6 @@ def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
 def save_composed(order: Order, folder: SweepFolder) -> None:
     """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
     path = folder.path / COMPOSED
+    plain = OmegaConf.to_container(order.config, resolve=False, enum_to_str=True)
     with writing(path):
-        write_atomic(path, masked_text(OmegaConf.to_yaml(order.config)))
+        write_atomic(path, plain_yaml.dump(masked(plain)))

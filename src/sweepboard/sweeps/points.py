@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweepboard.compose.machine import threads_of_environment
 from sweepboard.compose.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.lifecycle.trusting import require_secrets
 from sweepboard.names import flatten
 from sweepboard.sweeps.condition import Condition
 from sweepboard.sweeps.plan import Point
@@ -72,6 +73,7 @@ def _has(config: DictConfig, name: str) -> bool:
 def _checked(point: Sequence[str], points: Sequence[Sequence[str]], config: DictConfig) -> Point:
     try:
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
+        require_secrets(prepared.config)
     except UserError as error:
         raise _bad(point, points, error) from error
     return Point(prepared, (config.threads or threads_of_environment()) is not None)

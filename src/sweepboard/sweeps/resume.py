@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard.compose.change import Recipe
+from sweepboard.compose.grammar import unquoted
 from sweepboard.compose.plain_types import WrongType, built
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.schema import Config
@@ -19,12 +20,12 @@ from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.resume import Changed, refuse_changes
 from sweepboard.lifecycle.saved import read_run
-from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.secrets import is_masked, mask
 from sweepboard.lifecycle.trusting import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_plan, replace_plan, write_plan
-from sweepboard.sweeps.grid import grid
+from sweepboard.sweeps.grid import Axis, axis, grid
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.lengthen import length_words, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
@@ -67,19 +68,19 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         plan = _looked_at(plan, trust)
         settings = settings_now(plan.settings, wish.words)
         words = [word for word in wish.words if not is_setting(word) and key_of(word) not in _secrets(plan)]
-        plan = _with_secrets(plan, wish.words)
+        filled = _with_secrets(plan, wish.words)
         lengths = length_words(plan, words)
         if lengths:
-            plan = lengthened(plan, lengths, folder, trust)
+            filled = lengthened(filled, lengths, folder, trust)
             words = [word for word in words if word not in lengths]
-        longer = extended(plan, list(_added(plan, words, wish.config_dirs, trust)))
+        longer = extended(filled, list(_added(filled, words, wish.config_dirs, trust)))
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
         _check(folder, jobs, trust, wish.accept_changes)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if lengths:
             longer = replace_plan(folder, longer)
         elif len(longer.jobs) > len(plan.jobs):
-            write_plan(folder, longer)
+            write_plan(folder, replace(longer, jobs=(*plan.jobs, *longer.jobs[len(plan.jobs) :])))
         if len(longer.jobs) > len(plan.jobs):
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
         return run_jobs(folder, longer, jobs, settings, listener, accept=wish.accept_changes)
@@ -137,22 +138,37 @@ def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSetting
 
 
 def _secrets(plan: Plan) -> set[str]:
-    return {key for job in plan.jobs for key, value in flatten(job.config) if value == MASK}
+    return {key for job in plan.jobs for key, value in flatten(job.config) if is_masked(value)}
 
 
 def _with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
     """The plan with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
-    typed = dict(word.split("=", 1) for word in words if "=" in word)
+    wanted = _secrets(plan)
+    typed = {key: axis.choices for axis in _axes(words) for key in axis.keys if key in wanted}
+    for key in wanted - typed.keys():
+        raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")
     return replace(plan, jobs=tuple(_with_secret(job, typed) for job in plan.jobs))
 
 
-def _with_secret(job: PlannedJob, typed: Mapping[str, str]) -> PlannedJob:
-    masked = [key for key, value in flatten(job.config) if value == MASK]
-    for key in masked:
-        if key not in typed:
-            raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")
+def _axes(words: Sequence[str]) -> Iterator[Axis]:
+    return map(
+        axis, OverridesParser.create().parse_overrides([word for word in words if not is_setting(word)])
+    )
+
+
+def _with_secret(job: PlannedJob, typed: Mapping[str, Sequence[Sequence[str]]]) -> PlannedJob:
     recipe = Recipe(job.config, job.links, job.groups, job.overrides)
-    return replace(job, config=recipe.changed([f"{key}={typed[key]}" for key in masked]).config)
+    hidden = {key: value for key, value in flatten(job.config) if is_masked(value)}
+    words = [_of_the_job(key, value, [word for (word,) in typed[key]]) for key, value in hidden.items()]
+    return replace(job, config=recipe.changed(words).config) if words else job
+
+
+def _of_the_job(key: str, value: Any, words: Sequence[str]) -> str:
+    """Of the words for a secret the one that the job had; a single one may be a new secret."""
+    for word in words:
+        if len(words) == 1 or mask(unquoted(word.partition("=")[2])) == value:
+            return word
+    raise MaskedSecret(f"{key}: no value that was given is the one of {value}: give all that were swept")
 
 
 def _added(plan: Plan, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Iterator[Prepared]:

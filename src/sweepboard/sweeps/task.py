@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FAILED, RUNNING
-from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.secrets import is_masked
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_plan
 from sweepboard.sweeps.outcome import record_of
@@ -115,4 +115,4 @@ def _unmasked(frozen: Any, config: DictConfig, key: str = "") -> Any:
         return {
             name: _unmasked(value, config, f"{key}.{name}" if key else name) for name, value in frozen.items()
         }
-    return OmegaConf.select(config, key) if frozen == MASK else frozen
+    return OmegaConf.select(config, key) if is_masked(frozen) else frozen

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 
 from sweepboard import plain_yaml
 from sweepboard.files import write_atomic, write_json
+from sweepboard.lifecycle.secrets import is_masked, masked_words
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.results import told
 from sweepboard.sweeps.search.study import Study, reason_of
@@ -102,7 +103,7 @@ def _row(trial: FrozenTrial, view: JobView) -> dict[str, Any]:
 
 def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
     """The trial's words as a YAML preset."""
-    words = study.search.words(trial.params)
+    words = masked_words(study.search.words(trial.params))
     overrides = OverridesParser.create().parse_overrides(words)
     deleted = [override for override in overrides if override.is_delete()]
     options = [
@@ -118,6 +119,7 @@ def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
             _enter(plain, override)
     head = f"# @package _global_\n# {view.label}: {_values(study, trial)}, of {len(study.trials)} trials\n"
     head += "".join(f"# type this, too, which YAML cannot say: {each.input_line}\n" for each in deleted)
+    head += "".join(f"# a secret, to be typed again: {word}\n" for word in words if is_masked(word))
     return head + plain_yaml.dump(plain)
 
 

@@ -29,7 +29,7 @@ from sweepboard.compose.schema import Config, schema
 from sweepboard.compose.trust import refuse_untrusted
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text, write_atomic, writing
-from sweepboard.lifecycle.secrets import masked, masked_text
+from sweepboard.lifecycle.secrets import masked, masked_command, masked_words
 from sweepboard.lifecycle.signature import Origin, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.search.objective import Objective
@@ -119,14 +119,14 @@ class Search:
     def as_plain(self) -> dict[str, Any]:
         """For a file: no secrets."""
         return {
-            "command": masked_text(self.command),
+            "command": masked_command(self.command),
             "settings": asdict(self.settings),
             "sweep": self.sweep,
             "threads": self.threads,
             "validations": self.validations,
             "objectives": [asdict(objective) for objective in self.objectives],
             "space": [_listed(asdict(axis)) for axis in self.space.axes],
-            "fixed": [masked_text(word) for word in self.fixed],
+            "fixed": masked_words(self.fixed),
             "config_dirs": list(map(str, self.config_dirs)),
             "bases": masked(self.bases),
         }

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
-from sweepboard.lifecycle.secrets import MASK
+from sweepboard.lifecycle.secrets import is_masked
 from sweepboard.lifecycle.trusting import MaskedSecret
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
@@ -37,7 +37,7 @@ def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[J
         from sweepboard.sweeps.search.conduct import carry_out  # imports Optuna
 
         settings = settings_now(search.sweep, wish.words)
-        wanted = _longer(_with_secrets(search, wish.words), wish.words)
+        wanted = _with_secrets(_longer(search, wish.words), wish.words)
         if own and wanted.settings != search.settings:
             write_search(folder, wanted)
         if not own:
@@ -61,7 +61,7 @@ def _longer(search: Search, words: Sequence[str]) -> Search:
 
 def _masked(search: Search) -> Iterator[str]:
     for base in search.bases.values():
-        yield from (key for key, value in flatten(base) if value == MASK and not key.startswith("hydra."))
+        yield from (key for key, value in flatten(base) if is_masked(value) and not key.startswith("hydra."))
 
 
 def _with_secrets(search: Search, words: Sequence[str]) -> Search:
@@ -78,7 +78,7 @@ def _with_secrets(search: Search, words: Sequence[str]) -> Search:
 def _filled(base: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
     filled = OmegaConf.create(deepcopy(dict(base)))
     for key, value in flatten(base):
-        if value == MASK and key in typed:
+        if is_masked(value) and key in typed:
             OmegaConf.update(filled, key, typed[key])
     plain: Any = OmegaConf.to_container(filled, resolve=False)
     return dict(plain)

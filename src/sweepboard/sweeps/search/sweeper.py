@@ -18,6 +18,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.differences import between_configs
 from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
+from sweepboard.lifecycle.secrets import is_masked, masked
 from sweepboard.names import label
 from sweepboard.sweeps.begin import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
@@ -88,6 +89,7 @@ def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[li
     overrides = last_of_each_key(OverridesParser.create(loader).parse_overrides(list(words)))
     axes = tuple(axis_of(each) for each in overrides if each.is_sweep_override())
     _refuse_two_axes_of_a_key(axes)
+    _refuse_secrets(axes)
     if not axes:
         raise ConfigError(
             "there is nothing to search: give a key an interval, "
@@ -101,6 +103,15 @@ def _refuse_two_axes_of_a_key(axes: Sequence[Axis]) -> None:
     for key in keys:
         if keys.count(key) > 1:
             raise ConfigError(f"{key}: has values twice, options and mappings; search only one of them")
+
+
+def _refuse_secrets(axes: Sequence[Axis]) -> None:
+    """A study says of each trial which values it had."""
+    for axis in axes:
+        if isinstance(axis, Choices) and is_masked(masked({axis.key: list(map(str, axis.values))})):
+            raise ConfigError(
+                f"{axis.key}: a secret cannot be searched; a sweep without hydra/sweeper=optuna takes several"
+            )
 
 
 def _checked(made: Search, groups: Sequence[str], order: Order) -> Search:

@@ -179,3 +179,27 @@ def test_data_is_told_by_its_folder_or_by_its_digest(
     assert main(["compare", str(tmp_path), "--json"]) == 0
     table = json.loads(capsys.readouterr().out)
     assert [list(row["differing"]) for row in table] == ([[column], [column]] if column else [[]])
+
+
+def test_other_data_is_told_for_other_seeds_and_where_only_the_folder_is_known(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sweepboard.cli import main
+
+    write_run(tmp_path / "x" / "a", {"seed": 1}, record={"data_content": "c1", "data_fingerprint": "f1"})
+    write_run(tmp_path / "x" / "b", {"seed": 2}, record={"data_content": "c2", "data_fingerprint": "f2"})
+    assert main(["check", str(tmp_path / "x")]) == 1
+    assert "data: content of the data: c1 in a, c2 in b" in capsys.readouterr().out
+    for name in "ab":
+        write_run(tmp_path / "y" / name, {"dataset.root": f"/{name}"}, record={"data_fingerprint": ""})
+    assert main(["check", str(tmp_path / "y")]) == 1
+    assert capsys.readouterr().out == "data: dataset.root: /a in a, /b in b\n"
+
+
+@pytest.mark.slow
+def test_the_only_axis_of_a_search_is_a_column(command: Command) -> None:
+    pytest.importorskip("optuna")
+    command("-m", "hydra/sweeper=optuna", "hydra.sweeper.sampler=grid", "hydra.sweeper.trials=2", *TINY,
+            "model=mlp", "dataset.workers=0,1", "sweep.name=s")  # fmt: skip
+    assert sorted(row["differing"]["dataset.workers"] for row in rows(command)) == [0, 1]
+    assert {row["dataset.workers"] for row in on_the_board()} == {0, 1}

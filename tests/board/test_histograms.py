@@ -90,3 +90,30 @@ def test_one_warning_names_the_first_that_is_left_out(
     assert [record.getMessage() for record in caplog.records] == [expected]
     tags = EventAccumulator(str(tmp_path)).Reload().Tags()["tensors"]
     assert set(tags) == {"weights/table.weight", "gradients/table.weight"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype"),
+    [
+        (-3.4e38, 3.4e38, torch.float32),
+        (0.0, 1.4e-45, torch.float32),
+        (-1e-42, 1e-42, torch.float32),
+        (-1.7e308, 1.7e308, torch.float64),
+        (-65504.0, 65504.0, torch.float16),
+        (-3e38, 3e38, torch.bfloat16),
+    ],
+)
+def test_the_largest_and_the_smallest_numbers_have_their_places(
+    low: float, high: float, dtype: torch.dtype
+) -> None:
+    buckets = buckets_of(torch.tensor([low, low, low, high], dtype=dtype))
+    assert buckets is not None
+    assert np.isfinite(buckets).all()
+    assert (buckets[0, 2], buckets[-1, 2], buckets[:, 2].sum()) == (3, 1, 4)
+    assert (np.diff(buckets[:, 0]) >= 0).all()
+
+
+def test_complex_numbers_count_with_both_parts() -> None:
+    buckets = buckets_of(torch.tensor([1 + 2j, 3 - 4j]))
+    assert buckets is not None
+    assert (buckets[0, 0], buckets[-1, 1], buckets[:, 2].sum()) == (-4.0, 3.0, 4)

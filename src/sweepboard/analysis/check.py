@@ -13,6 +13,7 @@ from sweepboard.analysis.evidence import evidence_of, packages_of
 from sweepboard.analysis.gather import Run
 from sweepboard.analysis.rows import grouped
 from sweepboard.analysis.run_faults import some
+from sweepboard.hyperparameters import ROOT
 
 UNLIKE = 5.0
 """Ratio of the distances between steps from which they seem to count different things."""
@@ -81,8 +82,16 @@ def _distance(run: Run, tag: str) -> float | None:
 
 
 def _data(runs: Sequence[Run]) -> Iterator[Difference]:
-    """The same samples and split; where the seed draws the split, for each seed apart."""
+    """The same samples and split; where the seed draws the split, for each seed apart.
+
+    Data that cannot say what is in it is known by its folder.
+    """
     yield from _unequal("data", "data set", runs, lambda run: run.record and run.record.groups.get("dataset"))
+    yield from _unequal(
+        "data", "content of the data", runs, lambda run: run.record and run.record.data_content[:12]
+    )
+    unknown = [run for run in runs if run.record and not run.record.data_content]
+    yield from _unequal("data", ROOT, unknown, lambda run: (run.config.get("dataset") or {}).get("root"))
     splits: dict[int | None, list[Run]] = {}
     for run in runs:
         splits.setdefault(run.seed if _seed_draws_split(run.config) else None, []).append(run)

@@ -72,17 +72,22 @@ def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def buckets_of(tensor: Tensor, bins: int = BINS) -> npt.NDArray[np.float64] | None:
     """Rows of (left edge, right edge, count), or None where the tensor is empty or not all finite.
 
-    Counting is done on the tensor's own device and only the counts are fetched.
+    Counting is done on the tensor's own device and only the counts are fetched. Values are brought to the
+    range from -1 to 1 for it, where neither the largest nor the smallest numbers of their type overflow.
     """
     if tensor.numel() == 0:
         return None
-    values = tensor.flatten().float()
+    values = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).flatten()
+    values = values if values.dtype == torch.float64 else values.float()
     low, high = torch.stack(values.aminmax()).tolist()  # NaN is carried through
-    if not math.isfinite(high - low):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return None
     if low == high:
         return np.array([[low, high, values.numel()]])
-    places = ((values - low) * (bins / (high - low))).long().clamp_(0, bins - 1)
+    scale = max(abs(low), abs(high))
+    left, right = low / scale, high / scale
+    places = ((values / scale - left) * (bins / (right - left))).long().clamp_(0, bins - 1)
     counts = torch.bincount(places, minlength=bins).cpu().numpy()
-    edges = np.linspace(low, high, bins + 1)
+    edges = np.linspace(left, right, bins + 1) * scale
+    edges[0], edges[-1] = low, high
     return np.column_stack((edges[:-1], edges[1:], counts)).astype(np.float64)

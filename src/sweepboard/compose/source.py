@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweepboard import plain_yaml
 from sweepboard.compose.schema import register
+from sweepboard.errors import ConfigError, reason
+from sweepboard.files import read_text
 
 CONFIG = "config"
 """Name of the primary configuration, where no other is asked for."""
@@ -74,11 +77,21 @@ class OwnFolder(FileConfigSource):
         return "own"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        result = super().load_config(config_path)
         file = self._normalize_file_name(config_path)
+        _refuse_too_much(Path(self.path, file))
+        result = super().load_config(config_path)
         if isinstance(result.config, DictConfig):
             _complete_defaults(result.config, Path(self.path, file), file == f"{CONFIG}.yaml")
         return result
+
+
+def _refuse_too_much(file: Path) -> None:
+    """Refuse what OmegaConf would be busy with for ever, by `ConfigError`; what is no YAML Hydra tells."""
+    try:
+        with suppress(yaml.YAMLError, UnicodeDecodeError, FileNotFoundError):
+            plain_yaml.check(read_text(file, follow=True))
+    except (OSError, plain_yaml.NotPlain) as error:
+        raise ConfigError(f"{file} cannot be read: {reason(error)}") from error
 
 
 def _complete_defaults(config: DictConfig, file: Path, is_primary: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sweepboard.lifecycle.provenance import git_state, uncommitted_patch
+from sweepboard.lifecycle.secrets import masked_text
 
 
 def git(*words: str) -> None:
@@ -76,3 +77,12 @@ def test_filters_of_the_users_own_stay(
     settings.write_text('[filter "evil"]\n\tclean = sed s/new/cleaned/\n')
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     assert "+cleaned" in uncommitted_patch(repository)
+
+
+def test_no_secret_of_the_code_is_kept(repository: Path) -> None:
+    Path("b.y").write_text(
+        "H = {'Authorization': 'Bearer tok-Q7'}\nU = 'https://bob:tok-Q7@host/x'\nAPI_KEY = 'tok-Q7'\n"
+    )
+    patch = masked_text(uncommitted_patch(repository))
+    assert "Authorization" in patch
+    assert "tok-Q7" not in patch

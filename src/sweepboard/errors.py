@@ -21,6 +21,10 @@ class ConfigError(UserError):
     """A key, option or value of the configuration that is wrong."""
 
 
+class NotHere(ConfigError):
+    """A module or a folder of the user's that is not found from the working directory."""
+
+
 class RunFailed(UserError):
     """A run that was started and had to stop for a reason that has a plain explanation (exit code 1)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,3 +226,42 @@ def test_interrupted_jobs_of_a_sweep_are_not_gone_on_with_on_other_data(
     command("resume", "sweep", "--accept-changes")
     assert record_of(Path("sweep/seed=1"))["changed"]
     assert not record_of(Path("sweep/seed=0"))["changed"]
+
+
+def test_what_is_not_found_from_here_is_sought_where_the_run_was_started(
+    command: Command, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_code()
+    command(*OWN, IN)
+    command(*PHOTOS, "hydra.run.dir=pictures")
+    here = Path.cwd()
+    Path("away").mkdir()
+    monkeypatch.chdir("away")
+    monkeypatch.setattr("sys.path", [each for each in sys.path if each not in ("", str(here))])
+    for name in ("mine", "helper", "late"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    hint = f"the run was started in {here}: try it from there"
+    for verb in ("export", "test", "verify", "resume"):
+        line = command(verb, "../run", code=2).line
+        assert "there is no module mine here or among the installed packages" in line
+        assert line.endswith(hint)
+    with pytest.raises(sweepboard.errors.UserError, match="started in"):
+        sweepboard.load_model("../run")
+    assert command("rerun", "../pictures", code=2).line.endswith(hint)
+
+
+def test_a_finished_run_without_checkpoints_is_sent_in_no_circle(command: Command) -> None:
+    command(*NUMBERS, IN)
+    shutil.rmtree(RUN / "checkpoints")
+    for argv in (["resume", "run", "trainer.epochs=2"], ["export", "run"], ["test", "run"]):
+        line = command(*argv, code=2).line
+        assert "`sweepboard rerun run` to train it anew" in line
+        assert "resume" not in line
+
+
+def test_the_summary_says_of_which_weights_a_value_is(command: Command) -> None:
+    said = command(*NUMBERS, "optimizer=sgd", "optimizer.lr=3", "trainer.epochs=5", IN).out
+    steps = record_of(RUN)["best_steps"]
+    assert set(steps) == set(record_of(RUN)["best"])
+    for metric, step in steps.items():
+        assert (f"best/val_{metric} (step {step})" in said) == (step != 15)

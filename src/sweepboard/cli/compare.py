@@ -124,6 +124,16 @@ def _print(comparison: Comparison, options: argparse.Namespace) -> None:
         print(markdown(*table(comparison)))
     else:
         print_table(*table(comparison))
+        _say_whose_tests(comparison)
+
+
+def _say_whose_tests(comparison: Comparison) -> None:
+    """Test metrics are of the last weights, and the table shows the best validation beside them."""
+    records = [run.record for row in comparison.rows for run in row.runs if run.record]
+    earlier = any(step != record.step for record in records for step in record.best_steps.values())
+    if earlier and any(tag.startswith("test/") for tag in comparison.shown):
+        told = "test/... is of the last weights, not of those with the best validation"
+        print(f"{told}: `sweepboard test RUN` measures these", file=sys.stderr)
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

@@ -15,14 +15,21 @@ from sweepboard.words import duration, number, printable
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:
     """A small table and the command that shows the board."""
-    rows = [[tag, number(value)] for tag, value in record.metrics.items() if tag.startswith("test/")]
+    last = " (last weights)" if any(_when(record, name) for name in record.best) else ""
+    rows = [[tag + last, number(value)] for tag, value in record.metrics.items() if tag.startswith("test/")]
     if not rows:
         rows = [[tag, number(value)] for tag, value in record.metrics.items()]
-    rows += [[f"best/val_{name}", number(value)] for name, value in record.best.items()]
+    rows += [[f"best/val_{name}{_when(record, name)}", number(value)] for name, value in record.best.items()]
     rows += [["training time", duration(record.seconds)], ["run folder", str(folder)]]
     print()
     print_table(["result", ""], rows)
     print(f"\nboard: {printable(board_command(folder.path))}")
+
+
+def _when(record: RunRecord, metric: str) -> str:
+    """Of which weights the best value of a metric is, where these are not the last ones."""
+    step = record.best_steps.get(metric, record.step)
+    return f" (step {step})" if step != record.step else ""
 
 
 def board_command(folder: Path) -> str:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from sweepboard.compose.links import escaped
 from sweepboard.compose.schema import SHARED_KEYS
 from sweepboard.compose.signatures import takes
-from sweepboard.compose.targets import TARGET, locate, told
+from sweepboard.compose.targets import TARGET, locate, nodes, told
 from sweepboard.data.foreign import open_source
 from sweepboard.data.spec import Source
 from sweepboard.errors import ConfigError, UserError
@@ -37,6 +37,8 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
     out as it was raised.
     """
     import_users_modules()
+    for place, inner in nodes(node, key):
+        locate(inner[TARGET], f"{place}.{TARGET}")  # told better than by Hydra
     # Escaped twice: `instantiate` resolves the whole node, and then each value again as it reads it.
     config = OmegaConf.create({"_convert_": "all", **escaped(escaped(node))}, flags={"allow_objects": True})
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.errors import ConfigError, NotHere, UserError, nearest
 from sweepboard.import_path import import_users_modules
 from sweepboard.vision import explained
 
@@ -45,7 +45,7 @@ def _member(parent: Any, parts: list[str], key: str) -> Any:
         module = _imported(".".join(parts), key)
         if module is not None:
             return module
-    raise ConfigError(_missing(parent, parts, key))
+    raise (NotHere if parent is None else ConfigError)(_missing(parent, parts, key))
 
 
 def _imported(name: str, key: str) -> ModuleType | None:

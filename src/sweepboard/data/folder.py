@@ -19,7 +19,7 @@ from sweepboard.data.layout import Layout, class_folders, layout_of
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.spec import DataSpec, Splits
 from sweepboard.data.tree import Identity, images_below
-from sweepboard.errors import ConfigError, DamagedFile, did_you_mean
+from sweepboard.errors import ConfigError, DamagedFile, NotHere, did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class ImageFolder:
     @cached_property
     def _layout(self) -> Layout:
         if not self._root.is_dir():
-            raise ConfigError(f"dataset.root: there is no folder {self._root}")
+            raise NotHere(f"dataset.root: there is no folder {self._root}")
         layout = layout_of(self._root)
         if layout.unused:
             log.warning("dataset.root: %s: not used: %s", self._root, "; ".join(layout.unused))

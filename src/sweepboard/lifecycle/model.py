@@ -13,7 +13,7 @@ from sweepboard.compose.build import build_model
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FINISHED
-from sweepboard.lifecycle.saved import SavedRun, read_run
+from sweepboard.lifecycle.saved import SavedRun, needed_here, read_run
 from sweepboard.lifecycle.trusting import refuse_foreign_model
 from sweepboard.training.checkpoint import fitting, load_checkpoint
 
@@ -47,7 +47,10 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
     It lies in memory as in training, so that outputs are the same bit for bit.
     """
     weights, step = weights_of(saved, checkpoint)
-    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and then overwritten
+    with (
+        needed_here(saved),
+        torch.random.fork_rng(devices=[]),
+    ):  # initial weights are drawn, and then overwritten
         model = build_model(saved.config)
     load_weights(model, weights, f"{saved.folder}: the {checkpoint} weights")
     if saved.config["trainer"]["channels_last"] and any(weight.ndim == 4 for weight in model.parameters()):

@@ -93,6 +93,9 @@ class RunRecord:
     modes: dict[str, str] = field(default_factory=dict)
     """Whether `min` or `max` of each metric of the task is better."""
 
+    best_steps: dict[str, int] = field(default_factory=dict)
+    """The step at which each of them was reached. Test metrics are those of the last weights."""
+
     headline: str | None = None
     """The metric of `best` by which this run is judged."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ import yaml
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.settings import Config
-from sweepboard.errors import UserError, reason
+from sweepboard.errors import NotHere, UserError, reason
 from sweepboard.files import read_json, read_text
 from sweepboard.lifecycle.folder import RunFolder, open_run
 from sweepboard.lifecycle.record import RunRecord, read_record
 from sweepboard.lifecycle.signature import Origin, as_bytes, origin
 from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.words import printable
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,18 @@ def read_run(path: str | Path) -> SavedRun:
     """Read the run at `path`. Raises `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
     return SavedRun(folder, read_record(folder), read_config(folder), read_environment(folder))
+
+
+@contextmanager
+def needed_here(saved: SavedRun) -> Iterator[None]:
+    """Where the block does not find a module or folder of the run, say where the run was started."""
+    try:
+        yield
+    except NotHere as error:
+        then = saved.environment.get("working_directory")
+        if not isinstance(then, str) or then == str(Path.cwd()):
+            raise
+        raise NotHere(f"{error}; the run was started in {printable(then)}: try it from there") from error
 
 
 def recipe_bytes(config: Mapping[str, Any], record: RunRecord) -> bytes:

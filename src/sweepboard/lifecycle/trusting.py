@@ -16,7 +16,7 @@ from sweepboard.compose.schema import Config
 from sweepboard.compose.trust import refuse_untrusted, refuse_untrusted_targets
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.lock import refuse_links
-from sweepboard.lifecycle.saved import SavedRun, origin_of
+from sweepboard.lifecycle.saved import SavedRun, needed_here, origin_of
 from sweepboard.lifecycle.secrets import is_masked
 from sweepboard.lifecycle.signature import Origin
 from sweepboard.names import flatten
@@ -97,7 +97,8 @@ def prepare_saved(
     recipe = trust.recipe(saved.config, record.links, record.groups, record.overrides)
     recipe = recipe.changed(overrides, config_dirs)
     require_secrets(recipe.config)
-    prepared = trust.prepare(recipe)
+    with needed_here(saved):
+        prepared = trust.prepare(recipe)
     refuse_changed_since(origin, saved.folder.path, accept)
     if origin is Origin.CHANGED:
         log.warning("%s was changed since you signed it, and is taken for someone else's", saved.folder)

@@ -133,8 +133,12 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait for whoever else is in this block for `folder`; the lock frees itself when its process dies."""
-    with (folder / ".lock").open("w") as file:
+    """Wait for whoever else is in this block for `folder`; the lock frees itself when its process dies.
+
+    Raises OSError where it is a link, which could lead to any file.
+    """
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(handle, "rb+", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sweepboard.files import alone_in
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import LinkInFolder, claimed, only_writer
 from tests.command import TINY, Command, only_run
@@ -102,4 +103,11 @@ def test_a_lock_that_is_no_file_of_the_folder_alone(
     for hold in (only_writer(folder), claimed(folder.path)):
         with pytest.raises(LinkInFolder, match="remove it"), hold:
             pass
+    assert victim.read_text() == PRECIOUS
+
+
+def test_the_lock_of_a_folder_of_data(tmp_path: Path, victim: Path) -> None:
+    link(tmp_path / "data" / ".lock", victim)
+    with pytest.raises(OSError, match="symbolic"), alone_in(tmp_path / "data"):
+        pass
     assert victim.read_text() == PRECIOUS

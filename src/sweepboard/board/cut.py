@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sweepboard.board.events import END, event_files, history_files
 from sweepboard.board.reader import read_events
-from sweepboard.board.records import Damage, frame, warn
+from sweepboard.board.records import Damage, blocks, frame, sound_records, warn
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic
 
@@ -42,6 +42,7 @@ def cut_to(folder: Path, position: Mapping[str, int]) -> None:
         for path in history_files(folder):
             _shorten(path, position.get(path.name, 0))
     _warn_of_gaps(folder, position)
+    _warn_of_damage(folder)
 
 
 def cut_from(folder: Path, step: int) -> None:
@@ -104,6 +105,13 @@ def _drop_from(path: Path, step: int) -> None:
         warn(fault)
     if faults or len(kept) < len(events):
         write_atomic(path, b"".join(frame(event.SerializeToString()) for event in kept))
+
+
+def _warn_of_damage(folder: Path) -> None:
+    """Say where a flipped bit has taken a point of the curves."""
+    for path in history_files(folder):
+        for block in blocks(path):
+            sound_records(block)
 
 
 def _warn_of_gaps(folder: Path, position: Mapping[str, int]) -> None:

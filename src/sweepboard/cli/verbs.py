@@ -7,6 +7,7 @@ import sys
 import traceback
 from importlib import import_module
 
+from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.errors import UserError, did_you_mean
 from sweepboard.training.process import load_torch_ahead, quick_start
 from sweepboard.words import printable
@@ -62,7 +63,10 @@ def run_verb(argv: list[str]) -> int:
         # `sweepboard ls | head`: the reader has gone, and python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception:
+    except Exception as error:
+        if told := broken_plugin(error):
+            print(f"sweepboard: {printable(told)}", file=sys.stderr)
+            return 2
         print(printable(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
         return 1
 

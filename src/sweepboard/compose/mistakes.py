@@ -22,6 +22,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.compose.describe import settings
 from sweepboard.compose.grammar import why_unreadable
 from sweepboard.compose.preset_mistakes import explain_options, place_of_value
@@ -42,6 +43,8 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
     """
     if isinstance(error, UserError):
         return error
+    if told := broken_plugin(error):
+        return ConfigError(told)
     if isinstance(error, OverrideParseException):
         return ConfigError(why_unreadable(str(error.override)))
     if isinstance(error, MissingConfigException):

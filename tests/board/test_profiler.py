@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -64,3 +66,12 @@ def test_a_run_that_is_interrupted_leaves_no_profiler_on(tmp_path: Path) -> None
     assert _profiler_enabled()
     profiler.finish("interrupted")
     assert not _profiler_enabled()
+
+
+def test_the_tracer_does_not_speak_of_threads(tmp_path: Path) -> None:
+    """As the command loads torch: its library in another thread than the one that imports it."""
+    words = ["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1", "logging.profile=1"]
+    command = [sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    assert "thread" not in done.stderr
+    assert (tmp_path / "run" / "profile" / "trace.json.gz").is_file()

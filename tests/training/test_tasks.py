@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -78,6 +79,35 @@ def test_constant_targets_have_an_r2() -> None:
     same = torch.ones(4)
     assert measured(Regression(), same, same, 4)["r2"] == 1.0
     assert measured(Regression(), same + 1, same, 4)["r2"] == 0.0
+
+
+class Renamed(Classification):
+    """A task whose words are given."""
+
+    def __init__(self, statistic: str, metric: str) -> None:
+        super().__init__()
+        self.statistic, self.metric = statistic, metric
+
+    def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return {self.statistic: torch.zeros(()), **super().statistics(outputs, targets)}
+
+    def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        return {self.metric: 0.0, **super().metrics(sums)}
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (Renamed("loss", "f1"), "a statistic called loss"),
+        (Renamed("count", "f1"), "a statistic called count"),
+        (Renamed("hits", "loss"), "a metric called loss"),
+        (Renamed("hits", "count"), "a metric called count"),
+    ],
+)
+def test_a_task_cannot_replace_what_the_runner_adds_up(task: Task, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"^task: Renamed gives {told}, which is the runner's own"):
+        metric_names(task, DataSpec((2,), 3))
+    assert metric_names(Renamed("hits", "f1"), DataSpec((2,), 3)) == ["loss", "f1", "accuracy"]
 
 
 def test_a_plain_loss_becomes_the_task_that_fits_the_data() -> None:

@@ -82,7 +82,8 @@ class _GraphBuilder:
             **signature.inputs_to_buffers,
             **signature.inputs_to_lifted_tensor_constants,
         }
-        self.classes = {path: type(module).__name__ for path, module in model.named_modules()}
+        every_name = model.named_modules(remove_duplicate=False)
+        self.classes = {path: type(module).__name__ for path, module in every_name}
         self.names: dict[fx.Node, str] = {}
         self.graph = GraphDef(versions=VersionDef(producer=22))
         self.taken: set[str] = set()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +53,7 @@ class Profile(Observer):
         if progress.step > 0:  # a resumed run is past its start
             return
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it chats to stderr, of missing GPUs too
+        _wake_kineto()
         self._learner = learner = progress.learner
         vars(learner)["update"] = self._stepping(learner, learner.update)
         self.profiler.start()
@@ -90,6 +93,23 @@ class Profile(Observer):
         profiler.export_chrome_trace(str(self.place / "trace.json.gz"))
         table = operators(profiler)
         self.writer.add(profiler.step_num, Summary(value=[summaries.text("profile/operators", table)]))
+
+
+def _wake_kineto() -> None:
+    """Let torch's tracer set itself up, without its line that this should be in the thread that loaded
+    torch's library (`load_torch_ahead`): C code prints it, whatever the log level, and traces are whole."""
+    with tempfile.TemporaryFile() as said:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            with profile():  # of all activities: the first profile decides whether GPUs are traced at all
+                pass
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        said.seek(0)
+        os.write(2, b"".join(line for line in said if b"External init callback must run in same" not in line))
 
 
 def operators(profiler: profile) -> str:

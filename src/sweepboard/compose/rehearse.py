@@ -45,8 +45,8 @@ def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
 def _check_task(task: Task, target: str, spec: DataSpec) -> None:
     if isinstance(task, Classification) and spec.classes is None:
         raise ConfigError(
-            f"task: {target} needs classes, but the targets here are real numbers; use task=regression, or make "
-            "them whole where they are numbers of classes (target.long())"
+            f"task: {target} needs classes, but the targets here are real numbers; use task=regression, or "
+            "make them whole where they are numbers of classes (target.long())"
         )
     if isinstance(task, Regression) and spec.classes is not None:
         raise ConfigError(
@@ -144,8 +144,9 @@ def _check_metrics(config: Mapping[str, Any], task: Task, spec: DataSpec) -> Non
     }
     if config["scheduler"].get("interval") == "validation":
         named["scheduler.metric"] = config["scheduler"]["metric"]
+    names = metric_names(task, spec)
     for key, metric in named.items():
-        if metric not in (None, "loss") and metric not in (names := metric_names(task, spec)):
+        if metric not in (None, "loss") and metric not in names:
             raise ConfigError(f"{key}={metric}: there is no such metric{did_you_mean(metric, names)}")
 
 

@@ -15,6 +15,9 @@ from sweepboard.errors import ConfigError
 Mode: TypeAlias = Literal["min", "max"]
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
+_OWN_NAMES = frozenset({"loss", "count"})
+"""What the runner adds up for every task."""
+
 TOP5_CLASSES = 20
 """Classes from which on top-5 accuracy is reported: of ten it says little, and in a small step it costs."""
 
@@ -163,13 +166,29 @@ def as_task(value: Any, spec: DataSpec) -> Task:
 
 
 def metric_names(task: Task, spec: DataSpec) -> list[str]:
-    """The metrics that `task` will give for data like `spec`, found by asking it for one zero sample."""
+    """The metrics that `task` will give for data like `spec`, found by asking it for one zero sample.
+
+    Raises ConfigError where it calls one `loss` or `count`.
+    """
     if spec.classes is not None:
         outputs, targets = torch.zeros(1, spec.classes), torch.zeros(1, dtype=torch.int64)
     else:
         outputs, targets = torch.zeros(1, spec.outputs), torch.zeros(1, *spec.target_shape)
-    sums = {name: value.double() for name, value in task.statistics(outputs, targets).items()}
-    return ["loss", *task.metrics({"count": torch.ones((), dtype=torch.float64), **sums})]
+    statistics = task.statistics(outputs, targets)
+    _refuse_own_names(task, "statistic", statistics)
+    sums = {name: value.double() for name, value in statistics.items()}
+    metrics = task.metrics({"count": torch.ones((), dtype=torch.float64), **sums})
+    _refuse_own_names(task, "metric", metrics)
+    return ["loss", *metrics]
+
+
+def _refuse_own_names(task: Task, what: str, names: Mapping[str, Any]) -> None:
+    """A task cannot say what `loss` and `count` are: the runner adds them up itself."""
+    for name in _OWN_NAMES & names.keys():
+        raise ConfigError(
+            f"task: {type(task).__name__} gives a {what} called {name}, which is the runner's own: "
+            "call it otherwise"
+        )
 
 
 def modules_of(task: Task) -> list[nn.Module]:

@@ -12,6 +12,7 @@ import torch
 import torchvision
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sweepboard.board.assemble import Board
 from sweepboard.board.events import EventWriter
@@ -147,3 +148,39 @@ def test_a_graph_that_cannot_be_made_is_one_line(
     assert message.startswith("the board goes without ModelGraph: ")
     assert "\n" not in message
     assert capfd.readouterr().err == ""
+
+
+class TwoNames(nn.Module):
+    """One layer under two names, called by the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        self.second = self.first
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(x)
+        return out
+
+
+def test_a_module_of_two_names_shows_its_class() -> None:
+    names = nodes(graph_of(TwoNames(), torch.zeros(1, 8)))
+    assert not any("Module" in name for name in names), names
+    assert any(".Linear/" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("model", "layers"),
+    [
+        (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(4)), ["1.Linear/"]),
+        (lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d()), ["0.Conv2d/", "1.BatchNorm2d/"]),
+        (lambda: nn.Sequential(nn.Sequential(nn.LazyConv2d(4, 3)), nn.ReLU()), ["0.Sequential/0.Conv2d/"]),
+    ],
+)
+def test_models_with_lazy_layers_have_a_graph(model: Any, layers: list[str]) -> None:
+    built = model()
+    state = torch.get_rng_state()
+    names = nodes(graph_of(built, torch.zeros(1, 3, 8, 8)))
+    assert all(any(name.startswith(layer) for name in names) for layer in layers), names
+    assert torch.equal(torch.get_rng_state(), state)
+    assert any(map(is_lazy, built.parameters()))  # the model itself is left alone

@@ -26,8 +26,10 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from sweepboard.training.observer import Observer
+from sweepboard.training.seeding import random_states_kept
 
 if TYPE_CHECKING:
     from sweepboard.board.events import EventWriter
@@ -53,9 +55,24 @@ def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
 
     Raises whatever torch.export does for a model that it cannot follow.
     """
+    model, inputs = _copied(model).cpu().eval(), inputs.cpu()
     with _without_explanations():
-        exported = torch.export.export(copy.deepcopy(model).cpu().eval(), (inputs.cpu(),))
+        _give_lazy_layers_their_shapes(model, inputs)
+        exported = torch.export.export(model, (inputs,))
     return _GraphBuilder(exported, model).graph
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy. Buffers without a shape yet (of LazyBatchNorm), which deepcopy refuses, are made anew."""
+    lazy = [buffer for buffer in model.buffers() if is_lazy(buffer)]
+    return copy.deepcopy(model, {id(buffer): UninitializedBuffer(dtype=buffer.dtype) for buffer in lazy})  # type: ignore[call-arg]
+
+
+def _give_lazy_layers_their_shapes(model: nn.Module, inputs: Tensor) -> None:
+    """As the first batch would: of layers without weights there is no graph."""
+    if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
+        with random_states_kept(), torch.no_grad():
+            model(inputs)
 
 
 @contextmanager

@@ -156,6 +156,7 @@ GIANTS: dict[str, dict[str, Any]] = {
     "dataset.image_size": {"dataset": {"image_size": [3, 100_000, 100_000]}},
     "dataset": {"dataset": {"samples": 1_000_000, "features": 1_000_000}},
     "model.layers[0].in_features": {"model": {"layers": [{"in_features": 1e12}]}},
+    "dataset.num_classes": {"dataset": {"num_classes": 10**9}},
     "threads": {"threads": 100_000},
 }
 

@@ -129,7 +129,11 @@ def _refuse_given_facts(config: DictConfig) -> None:
 def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
     for item in fields(facts):
         config.facts[item.name] = getattr(facts, item.name)
-    return resolved(config)
+    plain = resolved(config)
+    for group in OPEN_GROUPS:
+        if not isinstance(plain[group], dict):  # by a link to a value
+            raise ConfigError(f"{group}: {plain[group]!r} is no group of settings; choose an option of it")
+    return plain
 
 
 def _stand_ins() -> Facts:

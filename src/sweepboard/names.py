@@ -13,7 +13,7 @@ from typing import Any
 LABEL_LENGTH = 100
 """Longest label in characters. Common file systems allow 255, to which a time and a suffix may be added."""
 
-_UNLABELLED = re.compile(r"hydra[./=]|sweep[.=]|output_root=")
+_UNLABELLED = re.compile(r"hydra[./=]|sweep[.=]|output_root=|imports=")
 _CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.+-]*|\[[\w.,+-]*\])", re.ASCII)
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]|(?<=\.)\.|\.\Z", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows

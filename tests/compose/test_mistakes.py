@@ -82,7 +82,10 @@ MISTAKES = {
     "model.dropout=${optimizer.lrr}": (
         "model.dropout: ${optimizer.lrr} refers to nothing; did you mean optimizer.lr?"
     ),
-    "model.dropout=${nope:1}": "model.dropout: there is no resolver ${nope:...}",
+    "model.dropout=${nope:1}": (
+        "model.dropout: there is no resolver ${nope:...}; "
+        "name the module that registers it: imports=[my_module]"
+    ),
     "model.dropout=${model.dropout}": "model.dropout: cannot be resolved: Recursive interpolation detected",
     # Arguments of constructors.
     "optimizer.learning_rate=0.1": (

@@ -12,6 +12,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
+from sweepboard.compose.imports import import_modules
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.sweeps.words import key_of, typed_words
 
@@ -37,6 +38,7 @@ def _composed(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
     config: DictConfig = hydra.compose_config(
         config_name=name, overrides=words, run_mode=RunMode.MULTIRUN, with_log_configuration=True
     )
+    import_modules(config)
     config.hydra.overrides.task = [str(each.input_line) for each in parsed if not each.is_hydra_override()]
     return config
 

@@ -18,6 +18,7 @@ from sweepboard.cli.config_dirs import own_folders
 from sweepboard.cli.flags import parse_flags
 from sweepboard.cli.multirun import multirun
 from sweepboard.compose.grammar import quoted, with_home
+from sweepboard.compose.imports import import_modules
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
 from sweepboard.compose.places import refuse_other_directory
@@ -76,6 +77,7 @@ def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig
     except Exception as error:
         raise explain(error, request.overrides, request.config_dirs) from error
     _refuse_incomplete(composed, request)
+    import_modules(composed)
     return composed
 
 

@@ -72,7 +72,11 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
     if isinstance(error, InterpolationKeyError):
         return _dangling(key, text)
     if isinstance(error, UnsupportedInterpolationType):
-        return ConfigError(f"{key}: there is no resolver ${{{text.rpartition(' ')[2]}:...}}")
+        name = text.rpartition(" ")[2]
+        return ConfigError(
+            f"{key}: there is no resolver ${{{name}:...}}; "
+            "name the module that registers it: imports=[my_module]"
+        )
     if isinstance(error, InterpolationResolutionError | GrammarParseError):
         return _unresolved(key, text)
     if isinstance(error, ValidationError):

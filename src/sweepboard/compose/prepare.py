@@ -84,7 +84,8 @@ def prepare(
     # The data set was opened with the values of the first look: a resolver may give others at the second.
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
     plain |= automatic(plain)
-    del plain["sweep"]  # how jobs are started and run is no part of what one of them is
+    for name in ("sweep", "imports"):  # how jobs are run, and what made the values, is no part of a run
+        del plain[name]
     if check is not None:
         check(plain)
     if not plain["trainer"]["compile"]:

@@ -63,6 +63,9 @@ class Config:
     output_root: str = "outputs"
     """The folder below which every run gets its own."""
 
+    imports: list[str] = field(default_factory=list)
+    """Modules of your own to import first, which register resolvers (`OmegaConf.register_new_resolver`)."""
+
     model: dict[str, Any] = field(default_factory=dict)
     """The network: a class by `_target_` and its arguments."""
 

@@ -42,14 +42,14 @@ def _member(parent: Any, parts: list[str], key: str) -> Any:
     if parent is not None and hasattr(parent, parts[-1]):
         return getattr(parent, parts[-1])
     if parent is None or hasattr(parent, "__path__"):
-        module = _imported(".".join(parts), key)
+        module = import_named(".".join(parts), key)
         if module is not None:
             return module
     raise (NotHere if parent is None else ConfigError)(_missing(parent, parts, key))
 
 
-def _imported(name: str, key: str) -> ModuleType | None:
-    """The module, or None where there is none of that name."""
+def import_named(name: str, key: str) -> ModuleType | None:
+    """Import the module `name`, None where there is none. Raises `ConfigError` for an error in it."""
     import_users_modules()
     try:
         return import_module(name)

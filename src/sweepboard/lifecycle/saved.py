@@ -85,7 +85,8 @@ def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
 
 def check_config(config: Any, whole: bool = True) -> None:
     """Raise `WrongType` where a plain configuration of a run has a setting of another type, or lacks one."""
-    check_plain(Config, {"sweep": _NO_SWEEP, **config} if isinstance(config, dict) else config, whole=whole)
+    of_no_run = {"sweep": _NO_SWEEP, "imports": []}
+    check_plain(Config, {**of_no_run, **config} if isinstance(config, dict) else config, whole=whole)
 
 
 _NO_SWEEP = asdict(SweepSettings())

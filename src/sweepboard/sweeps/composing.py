@@ -17,6 +17,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compose.imports import import_modules
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
 from sweepboard.errors import ConfigError
@@ -44,6 +45,7 @@ class Composer:
         except Exception as error:
             raise explain(error, words, self._config_dirs) from error
         config.hydra.overrides.task = list(words)
+        import_modules(config)
         return config
 
     def _composition(self, words: tuple[str, ...]) -> bytes:

@@ -96,8 +96,10 @@ class SweepTask:
 
 def _composed(config: DictConfig, groups: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
+    from sweepboard.compose.imports import import_modules
     from sweepboard.compose.prepare import prepare
 
+    import_modules(config)
     with open_dict(config):
         config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
     prepared = prepare(config, groups, words)

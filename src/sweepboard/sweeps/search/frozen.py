@@ -21,6 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard import __version__, plain_yaml
+from sweepboard.compose.imports import import_modules
 from sweepboard.compose.links import leaves, links_of
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.plain_types import check_plain
@@ -101,7 +102,9 @@ class Search:
         except Exception as error:
             raise explain(error, words, self.config_dirs) from error
         config.hydra.overrides.task = list(words)
-        if self.allowed is not None:
+        if self.allowed is None:
+            import_modules(config)
+        else:
             config.output_root = Config.output_root
             _refuse_resolvers(config)
             refuse_untrusted(_resolved(config), self.allowed, {"output_root": Config.output_root})

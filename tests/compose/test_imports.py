@@ -1,0 +1,83 @@
+"""Resolvers of one's own are registered by modules that `imports` names, and by no saved run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.command import TINY, Command, only_run
+
+RESOLVERS = (
+    "from omegaconf import OmegaConf\n"
+    "OmegaConf.register_new_resolver('{name}', lambda x: x * 2, replace=True)\n"
+)
+SHORT = [*TINY, "dataset=gaussian", "logging=none", "trainer.epochs=1"]
+
+
+@pytest.fixture(autouse=True)
+def module(command: Command) -> None:
+    for name in ("one", "two", "three", "four"):
+        Path(f"resolve_{name}.py").write_text(RESOLVERS.format(name=name))
+    Path("c/experiment").mkdir(parents=True)
+    preset = "# @package _global_\nimports: [resolve_two]\nseed: ${two:21}\n"
+    Path("c/experiment/mine.yaml").write_text(preset)
+
+
+def test_a_run_holds_the_value_and_not_the_module(command: Command) -> None:
+    command(*SHORT, "imports=[resolve_one]", "optimizer.lr=${one:0.01}", "output_root=${one:out}")
+    run = only_run(Path("outout"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["optimizer"]["lr"] == 0.02
+    assert "imports" not in config
+
+
+def test_a_preset_names_its_own(command: Command) -> None:
+    said = command("--config-dir", "c", "experiment=mine", "--cfg", "job", "--resolve", "-p", "seed").out
+    assert "42" in said
+
+
+def test_points_of_a_sweep_have_them(command: Command) -> None:
+    words = [
+        "model=linear",
+        "imports=[resolve_three]",
+        "optimizer.lr=${three:0.01},${three:0.02},0.5",
+        "threads=1",
+    ]
+    said = command("plan", *words, "--json", "sweep.filter=optimizer.lr < 0.1")
+    assert [job["job"] for job in said.json] == ["optimizer.lr=0.02", "optimizer.lr=0.04"]
+
+
+def test_a_saved_run_names_no_module(command: Command) -> None:
+    command(*SHORT)
+    run = only_run(Path("outputs"))
+    path = run / "config.yaml"
+    Path("evil.py").write_text("open('touched', 'w')\n")
+    path.write_text(path.read_text() + "imports: [evil]\n")
+    for verb in (["rerun"], ["verify"], ["resume", "--accept-changes"], ["test"]):
+        try:
+            command(*verb, str(run), code=0)
+        except AssertionError:
+            continue  # refused: what matters is that nothing was imported
+    assert not Path("touched").exists()
+
+
+MISTAKES = {
+    "no module": (
+        ["imports=[nope]"],
+        "imports: there is no module nope here or among",
+    ),
+    "no name": (["imports=['a b']"], "imports: 'a b' is not the dotted name of a module"),
+    "a broken module": (["imports=[broken]"], "imports: broken cannot be imported: ZeroDivisionError"),
+    "a module that leaves": (["imports=[leaves]"], "imports: leaves cannot be imported: SystemExit"),
+    "not imported": (["seed=${four:2}"], "seed: there is no resolver ${four:...}; name the module"),
+}
+
+
+@pytest.mark.parametrize(("argv", "line"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_line(argv: list[str], line: str, command: Command) -> None:
+    Path("broken.py").write_text("1 / 0\n")
+    Path("leaves.py").write_text("import sys\nsys.exit(0)\n")
+    assert command("model=linear", *argv, code=2).line.startswith(f"sweepboard: {line}")
+    assert command("plan", "model=linear", *argv, "threads=1,2", code=2).line.find(line) > 0

@@ -63,7 +63,7 @@ CONFIGS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "model is a number": lambda config: config | {"model": 5},
     "dataset is a list": lambda config: config | {"dataset": [1]},
     "optimizer is null": lambda config: config | {"optimizer": None},
-    "no configuration": lambda config: None,
+    "no configuration": lambda _: None,
     "a list": lambda config: [config],
     "another key type": lambda config: config | {"task": {1: 2}},
     "a trainer of texts": lambda config: config | {"trainer": config["trainer"] | {"epochs": "ten"}},

@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     saved = read_run(options.run)
     tune_allocator()
     from sweepboard.cli.terminal import shown
+    from sweepboard.compose.run_values import placed
     from sweepboard.lifecycle.execute import execute, new_record
     from sweepboard.lifecycle.lock import claimed
     from sweepboard.lifecycle.provenance import environment
@@ -44,9 +45,8 @@ def main(arguments: list[str]) -> int:
     )
     with claimed(new.path) as folder, shown() as watchers:
         print(f"run folder: {printable(folder)}", flush=True)
-        execute(
-            prepared, folder, record, [DataCheck(saved, lambda found: print_differences([found])), *watchers]
-        )
+        check = DataCheck(saved, lambda found: print_differences([found]))
+        execute(placed(prepared, folder.path), folder, record, [check, *watchers])
     print_summary(record, folder)
     return 0
 

@@ -66,13 +66,14 @@ def _train(request: Request, composed: DictConfig) -> int:
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.terminal import shown
+        from sweepboard.compose.run_values import placed
         from sweepboard.lifecycle.execute import execute, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
         settle()
         with shown() as watchers:
-            execute(prepared, folder, record, watchers)
+            execute(placed(prepared, folder.path), folder, record, watchers)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 
         print_summary(record, folder)
@@ -85,9 +86,11 @@ def _train(request: Request, composed: DictConfig) -> int:
 def _checked(composed: DictConfig, request: Request) -> Any:
     tune_allocator()  # before torch allocates anything
     from sweepboard.compose.prepare import prepare
+    from sweepboard.compose.run_values import refuse_values_of_a_job
     from sweepboard.lifecycle.trusting import require_secrets
 
     prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
+    refuse_values_of_a_job(prepared)
     require_secrets(prepared.config)
     return prepared
 

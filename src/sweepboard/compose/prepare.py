@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.chosen import chosen
@@ -18,6 +17,13 @@ from sweepboard.compose.links import follow, leaves, links_of, resolved
 from sweepboard.compose.machine import automatic
 from sweepboard.compose.mistakes import group_options
 from sweepboard.compose.rehearse import rehearse
+from sweepboard.compose.run_values import (
+    enable_hydra_values,
+    filled,
+    templates_in,
+    templates_of,
+    unfilled,
+)
 from sweepboard.compose.schema import OPEN_GROUPS, Facts
 from sweepboard.compose.signatures import check_node
 from sweepboard.compose.targets import TARGET
@@ -69,8 +75,9 @@ def prepare(
     Raises `ConfigError` for the first mistake: its key, what is wrong, and what to type instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    if "hydra" in config:
-        _enable_hydra_resolver(config, node)
+    names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
+    if names_hydra:
+        enable_hydra_values(config)
     _refuse_given_facts(node)
     if check is not None:
         check(_with_facts(node, _stand_ins()))
@@ -90,7 +97,9 @@ def prepare(
         check(plain)
     if not plain["trainer"]["compile"]:
         spare_the_compiler()
-    rehearse(plain, source.spec)
+    templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
+    rehearse(filled(plain, templates), source.spec)
+    plain, links = unfilled(plain, templates), {**links, **templates}
     return Prepared(plain, links, chosen(groups, plain, _own_folders(config)), list(overrides), source)
 
 
@@ -107,15 +116,18 @@ def prepare_plain(
     overrides: Sequence[str],
     check: Check | None = None,
 ) -> Prepared:
-    """The same for a saved plain configuration, in which `${...}` is text and only `links` follow others."""
-    return prepare(follow({**config, "facts": {}}, links), groups, overrides, check)
+    """The same for a saved plain configuration, in which `${...}` is text and only `links` follow others.
 
-
-def _enable_hydra_resolver(config: DictConfig, node: DictConfig) -> None:
-    """Let `${hydra:runtime.cwd}` and the like resolve: only if needed, it costs as much as all the rest."""
-    values = leaves(OmegaConf.to_container(node, resolve=False), "")
-    if any(isinstance(value, str) and "${hydra:" in value for _, value in values):
-        HydraConfig.instance().set_config(config)
+    The templates among the links stay what they are, and the values that they had where the run has been.
+    """
+    templates = templates_of(links)
+    leaf = dict(leaves(config, ""))
+    templates = {key: text for key, text in templates.items() if key in leaf}
+    waiting = {key: text for key, text in templates.items() if leaf.get(key) == text}
+    links = {key: other for key, other in links.items() if key not in templates}
+    node = follow({**filled(config, waiting), "facts": {}}, links)
+    prepared = prepare(node, groups, overrides, check)
+    return replace(prepared, config=unfilled(prepared.config, waiting), links={**prepared.links, **templates})
 
 
 def _refuse_given_facts(config: DictConfig) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sweepboard.board.columns import Series
 from sweepboard.board.reader import read_scalars
+from sweepboard.compose.run_values import placed
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.differences import Difference
 from sweepboard.lifecycle.execute import execute, new_record
@@ -148,7 +149,7 @@ def verify(
     record = new_record(prepared, "sweepboard verify")
     with scratch_folder("sweepboard-verify-") as scratch:
         with claimed(scratch / "run") as folder:
-            execute(prepared, folder, record, [check])
+            execute(placed(prepared, folder.path), folder, record, [check])
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)

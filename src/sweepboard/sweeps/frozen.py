@@ -89,7 +89,7 @@ def read_plan(folder: SweepFolder) -> Plan:
     try:
         saved = read_json(folder.plan)
         check_plain(_SavedPlan, saved)
-        jobs = tuple(_frozen_job(folder, entry) for entry in saved["jobs"])
+        jobs = tuple(_frozen_job(folder, entry, number) for number, entry in enumerate(saved["jobs"]))
         plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"])
         return replace(plan, origin=origin(_signed(plan), saved.get("signature")))
     except (OSError, ValueError) as error:
@@ -124,13 +124,13 @@ def _beside(job: PlannedJob) -> dict[str, Any]:
     return {"overrides": masked_words(job.overrides), "groups": job.groups, "links": job.links}
 
 
-def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any]) -> PlannedJob:
+def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> PlannedJob:
     file = entry["file"] or entry["label"]
     for name in (entry["label"], file):
         if not _LABEL.fullmatch(name):
             raise DamagedSweep(f"{folder.plan}: {name!r} is no label of a job")
     path = folder.frozen(file)
-    job = PlannedJob(entry["label"], entry["words"], **read_job(path), file=entry["file"])
+    job = PlannedJob(entry["label"], entry["words"], **read_job(path), file=entry["file"], number=number)
     if job.digest != entry["digest"]:
         raise DamagedSweep(
             f"{path} is not what was frozen: put it back, or start the sweep under another name"

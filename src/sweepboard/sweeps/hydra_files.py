@@ -35,10 +35,12 @@ def write_hydra_files(folder: RunFolder, job: Mapping[str, Any]) -> None:
 
 
 def _hydra_block(folder: RunFolder, job: Mapping[str, Any]) -> dict[str, Any]:
+    number = job.get("number", 0)
     block = _composed_block(folder.path.parent / COMPOSED)
     for name, values in (
         ("overrides", {"task": masked_words(job["overrides"])}),
         ("runtime", {"output_dir": str(folder.path.absolute())}),
+        ("job", {"num": number, "id": f"job_id_for_{number}"}),
         ("sweep", {"dir": str(folder.path.parent), "subdir": folder.path.name}),
     ):
         was = block.get(name)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sweepboard.compose.construct import open_data
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_values import placed
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.execute import execute, new_record
 from sweepboard.lifecycle.folder import RunFolder
@@ -69,6 +70,7 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
         open_data(job["config"]),
         own=job.get("own", True),
     )
+    prepared = placed(prepared, folder.path, job.get("number", 0))
     if folder.begun:
         resume(read_run(folder.path), prepared, watchers, job.get("accept", False))
         return

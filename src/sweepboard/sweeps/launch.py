@@ -83,6 +83,7 @@ class Launch:
             "links": job.links,
             "groups": job.groups,
             "overrides": job.overrides,
+            "number": job.number,
             "command": self.command,
             "swept": self.swept,
             "waits": self.waits,

@@ -31,6 +31,9 @@ class PlannedJob:
     file: str = ""
     """Name of its frozen configuration below `plan/`, where it is not called by the label."""
 
+    number: int = field(default=0, compare=False)
+    """Its place in the sweep, `${hydra:job.num}`."""
+
     @property
     def digest(self) -> str:
         """What makes it this job and no other, in short."""
@@ -114,8 +117,10 @@ def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[P
     words = [words_of(one.overrides, one.config) for one in new]
     names = labels([*(job.words for job in jobs), *words], [job.label for job in jobs])
     return jobs + tuple(
-        PlannedJob(name, said, one.config, one.links, one.groups, one.overrides)
-        for name, said, one in zip(names[len(jobs) :], words, new, strict=True)
+        PlannedJob(name, said, one.config, one.links, one.groups, one.overrides, number=number)
+        for number, (name, said, one) in enumerate(
+            zip(names[len(jobs) :], words, new, strict=True), len(jobs)
+        )
     )
 
 

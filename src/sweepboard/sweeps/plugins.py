@@ -138,7 +138,7 @@ def _run_elsewhere(
 ) -> list[JobView]:
     """Have another launcher call the task for each job, in the folder that the plan gives it."""
     listener = order.task.listener
-    with read_write(order.config), open_dict(order.config):
+    with read_write(order.config), read_write(order.config.hydra), open_dict(order.config):
         order.config.hydra.sweep.dir = str(folder)
         order.config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
     launcher = Plugins.instance().instantiate_launcher(order.context, order.task, order.config)

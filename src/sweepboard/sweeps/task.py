@@ -90,7 +90,8 @@ class SweepTask:
         plan = read_plan(sweep) if sweep.plan.is_file() else Plan((), 0)
         job = next((job for job in plan.jobs if job.label == label), None)
         if job is None:
-            return _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
+            composed = _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
+            return {**composed, "number": int(hydra.job.num)}
         return {**asdict(job), "config": _unmasked(job.config, config), "swept": plan.swept, "own": plan.own}
 
 

@@ -63,11 +63,12 @@ def carry_out(
     return conductor.views
 
 
-def planned(search: Search, name: str, words: Sequence[str]) -> PlannedJob:
+def planned(search: Search, name: str, words: Sequence[str], number: int = 0) -> PlannedJob:
     """A trial as a job, checked like any run. Raises a `UserError` where it could not run."""
     words = [*search.fixed, *words]
     one = with_threads(check_points([words], search.compose)[0], search.threads)
-    return PlannedJob(name, words_of(words, one.config), one.config, one.links, one.groups, one.overrides)
+    said = words_of(words, one.config)
+    return PlannedJob(name, said, one.config, one.links, one.groups, one.overrides, number=number)
 
 
 class Conductor(Listener):
@@ -174,7 +175,7 @@ class Conductor(Listener):
         self._refuse_another(number, name)
         view = self.views[number] = self._runs.setdefault(name, JobView(name))
         try:
-            job = planned(self.study.search, name, words)
+            job = planned(self.study.search, name, words, number)
         except UserError as error:
             view.state, view.reason = FAILED, str(error)
             self.display.on_state(view)

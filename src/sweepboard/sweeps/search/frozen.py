@@ -6,9 +6,11 @@ that is taken up again come from the same YAML as its first ones, whatever has b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ from sweepboard.sweeps.search.settings import SearchSettings, search_settings
 from sweepboard.sweeps.search.space import Space, Values
 
 _FORMAT = 1
+_NOW = re.compile(r"\$\{now:([^{}]*)\}")
 
 
 class DamagedSearch(UserError):
@@ -136,9 +139,23 @@ class Search:
 
 
 def frozen(config: DictConfig) -> dict[str, Any]:
-    """A composed configuration with its `hydra` block as plain values, interpolations left as they are."""
+    """A composed configuration with its `hydra` block as plain values, interpolations left as they are.
+
+    All trials have the time of the first: a search that is taken up again is the same search.
+    """
     plain: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
-    return dict(plain)
+    return {key: value if key == "hydra" else _at(datetime.now(), value) for key, value in plain.items()}
+
+
+def _at(moment: datetime, value: Any) -> Any:
+    """The plain value with `${now:...}` in it replaced."""
+    if isinstance(value, Mapping):
+        return {key: _at(moment, child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_at(moment, child) for child in value]
+    if isinstance(value, str):
+        return _NOW.sub(lambda found: moment.strftime(found[1]), value)
+    return value
 
 
 def thawed(plain: Mapping[str, Any]) -> DictConfig:

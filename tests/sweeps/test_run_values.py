@@ -102,7 +102,7 @@ def test_a_plan_does_not_depend_on_the_folder(own: Command) -> None:
         ("optimizer.lr=0.1", "finished"),
         ("optimizer.lr=0.2", "finished"),
     ]
-    assert [record_of(Path(f"two/optimizer.lr={lr}"))["seed"] for lr in (0.1, 0.2)] == [0, 1]
+    assert [model_of(Path(f"two/optimizer.lr={lr}"))["n"] for lr in (0.1, 0.2)] == [0, 1]
 
 
 def test_a_search_is_taken_up_with_the_same_values(own: Command) -> None:
@@ -133,6 +133,7 @@ def test_a_search_is_taken_up_with_the_same_values(own: Command) -> None:
         ("model.tag=${hydra:nope.x.y}", "model.tag: cannot be resolved: there is no nope.x.y"),
         (f"output_root={FOLDER}/x", f"output_root: {FOLDER}/x is known only when the run has its folder"),
         (f"trainer.epochs={NUMBER}", f"trainer.epochs: {NUMBER} is known only when"),
+        (f"seed={NUMBER}", f"seed: {NUMBER} is known only when"),
         (f"model._target_=x${FOLDER[1:]}", "model._target_: "),
     ],
 )
@@ -149,3 +150,12 @@ def test_what_is_built_is_never_a_template() -> None:
         "model.a._target_": NUMBER,
     }
     assert templates_of(links) == {"model.path": FOLDER}
+
+
+def test_a_template_holds_nothing_that_is_looked_up_elsewhere() -> None:
+    links = {
+        "model.path": f"{FOLDER}/${{oc.env:HOME}}",
+        "model.n": "${hydra:runtime.cwd}",
+        "dataset.root": FOLDER,
+    }
+    assert templates_of(links) == {}

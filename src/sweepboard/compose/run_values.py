@@ -33,7 +33,7 @@ _WORD = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _OF_A_RUN)) + r")\}"
 _MARK = 4073709551
 """Stands for a job's number while values are resolved: fits every setting, and nobody types it."""
 
-_DECIDE_BEFORE = ("dataset", "trainer", "threads", "device", "output_root", "sweep")
+_DECIDE_BEFORE = ("dataset", "trainer", "logging", "seed", "threads", "device", "output_root", "sweep")
 """What a run's plan, and so its folder, follows from."""
 
 _BUILDS = re.compile(r"(^|\.)_")
@@ -97,7 +97,11 @@ def _as_template(value: Any) -> str | None:
 
 def templates_of(links: Mapping[str, str]) -> dict[str, str]:
     """The links that are templates; what is built (`_target_`), and from which data, never is one."""
-    return {key: text for key, text in links.items() if "${" in text and not _comes_before(key)}
+    return {key: text for key, text in links.items() if _is_template(text) and not _comes_before(key)}
+
+
+def _is_template(text: object) -> bool:
+    return isinstance(text, str) and bool(_WORD.search(text)) and "${" not in _WORD.sub("", text)
 
 
 def _comes_before(key: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from sweepboard.compose.change import Recipe
 from sweepboard.compose.links import check_links
 from sweepboard.compose.prepare import Check, Prepared, prepare_plain
+from sweepboard.compose.run_values import templates_of
 from sweepboard.compose.schema import Config
 from sweepboard.compose.trust import refuse_untrusted, refuse_untrusted_targets
 from sweepboard.errors import UserError
@@ -53,7 +54,8 @@ class Trust:
         overrides: Sequence[str],
     ) -> Recipe:
         """The recipe to change and to build; where a foreign one wrote its results is left out."""
-        check_links(links)
+        templates = templates_of(links)
+        check_links({key: other for key, other in links.items() if key not in templates})
         recipe = Recipe(dict(config), dict(links), dict(groups), list(overrides), own=self.own)
         if not self.own:
             recipe.config["output_root"] = recipe.typed["output_root"] = Config.output_root

@@ -41,7 +41,9 @@ def _longer(job: PlannedJob, words: Sequence[str], folder: SweepFolder, trust: T
     except UserError as error:
         raise BadPoint(f"in {job.label}: {error}") from error
     said = words_of(made.overrides, made.config)
-    return PlannedJob(job.label, said, made.config, made.links, made.groups, made.overrides, number=job.number)
+    return PlannedJob(
+        job.label, said, made.config, made.links, made.groups, made.overrides, number=job.number
+    )
 
 
 def _without(overrides: Sequence[str], words: Sequence[str]) -> list[str]:

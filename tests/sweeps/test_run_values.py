@@ -92,7 +92,7 @@ def test_a_plan_does_not_depend_on_the_folder(own: Command) -> None:
         *PROBE,
         "hydra/launcher=basic",
         f"model.path={FOLDER}/x",
-        f"seed={NUMBER}",
+        f"model.n={NUMBER}",
         "optimizer.lr=0.1,0.2",
     ]
     own("-m", *words, "hydra.sweep.dir=one")

@@ -16,6 +16,7 @@ from sweepboard.cli.flags import flag_parser
 from sweepboard.cli.request import Request
 from sweepboard.compose.options import with_names
 from sweepboard.compose.source import hydra_ready
+from sweepboard.files import writing
 
 Job: TypeAlias = Callable[[DictConfig], None]
 
@@ -36,7 +37,7 @@ def run_composed(request: Request, config: DictConfig, folder: Path, job: Job) -
 
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir, config.hydra.mode = str(folder), RunMode.RUN
-    with hydra_ready(request.config_dirs):
+    with hydra_ready(request.config_dirs), writing(folder):  # what the job raises is in `raised`
         _run(config, request.config_name, guarded)
     if raised:
         raise raised[0]

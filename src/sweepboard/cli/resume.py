@@ -7,6 +7,7 @@ from pathlib import Path
 from sweepboard.cli.options import parser
 from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
+from sweepboard.errors import UserError
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.training.process import settle, tune_allocator
@@ -27,6 +28,11 @@ def main(arguments: list[str]) -> int:
     options = made.parse_intermixed_args(arguments)
     if SweepFolder(Path(options.run)).plan.is_file():
         return go_on_with_sweep(options)
+    if SweepFolder(Path(options.run)).plan_files():
+        raise UserError(
+            f"{options.run} has lost its sweep.json: type the command again that started the sweep, with "
+            f"hydra.sweep.dir={options.run}; its jobs are gone on with"
+        )
     saved = read_run(options.run)
     tune_allocator()
     from sweepboard.cli.terminal import shown

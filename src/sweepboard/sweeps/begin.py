@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.names import label
 from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
-from sweepboard.sweeps.frozen import read_plan, write_plan
+from sweepboard.sweeps.frozen import frozen_jobs, read_plan, write_plan
 from sweepboard.sweeps.plan import Plan, PlannedJob
 
 MakePlan = Callable[[int | None], Plan]
@@ -61,6 +61,8 @@ def named_folder(root: Path, name: str) -> Path:
 def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     if not folder.plan.is_file():
         if folder.path.is_dir() and any(path.name not in ("plan", ".lock") for path in folder.path.iterdir()):
+            if folder.plan_files() and not folder.search.is_file():
+                return _planned_again(folder, make)
             raise AnotherSweep(f"{folder} holds something else than a sweep: give another sweep.name")
         return make(None), folder
     if folder.search.is_file():
@@ -73,10 +75,31 @@ def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     return _with_old_labels(old, new), folder
 
 
+def _planned_again(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
+    """The plan of a sweep whose sweep.json is lost, or was never written: held against the frozen jobs that
+    are there. Raises `AnotherSweep`."""
+    jobs = frozen_jobs(folder)
+    new = make(jobs[0].threads)
+    old = Plan(jobs, new.threads)
+    have = {job.digest for job in old.jobs}
+    began = [job.label for job in new.jobs if job.digest not in have and folder.job(job.label).path.exists()]
+    strange = [job for job in old.jobs if job.digest not in {each.digest for each in new.jobs}]
+    if began or strange:
+        raise AnotherSweep(
+            f"{folder} has lost its sweep.json, and {_first(began, strange)} is another job now: "
+            "start it as it was started, or give another sweep.name"
+        )
+    return _with_old_labels(old, new), folder
+
+
+def _first(began: Sequence[str], strange: Sequence[PlannedJob]) -> str:
+    return began[0] if began else strange[0].label
+
+
 def _with_old_labels(old: Plan, new: Plan) -> Plan:
     # The new plan has the secrets, which are in no file; the old one has the names of the folders.
     have = {job.digest: job for job in old.jobs}
-    jobs = ((job, have[job.digest]) for job in new.jobs)
+    jobs = ((job, have.get(job.digest, job)) for job in new.jobs)
     return replace(new, jobs=tuple(replace(job, label=was.label, file=was.file) for job, was in jobs))
 
 

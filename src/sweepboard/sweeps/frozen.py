@@ -18,6 +18,7 @@ from sweepboard.lifecycle.saved import check_config
 from sweepboard.lifecycle.secrets import masked, masked_command, masked_words
 from sweepboard.lifecycle.signature import as_bytes, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.labels import words_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 
 _FORMAT = 1
@@ -94,6 +95,17 @@ def read_plan(folder: SweepFolder) -> Plan:
         return replace(plan, origin=origin(_signed(plan), saved.get("signature")))
     except (OSError, ValueError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
+
+
+def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
+    """The jobs below `plan/`, of which no sweep.json says more than their files do. Raises `DamagedSweep`."""
+    jobs = []
+    for path in folder.plan_files():
+        saved = read_job(path)
+        words = words_of(saved["overrides"], saved["config"])
+        job = PlannedJob(path.stem, words, **saved, file=path.stem)
+        jobs.append(replace(job, label=path.stem.removesuffix(f"-{job.digest[:8]}")))
+    return tuple(jobs)
 
 
 def _as_plain(plan: Plan) -> dict[str, Any]:

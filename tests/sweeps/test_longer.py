@@ -1,4 +1,4 @@
-"""A sweep that is made longer is the sweep of that length, after a kill in between too; a lost plan is found."""
+"""A sweep made longer is the sweep of that length, after a kill in between too; a lost plan is found."""
 
 from __future__ import annotations
 

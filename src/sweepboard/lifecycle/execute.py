@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+
+import yaml
 
 from sweepboard import __version__, plain_yaml
 from sweepboard.board.assemble import Board, open_board
 from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
-from sweepboard.files import remove_leftovers, write_atomic, writing
+from sweepboard.errors import reason
+from sweepboard.files import Unreadable, read_text, remove_leftovers, write_atomic, writing
 from sweepboard.hyperparameters import DATA, asked_for, group_name, hparams, shown
 from sweepboard.lifecycle.epochs import EpochLog
 from sweepboard.lifecycle.folder import RunFolder
@@ -28,6 +32,8 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
 from sweepboard.training.stop import StopFlag
+
+log = logging.getLogger(__name__)
 
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
@@ -107,7 +113,11 @@ def _signature(config: Mapping[str, Any], record: RunRecord) -> str | None:
 def mask_hydra_files(folder: RunFolder) -> None:
     """Take secrets out of what Hydra wrote into the folder before it called us."""
     for path in (folder.path / ".hydra").glob("*.yaml"):
-        value = plain_yaml.load(path.read_text())
+        try:
+            value = plain_yaml.load(read_text(path))
+        except (Unreadable, ValueError, yaml.YAMLError) as error:  # damaged since, in a run that goes on
+            log.warning("%s cannot be read: %s", path, reason(error))
+            continue
         if (safe := masked(value)) != value:
             write_atomic(path, plain_yaml.dump(safe))
 

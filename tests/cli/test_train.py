@@ -92,7 +92,7 @@ def test_a_bug_keeps_its_traceback_on_the_terminal_and_in_the_log(command: Comma
         "        super().__init__()\n"
         "        self.linear = nn.Linear(784, outputs)\n"
         "    def forward(self, x):\n"
-        "        if self.training: raise KeyError('a bug of mine')\n"
+        "        if len(x) > 2: raise KeyError('a bug of mine')\n"
         "        return self.linear(x.flatten(1))\n"
     )
     model = "model={_target_: buggy.Net, outputs: 10}"

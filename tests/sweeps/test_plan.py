@@ -146,7 +146,7 @@ from sweepboard.models.linear import Linear
 
 class Saboteur(Linear):
     def forward(self, inputs):
-        if self.training:
+        if len(inputs) > 2:
             Path("my_conf/optimizer/mine.yaml").write_text("{_target_: torch.optim.SGD, lr: 9.0}")
         return super().forward(inputs)
 """

@@ -96,7 +96,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
                 _refuse_incomplete(master, request)
                 refuse_other_directory(master)
             if others:
-                refuse_two_of_a_key(request.overrides, str(sweeper))
+                refuse_two_of_a_key(overrides, str(sweeper))
             multirun(hydra, request.config_name, task, overrides)
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)

@@ -44,6 +44,21 @@ _Loader.yaml_constructors = {
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _CLoader.construct_yaml_str)
 
 
+class _AnyTagsLoader(_Loader):
+    """Takes what other tags hold for the plain value that it is written as; nothing is built of it."""
+
+
+def _untagged(loader: Any, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value or node.tag.rpartition(":")[2]  # `!!python/name:torch.nn.ReLU ''`
+
+
+_AnyTagsLoader.add_constructor(None, _untagged)
+
+
 class _Dumper(_CDumper):  # type: ignore[misc, valid-type]
     """Quotes a text that some reader of YAML takes for a number: `1e5` is one to OmegaConf."""
 
@@ -61,6 +76,11 @@ def load(text: str) -> Any:
     Raises ValueError or yaml.YAMLError where it is no YAML of plain values, or stands for too many of them.
     """
     return _constructed(_Loader, text)
+
+
+def load_any_tags(text: str) -> Any:
+    """The same of YAML that another tool wrote: a tuple of Lightning's `!!python/tuple` is a list."""
+    return _constructed(_AnyTagsLoader, text)
 
 
 def check(text: str) -> None:

@@ -6,11 +6,12 @@ lie in the same charts. The folder is marked: it holds no runs of any config, an
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweepboard import __version__
@@ -18,10 +19,13 @@ from sweepboard.analysis.align import Band, band
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.find import AGGREGATE
 from sweepboard.analysis.rows import Row
+from sweepboard.analysis.run_faults import some
 from sweepboard.board.events import EventWriter
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.names import label
+
+log = logging.getLogger(__name__)
 
 FOLDER = "aggregate"
 """Name of the folder where none was asked for."""
@@ -42,10 +46,12 @@ def write_aggregate(comparison: Comparison, folder: Path) -> list[str]:
     if not repeated:
         raise UserError("--aggregate: no config has two runs; it needs seeds, and rows without --runs")
     labels = _labels(repeated, comparison.keys)
+    found = {name: bands(row, comparison.tags) for name, row in zip(labels, repeated, strict=True)}
+    _tell_left_out(comparison.tags, found)
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     _check_replaceable(folder)
     try:
-        _write(fresh, dict(zip(labels, repeated, strict=True)), comparison.tags)
+        _write(fresh, dict(zip(labels, repeated, strict=True)), found)
         _replace(folder, fresh)
     except OSError as error:
         raise UserError(f"--aggregate {folder}: {error.strerror or error}") from error
@@ -75,12 +81,22 @@ def _replace(folder: Path, fresh: Path) -> None:
     fresh.rename(folder)
 
 
-def _write(folder: Path, rows: dict[str, Row], tags: Sequence[str]) -> None:
+def _tell_left_out(tags: Sequence[str], found: Mapping[str, Mapping[str, Band]]) -> None:
+    """Say which metrics have no mean anywhere. Raises `UserError` where none has one."""
+    left = [tag for tag in tags if not any(tag in each for each in found.values())]
+    reason = "its runs have no step in common, or not all of them log it"
+    if len(left) == len(tags):
+        raise UserError(f"--aggregate: no metric has a mean in any config: {reason}")
+    if left:
+        log.warning("--aggregate leaves out %s: %s", some(left), reason)
+
+
+def _write(folder: Path, rows: Mapping[str, Row], found: Mapping[str, dict[str, Band]]) -> None:
     folder.mkdir(parents=True)
     members = {name: [str(run.path) for run in row.runs] for name, row in rows.items()}
     write_json(folder / AGGREGATE, {"runs": members, "written": time.time(), "sweepboard": __version__})
-    for name, row in rows.items():
-        _write_row(folder / name, bands(row, tags))
+    for name, each in found.items():
+        _write_row(folder / name, each)
 
 
 def bands(row: Row, tags: Sequence[str]) -> dict[str, Band]:

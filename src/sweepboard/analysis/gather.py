@@ -35,6 +35,11 @@ log = logging.getLogger(__name__)
 
 _SEED = re.compile(r"(?:.*[._/])?(?:random_?)?seed", re.IGNORECASE)
 
+_PLACE = re.compile(
+    r"(?:.*[._/])?(?:(?:output|logging|log|save|checkpoint|ckpt|default_root)_?dir|run_name)", re.I
+)
+"""What says where a run lies, as transformers writes it: its repeats lie elsewhere."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -186,26 +191,36 @@ def _curves(folder: Path) -> dict[str, Points]:
     return {tag: rising(each.steps, each.values) for tag, each in _series(folder).items()}
 
 
-def _series(folder: Path) -> dict[str, Series]:
+def _series(folder: Path, purged: bool = False) -> dict[str, Series]:
     try:
-        return read_scalars(folder)
+        return read_scalars(folder, purged=purged)
     except OSError as error:  # one of many runs: the others are still worth comparing
         log.warning("%s cannot be read: %s", folder, error.strerror or error)
         return {}
 
 
+def _hparams_row(folder: Path) -> HparamsRow | None:
+    try:
+        return read_hparams(folder)
+    except OSError:  # told when its scalars were read
+        return None
+
+
 def _of_another_tool(found: Found) -> Run:
-    series = _series(found.path)
+    series = _series(found.path, purged=True)
     times = [time for each in series.values() for time in (each.wall_times.min(), each.wall_times.max())]
-    row = read_hparams(found.path) if series else None
+    row = _hparams_row(found.path)
     values = dict(row.hparams if row else flatten(_read_yaml(found.path / "hparams.yaml")))
     seeds = [key for key in values if _SEED.fullmatch(key)]
     _warn_of_missing_steps(found.name, series)
+    _warn_of_steps_back(found.name, series)
     return Run(
         path=found.path,
         name=found.name,
         hparams={
-            key: _plain(value) for key, value in values.items() if key not in seeds and value is not None
+            key: _plain(value)
+            for key, value in values.items()
+            if key not in seeds and value is not None and not _PLACE.fullmatch(key)
         },
         seed=_seed(values[seeds[0]]) if seeds else seed_in(found.name),
         status=_status(row),
@@ -227,6 +242,25 @@ def _warn_of_missing_steps(name: str, series: Mapping[str, Series]) -> None:
             "%s: all %d points of %s are at one step, and only the last is compared; give each its step",
             *(name, points, some(tags)),
         )
+
+
+def _warn_of_steps_back(name: str, series: Mapping[str, Series]) -> None:
+    """A resume from before the end of the log, or two writers: not every point may be of this run."""
+    tags = [tag for tag, each in series.items() if len(each.steps) > 2 and _goes_back(each)]
+    if tags:
+        log.warning(
+            "%s: steps of %s go back, as after a resume or with two writers: of points at one step only the "
+            "last is compared; sweepboard doctor says more",
+            *(name, some(tags)),
+        )
+
+
+def _goes_back(series: Series) -> bool:
+    """Whether a step is smaller than one before it, other than in a copy of what was written."""
+    if not np.any(np.diff(series.steps) < 0):
+        return False
+    _, first = np.unique(np.stack([series.steps, series.values.view(np.int64)]), axis=1, return_index=True)
+    return bool(np.any(np.diff(series.steps[np.sort(first)]) < 0))
 
 
 def _status(row: HparamsRow | None) -> str:
@@ -256,7 +290,7 @@ def _told_modes(config: Mapping[str, Any], record: RunRecord | None) -> Iterator
 def _read_yaml(path: Path) -> dict[str, Any]:
     """A mapping of plain values; empty where there is no such file, or something else is in it."""
     try:
-        content = plain_yaml.load(read_text(path, follow=True))
+        content = plain_yaml.load_any_tags(read_text(path, follow=True))
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError, ValueError) as error:

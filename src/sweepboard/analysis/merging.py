@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.analysis.tags import TEST, TRAINING, VALIDATION
+
 if TYPE_CHECKING:
     from sweepboard.analysis.gather import Run
 
@@ -16,18 +18,22 @@ _SEED = re.compile(
 )
 """`lr=0.1,seed=3`, and CleanRL's `environment__program__seed__time`."""
 
+_UNCLEAN = re.compile(r"[^-/\w.]")
+_PARTS = TRAINING | VALIDATION | TEST
+
 
 def merged(runs: Sequence[Run]) -> list[Run]:
     """The runs, with what `SummaryWriter` wrote into folders below them joined to them.
 
     `add_scalars` makes a folder for each curve, `add_hparams` one for the hyperparameters and the results.
+    Keras, and many a program, write training and validation into `train` and `validation` beside each other.
     """
-    by_path = {run.path: run for run in runs}
+    by_path = _with_parts_joined(runs)
     for run in sorted(runs, key=lambda run: len(run.path.parts), reverse=True):
         above = _above(run.path, by_path)
         if above is None or run.record or above.record:
             continue
-        if curve := _curve_of_add_scalars(run):
+        if curve := _curve_of_add_scalars(run, above):
             tag, key = curve
             by_path[above.path] = replace(above, curves=above.curves | {f"{tag}/{key}": run.curves[tag]})
             del by_path[run.path]
@@ -40,13 +46,60 @@ def _above(path: Path, runs: Mapping[Path, Run]) -> Run | None:
     return next((runs[parent] for parent in path.parents if parent in runs), None)
 
 
-def _curve_of_add_scalars(run: Run) -> tuple[str, str] | None:
-    """The tag and the key of the one curve in a folder called by both, as in `loss_train` of `loss`."""
+def _curve_of_add_scalars(run: Run, above: Run) -> tuple[str, str] | None:
+    """The tag and the key of the one curve in a folder called by both, as in `loss_train` of `loss`.
+
+    A key such as `val/cats` makes a folder in a folder; tensorboardX writes the tag `my loss` as `my_loss`.
+    """
     if len(run.curves) != 1 or run.hparams:
         return None
     [tag] = run.curves
-    start = f"{tag.replace('/', '_')}_"
-    return (tag, run.path.name.removeprefix(start)) if run.path.name.startswith(start) else None
+    start, folder = f"{tag.replace('/', '_')}_", run.path.relative_to(above.path).as_posix()
+    belongs = _UNCLEAN.sub("_", folder).startswith(_UNCLEAN.sub("_", start))
+    return (tag, folder[len(start) :]) if belongs else None
+
+
+def _with_parts_joined(runs: Sequence[Run]) -> dict[Path, Run]:
+    """The runs by their folders; of folders called by parts of the data each is a part of the run above."""
+    joined = {run.path: run for run in runs}
+    for above, parts in _parts(runs).items():
+        whole = joined.get(above)
+        if len(parts) < 2 if whole is None else whole.record:
+            continue
+        for part in parts:
+            del joined[part.path]
+        joined[above] = _whole(above, ([whole] if whole else []), parts)
+    return joined
+
+
+def _parts(runs: Sequence[Run]) -> dict[Path, list[Run]]:
+    """By the folder above: runs in `train`, `validation`, … that say nothing else of themselves."""
+    found: dict[Path, list[Run]] = {}
+    for run in runs:
+        if run.path.name.lower() in _PARTS and run.curves and not run.hparams and not run.record:
+            found.setdefault(run.path.parent, []).append(run)
+    return found
+
+
+def _whole(path: Path, above: Sequence[Run], parts: Sequence[Run]) -> Run:
+    """One run of its parts; tags say of which part they are: `validation/epoch_loss`."""
+    first = (above or parts)[0]
+    curves = {_tag(part.path.name, tag): points for part in parts for tag, points in part.curves.items()}
+    return replace(
+        first,
+        path=path,
+        name=first.name if above else _name_above(first),
+        seconds=max((run.seconds for run in (*above, *parts) if run.seconds is not None), default=None),
+        curves={tag: points for run in above for tag, points in run.curves.items()} | curves,
+    )
+
+
+def _name_above(run: Run) -> str:
+    return run.name.rpartition("/")[0] or run.path.parent.name
+
+
+def _tag(part: str, tag: str) -> str:
+    return tag if tag.partition("/")[0] == part else f"{part}/{tag}"
 
 
 def _is_of_add_hparams(run: Run) -> bool:

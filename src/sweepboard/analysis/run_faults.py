@@ -116,7 +116,11 @@ def _damaged(run: Anatomy) -> Iterator[Fault]:
         torn = [damage for damage in damages if damage.torn]
         whole = [damage for damage in damages if not damage.torn]
         name = f"{run.name}/{path.name}"
-        if whole:
+        if whole and whole[0].offset == 0:
+            what = "is no event file, or damaged from its first byte on; its name makes TensorBoard read it"
+            remedy = "move it outside the log directory, unpack it, or take it from a backup"
+            yield Fault("damaged-file", name, what, remedy)
+        elif whole:
             more = f" ({len(whole)} places)" if len(whole) > 1 else ""
             what = f"byte {whole[0].offset}: {whole[0].reason}{more}; TensorBoard shows nothing after it"
             remedy = "take the file from a backup, or run again; sweepboard compare reads what is whole"
@@ -150,7 +154,10 @@ def _bad_numbers(run: Anatomy) -> Iterator[Fault]:
     for start in run.starts:
         for name, value in start.hparams.items():
             if value.HasField("number_value") and not np.isfinite(value.number_value):
-                what = f"the hparam {name} is {value.number_value}: TensorBoard cannot show the table with it"
+                what = (
+                    f"the hparam {name} is {value.number_value}: TensorBoard shows an empty cell, and before "
+                    "2.14 no table at all"
+                )
                 yield Fault("bad-hparam", run.name, what, "leave such a value out, or write it as text")
 
 

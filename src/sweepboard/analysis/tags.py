@@ -79,7 +79,7 @@ _USUALLY_NOT = _set(
     counter counts total n tokens samples frames examples episodes updates timesteps seen consumed len
     length lengths ep episode episodic mean avg max min std current trainer progress percent grad grads
     gradient gradients weight weights bias biases beta beta1 beta2 gamma alpha eps lambda range param
-    params rank world data loading s ratio"""
+    params rank world data loading s ratio done pid restore"""
 )
 """Nor is a tag of nothing but these: counters and lengths, and words that say nothing."""
 

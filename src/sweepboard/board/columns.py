@@ -8,6 +8,7 @@ is left to that parser, so a template only has to be right, never complete.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Points:
     def __init__(self) -> None:
         self._columns: dict[str, list[tuple[Ints, Ints, Floats, Floats]]] = defaultdict(list)
         self._single: dict[str, list[tuple[int, int, float, float]]] = defaultdict(list)
+        self._restarts: list[tuple[int, int]] = []
 
     def add_columns(self, tag: str, order: Ints, steps: Ints, values: Floats, wall_times: Floats) -> None:
         """Points of `tag`; `order` are the numbers of their records."""
@@ -64,9 +66,14 @@ class Points:
         """One point of `tag`, from record number `order`."""
         self._single[tag].append((order, step, value, wall_time))
 
+    def restart(self, order: int, step: int) -> None:
+        """Record number `order` says that what was logged before it, of `step` and later, is void."""
+        self._restarts.append((order, step))
+
     def series(self) -> dict[str, Series]:
-        """Each tag's points in the order of their records."""
-        return {tag: self._joined(tag) for tag in sorted({*self._columns, *self._single})}
+        """Each tag's points in the order of their records, without what is void."""
+        found = ((tag, self._joined(tag)) for tag in sorted({*self._columns, *self._single}))
+        return {tag: series for tag, series in found if series.steps.size}
 
     def _joined(self, tag: str) -> Series:
         parts = [*self._columns.get(tag, [])]
@@ -75,7 +82,16 @@ class Points:
             parts.append((np.array(order), np.array(steps), np.array(values), np.array(wall_times)))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         rank = np.argsort(columns[0], kind="stable")
+        rank = rank[columns[1][rank] < self._ends(columns[0][rank])]
         return Series(*(column[rank] for column in columns[1:]))
+
+    def _ends(self, order: Ints) -> Ints | float:
+        """The first step that a restart after each record has made void."""
+        if not self._restarts:
+            return math.inf
+        orders, steps = np.array(sorted(self._restarts), np.int64).T
+        lowest = np.append(np.minimum.accumulate(steps[::-1])[::-1], np.iinfo(np.int64).max)
+        return lowest[np.searchsorted(orders, order, side="right")]
 
 
 def take_plain(block: Block, wanted: Ints, first: int, points: Points) -> list[int]:

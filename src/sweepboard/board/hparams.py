@@ -30,7 +30,7 @@ def start_info(hparams: Mapping[str, Hparam | None], group: str, start_time: flo
     """What the run is made of. Runs of one `group` (same hparams, other seed) are one averaged row.
 
     Values that are None or not finite are left out: the first turns a column of numbers into text, the second
-    breaks the whole table.
+    is an empty cell, and broke the whole table before TensorBoard 2.14.
     """
     info = SessionStartInfo(group_name=group, start_time_secs=start_time or time.time())
     for name, value in sorted(hparams.items()):

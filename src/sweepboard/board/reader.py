@@ -13,7 +13,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
@@ -49,14 +49,15 @@ def read_events(path: Path, report: Report = warn) -> Iterator[Event]:
             yield event
 
 
-def read_scalars(folder: Path, report: Report = warn) -> dict[str, Series]:
+def read_scalars(folder: Path, report: Report = warn, purged: bool = False) -> dict[str, Series]:
     """Every point of every scalar in the event files directly in `folder`, by tag, in the order written.
 
-    Nothing is left out or merged: a point that another tool wrote twice is there twice. Both kinds of
-    scalars are read: plain values (torch, Lightning) and tensors of the scalars plug-in (TensorFlow, Keras).
-    Raises OSError where a file cannot be read.
+    Nothing is left out or merged: a point that another tool wrote twice is there twice. With `purged`, what a
+    writer said is void (`SummaryWriter(purge_step=100)`) is left out. Both kinds of scalars are read: plain
+    values (torch, Lightning) and tensors of the scalars plug-in (TensorFlow, Keras). Raises OSError where a
+    file cannot be read.
     """
-    reader = _ScalarReader(report)
+    reader = _ScalarReader(report, purged)
     for path in event_files(folder):
         for block in blocks(path, report):
             reader.read(block)
@@ -126,9 +127,10 @@ def _values(start: SessionStartInfo) -> dict[str, Hparam]:
 class _ScalarReader:
     """Gathers the scalars of a run, block by block."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, purged: bool = False) -> None:
         self.points = Points()
         self._report = report
+        self._purged = purged
         self._plugins: dict[str, str] = {}  # by tag: only its first summary has to name the plug-in
         self._records = 0
 
@@ -142,6 +144,8 @@ class _ScalarReader:
         self._records += len(block.spans)
 
     def _read(self, event: Event, order: int, path: Path, offset: int) -> None:
+        if self._purged and event.session_log.status == SessionLog.START:
+            self.points.restart(order, event.step)
         for value in event.summary.value:
             try:
                 scalar = self._scalar(value)

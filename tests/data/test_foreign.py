@@ -242,3 +242,21 @@ def test_torchvision_s_data_sets_work_as_they_are(tmp_path: Any) -> None:
     assert data.spec.class_names == ("a",)
     with pytest.raises(RunFailed, match=r"a/2\.png cannot be read"):
         data.train.first(2)
+
+
+class Noisy(Listed):
+    """Transforms its samples at random."""
+
+    def __getitem__(self, index: int) -> Any:
+        inputs, target = super().__getitem__(index)
+        return inputs + torch.rand(inputs.shape), target
+
+
+@pytest.mark.parametrize(
+    ("kind", "fraction", "told"), [(Noisy, 0.5, True), (Noisy, 0.0, False), (Listed, 0.5, False)]
+)
+def test_random_transforms_of_a_held_out_share_are_told(
+    kind: type[Listed], fraction: float, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepared(kind(*[(torch.zeros(3), 1)] * 6, classes=["a", "b"]), val_fraction=fraction)
+    assert ("those held out for validation too" in caplog.text) == told

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
@@ -17,6 +18,9 @@ from sweepboard.data.samples import fetch
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.spec import DataSpec, Source, Splits
 from sweepboard.errors import ConfigError, DamagedFile, RunFailed
+
+LOOKS = 5
+"""How often a sample is read to see whether it varies: a random flip shows in fifteen cases of sixteen."""
 
 
 def open_source(train: Any, test: Any = None, classes: int | None = None) -> Source:
@@ -108,6 +112,11 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
         if self._spec.classes is not None:
             self._check_class(index, target, self._spec.classes)
         return inputs, target
+
+    def varies(self) -> bool:
+        """Whether the first sample looks different from epoch to epoch: by random transforms."""
+        looks = [fetch(self, [0], seed=0, epoch=epoch)[0] for epoch in range(LOOKS)]
+        return not all(torch.equal(looks[0], other) for other in looks[1:])
 
     def digest(self) -> str:
         """SHA-256 over what can be known without reading everything: type, length and first sample."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.spec import Data, DataSpec, Source, Split, Splits, TensorSplit
 from sweepboard.errors import DamagedFile
 
+log = logging.getLogger(__name__)
+
 
 def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
     """Read `source` and lay it out for training on `device`.
@@ -31,6 +34,7 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     splits = _load(source)
     members = _members(splits, settings, seed)
     mark = fingerprint(splits, members)
+    _tell_of_random_validation(splits, members)
     spec = source.spec
     if settings.in_memory:
         splits = _kept(splits, spec, settings, device)
@@ -62,6 +66,15 @@ def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[st
         return own
     shuffled = torch.randperm(len(own["train"]), generator=generator(seed, "validation split"))
     return {**own, "val": shuffled[:held_out].sort().values, "train": shuffled[held_out:].sort().values}
+
+
+def _tell_of_random_validation(splits: Splits, members: Mapping[str, Tensor]) -> None:
+    """A share held out of someone's training set is transformed at random like the rest of it."""
+    if splits.val is None and "val" in members and getattr(splits.train, "varies", bool)():
+        log.warning(
+            "dataset: the training samples are transformed at random, those held out for validation too; "
+            "for plain ones give the data set without them as dataset.test, and dataset.validate_on=test"
+        )
 
 
 def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: torch.device) -> Splits:

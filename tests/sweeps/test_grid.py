@@ -110,3 +110,21 @@ def test_what_is_no_condition_is_told(text: str, line: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Condition(text).holds(VALUES)
     assert str(caught.value) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("range(0.1,0.5,0.1)", "0.1 0.2 0.3 0.4"),
+        ("range(0.7,1,0.1)", "0.7 0.8 0.9"),
+        ("range(1e-4,4e-4,1e-4)", "0.0001 0.0002 0.0003"),
+        ("sort(range(1.3,0,-0.5))", "0.3 0.8 1.3"),
+        ("sort(range(1,10,4),reverse=true)", "9 5 1"),
+        ("sort(sort(range(10,1,-4)),reverse=true)", "10 6 2"),
+        ("sort(shuffle(range(3)))", "0 1 2"),
+        ("sort(3,1,2)", "1 2 3"),
+        ("float(range(1,3))", "1.0 2.0"),
+    ],
+)
+def test_a_range_has_the_numbers_that_are_written(text: str, numbers: str) -> None:
+    assert grid([f"a={text}"]) == [[f"a={number}"] for number in numbers.split()]

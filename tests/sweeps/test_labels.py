@@ -59,3 +59,18 @@ def test_numbers_are_written_as_they_are_and_not_as_typed() -> None:
         "model=mlp",
         "~task.x",
     ]
+
+
+def test_a_text_that_reads_as_something_else_has_its_quotes() -> None:
+    texts = ["null", "1", "true", "1e5", "plain"]
+    words = [words_of([f"model.tag='{text}'"], {"model": {"tag": text}}) for text in texts]
+    assert [word["model.tag"] for word in words] == [
+        "model.tag='null'", "model.tag='1'", "model.tag='true'", "model.tag='1e5'", "model.tag=plain"
+    ]  # fmt: skip
+    points = [*words, *(words_of([f"model.tag={one}"], {"model": {"tag": one}}) for one in (1, True, None))]
+    assert len({point["model.tag"] for point in points}) == len(points)
+
+
+def test_names_that_are_numbers_are_found() -> None:
+    words = words_of(["model.opts={1: a, 2: {x: 3}}"], {"model": {"opts": {1: "a", 2: {"x": 3}}}})
+    assert list(words.values()) == ["model.opts.1=a", "model.opts.2.x=3"]

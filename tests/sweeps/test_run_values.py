@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -159,3 +160,13 @@ def test_a_template_holds_nothing_that_is_looked_up_elsewhere() -> None:
         "dataset.root": FOLDER,
     }
     assert templates_of(links) == {}
+
+
+@pytest.mark.parametrize("typed", [["seed=1"], ["-m", "hydra/launcher=basic", "seed=1,2"]])
+def test_values_may_name_variables_that_hydra_sets(own: Command, typed: list[str]) -> None:
+    said = own(
+        *PROBE, *typed, "+hydra.job.env_set.OF_THE_JOB=there", "+model.path=${oc.env:OF_THE_JOB,nowhere}"
+    )
+    runs = [run_of(said.out)] if "-m" not in typed else sorted(Path("outputs/sweeps").glob("*/seed=*"))
+    assert [model_of(run)["path"] for run in runs] == ["there"] * (len(typed) if "-m" not in typed else 2)
+    assert "OF_THE_JOB" not in os.environ

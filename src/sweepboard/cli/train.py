@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.utils import env_override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -62,7 +63,8 @@ def main(argv: list[str]) -> int:
 
 def _train(request: Request, composed: DictConfig) -> int:
     refuse_other_directory(composed)
-    prepared = _checked(composed, request)
+    with env_override(composed.hydra.job.env_set):  # values may name these variables
+        prepared = _checked(composed, request)
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.terminal import shown

@@ -8,10 +8,10 @@ from itertools import product
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.words import key_of, last_of_each_key
 
 
@@ -34,7 +34,7 @@ def grid(
     those stand that `last_of_each_key` keeps. `zips` are keys, or lists of keys, whose values go together.
     Raises `ConfigError`.
     """
-    overrides = OverridesParser.create(loader).parse_overrides(list(words))
+    overrides = overrides_parser(loader).parse_overrides(list(words))
     axes = zipped([axis(override) for override in last_of_each_key(overrides)], zips)
     points = [
         [word for choice in choices for word in choice] for choices in product(*(a.choices for a in axes))

@@ -9,6 +9,8 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from sweepboard.compose.grammar import quoted
+from sweepboard.compose.values import plain_value
 from sweepboard.lifecycle.secrets import masked, masked_words, readable
 from sweepboard.names import flatten, label
 
@@ -75,8 +77,9 @@ def _mapping(override: str) -> dict[str, Any]:
 
 def _select(config: Mapping[str, Any], key: str) -> Any:
     value: Any = config
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+    for part in key.split("."):  # a name may be a number
+        named = {str(name): child for name, child in value.items()} if isinstance(value, Mapping) else {}
+        value = named.get(part)
     return value
 
 
@@ -88,4 +91,6 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return f"[{','.join(map(shown, value))}]"
-    return str(value)
+    text = str(value)
+    is_other = isinstance(value, str) and (text == "null" or isinstance(plain_value(text), int | float))
+    return quoted(text) if is_other else text

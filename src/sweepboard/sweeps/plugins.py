@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn, JobStatus, env_override
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -98,7 +98,8 @@ class Order:
 def sweep_grid(order: Order, words: Sequence[str]) -> None:
     """Plan every combination, freeze the plan, do what is left to do."""
     _refuse_what_would_be_left_aside(order)
-    make = _planner(order, words_of_jobs(words))
+    with env_override(order.config.hydra.job.env_set):  # values may name these variables
+        make = _planner(order, words_of_jobs(words))
     if order.task.plan_only:
         _show_plan(order, make)
         return

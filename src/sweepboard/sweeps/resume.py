@@ -30,6 +30,7 @@ from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.lengthen import length_words, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.points import BadPoint
+from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.views import JobView, Listener
 from sweepboard.sweeps.words import is_setting, key_of, last_of_each_key, refuse_several
@@ -151,9 +152,7 @@ def _with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
 
 
 def _axes(words: Sequence[str]) -> Iterator[Axis]:
-    return map(
-        axis, OverridesParser.create().parse_overrides([word for word in words if not is_setting(word)])
-    )
+    return map(axis, overrides_parser().parse_overrides([word for word in words if not is_setting(word)]))
 
 
 def _with_secret(job: PlannedJob, typed: Mapping[str, Sequence[Sequence[str]]]) -> PlannedJob:

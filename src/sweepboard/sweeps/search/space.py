@@ -170,7 +170,9 @@ def axis_of(override: Override) -> Axis:
 
 def _range(key: str, value: RangeSweep, override: Override) -> Axis:
     """A range ends before its `stop`, and may go downwards."""
-    numbers = sorted(map(_number, _texts(override)))
+    numbers = sorted(value.range())
+    if not numbers:
+        raise ConfigError(f"{override.input_line}: has no values to choose from")
     step = abs(value.step)
     return Numbers(
         key, numbers[0], numbers[-1], None if LOG in value.tags and step == 1 else step, LOG in value.tags
@@ -186,11 +188,6 @@ def _texts(override: Override) -> list[str]:
     if not texts:
         raise ConfigError(f"{override.input_line}: has no values to choose from")
     return sorted(texts) if getattr(value, "shuffle", False) else texts
-
-
-def _number(text: str) -> int | float:
-    """What Hydra counts up to is 0.30000000000000004, where 0.3 was meant."""
-    return int(text) if text.lstrip("+-").isdigit() else float(f"{float(text):.12g}")
 
 
 def _axis_from_plain(axis: Mapping[str, Any]) -> Axis:

@@ -10,7 +10,6 @@ from itertools import product
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from sweepboard.compose.prepare import Prepared, trainer_settings
@@ -27,6 +26,7 @@ from sweepboard.sweeps.params import words_of_params
 from sweepboard.sweeps.plan import Plan, threads_per_job
 from sweepboard.sweeps.plugins import LOCAL, Order, refuse_own_names, refuse_settings, save_composed
 from sweepboard.sweeps.points import check_points
+from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.objective import objectives_of
 from sweepboard.sweeps.search.samplers import check_packages, check_together
@@ -86,7 +86,7 @@ def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[li
 
     Raises `ConfigError` where there is nothing to search.
     """
-    overrides = last_of_each_key(OverridesParser.create(loader).parse_overrides(list(words)))
+    overrides = last_of_each_key(overrides_parser(loader).parse_overrides(list(words)))
     axes = tuple(axis_of(each) for each in overrides if each.is_sweep_override())
     _refuse_two_axes_of_a_key(axes)
     _refuse_secrets(axes)

@@ -15,7 +15,9 @@ from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.record import FINISHED
 from sweepboard.lifecycle.saved import SavedRun, needed_here, read_run
 from sweepboard.lifecycle.trusting import refuse_foreign_model
+from sweepboard.training.attributes import set_attributes
 from sweepboard.training.checkpoint import fitting, load_checkpoint
+from sweepboard.training.learner import MODEL
 
 CHECKPOINTS = ("best", "last")
 
@@ -59,16 +61,21 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> None:
-    """Give `weights` to `model`. Raises `NoCheckpoint`, in which they are called `name`."""
+    """Give what `weights_of` found to `model`. Raises `NoCheckpoint`, in which they are called `name`."""
     try:
-        model.load_state_dict(weights)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        model.load_state_dict(weights["model"])
+        of_model = {key: value for key, value in weights["attributes"].items() if key.startswith(MODEL)}
+        set_attributes({MODEL: model}, of_model)
+    except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise NoCheckpoint(f"{name} do not fit the model: {reason}") from error
 
 
 def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int]:
-    """The state dict in a checkpoint and its step. Raises `NoCheckpoint`, `ForeignCheckpoint`."""
+    """What `Learner.model_state()` gave for a checkpoint, and its step.
+
+    Raises `NoCheckpoint`, `ForeignCheckpoint`.
+    """
     if checkpoint not in CHECKPOINTS:
         raise NoCheckpoint(f"{checkpoint!r} is no checkpoint of a run; choose from {', '.join(CHECKPOINTS)}")
     path = saved.folder.checkpoints / f"{checkpoint}.pt"
@@ -77,8 +84,8 @@ def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int
     except FileNotFoundError:
         raise NoCheckpoint(_missing(saved, checkpoint)) from None
     with fitting(str(path)):
-        model = state["model"] if checkpoint == "best" else state["learner"]["model"]
-        return dict(model), int(state["step"])
+        learner = state if checkpoint == "best" else state["learner"]
+        return {key: dict(learner[key]) for key in ("model", "attributes")}, int(state["step"])
 
 
 def _missing(saved: SavedRun, checkpoint: str) -> str:

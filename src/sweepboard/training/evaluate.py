@@ -21,7 +21,7 @@ def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
     modes of the modules and random states are put back.
     """
     meter = Meter(learner.task)
-    with random_states_kept(), evaluating(learner.model), torch.inference_mode():
+    with random_states_kept(), evaluating(learner.model, *learner.task_modules), torch.inference_mode():
         for inputs, targets in batches:
             outputs = learner.forward(inputs)
             meter.add(learner.task.loss(outputs, targets), outputs, targets)
@@ -29,10 +29,11 @@ def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(*models: nn.Module) -> Iterator[None]:
     """Evaluation mode during the block; afterwards each module is in the mode in which it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
+    training = [module for model in models for module in model.modules() if module.training]
+    for model in models:
+        model.eval()
     try:
         yield
     finally:

@@ -15,12 +15,16 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from sweepboard.data.spec import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
+from sweepboard.training.attributes import Attributes, set_attributes
 from sweepboard.training.meter import Meter
 from sweepboard.training.precision import Precision
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.settings import SchedulerSettings
 from sweepboard.training.steps import plain_step
 from sweepboard.training.tasks import Task, modules_of
+
+MODEL = "model"
+"""What attributes of the model begin with in a checkpoint."""
 
 
 class Learner:
@@ -66,8 +70,10 @@ class Learner:
         self._channels_last = channels_last and any(p.ndim == 4 for p in self._parameters)
         if self._channels_last:
             model.to(memory_format=torch.channels_last)
-        for module in modules_of(task):
+        self.task_modules = modules_of(task)
+        for module in self.task_modules:
             module.to(self.device)
+        self._attributes = Attributes(self._changing)
         self._step = plain_step(optimizer)
         self._forward: Callable[[Tensor], Tensor] = _compiled(model, compile) if compile else model
 
@@ -117,17 +123,31 @@ class Learner:
         return {
             "step": self.step,
             "lr": float(self.lr),
-            "model": self.model.state_dict(),
+            **self.model_state(),
+            "task": [module.state_dict() for module in self.task_modules],
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else {},
             "meter": self.meter.state_dict(),
         }
 
+    def model_state(self) -> dict[str, Any]:
+        """What the outputs of the model follow from: its state dict, and what else training changes of it."""
+        return {"model": self.model.state_dict(), "attributes": self._attributes.changed()}
+
+    @property
+    def _changing(self) -> dict[str, object]:
+        """What training may change, by the name that it has in checkpoints."""
+        loose = {} if isinstance(self.task, nn.Module) else {"task": self.task}
+        modules = {f"task.{index}": module for index, module in enumerate(self.task_modules)}
+        return {MODEL: self.model, **loose, **modules}
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where `state_dict()` was taken. Raises UserError where it belongs to another model."""
         try:
             self.model.load_state_dict(state["model"])
+            self._load_task(state["task"])
+            set_attributes(self._changing, state["attributes"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
@@ -137,6 +157,12 @@ class Learner:
             self.precision.scaler.load_state_dict(state["scaler"])
         self.meter.load_state_dict(state["meter"])
         self.step, self.lr = state["step"], state["lr"]
+
+    def _load_task(self, states: Sequence[Mapping[str, Any]]) -> None:
+        if len(states) != len(self.task_modules):
+            raise ValueError("its task is another one")
+        for module, state in zip(self.task_modules, states, strict=True):
+            module.load_state_dict(state)
 
     def _gradients(self, batches: Sequence[Batch], measured: bool = True) -> Tensor:
         for parameter in self._parameters:  # what optimizer.zero_grad() does, without its bookkeeping

@@ -301,7 +301,7 @@ class _Loop:
         """What is needed of the best weights: to test, load and export them."""
         return {
             "step": self.learner.step,
-            "model": self.learner.model.state_dict(),
+            **self.learner.model_state(),
             "metrics": self.progress.val_metrics,
         }
 

@@ -192,5 +192,8 @@ def _refuse_own_names(task: Task, what: str, names: Mapping[str, Any]) -> None:
 
 
 def modules_of(task: Task) -> list[nn.Module]:
-    """Modules that a task holds, so that their buffers (class weights) can follow the model to its device."""
+    """Modules that a task is or holds: their tensors (class weights) follow the model to its device and into
+    checkpoints."""
+    if isinstance(task, nn.Module):
+        return [task]
     return [value for value in vars(task).values() if isinstance(value, nn.Module)]

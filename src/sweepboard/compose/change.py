@@ -25,6 +25,7 @@ from sweepboard.compose.options import is_group, with_names
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.source import hydra_ready
+from sweepboard.compose.swapped import follow_targets_in_yaml
 from sweepboard.errors import ConfigError
 
 GROUPS = (*OPEN_GROUPS, "trainer", "logging")
@@ -174,6 +175,8 @@ def _belongs(word: str, place: str, keys: set[str]) -> bool:
 def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
     try:
         with hydra_ready(config_dirs):
-            return compose("config", overrides)
+            made = compose("config", overrides)
     except Exception as error:
         raise explain(error, overrides, config_dirs) from error
+    follow_targets_in_yaml(made, overrides, config_dirs)
+    return made

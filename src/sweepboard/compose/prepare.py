@@ -26,8 +26,9 @@ from sweepboard.compose.run_values import (
 )
 from sweepboard.compose.schema import OPEN_GROUPS, Facts
 from sweepboard.compose.signatures import check_node
+from sweepboard.compose.source import OwnFolder
+from sweepboard.compose.swapped import follow_typed_targets
 from sweepboard.compose.targets import TARGET
-from sweepboard.compose.typed import follow_typed_targets
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.plan import batches_per_epoch, split_sizes
 from sweepboard.data.plan import check_settings as check_data
@@ -106,7 +107,7 @@ def prepare(
 def _own_folders(config: DictConfig) -> list[Path]:
     """The user's own folders of YAML, where the configuration still says from which it was composed."""
     sources: Any = OmegaConf.select(config, "hydra.runtime.config_sources") or []
-    return [Path(each.path) for each in sources if each.schema == "file"]
+    return [Path(each.path) for each in sources if each.schema in ("file", OwnFolder.scheme())]
 
 
 def prepare_plain(

@@ -15,6 +15,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -42,6 +43,7 @@ def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
         _store_shipped_config()
     SourcesRegistry.instance().register(OwnFolder)
     before = get_gh_backup()
+    GlobalHydra.instance().clear()  # inside a sweep there is one
     version.setbase("1.3")
     path = create_config_search_path(f"pkg://{_PACKAGE}")
     for folder in reversed(config_dirs):

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweepboard.compose.imports import import_modules
 from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
+from sweepboard.compose.swapped import follow_targets_in_yaml
 from sweepboard.errors import ConfigError
 from sweepboard.sweeps.words import is_setting, key_of, typed_words
 
@@ -52,8 +53,14 @@ class Composer:
         if words not in self._compositions:
             composed = self._loader.load_sweep_config(self._master, with_names(words, self._loader))
             self._refuse_a_sweep(composed, words)
+            self._follow_targets(composed, words)
             self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied
         return self._compositions[words]
+
+    def _follow_targets(self, composed: DictConfig, words: Sequence[str]) -> None:
+        hydra: Any = self._master.hydra
+        every = with_names([*hydra.overrides.hydra, *words], self._loader)
+        follow_targets_in_yaml(composed, every, self._config_dirs, hydra.job.config_name)
 
     def _refuse_a_sweep(self, composed: DictConfig, words: Sequence[str]) -> None:
         """Raise `ConfigError` where an option brings settings of a sweep, which here is under way already."""

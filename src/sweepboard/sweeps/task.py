@@ -90,26 +90,29 @@ class SweepTask:
         plan = read_plan(sweep) if sweep.plan.is_file() else Plan((), 0)
         job = next((job for job in plan.jobs if job.label == label), None)
         if job is None:
-            composed = _composed(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
+            composed = self._composed(config)
             return {**composed, "number": int(hydra.job.num)}
         return {**asdict(job), "config": _unmasked(job.config, config), "swept": plan.swept, "own": plan.own}
 
+    def _composed(self, config: DictConfig) -> dict[str, Any]:
+        """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
+        from sweepboard.compose.imports import import_modules
+        from sweepboard.compose.prepare import prepare
+        from sweepboard.compose.swapped import follow_targets_in_yaml, words_of_hydra
 
-def _composed(config: DictConfig, groups: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
-    from sweepboard.compose.imports import import_modules
-    from sweepboard.compose.prepare import prepare
-
-    import_modules(config)
-    with open_dict(config):
-        config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
-    prepared = prepare(config, groups, words)
-    return {
-        "config": prepared.config,
-        "links": prepared.links,
-        "groups": prepared.groups,
-        "overrides": prepared.overrides,
-    }
+        hydra: Any = HydraConfig.get()
+        import_modules(config)
+        with open_dict(config):
+            config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
+        words = words_of_hydra(OmegaConf.create({"hydra": hydra}))
+        follow_targets_in_yaml(config, words, self.config_dirs, hydra.job.config_name)
+        prepared = prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
+        return {
+            "config": prepared.config,
+            "links": prepared.links,
+            "groups": prepared.groups,
+            "overrides": prepared.overrides,
+        }
 
 
 def _unmasked(frozen: Any, config: DictConfig, key: str = "") -> Any:

@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sweepboard.training.checkpoint import Checkpoints, weights_sha256
+from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.observer import Observer
@@ -213,3 +213,22 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
     resumed, rest = sitting(8, Checkpoints(tmp_path).load())
     assert resumed == digest
     assert rest.tags("train/loss") == {8: journal.tags("train/loss")[8]}
+
+
+def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: Any, tmp_path: Path) -> None:
+    """Its weights give way to those that were the best before it, whose step is known, too."""
+
+    def sitting(steps: int, folder: Path, resume: dict[str, Any] | None = None) -> tuple[dict[str, int], int]:
+        trainer = TrainerSettings(steps=steps, val_every_epochs=None, val_every_steps=4)
+        learner, checkpoints = world.learner("none", lr=3.0), Checkpoints(folder)
+        progress = fit(learner, world.data(), trainer, checkpoints=checkpoints, resume=resume)
+        assert not checkpoints.previous_best.exists() or steps % 4
+        return progress.best_steps, load_checkpoint(checkpoints.best)["step"]
+
+    ends_were_best = 0
+    for steps in (5, 6, 7, 9, 10, 11):
+        short, longer = (tmp_path / f"{steps}{name}" for name in ("short", "longer"))
+        ends_were_best += sitting(steps, short)[1] == steps
+        resume = Checkpoints(short).load(steps=12)
+        assert sitting(12, short, resume) == sitting(12, longer)
+    assert ends_were_best

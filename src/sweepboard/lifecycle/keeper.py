@@ -79,10 +79,7 @@ class RecordKeeper(Observer):
         record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
         record.metrics = {f"val/{name}": value for name, value in progress.val_metrics.items()}
         record.metrics |= {f"test/{name}": value for name, value in progress.test_metrics.items()}
-        reached = {
-            name: progress.step for name, value in progress.best.items() if record.best.get(name) != value
-        }
-        record.best, record.best_steps = dict(progress.best), record.best_steps | reached
+        record.best, record.best_steps = dict(progress.best), dict(progress.best_steps)
         record.modes = {name: progress.learner.task.mode(name) for name in progress.best}
         if write:
             self._write()

@@ -15,7 +15,7 @@ import struct
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ class ForeignCheckpoint(UserError):
 
 
 class Checkpoints:
-    """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`.
+    """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`; where a
+    validation of the run's end only was the best, also the best before, for a run that becomes longer.
 
     `run` is the run's own mark (`RunRecord.id`), which stands in every checkpoint.
 
@@ -59,6 +60,8 @@ class Checkpoints:
         self.last = folder / "last.pt"
         self.previous = folder / "last.previous.pt"
         self.best = folder / "best.pt"
+        self.previous_best = folder / "best.previous.pt"
+        self._of_end_only = False
         self._writing: threading.Thread | None = None
         self._unsaved: dict[Path, bytes] = {}
         self._trouble: str | None = None
@@ -66,24 +69,31 @@ class Checkpoints:
         self._proven = False
         self._wrote_last = False
 
-    def clean(self) -> None:
-        """Remove what a killed process left half written."""
+    def clean(self, best_step: int | None = None) -> None:
+        """Remove what a killed process left half written, and the best weights of an end that is none any
+        more: the best until now are those of `best_step`."""
         remove_leftovers(self.last.parent)
+        with suppress(FileNotFoundError, DamagedFile):
+            if load_checkpoint(self.previous_best)["step"] == best_step:
+                self.previous_best.replace(self.best)
+        self.previous_best.unlink(missing_ok=True)
 
     def save(
         self,
         last: Mapping[str, Any] | None = None,
         best: Mapping[str, Any] | None = None,
         first: Callable[[], None] = lambda: None,
+        of_end_only: bool = False,
     ) -> None:
         """Make these states the last and the best checkpoint; the last one so far becomes the previous one.
 
         Returns before they are on the disk, unless the save before is still being written. `first` is called
-        by the thread that writes, before it does.
+        by the thread that writes, before it does. `of_end_only`: no longer run has been validated here.
         """
         named = {self.best: best, self.last: last}
         states = {path: copied(state) for path, state in named.items() if state is not None}
         self.wait()
+        self._of_end_only = of_end_only
         if states:
             self._writing = threading.Thread(target=self._write_all, args=(states, first), daemon=True)
             self._writing.start()
@@ -161,8 +171,10 @@ class Checkpoints:
         path.parent.mkdir(exist_ok=True)
         if path == self.last:
             self._replace_last(content)
-        else:
-            write_atomic(path, content)
+            return
+        if self._of_end_only and path.exists():
+            _give_second_name(path, self.previous_best)
+        write_atomic(path, content)
 
     def _prove(self, path: Path, content: bytes) -> None:
         """Load the first checkpoint once, so that a state that only pickle could bring back is told now."""
@@ -177,7 +189,7 @@ class Checkpoints:
         fresh = self.last.with_name(".last.tmp")
         write_atomic(fresh, content)  # a full disk shows here, with both old ones untouched
         if self._wrote_last or self._last_is_sound():
-            self._keep_previous()
+            _give_second_name(self.last, self.previous)
         fresh.replace(self.last)
         sync_folder(self.last.parent)
         self._wrote_last = True
@@ -190,17 +202,18 @@ class Checkpoints:
             return False
         return True
 
-    def _keep_previous(self) -> None:
-        """Give the last checkpoint its second name, such that no moment is without a `last.pt`."""
-        link = self.last.with_name(".previous.tmp")
-        link.unlink(missing_ok=True)
-        try:
-            os.link(self.last, link)
-        except OSError:  # a file system without hard links: for a moment there is only the previous one
-            self.last.replace(self.previous)
-            return
-        link.replace(self.previous)
-        link.unlink(missing_ok=True)  # where both are one file already, rename does nothing
+
+def _give_second_name(path: Path, second: Path) -> None:
+    """Give a checkpoint that is about to be replaced its second name, with no moment without the first."""
+    link = path.with_name(".previous.tmp")
+    link.unlink(missing_ok=True)
+    try:
+        os.link(path, link)
+    except OSError:  # a file system without hard links: for a moment there is only the second one
+        path.replace(second)
+        return
+    link.replace(second)
+    link.unlink(missing_ok=True)  # where both are one file already, rename does nothing
 
 
 def copied(value: Any) -> Any:

@@ -14,7 +14,7 @@ from sweepboard.training.tasks import Mode, Task
 
 @dataclass(frozen=True)
 class Watch:
-    """The best value of one metric so far; `stale` counts the values since."""
+    """The best value of one metric so far and the step `at` which it was; `stale` counts the values since."""
 
     mode: Mode
     min_delta: float = 0.0
@@ -22,11 +22,12 @@ class Watch:
 
     best: float | None = None
     stale: int = 0
+    at: int | None = None
 
-    def seen(self, value: float) -> Watch:
-        """The watch after one more value. NaN and infinities are never better."""
+    def seen(self, value: float, step: int) -> Watch:
+        """The watch after one more value, that of `step`. NaN and infinities are never better."""
         if math.isfinite(value) and (self.best is None or self._gain(value, self.best) > self.min_delta):
-            return replace(self, best=value, stale=0)
+            return replace(self, best=value, stale=0, at=step)
         return replace(self, stale=self.stale + 1)
 
     def _gain(self, value: float, best: float) -> float:
@@ -56,10 +57,10 @@ class Judge:
         watches = {name: Watch(mode) for name, mode in {**modes, chosen: chosen_mode}.items()}
         return cls(watches, chosen, Watch(waiting_mode, early.min_delta), waiting_for, early.patience)
 
-    def seen(self, metrics: Mapping[str, float]) -> Judge:
-        """The judge after one more validation."""
-        watches = {name: watch.seen(metrics[name]) for name, watch in self.watches.items()}
-        return replace(self, watches=watches, waiting=self.waiting.seen(metrics[self.waiting_for]))
+    def seen(self, metrics: Mapping[str, float], step: int) -> Judge:
+        """The judge after one more validation, that of `step`."""
+        watches = {name: watch.seen(metrics[name], step) for name, watch in self.watches.items()}
+        return replace(self, watches=watches, waiting=self.waiting.seen(metrics[self.waiting_for], step))
 
     @property
     def improved(self) -> bool:
@@ -76,10 +77,15 @@ class Judge:
         """The best value of each metric that has had a finite one."""
         return {name: watch.best for name, watch in self.watches.items() if watch.best is not None}
 
+    @property
+    def best_steps(self) -> dict[str, int]:
+        """The step of each value of `best`."""
+        return {name: watch.at for name, watch in self.watches.items() if watch.at is not None}
+
     def state_dict(self) -> dict[str, Any]:
         """What has been seen; modes and patience come from the settings."""
-        watches = {name: (watch.best, watch.stale) for name, watch in self.watches.items()}
-        return {"watches": watches, "waiting": (self.waiting.best, self.waiting.stale)}
+        watches = {name: _seen_by(watch) for name, watch in self.watches.items()}
+        return {"watches": watches, "waiting": _seen_by(self.waiting)}
 
     def continued(self, state: Mapping[str, Any]) -> Judge:
         """This judge with what another had seen when its `state_dict()` was taken."""
@@ -128,5 +134,12 @@ def _unknown(key: str, metric: str, metrics: Sequence[str] | Mapping[str, Mode])
     return f"{key}={metric} is not a metric of this task{did_you_mean(metric, metrics)}"
 
 
-def _continued(watch: Watch, state: tuple[float | None, int] | None) -> Watch:
-    return watch if state is None else replace(watch, best=state[0], stale=state[1])
+def _seen_by(watch: Watch) -> tuple[float | None, int, int | None]:
+    return watch.best, watch.stale, watch.at
+
+
+def _continued(watch: Watch, state: tuple[float | None, int, int | None] | None) -> Watch:
+    if state is None:
+        return watch
+    best, stale, at = state
+    return replace(watch, best=best, stale=stale, at=at)

@@ -60,7 +60,7 @@ def fit(
     if resume is not None:
         loop.load_state_dict(resume)
     if checkpoints is not None:
-        checkpoints.clean()
+        checkpoints.clean(loop.judge.best_steps.get(loop.judge.chosen))
     loop.run()
     return loop.progress
 
@@ -147,7 +147,7 @@ class _Loop:
             self._save(last=True)  # without what belongs to an end: from here the run can become longer
         if self.data.val is not None and (at_end or due(step, self.calendar.validate)):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
-        judge = self.judge.seen(val) if val else self.judge
+        judge = self.judge.seen(val, step) if val else self.judge
         last = at_end or judge.gives_up
         test = self._measured(self.data.test, self.settings.limit_test_batches) if last else {}
         self._commit(step, val, judge, test, last)
@@ -211,7 +211,8 @@ class _Loop:
 
     def _end_validation(self, metrics: dict[str, float], judge: Judge) -> None:
         progress, self.judge = self.progress, judge
-        progress.val_metrics, progress.best = metrics, judge.best
+        progress.val_metrics = metrics
+        progress.best, progress.best_steps = judge.best, judge.best_steps
         progress.stopped_early = judge.gives_up
         self._emit({**_tagged("val/", metrics), **_tagged("best/val_", judge.best)})
         self.learner.schedule.after("validation", metrics)
@@ -229,7 +230,8 @@ class _Loop:
             self._tell("on_checkpoint")
             self.saved = time.perf_counter()
         last_state, best_state = self.state_dict() if last else None, self._best_state() if best else None
-        self.checkpoints.save(last_state, best_state, self._make_durable)
+        of_end_only = not due(self.learner.step, self.calendar.validate)
+        self.checkpoints.save(last_state, best_state, self._make_durable, of_end_only)
 
     def _make_durable(self) -> None:
         for observer in self.observers:
@@ -286,7 +288,8 @@ class _Loop:
         progress = self.progress
         self.learner.load_state_dict(state["learner"])
         self.judge = self.judge.continued(state["judge"])
-        progress.best, progress.stopped_early = self.judge.best, self.judge.gives_up
+        progress.best, progress.best_steps = self.judge.best, self.judge.best_steps
+        progress.stopped_early = self.judge.gives_up
         progress.train_metrics = state["train_metrics"]
         progress.val_metrics, progress.test_metrics = state["val_metrics"], state["test_metrics"]
         progress.samples_per_second = state["samples_per_second"]

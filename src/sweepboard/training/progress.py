@@ -31,6 +31,9 @@ class Progress:
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
 
+    best_steps: dict[str, int] = field(default_factory=dict)
+    """The step of each of them."""
+
     samples_per_second: float = 0.0
     """Training speed over the updates before the last logging point."""
 

@@ -103,6 +103,37 @@ def test_hparams_without_metrics_belong_to_their_run_and_places_are_none(command
     assert [[run["seed"] for run in row["runs"]] for row in found] == [[1, 2], [1, 2]]
 
 
+@pytest.mark.parametrize("seed", [None, 42])
+def test_a_resumed_training_in_a_new_folder_is_no_second_repeat(
+    command: Command, caplog: pytest.LogCaptureFixture, seed: int | None
+) -> None:
+    settings = {"lr": 0.1} | ({} if seed is None else {"seed": seed})
+    for version, start in enumerate((0, 5, 10)):
+        points = [(step, 1 - 0.05 * step) for step in range(start, start + 5)]
+        write(f"logs/version_{version}", {"val_loss": points, f"only/{version}": points}, settings)
+    [row] = command("compare", "logs", "--json").json
+    assert [row["metrics"]["val_loss"][part]["mean"] for part in ("best", "step")] == pytest.approx([0.3, 14])
+    assert {f"only/{version}" for version in range(3)} < set(row["metrics"])
+    assert "version_1 goes on where version_0 ended: compared as one run" in caplog.text
+
+
+def test_repeats_are_repeats_and_copies_of_one_seed_are_told(
+    command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    points = [(step, 1 - 0.05 * step) for step in range(5)]
+    for version in range(2):
+        write(f"logs/version_{version}", {"val_loss": points}, {"lr": 0.1})
+        write(f"seeds/version_{version}", {"val_loss": points}, {"lr": 0.1, "seed": version})
+        write(f"copies/version_{version}", {"val_loss": points}, {"lr": 0.1, "seed": 1})
+    for folder in ("logs", "seeds"):
+        assert [len(row["runs"]) for row in command("compare", folder, "--json").json] == [2]
+    assert not caplog.text
+    command("compare", "copies", "--runs")
+    assert not caplog.text
+    command("compare", "copies")
+    assert "version_*: several runs of one seed" in caplog.text
+
+
 LIGHTNING = """
 lr: {}
 betas: !!python/tuple

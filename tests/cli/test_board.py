@@ -106,12 +106,12 @@ def test_the_address_and_the_warning(
 @pytest.mark.parametrize(
     ("rest", "samples"),
     [
-        ([], "images=1000"),
-        (["--samples_per_plugin", "images=5"], "images=5"),
+        ([], "images=1000,scalars=5000"),
+        (["--samples_per_plugin", "images=5"], "images=5,scalars=5000"),
         (["--samples_per_plugin=scalars=7"], "scalars=7,images=1000"),
     ],
 )
-def test_all_pictures_unless_told_otherwise(
+def test_all_pictures_and_points_unless_told_otherwise(
     served: Callable[..., tuple[str, list[str]]], rest: list[str], samples: str
 ) -> None:
     _, given = served("--port", "7000", "--", *rest, "--reload_interval", "9")

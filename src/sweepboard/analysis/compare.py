@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from sweepboard.analysis.differences import description, differing
 from sweepboard.analysis.gather import Run
 from sweepboard.analysis.metrics import metric_tags
 from sweepboard.analysis.rows import FIELDS, Row, grouped, values_of
+from sweepboard.analysis.run_faults import some
 from sweepboard.analysis.tags import UNKNOWN
 from sweepboard.analysis.vocabulary import Words, metric_key
 from sweepboard.analysis.where import condition, sort_key
 from sweepboard.errors import UserError, did_you_mean
+
+log = logging.getLogger(__name__)
 
 SHOWN = 3
 """Metrics in a table for people where none were asked for."""
@@ -77,9 +81,18 @@ def compare(
     modes = {tag: mode for run in runs for tag, mode in run.modes.items()}
     shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
     rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
+    _tell_equal_seeds(rows)
     keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.asked})
     key = sort_key(sort, words(runs)) if sort else _by_first(shown, modes)
     return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)
+
+
+def _tell_equal_seeds(rows: Sequence[Row]) -> None:
+    """Runs of one config and one seed are copies, and a spread over them is none over seeds."""
+    twice = [row for row in rows if len(set(row.seeds)) < len(row.seeds)]
+    if twice:
+        names = some([row.name for row in twice])
+        log.warning("%s: several runs of one seed, each counted as a repeat; --runs shows them apart", names)
 
 
 def _by_first(shown: Sequence[str], modes: Mapping[str, str]) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sweepboard.analysis.tags import TEST, TRAINING, VALIDATION
 
 if TYPE_CHECKING:
     from sweepboard.analysis.gather import Run
+
+log = logging.getLogger(__name__)
 
 _SEED = re.compile(
     r"(?:(?<=[^a-z0-9])|^)(?:random_?)?seed[-=_]?(\d+)(?![.\d])|(?<=__)(\d+)__\d{9,}(?=$|/)", re.IGNORECASE
@@ -39,7 +44,45 @@ def merged(runs: Sequence[Run]) -> list[Run]:
             del by_path[run.path]
         elif _is_of_add_hparams(run) and not above.hparams and _is_alone(run, above, by_path):
             by_path[above.path] = _joined(above, by_path.pop(run.path))
-    return list(by_path.values())
+    return _with_resumed_joined(list(by_path.values()))
+
+
+def _with_resumed_joined(runs: Sequence[Run]) -> list[Run]:
+    """The runs; one that goes on beside another where that ended is the same training.
+
+    transformers and Lightning write into a new folder (`version_1`) after a resume. Such a pair would else be
+    taken for two repeats.
+    """
+    last: dict[tuple[Path, str, int | None], Run] = {}
+    joined: dict[Path, Run] = {}
+    for run in sorted(runs, key=_first_step):
+        key = run.path.parent, run.group, run.seed
+        before = last.get(key)
+        if before and not run.record and not before.record and run.hparams and _goes_on(before, run):
+            log.warning("%s goes on where %s ended: compared as one run", run.name, before.name)
+            del joined[before.path]
+            run = _chained(before, run)
+        last[key] = joined[run.path] = run
+    return sorted(joined.values(), key=lambda run: run.path)
+
+
+def _first_step(run: Run) -> int:
+    return min((int(steps[0]) for steps, _ in run.curves.values()), default=0)
+
+
+def _goes_on(before: Run, run: Run) -> bool:
+    """Whether every curve that both have goes on after the end of the first."""
+    common = before.curves.keys() & run.curves.keys()
+    return bool(common) and all(run.curves[tag][0][0] > before.curves[tag][0][-1] for tag in common)
+
+
+def _chained(before: Run, run: Run) -> Run:
+    parts = {tag: [each.curves[tag] for each in (before, run) if tag in each.curves] for tag in before.curves}
+    curves = {
+        tag: (np.concatenate([steps for steps, _ in each]), np.concatenate([values for _, values in each]))
+        for tag, each in parts.items()
+    }
+    return replace(run, curves=run.curves | curves, seconds=(before.seconds or 0) + (run.seconds or 0))
 
 
 def _above(path: Path, runs: Mapping[Path, Run]) -> Run | None:

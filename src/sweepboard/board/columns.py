@@ -8,7 +8,6 @@ is left to that parser, so a template only has to be right, never complete.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,26 +71,29 @@ class Points:
 
     def series(self) -> dict[str, Series]:
         """Each tag's points in the order of their records, without what is void."""
-        found = ((tag, self._joined(tag)) for tag in sorted({*self._columns, *self._single}))
+        ends = self._ends()
+        found = ((tag, self._joined(tag, ends)) for tag in sorted({*self._columns, *self._single}))
         return {tag: series for tag, series in found if series.steps.size}
 
-    def _joined(self, tag: str) -> Series:
+    def _joined(self, tag: str, ends: tuple[Ints, Ints] | None) -> Series:
         parts = [*self._columns.get(tag, [])]
         if single := self._single.get(tag):
             order, steps, values, wall_times = zip(*single, strict=True)
             parts.append((np.array(order), np.array(steps), np.array(values), np.array(wall_times)))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         rank = np.argsort(columns[0], kind="stable")
-        rank = rank[columns[1][rank] < self._ends(columns[0][rank])]
+        if ends is not None:
+            orders, lowest = ends
+            valid = columns[1] < lowest[np.searchsorted(orders, columns[0], side="right")]
+            rank = rank[valid[rank]]
         return Series(*(column[rank] for column in columns[1:]))
 
-    def _ends(self, order: Ints) -> Ints | float:
-        """The first step that a restart after each record has made void."""
+    def _ends(self) -> tuple[Ints, Ints] | None:
+        """The records that restart, and the first step that each or a later one has made void."""
         if not self._restarts:
-            return math.inf
+            return None
         orders, steps = np.array(sorted(self._restarts), np.int64).T
-        lowest = np.append(np.minimum.accumulate(steps[::-1])[::-1], np.iinfo(np.int64).max)
-        return lowest[np.searchsorted(orders, order, side="right")]
+        return orders, np.append(np.minimum.accumulate(steps[::-1])[::-1], np.iinfo(np.int64).max)
 
 
 def take_plain(block: Block, wanted: Ints, first: int, points: Points) -> list[int]:

@@ -18,8 +18,9 @@ FIRST_PORT = 6006
 
 
 EVERYONE = "0.0.0.0"
-MANY_IMAGES = "images=1000"
-"""Pictures of one tag that the board keeps; of more it shows a random choice. TensorBoard keeps ten."""
+KEPT = {"images": 1000, "scalars": 5000}
+"""Pictures and points of one tag that the board keeps; of more it shows a random choice, in which the best
+point may be missing. TensorBoard keeps ten and a thousand."""
 
 
 def main(arguments: list[str]) -> int:
@@ -51,9 +52,10 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _samples(given: str) -> str:
-    """How many points of a tag TensorBoard keeps, by kind: as it was told, and many pictures."""
+    """How many points of a tag TensorBoard keeps, by kind: as it was told, and else many."""
     kinds = [kind for kind in given.split(",") if kind]
-    return ",".join(kinds if any(kind.startswith("images=") for kind in kinds) else [*kinds, MANY_IMAGES])
+    named = {kind.partition("=")[0].strip() for kind in kinds}
+    return ",".join([*kinds, *(f"{kind}={many}" for kind, many in KEPT.items() if kind not in named)])
 
 
 def _parser() -> argparse.ArgumentParser:

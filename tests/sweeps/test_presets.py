@@ -162,7 +162,8 @@ def test_what_holds_for_every_point_is_no_mistake(own: Command, words: list[str]
     assert [label.partition(",seed")[0] for label in found] == labels
     if "model/act=tanh" in words:
         line = own("plan", *OWN, *TINY, "model=one,linear", "model/act=tanh", code=2).line
-        assert line.startswith("sweepboard: in model=linear: ") and "no such group" in line
+        assert line.startswith("sweepboard: in model=linear: ")
+        assert "no such group" in line
 
 
 @pytest.mark.parametrize(
@@ -216,3 +217,10 @@ def test_of_several_objectives_a_point_is_best_once(own: Command) -> None:
     best = [line.split("-", 1)[1].split()[0] for line in out.splitlines() if line.startswith("best: ")]
     assert best
     assert len(best) == len(set(best))
+
+
+@pytest.mark.parametrize("word", ["+sweep.x=1", "++sweep.job=2", "+sweep.zips=[seed]"])
+def test_a_setting_of_a_sweep_that_there_is_not(own: Command, word: str) -> None:
+    line = own("-m", *OWN, *TINY, "seed=1,2", word, code=2).line
+    assert line.startswith(f"sweepboard: {word.lstrip('+').partition('=')[0]}: there is no such setting")
+    assert not Path("outputs").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from sweepboard import plain_yaml
 from sweepboard.compose.grammar import quoted
 from sweepboard.compose.places import asked_for, is_asked_for, refuse_other_directory
-from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.files import write_atomic, writing
 from sweepboard.lifecycle.folder import RunFolder, make_folder
 from sweepboard.lifecycle.lock import only_writer, refuse_links
@@ -61,6 +61,9 @@ class Order:
     def settings(self) -> SweepSettings:
         """The `sweep` block. Raises `ConfigError` for a value that cannot be."""
         values: dict[str, object] = OmegaConf.to_container(self.config.sweep, resolve=True)  # type: ignore[assignment]
+        known = {item.name for item in fields(SweepSettings)}
+        for name in values.keys() - known:
+            raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
         settings = SweepSettings(**values)  # type: ignore[arg-type]
         check(settings)
         return settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from multiprocessing import active_children
@@ -72,6 +73,12 @@ class Trouble(Dataset[tuple[Tensor, int]]):
     def leaves(self) -> None:
         os._exit(0)
 
+    def is_killed(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def calls_sys_exit(self) -> None:
+        sys.exit(0)
+
 
 class TwoWords(DamagedFile):
     def __init__(self, one: str, two: str) -> None:
@@ -88,12 +95,19 @@ def read(kind: str, timeout: int | None = None) -> None:
     [
         ("stuck", r"^DataLoader timed out after 1 seconds: a sample may be stuck; dataset.timeout=N waits"),
         ("raises_what_cannot_be_unpickled", r"^cannot be read$"),
-        ("leaves", r"^a DataLoader worker died"),
+        ("calls_sys_exit", r"^the code called sys.exit\(0\)$"),
     ],
 )
 def test_a_batch_that_never_comes_is_one_line_and_no_worker_is_left(kind: str, message: str) -> None:
     with pytest.raises(RunFailed, match=message):
         read(kind, timeout=1 if kind == "stuck" else None)
+    assert active_children() == []
+
+
+@pytest.mark.parametrize("kind", ["leaves", "is_killed"])
+def test_a_dead_worker_is_noticed_long_before_the_time_limit(kind: str) -> None:
+    with pytest.raises(RunFailed, match=r"^a DataLoader worker died"):
+        read(kind, timeout=100_000)
     assert active_children() == []
 
 
@@ -183,3 +197,29 @@ def test_a_small_dev_shm(tmp_path: Path) -> None:
     (line,) = big.stderr.splitlines()
     assert line.startswith("sweepboard: a worker found no shared memory for 4.0 MiB of samples (")
     assert "--shm-size" in line
+
+
+class OpensAtItsFirstSample(Dataset[tuple[Tensor, int]]):
+    """As data sets in one large file are told to: one opened before the fork is shared by all workers."""
+
+    num_classes = 2
+
+    def __init__(self) -> None:
+        self.opened_by: int | None = None
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        self.opened_by = self.opened_by or os.getpid()
+        return torch.tensor([float(self.opened_by == os.getpid())]), index % 2
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_no_worker_reads_through_a_file_that_this_process_has_opened(split: str) -> None:
+    source = open_source(OpensAtItsFirstSample(), OpensAtItsFirstSample())
+    settings = DatasetSettings(batch_size=2, workers=2, val_fraction=0)
+    data = prepare_data(source, settings, 0, CPU)
+    batches = getattr(data, split)
+    batches.first(2)  # in this process
+    assert torch.cat([inputs for inputs, _ in batches.epoch(0)]).eq(1).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from sweepboard.data.images import hush_decoders
 from sweepboard.data.pair import Unfit, pair_of
@@ -49,6 +50,11 @@ class ForeignSource:
     classes: int | None
 
     @cached_property
+    def _untouched(self) -> tuple[Any, Any]:
+        """Both as they were before a sample was read: see `ForeignSplit`."""
+        return copy.copy(self.train), copy.copy(self.test)
+
+    @cached_property
     def spec(self) -> DataSpec:
         """From the first training sample, the one thing that is read. Pixels count from 0 to 1.
 
@@ -76,11 +82,13 @@ class ForeignSource:
 
     def load(self) -> Splits:
         """The data sets, whose samples are converted and checked when they are read."""
-        test = None if self.test is None else ForeignSplit(self.test, self.spec)
-        return Splits(train=ForeignSplit(self.train, self.spec), test=test)
+        untouched = self._untouched
+        test = None if self.test is None else ForeignSplit(self.test, self.spec, untouched[1])
+        return Splits(train=ForeignSplit(self.train, self.spec, untouched[0]), test=test)
 
     def _first_sample(self) -> tuple[Tensor, Tensor]:
         hush_decoders()
+        _ = self._untouched  # taken before the first sample opens anything
         with borrowed_global_randomness() as seed_generators:
             seed_generators(derive_seed("first sample"))
             sample = _read(self.train, 0)
@@ -91,10 +99,18 @@ class ForeignSource:
 
 
 class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
-    """Someone's data set with every sample converted, and compared with what the first one promised."""
+    """Someone's data set with every sample converted, and compared with what the first one promised.
 
-    def __init__(self, dataset: Any, spec: DataSpec) -> None:
-        self._dataset, self._spec = dataset, spec
+    Workers read from `untouched`, a copy from before any sample was read here: a data set that opens its file
+    at its first sample, as it should, would else share one file and its position with all of them.
+    """
+
+    def __init__(self, dataset: Any, spec: DataSpec, untouched: Any) -> None:
+        self._here, self._spec, self._untouched = dataset, spec, untouched
+
+    @property
+    def _dataset(self) -> Any:
+        return self._here if get_worker_info() is None else self._untouched
 
     def __len__(self) -> int:
         return len(self._dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
@@ -13,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
+from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
 from sweepboard.data.batches import in_batches
 from sweepboard.data.samples import fetch
@@ -127,8 +129,26 @@ class LoaderReader:
 
 
 class _Loader(DataLoader[Any]):
+    def _get_iterator(self) -> _BaseDataLoaderIter:
+        return _WatchedWorkers(self) if self.num_workers else super()._get_iterator()
+
     def check_worker_number_rationality(self) -> None:
         """Nothing: torch would print a warning about a number of workers that the user has asked for."""
+
+
+class _WatchedWorkers(_MultiProcessingDataLoaderIter):
+    """Looks every few seconds whether a worker has died; torch, given a time limit, looks when it is over."""
+
+    def _get_data(self) -> Any:
+        limit = self._timeout or float("inf")
+        begun = time.monotonic()
+        while (left := limit - (time.monotonic() - begun)) > 0:
+            found, data = self._try_get_data(min(left, MP_STATUS_CHECK_INTERVAL))  # type: ignore[no-untyped-call]
+            if found:
+                return data
+            if self._pin_memory and not self._pin_memory_thread.is_alive():
+                raise RuntimeError("the thread that pins memory has ended")
+        raise RuntimeError(f"DataLoader timed out after {limit} seconds")
 
 
 class _Keys:

@@ -67,6 +67,8 @@ class Fetching(Dataset[Any]):
             return _shared(*fetch(self._split, indices, self._seed, epoch))
         except UserError as error:
             return Mistake.of(error)
+        except SystemExit as error:  # would end the worker as if it had been killed
+            return Mistake(RunFailed, f"the code called sys.exit({error.code!r})")
 
 
 class Worker:

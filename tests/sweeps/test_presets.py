@@ -224,3 +224,10 @@ def test_a_setting_of_a_sweep_that_there_is_not(own: Command, word: str) -> None
     line = own("-m", *OWN, *TINY, "seed=1,2", word, code=2).line
     assert line.startswith(f"sweepboard: {word.lstrip('+').partition('=')[0]}: there is no such setting")
     assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize("word", ["trials=4", "seed=1", "metric=val/loss"])
+def test_a_setting_of_a_search_without_a_search(own: Command, word: str) -> None:
+    line = own("-m", *OWN, *TINY, "optimizer.lr=0.1,0.2", f"hydra.sweeper.{word}", code=2).line
+    key = word.partition("=")[0]
+    assert line == f"sweepboard: hydra.sweeper.{key}: is of a search; add hydra/sweeper=optuna"

@@ -71,6 +71,8 @@ def _own(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def unknown_key(key: str) -> ConfigError:
     """The mistake of a key that is none of ours, with the nearest that is."""
+    if key.startswith(f"{SEARCH}.") and setting_like(key) == key:
+        return ConfigError(f"{key}: is of a search; add hydra/sweeper=optuna")
     return ConfigError(f"{key}: there is no such setting{did_you_mean_key(key)}")
 
 

@@ -13,7 +13,7 @@ import resource
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,9 +27,23 @@ SEED = int(os.environ.get("SWEEPBOARD_FUZZ_SEED", "0"))
 SECONDS = 60
 MEMORY = 2 * 2**30
 
-WRONG: tuple[Any, ...] = (None, 5, -1, 1e308, "x", "", [], [1], {}, {"a": 1}, True, 10**30, "${a}", "\x1b[2J")
-RUN_VERBS = ("resume", "verify", "test", "export", "rerun", "diff")
-READING = ("ls", "compare", "check", "doctor")
+WRONG: tuple[Any, ...] = (
+    None,
+    5,
+    -1,
+    1e308,
+    float("nan"),
+    "x",
+    "",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    True,
+    10**30,
+    "${a}",
+    "\x1b[2J",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +56,10 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, own_imports(folder):
         run = command_in(folder, patch, _Silent())  # type: ignore[arg-type]
         run(*TINY, "dataset=gaussian", "hydra.run.dir=run")
-        shutil.copytree("run", "longer/run")
-        run("resume", "longer/run", "trainer.epochs=3")
+        shutil.copytree("run", "longer")
+        run("resume", "longer", "trainer.epochs=3")
+        run("export", "run", "--output", "model.safetensors")
+        run(*TINY, "dataset=gaussian", "optimizer.lr=0.05", "hydra.run.dir=whole")
         run("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=sweep", "seed=1,2")
         search = ["hydra/sweeper=optuna", "hydra.sweeper.trials=2", "optimizer.lr=interval(0.001,0.1)"]
         run("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=search", *search)
@@ -124,32 +140,71 @@ def test_damage_anywhere_is_told_in_a_line(
 
     dice = random.Random(SEED * 100_000 + number)
     kind = ("run", "run", "sweep", "search")[number % 4]
-    shutil.copytree(originals / kind, kind)
-    files = sorted(path for path in Path(kind).rglob("*") if path.is_file() and path.stat().st_size)
+    shutil.copytree(originals / kind, f"all/{kind}")
+    shutil.copytree(originals / "whole", "all/whole")
+    folder = Path("all", kind)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     damaged, damage = dice.choice(files), dice.choice(DAMAGES)
-    whole = damaged.read_bytes()
-    damaged.write_bytes(damage(whole, dice))
-    expected = _weights(originals / "longer" if kind == "run" else originals / kind)
-    for verb in (*READING, *_going_on(kind, dice)):
-        words = _words(verb, kind, originals)
+    damaged.write_bytes(damage(damaged.read_bytes(), dice))
+    for words in (*_reading(folder), *_going_on(folder, dice)):
         with _within_limits():
-            code = main([verb, *words])
+            code = main(words)
         said = capfd.readouterr()
-        text = f"{damage.__name__} of {damaged}, {verb}: {said.out}{said.err}"
+        text = f"{damage.__name__} of {damaged}, {' '.join(words)}: {said.out}{said.err}"
         assert "Traceback (most" not in said.out + said.err, text
         assert code in (0, 1, 2), text
-        if verb == "resume" and code == 0 and not said.err:
-            assert expected == _weights(Path(kind)), f"another result, and nothing said: {text}"
+        if words[0] in ("ls", "compare"):
+            assert "whole" in said.out, f"a table taken away: {text}"
+        if code == 0 and not _is_told(said.out + said.err, damaged):
+            assert not _other_result(words[0], folder, originals), f"another result, and nothing said: {text}"
+    if kind == "run":
+        _load_model(folder)
 
 
-def _going_on(kind: str, dice: random.Random) -> list[str]:
-    return [dice.choice(RUN_VERBS), "resume"] if kind == "run" else ["resume"]
+def _reading(folder: Path) -> list[list[str]]:
+    verbs = [["ls", "all"], ["compare", "all"], ["check", "all"], ["doctor", "all"]]
+    return [*verbs, ["plan", str(folder)]] if folder.name != "run" else verbs
 
 
-def _words(verb: str, kind: str, originals: Path) -> list[str]:
-    if verb == "diff":
-        return [kind, str(originals / "run")]
-    return [kind, "trainer.epochs=3"] if verb == "resume" and kind == "run" else [kind]
+def _going_on(folder: Path, dice: random.Random) -> list[list[str]]:
+    if folder.name != "run":
+        return [["resume", str(folder)]]
+    verbs = [["diff", str(folder), "all/whole"], ["rerun", str(folder), "hydra.run.dir=again"]]
+    verbs += [[verb, str(folder)] for verb in ("verify", "test")]
+    verbs += [["export", str(folder), "--output", "model.safetensors"]]
+    return [*dice.sample(verbs, 3), ["resume", str(folder), "trainer.epochs=3"]]
+
+
+def _load_model(folder: Path) -> None:
+    import sweepboard
+    from sweepboard.errors import UserError
+
+    with _within_limits(), suppress(UserError):
+        sweepboard.load_model(folder)
+
+
+def _is_told(said: str, damaged: Path) -> bool:
+    """Whether the damaged file is named, or what it holds."""
+    kinds = {".pt": "checkpoint", ".journal": "trial", ".log": "log"}
+    holds = "board" if "tfevents" in damaged.name else kinds.get(damaged.suffix, damaged.name)
+    return damaged.name in said or holds in said or (damaged.parent.name == "plan" and "plan" in said)
+
+
+def _other_result(verb: str, folder: Path, originals: Path) -> bool:
+    """Whether a verb that went well came to something else than it does with a whole folder."""
+    if verb == "resume":
+        return _weights(folder) != _weights(originals / {"run": "longer"}.get(folder.name, folder.name))
+    if verb == "rerun":
+        return list(_weights(Path("again")).values()) != list(_weights(originals / "run").values())
+    if verb == "export":
+        return _tensors(Path("model.safetensors")) != _tensors(originals / "model.safetensors")
+    return False
+
+
+def _tensors(file: Path) -> dict[str, bytes]:
+    from safetensors.torch import load_file
+
+    return {name: tensor.numpy().tobytes() for name, tensor in load_file(file).items()}
 
 
 def _weights(folder: Path) -> dict[str, Any]:
@@ -157,7 +212,8 @@ def _weights(folder: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(folder.rglob("run.json")):
         try:
-            found[path.parent.name] = json.loads(path.read_bytes())["weights_sha256"]
+            record = json.loads(path.read_bytes())
+            found[path.parent.name if path.parent != folder else ""] = record["weights_sha256"]
         except (ValueError, KeyError, TypeError):
             continue
     return found

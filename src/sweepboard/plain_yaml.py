@@ -20,6 +20,9 @@ DEEPEST = 64
 LONGEST_NUMBER = 400
 """Digits; the time to read a number grows with their square."""
 
+_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
+_PROBLEM_OF_LIBYAML = "exceeded maximum nesting depth"
+
 _MARKS = ",:-?[{\n"
 """Every value of YAML needs one of these beside it."""
 
@@ -83,9 +86,9 @@ def load_any_tags(text: str) -> Any:
     return _constructed(_AnyTagsLoader, text)
 
 
-def check(text: str) -> None:
-    """Look at YAML that somebody else will load, tags of all kinds included. Raises as `load` does."""
-    _composed(_Loader, text)
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of a YAML text with tags of all kinds, which know their lines. Raises as `load` does."""
+    return _composed(_Loader, text)[1]
 
 
 def dump(value: Any) -> str:
@@ -109,7 +112,11 @@ def _composed(kind: Any, text: str) -> tuple[Any, yaml.Node | None]:
         loader = kind(text)
         node = loader.get_single_node()
     except RecursionError:
-        raise NotPlain(f"it is nested more than {DEEPEST} levels deep") from None
+        raise NotPlain(_TOO_DEEP) from None
+    except yaml.MarkedYAMLError as error:
+        if error.problem == _PROBLEM_OF_LIBYAML:
+            raise NotPlain(_TOO_DEEP) from None
+        raise
     if node is not None:
         _measure(node, 0, {})
     return loader, node
@@ -124,7 +131,7 @@ def _measure(node: yaml.Node, depth: int, known: dict[yaml.Node, tuple[int, int]
         return _measured_number(node)
     values, height = known.get(node, (0, 0))
     if depth + height > DEEPEST:  # a node that holds itself comes here, too
-        raise NotPlain(f"it is nested more than {DEEPEST} levels deep")
+        raise NotPlain(_TOO_DEEP)
     if not height:
         inner = [_measure(child, depth + 1, known) for child in _children(node)]
         values, height = 1 + sum(count for count, _ in inner), 1 + max((high for _, high in inner), default=0)

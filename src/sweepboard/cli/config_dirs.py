@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from sweepboard.compose.mistakes import explain
-from sweepboard.compose.source import CONFIG, find_file, shipped
+from sweepboard.compose.source import CONFIG, find_file, load, shipped
 from sweepboard.errors import ConfigError
 
 _KEY = "hydra.searchpath"
@@ -79,7 +79,7 @@ def _in_primary(config_name: str, folders: list[Path]) -> list[str]:
     file = find_file(config_name, folders)
     if file is None or file.parent == shipped():
         return []
-    return _checked(OmegaConf.select(OmegaConf.load(file), _KEY))
+    return _checked(OmegaConf.select(load(file), _KEY))
 
 
 def _checked(paths: Any) -> list[str]:

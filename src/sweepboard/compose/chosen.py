@@ -13,6 +13,7 @@ import yaml
 from sweepboard import plain_yaml
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.targets import TARGET
+from sweepboard.files import read_text
 
 
 def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[Path]) -> dict[str, str]:
@@ -53,7 +54,7 @@ def _search_path(folders: list[Path]) -> Iterator[Path]:
 def _target_in(file: Path, _changed: int) -> str | None:
     """The class that an option's file names; None where it names none, or follows another value."""
     try:
-        content = plain_yaml.load(file.read_text())
+        content = plain_yaml.load(read_text(file, follow=True))
     except (OSError, ValueError, yaml.YAMLError):  # Hydra has read it, so that it was changed just now
         return None
     target = content.get(TARGET) if isinstance(content, dict) else None

@@ -30,6 +30,7 @@ from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
 from sweepboard.compose.values import wanted
 from sweepboard.errors import ConfigError, UserError
+from sweepboard.files import read_text
 
 GROUPS = (*OPEN_GROUPS, "trainer", "logging", "experiment")
 """The config groups of a run."""
@@ -193,9 +194,11 @@ def _bad_yaml(error: yaml.MarkedYAMLError) -> str:
 def _not_text(config_dirs: Sequence[Path]) -> str:
     for path in (path for folder in config_dirs for path in folder.rglob("*.yaml")):
         try:
-            path.read_text(encoding="utf-8")
+            read_text(path, follow=True)
         except UnicodeDecodeError:
             return str(path)
+        except OSError:  # a pipe, a folder: told where it is asked for
+            continue
     return "a YAML file"
 
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from sweepboard.compose.mistakes import GROUPS, explain
 from sweepboard.compose.options import with_names
 from sweepboard.compose.schema import schema
-from sweepboard.compose.source import find_file, hydra_ready, shipped
+from sweepboard.compose.source import find_file, hydra_ready, load, shipped
 from sweepboard.names import flatten
 
 DEFAULT = "default"
@@ -55,7 +55,7 @@ def _from_files(
             yield from ((key, DEFAULT) for key in _keys(schema(), ""))
         elif not path.startswith("hydra/"):
             file, name = _file(path, config_dirs)
-            yield from ((key, name) for key in _keys(OmegaConf.load(file), default.package or ""))
+            yield from ((key, name) for key in _keys(load(file), default.package or ""))
 
 
 def _file(path: str, config_dirs: Sequence[Path]) -> tuple[Path, str]:

@@ -13,7 +13,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from sweepboard.compose.source import find_file, shipped
+from sweepboard import plain_yaml
+from sweepboard.compose.source import find_file, nodes, shipped
+from sweepboard.files import read_text
 
 _GLOBAL = re.compile(r"^\s*#\s*@package\s+\S", re.MULTILINE)
 
@@ -53,7 +55,7 @@ def explain_options(error: Exception, overrides: Sequence[str], config_dirs: Seq
 def place(file: Path, *path: str) -> str:
     """The file and the line of a key in it, as the start of a message."""
     shown = file.relative_to(shipped()) if file.is_relative_to(shipped()) else file
-    line = _line(yaml.compose(file.read_text(encoding="utf-8")), path)
+    line = _line(nodes(file), path)
     return f"{shown}, line {line}: " if line else f"{shown}: "
 
 
@@ -77,7 +79,7 @@ def _line(node: yaml.Node | None, path: Sequence[str]) -> int | None:
 
 def _no_package_line(case: Case) -> str | None:
     file, group = case.file, case.name.partition("/")[0]
-    if file is None or "/" not in case.name or _GLOBAL.search(file.read_text(encoding="utf-8")):
+    if file is None or "/" not in case.name or _GLOBAL.search(read_text(file, follow=True)):
         return None
     unknown = isinstance(case.behind, ConfigAttributeError | ConfigKeyError)
     if f"@{group}." in case.text or (unknown and str(case.behind.full_key).partition(".")[0] == group):  # type: ignore[union-attr]
@@ -89,7 +91,7 @@ def _dotted_key(case: Case) -> str | None:
     key = str(case.behind.full_key) if isinstance(case.behind, ConfigKeyError | ConfigAttributeError) else ""
     if case.file is None or "." not in key:
         return None
-    node = yaml.compose(case.file.read_text(encoding="utf-8"))
+    node = nodes(case.file)
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     for name, value in pairs:
         if name.value == key:
@@ -166,7 +168,7 @@ def _defaults(file: Path) -> list[dict[str, object]]:
 
 
 def _root(file: Path) -> dict[str, object]:
-    root = yaml.safe_load(file.read_text(encoding="utf-8"))
+    root = plain_yaml.load(read_text(file, follow=True))
     return root if isinstance(root, dict) else {}
 
 

@@ -80,20 +80,32 @@ class OwnFolder(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         file = self._normalize_file_name(config_path)
-        _refuse_too_much(Path(self.path, file))
+        with suppress(yaml.YAMLError, UnicodeDecodeError, FileNotFoundError):  # Hydra tells these
+            nodes(Path(self.path, file))
         result = super().load_config(config_path)
         if isinstance(result.config, DictConfig):
             _complete_defaults(result.config, Path(self.path, file), file == f"{CONFIG}.yaml")
         return result
 
 
-def _refuse_too_much(file: Path) -> None:
-    """Refuse what OmegaConf would be busy with for ever, by `ConfigError`; what is no YAML Hydra tells."""
+def nodes(file: Path) -> yaml.Node | None:
+    """What a user's file of YAML says, with the lines on which it does.
+
+    Raises `ConfigError` for a file that OmegaConf would be busy with for ever, yaml.YAMLError,
+    UnicodeDecodeError or FileNotFoundError for one that is none.
+    """
     try:
-        with suppress(yaml.YAMLError, UnicodeDecodeError, FileNotFoundError):
-            plain_yaml.check(read_text(file, follow=True))
+        return plain_yaml.compose(read_text(file, follow=True))
+    except FileNotFoundError:
+        raise
     except (OSError, plain_yaml.NotPlain) as error:
         raise ConfigError(f"{file} cannot be read: {reason(error)}") from error
+
+
+def load(file: Path) -> Any:
+    """The values in a user's file of YAML, as OmegaConf has them. Raises as `nodes` does."""
+    nodes(file)
+    return OmegaConf.load(file)
 
 
 def _complete_defaults(config: DictConfig, file: Path, is_primary: bool) -> None:
@@ -102,7 +114,7 @@ def _complete_defaults(config: DictConfig, file: Path, is_primary: bool) -> None
     if listed is None or not (listed or is_primary):  # Hydra tells what is no list
         return
     if not all(map(_is_text, listed)):
-        written = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)
+        written = yaml.load(read_text(file, follow=True), yaml.BaseLoader)
         listed = _as_written(listed, written["defaults"])
     if is_primary:
         listed = _on_top_of_shipped(listed)

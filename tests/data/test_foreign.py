@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from sweepboard.data.foreign import open_source
+from sweepboard.data.foreign import Plain, open_source
+from sweepboard.data.plan import check_settings
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.spec import Data, DataSpec
@@ -252,11 +254,76 @@ class Noisy(Listed):
         return inputs + torch.rand(inputs.shape), target
 
 
+class Drawn(Listed):
+    """Draws a random number for each sample, which shows in few of them."""
+
+    def __getitem__(self, index: int) -> Any:
+        inputs, target = super().__getitem__(index)
+        return inputs + (1 if random.random() > 0.999999 else 0), target
+
+
+class Counted(Listed):
+    """Varies without any of the global generators."""
+
+    calls = 0
+
+    def __getitem__(self, index: int) -> Any:
+        self.calls += 1
+        inputs, target = super().__getitem__(index)
+        return inputs + self.calls, target
+
+
+class Seeded(Listed):
+    """Draws the same numbers every time."""
+
+    def __getitem__(self, index: int) -> Any:
+        torch.manual_seed(index)
+        inputs, target = super().__getitem__(index)
+        return inputs + torch.rand(inputs.shape), target
+
+
+@pytest.mark.parametrize("settings", [{"val_fraction": 0.5}, {"validate_on": "test"}, {"val_fraction": 0.0}])
 @pytest.mark.parametrize(
-    ("kind", "fraction", "told"), [(Noisy, 0.5, True), (Noisy, 0.0, False), (Listed, 0.5, False)]
+    ("kind", "varies"), [(Noisy, True), (Drawn, True), (Counted, True), (Seeded, False), (Listed, False)]
 )
-def test_random_transforms_of_a_held_out_share_are_told(
-    kind: type[Listed], fraction: float, told: bool, caplog: pytest.LogCaptureFixture
+def test_a_held_out_share_that_would_vary_is_refused(
+    kind: type[Listed], varies: bool, settings: dict[str, Any]
 ) -> None:
-    prepared(kind(*[(torch.zeros(3), 1)] * 6, classes=["a", "b"]), val_fraction=fraction)
-    assert ("those held out for validation too" in caplog.text) == told
+    samples = kind(*[(torch.zeros(3), 1)] * 6, classes=["a", "b"])
+    source = open_source(samples, samples, plain=Plain(remedy="dataset.eval_transform=null"))
+    chosen = DatasetSettings(batch_size=4, **settings)
+    if not (varies and settings == {"val_fraction": 0.5}):
+        check_settings(chosen, source)
+        return
+    with pytest.raises(ConfigError, match=r"type dataset\.eval_transform=null, .*validate_on"):
+        check_settings(chosen, source)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_held_out_share_is_read_plainly(workers: int) -> None:
+    samples = [(torch.full((3,), float(number)), number % 2) for number in range(8)]
+    noisy, plain = Noisy(*samples, classes=["a", "b"]), Listed(*samples)
+    source = open_source(noisy, plain=Plain(plain))
+    settings = DatasetSettings(val_fraction=0.5, batch_size=4, workers=workers)
+    data = prepare_data(source, settings, 0, torch.device("cpu"))
+    assert data.val is not None
+    held_out = torch.cat([inputs for inputs, _ in data.val.epoch(0)])
+    trained = torch.cat([inputs for inputs, _ in data.train.epoch(0)])
+    assert torch.equal(held_out, held_out.round())
+    assert not (trained == trained.round()).any()
+    seen = [*held_out[:, 0].tolist(), *trained[:, 0].floor().tolist()]
+    assert sorted(seen) == list(range(8))
+    others = [(inputs + 1, target) for inputs, target in samples]
+    changed = prepare_data(open_source(noisy, plain=Plain(Listed(*others))), settings, 0, torch.device("cpu"))
+    assert changed.fingerprint != data.fingerprint
+
+
+def test_plain_samples_must_fit() -> None:
+    one = (torch.zeros(3), 1.0)
+    with pytest.raises(ConfigError, match="eval_transform: Listed has 1 samples with it, but 2 without"):
+        open_source(Listed(one, one), plain=Plain(Listed(one)))
+    other = Plain(Listed((torch.zeros(4), 1.0)))
+    with pytest.raises(ConfigError, match=r"eval_transform: gives inputs of shape \(4,\), but .* are \(3,\)"):
+        _ = open_source(Listed(one), plain=other).spec
+    with pytest.raises(ConfigError, match=r"^dataset\.eval_transform: Gaussian knows its own"):
+        open_source(Gaussian(), plain=other)

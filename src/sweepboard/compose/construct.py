@@ -15,14 +15,18 @@ from sweepboard.compose.links import escaped
 from sweepboard.compose.schema import SHARED_KEYS
 from sweepboard.compose.signatures import takes
 from sweepboard.compose.targets import TARGET, locate, nodes, told
-from sweepboard.data.foreign import open_source
+from sweepboard.data.foreign import Plain, open_source
 from sweepboard.data.spec import Source
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.import_path import import_users_modules
 
 S = TypeVar("S")
 
-_FOREIGN = ("test", "classes")
+EVAL_TRANSFORM = "eval_transform"
+_TRANSFORM = "transform"
+"""The argument of a data set that it takes the place of, for samples that are not trained on."""
+
+_FOREIGN = ("test", "classes", EVAL_TRANSFORM)
 """Keys of `dataset` that describe a third party's data set, unless its constructor has one of that name."""
 
 
@@ -83,7 +87,7 @@ def shared_keys(group: str) -> list[str]:
 
 def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The `dataset` group as the arguments of its constructor, and what is said beside them of a third
-    party's data set: its `test` set and number of `classes`."""
+    party's data set: its `test` set, number of `classes`, and `eval_transform`."""
     node = arguments(config, "dataset")
     target = locate(node[TARGET], f"dataset.{TARGET}")
     beside = {name: node.pop(name) for name in _FOREIGN if name in node and not takes(target, name)}
@@ -94,8 +98,38 @@ def open_data(config: Mapping[str, Any]) -> Source:
     """The data source of a plain configuration, described and not read."""
     node, beside = dataset_parts(config)
     test = beside.get("test")
-    return open_source(
-        construct(node, "dataset"),
-        construct(test, "dataset.test") if test is not None else None,
-        beside.get("classes"),
-    )
+    if test is not None:
+        test = construct(_for_evaluation(test, beside, "dataset.test"), "dataset.test")
+    train = construct(node, "dataset")
+    return open_source(train, test, beside.get("classes"), _plain(node, beside))
+
+
+def _plain(node: Mapping[str, Any], beside: Mapping[str, Any]) -> Plain:
+    """How the held-out samples of the data set `node` are read."""
+    if EVAL_TRANSFORM not in beside:
+        takes_one = _takes_transform(node, "dataset")
+        return Plain(remedy=f"dataset.{EVAL_TRANSFORM}=" + ("{_target_: ...}" if takes_one else "null"))
+    again = _for_evaluation(node, beside, "dataset", replaces=True)
+    if again != node:
+        return Plain(construct(again, "dataset"))
+    return Plain()
+
+
+def _for_evaluation(
+    node: Mapping[str, Any], beside: Mapping[str, Any], key: str, replaces: bool = False
+) -> Mapping[str, Any]:
+    """`node` with `dataset.eval_transform`, if there is one, where it says none itself or that `replaces`."""
+    given = beside.get(EVAL_TRANSFORM)
+    if EVAL_TRANSFORM not in beside or (_TRANSFORM in node and not replaces):
+        return node
+    if _takes_transform(node, key):
+        if isinstance(given, Mapping):
+            construct(given, f"dataset.{EVAL_TRANSFORM}")  # told by its own key if it cannot be built
+        return {**node, _TRANSFORM: given}
+    if given is not None and replaces:
+        raise ConfigError(f"dataset.{EVAL_TRANSFORM}: {node[TARGET]} takes no {_TRANSFORM}; only null fits")
+    return node
+
+
+def _takes_transform(node: Mapping[str, Any], key: str) -> bool:
+    return _TRANSFORM in node or takes(locate(node[TARGET], f"{key}.{TARGET}"), _TRANSFORM)

@@ -16,53 +16,75 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from sweepboard.data.images import hush_decoders
 from sweepboard.data.pair import Unfit, pair_of
 from sweepboard.data.samples import fetch
-from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
+from sweepboard.data.seeds import borrowed_global_randomness, derive_seed, global_randomness
 from sweepboard.data.spec import DataSpec, Source, Splits
 from sweepboard.errors import ConfigError, DamagedFile, RunFailed
 
 LOOKS = 5
-"""How often a sample is read to see whether it varies: a random flip shows in fifteen cases of sixteen."""
+"""How often a sample is read to see whether it varies by generators of its own: a random flip shows in
+fifteen cases of sixteen. What is drawn from the global ones always shows."""
 
 
-def open_source(train: Any, test: Any = None, classes: int | None = None) -> Source:
+@dataclass(frozen=True)
+class Plain:
+    """What is known of samples that are not trained on."""
+
+    dataset: Any = None
+    """The training set once more, as its held-out samples are to be read; None where as in training."""
+
+    remedy: str | None = None
+    """What to type where the training samples vary; None where they may."""
+
+
+def open_source(train: Any, test: Any = None, classes: int | None = None, plain: Plain = Plain()) -> Source:
     """`train` itself where it is a `Source`, else a source made of map-style data sets `train` and `test`.
 
     Samples are pairs of an input (PIL image, tensor or array, see `input_tensor`) and a target (a class
     number, or one or more real numbers). Reads no sample. Raises `ConfigError` for what is no data set.
     """
     if all(hasattr(train, name) for name in ("spec", "sizes", "load")):
-        for key, value in (("test", test), ("classes", classes)):
+        for key, value in (("test", test), ("classes", classes), ("eval_transform", plain.dataset)):
             if value is not None:
                 raise ConfigError(f"dataset.{key}: {_name(train)} knows its own; leave dataset.{key} out")
         return cast(Source, train)
     _check_map_style("dataset", train)
     if test is not None:
         _check_map_style("dataset.test", test)
-    return ForeignSource(train, test, classes)
+    if plain.dataset is not None and len(plain.dataset) != len(train):
+        raise ConfigError(
+            f"dataset.eval_transform: {_name(train)} has {len(plain.dataset):,} samples with it, but "
+            f"{len(train):,} without"
+        )
+    return ForeignSource(train, test, classes, plain)
 
 
 @dataclass(frozen=True)
 class ForeignSource:
-    """Someone's training set, test set or None, and number of classes where it is not theirs to tell."""
+    """Someone's training set, test set or None, number of classes where it is not theirs to tell, and what is
+    to be done for samples that are measured on."""
 
     train: Any
     test: Any
     classes: int | None
+    plain: Plain
 
     @cached_property
-    def _untouched(self) -> tuple[Any, Any]:
-        """Both as they were before a sample was read: see `ForeignSplit`."""
-        return copy.copy(self.train), copy.copy(self.test)
+    def _untouched(self) -> tuple[Any, Any, Any]:
+        """All as they were before a sample was read: see `ForeignSplit`."""
+        return copy.copy(self.train), copy.copy(self.test), copy.copy(self.plain.dataset)
 
     @cached_property
     def spec(self) -> DataSpec:
-        """From the first training sample, the one thing that is read. Pixels count from 0 to 1.
+        """From the first training sample. Pixels count from 0 to 1.
 
-        Raises `ConfigError` where a sample is not a pair that can be trained on, or where nothing tells how
-        many classes there are.
+        Raises `ConfigError` where a sample is not a pair that can be trained on, where the first one to be
+        measured on has another shape, or where nothing tells how many classes there are.
         """
-        inputs, target = self._first_sample()
+        _ = self._untouched  # taken before the first sample opens anything
+        inputs, target = _first_sample(self.train)
         shape = tuple(inputs.shape)
+        for key, dataset in (("eval_transform", self.plain.dataset), ("test", self.test)):
+            _check_alike(f"dataset.{key}", dataset, inputs)
         if target.is_floating_point():
             if self.classes is not None:
                 raise ConfigError(
@@ -82,20 +104,20 @@ class ForeignSource:
 
     def load(self) -> Splits:
         """The data sets, whose samples are converted and checked when they are read."""
-        untouched = self._untouched
-        test = None if self.test is None else ForeignSplit(self.test, self.spec, untouched[1])
-        return Splits(train=ForeignSplit(self.train, self.spec, untouched[0]), test=test)
+        train, test, plain = self._untouched
+        return Splits(
+            ForeignSplit(self.train, self.spec, train),
+            None if test is None else ForeignSplit(self.test, self.spec, test),
+            plain=None if plain is None else ForeignSplit(self.plain.dataset, self.spec, plain),
+        )
 
-    def _first_sample(self) -> tuple[Tensor, Tensor]:
-        hush_decoders()
-        _ = self._untouched  # taken before the first sample opens anything
-        with borrowed_global_randomness() as seed_generators:
-            seed_generators(derive_seed("first sample"))
-            sample = _read(self.train, 0)
-        try:
-            return pair_of(sample)
-        except Unfit as error:
-            raise ConfigError(f"dataset: a sample of {_name(self.train)} {error}") from error
+    @cached_property
+    def remedy_of_variety(self) -> str | None:
+        """What to type where the samples to be held out would vary; None where they do not, or may."""
+        if self.plain.remedy is None:
+            return None
+        split = ForeignSplit(self.train, self.spec, self._untouched[0])
+        return self.plain.remedy if split.varies() else None
 
 
 class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
@@ -130,9 +152,18 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
         return inputs, target
 
     def varies(self) -> bool:
-        """Whether the first sample looks different from epoch to epoch: by random transforms."""
-        looks = [fetch(self, [0], seed=0, epoch=epoch)[0] for epoch in range(LOOKS)]
-        return not all(torch.equal(looks[0], other) for other in looks[1:])
+        """Whether the first sample is made with random numbers, or looks different from time to time."""
+        looks, before, after = [], [], []
+        with borrowed_global_randomness() as seed_generators:
+            for look in range(LOOKS):
+                seed_generators(derive_seed("look", look))
+                before += [global_randomness()]
+                looks += [self[0][0]]
+                after += [global_randomness()]
+        # One who seeds for each sample, to have the same numbers every time, leaves the same state, too.
+        generators = zip(zip(*before, strict=True), zip(*after, strict=True), strict=True)
+        drawn = any(then != now and len(set(now)) > 1 for then, now in generators)
+        return drawn or not all(torch.equal(looks[0], other) for other in looks[1:])
 
     def digest(self) -> str:
         """SHA-256 over what can be known without reading everything: type, length and first sample."""
@@ -158,6 +189,26 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
                 f"{_place(self._dataset, index)} has {what} {found}, the first has {expected}: a transform "
                 "must make them alike (dataset=image_folder scales and cuts)"
             )
+
+
+def _first_sample(dataset: Any, channels: int | None = None) -> tuple[Tensor, Tensor]:
+    hush_decoders()
+    with borrowed_global_randomness() as seed_generators:
+        seed_generators(derive_seed("first sample"))
+        sample = _read(dataset, 0)
+    try:
+        return pair_of(sample, channels)
+    except Unfit as error:
+        raise ConfigError(f"dataset: a sample of {_name(dataset)} {error}") from error
+
+
+def _check_alike(key: str, dataset: Any, training: Tensor) -> None:
+    if dataset is None:
+        return
+    expected = tuple(training.shape)
+    inputs, _ = _first_sample(dataset, expected[0] if len(expected) == 3 else None)
+    if (found := tuple(inputs.shape)) != expected:
+        raise ConfigError(f"{key}: gives inputs of shape {found}, but those to train on are {expected}")
 
 
 def _read(dataset: Any, index: int) -> Any:

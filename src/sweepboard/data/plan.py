@@ -22,6 +22,7 @@ def check_settings(settings: DatasetSettings, source: Source) -> None:
         raise ConfigError(
             "dataset.validate_on=test: this data set has no test set; use dataset.validate_on=split"
         )
+    _check_held_out(settings, source)
     training = split_sizes(settings, source)["train"]
     if training == 0:
         raise ConfigError(
@@ -32,6 +33,18 @@ def check_settings(settings: DatasetSettings, source: Source) -> None:
         raise ConfigError(
             f"dataset.batch_size={settings.batch_size} with dataset.drop_last leaves no batch of "
             f"{training} training samples"
+        )
+
+
+def _check_held_out(settings: DatasetSettings, source: Source) -> None:
+    """A share of someone's training set that would be measured on after random changes is refused."""
+    if not held_out_samples(settings, source.sizes):
+        return
+    remedy = getattr(source, "remedy_of_variety", None)
+    if remedy is not None:
+        raise ConfigError(
+            "dataset: its training samples are changed at random, those held out for validation would be, too: "
+            f"type {remedy}, dataset.validate_on=test, or dataset.val_fraction=0"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,8 +20,6 @@ from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.spec import Data, DataSpec, Source, Split, Splits, TensorSplit
 from sweepboard.errors import DamagedFile
 
-log = logging.getLogger(__name__)
-
 
 def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
     """Read `source` and lay it out for training on `device`.
@@ -34,22 +31,23 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     splits = _load(source)
     members = _members(splits, settings, seed)
     mark = fingerprint(splits, members)
-    _tell_of_random_validation(splits, members)
     spec = source.spec
     if settings.in_memory:
         splits = _kept(splits, spec, settings, device)
     layout = _Layout(spec, settings, seed, device)
     test = layout.evaluation(splits.test, members.get("test"))
     on_test = settings.validate_on == "test"
-    val = test if on_test else layout.evaluation(splits.val or splits.train, members.get("val"))
+    val = (
+        test if on_test else layout.evaluation(splits.val or splits.plain or splits.train, members.get("val"))
+    )
     return Data(spec, layout.training(splits.train, members["train"]), val, test, mark.whole, mark.content)
 
 
 def _load(source: Source) -> Splits:
     """Read, and make sure that it is what the source announced: the schedule was reckoned from that."""
     splits = source.load()
-    for name, split in vars(splits).items():
-        found, announced = 0 if split is None else len(split), source.sizes.get(name, 0)
+    for name in ("train", "test", "val"):
+        found, announced = len(splits.parts.get(name, ())), source.sizes.get(name, 0)
         if found != announced:
             raise DamagedFile(
                 f"{type(source).__name__} should have {announced:,} {name} samples, not {found:,}; "
@@ -60,21 +58,12 @@ def _load(source: Source) -> Splits:
 
 def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[str, Tensor]:
     """Indices of the samples of `train`, `test` and `val`, each into the split that they come from."""
-    own = {name: torch.arange(len(split)) for name, split in vars(splits).items() if split is not None}
+    own = {name: torch.arange(len(split)) for name, split in splits.parts.items()}
     held_out = held_out_samples(settings, {name: len(indices) for name, indices in own.items()})
     if not held_out:
         return own
     shuffled = torch.randperm(len(own["train"]), generator=generator(seed, "validation split"))
     return {**own, "val": shuffled[:held_out].sort().values, "train": shuffled[held_out:].sort().values}
-
-
-def _tell_of_random_validation(splits: Splits, members: Mapping[str, Tensor]) -> None:
-    """A share held out of someone's training set is transformed at random like the rest of it."""
-    if splits.val is None and "val" in members and getattr(splits.train, "varies", bool)():
-        log.warning(
-            "dataset: the training samples are transformed at random, those held out for validation too; "
-            "for plain ones give the data set without them as dataset.test, and dataset.validate_on=test"
-        )
 
 
 def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: torch.device) -> Splits:

@@ -35,6 +35,14 @@ def borrowed_global_randomness() -> Iterator[Callable[[int], None]]:
         np.random.set_state(before[2])
 
 
+def global_randomness() -> tuple[str, str, str]:
+    """Digests of the states of the three generators: another one after anything was drawn from it."""
+    numpy = [np.asarray(part).tobytes() for part in np.random.get_state()]
+    states = (torch.get_rng_state().numpy().tobytes(), repr(random.getstate()).encode(), b"".join(numpy))
+    torchs, pythons, numpys = (hashlib.sha256(state).hexdigest() for state in states)
+    return torchs, pythons, numpys
+
+
 def _seed_global_generators(seed: int) -> None:
     torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach for every GPU too
     random.seed(seed)

@@ -78,6 +78,15 @@ class Splits:
     train: Split
     test: Split | None = None
     val: Split | None = None
+    plain: Split | None = None
+    """The samples of `train` in their order as they are to be measured on; None where that is how `train` has
+    them."""
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """What there is of `train`, `test` and `val`."""
+        named = {"train": self.train, "test": self.test, "val": self.val}
+        return {name: split for name, split in named.items() if split is not None}
 
 
 class Source(Protocol):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sweepboard.compose.rehearse import _check_fused
+from sweepboard.errors import ConfigError
 from tests.command import TINY, Command, record_of
 from tests.compose.conftest import Mistake, Prepare
 
@@ -110,3 +112,17 @@ def test_a_rehearsal_in_training_leaves_nothing_behind(prepare: Prepare) -> None
     state = torch.get_rng_state()
     prepare("model=cnn", "dataset=fashion_mini")
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [(torch.complex64, True), (torch.complex128, True), (torch.float64, False), (torch.bfloat16, False)],
+)
+def test_fused_optimizers_are_not_for_complex_parameters(kind: torch.dtype, refused: bool) -> None:
+    model = torch.nn.Linear(2, 2, dtype=kind)
+    _check_fused({"fused": False}, model)
+    if not refused:
+        _check_fused({"fused": True}, model)
+        return
+    with pytest.raises(ConfigError, match=r"optimizer\.fused=false$"):
+        _check_fused({"fused": True}, model)

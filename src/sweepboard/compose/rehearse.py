@@ -151,11 +151,23 @@ def _check_metrics(config: Mapping[str, Any], task: Task, spec: DataSpec) -> Non
 
 
 def _check_optimizer(config: Mapping[str, Any], model: nn.Module) -> None:
+    _check_fused(config["optimizer"], model)
     optimizer = construct(arguments(config, "optimizer"), "optimizer", _stand_ins(model))
     node = arguments(config, "scheduler")
     scheduler = construct(node, "scheduler", optimizer) if TARGET in node else None
     schedule = Schedule(scheduler, settings_of(SchedulerSettings, config["scheduler"]))
     schedule.check_length(config["facts"]["steps"], config["facts"]["steps_per_epoch"])
+
+
+def _check_fused(node: Mapping[str, Any], model: nn.Module) -> None:
+    """Fused updates are for real numbers; most optimizers tell it at the first update only."""
+    for name, parameter in model.named_parameters():
+        if node.get("fused") and not parameter.is_floating_point():
+            kind = str(parameter.dtype).removeprefix("torch.")
+            raise ConfigError(
+                f"optimizer.fused: not for parameters of type {kind}, as {name} of the model is; type "
+                "optimizer.fused=false"
+            )
 
 
 def _stand_ins(model: nn.Module) -> list[nn.Parameter]:

@@ -40,3 +40,11 @@ def test_a_mistake_is_one_line_and_leaves_nothing(argv: list[str], part: str, co
     assert said.line.startswith("sweepboard: ")
     assert part in said.line
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("more", [[], ["-m", "seed=1,2"], ["-m", "seed=1,2", "hydra/launcher=basic"]])
+@pytest.mark.parametrize("target", ["nope.Nope", "torch.nn.Linear", "json.loads"])
+def test_a_callback_that_cannot_be_built_is_named(target: str, more: list[str], command: Command) -> None:
+    said = command("model=linear", *more, f"+hydra.callbacks.mine._target_={target}", code=2)
+    assert said.line.startswith("sweepboard: hydra.callbacks.mine: cannot be built: ")
+    assert list(Path().iterdir()) == []

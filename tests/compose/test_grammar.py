@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard.compose.grammar import why_unreadable, with_home
+from sweepboard.compose.signatures import check_type
+from sweepboard.errors import ConfigError
 from tests.command import Command
 from tests.compose.conftest import Mistake, Prepare
 
@@ -108,3 +112,21 @@ def test_a_text_of_the_environment_stays_one(prepare: Prepare, monkeypatch: pyte
     monkeypatch.setenv("METRIC", "007")
     with pytest.raises(Exception, match="metric=007: there is no such metric"):
         prepare("trainer.checkpoint.metric=${oc.env:METRIC}")
+
+
+def test_a_number_where_a_text_is_needed_is_told_how_to_quote() -> None:
+    def function(path: str, mode: str | None = None) -> None: ...
+
+    for key, value, got in [("path", 123, "123"), ("path", math.inf, "inf"), ("mode", 1e5, "100000.0")]:
+        with pytest.raises(
+            ConfigError, match=f'got {got}; a text that looks like a number is quoted, .*{key}="'
+        ):
+            check_type(value, get_type_hints(function)[key], f"model.{key}")
+
+
+@pytest.mark.parametrize("more", [[], ["-m", "seed=1,2"], ["-m", "hydra/sweeper=optuna", "seed=1,2"]])
+@pytest.mark.parametrize("value", ["695e0514", "[1,1.5E400]", "{a:1e999}"])
+def test_digits_are_not_infinity(value: str, more: list[str], command: Command) -> None:
+    said = command(*more, f"+model.how={value}", code=2).line
+    assert f"sweepboard: +model.how={value}: " in said
+    assert "is larger than every number; as a text it is quoted" in said

@@ -28,6 +28,10 @@ FILES = {
     "experiment/order.yaml": G + "defaults:\n  - override /model: mlp\n  - base\n",
     "experiment/hydra.yaml": G + "defaults:\n  - override /hydra: foo\n",
     "experiment/logging.yaml": G + "defaults:\n  - override /hydra/hydra_logging: colorlog\n",
+    "experiment/variable.yaml": G + "seed: 1\ndefaults:\n  - override /hydra/launcher: ${oc.env:NOT_SET}\n",
+    "model/of.yaml": "defaults:\n  - act: ${nope}\n" + NODE,
+    "model/noname.yaml": NODE + "table: {1: a, null: b}\n",
+    "experiment/null2.yaml": G + "optimizer:\n  betas: {null: 1}\n",
     "debug/fast.yaml": G + "trainer: {epochs: 1}\n",
     "model/act/relu.yaml": NODE,
     "model/act/tanh.yaml": NODE,
@@ -57,6 +61,10 @@ CASES = {
         "hydra/hydra_logging=colorlog: there is no such option; pip install hydra-colorlog, "
         "or choose from default, disabled, hydra_debug, none"
     ),
+    "experiment=variable": "c/experiment/variable.yaml, line 3: override /hydra/launcher: ${oc.env:NOT_SET} cannot be resolved: ",
+    "model=of": "c/model/of.yaml, line 1: act: ${nope} cannot be resolved: ",
+    "model=noname": "c/model/noname.yaml, line 2: table: null is no name; put it in quotes",
+    "experiment=null2": "c/experiment/null2.yaml, line 3: optimizer.betas: null is no name; put it in quotes",
     "debug=fast": "debug=fast: config.yaml has no such group; add it with a plus: +debug=fast",
     "model=two model/act=tanh": "model/act=tanh: is placed elsewhere; type model/act@model.a1=tanh or model/act@model.a2=tanh",
     "model=one model/act=tanh": "model/act=tanh: is placed elsewhere; type model/act@model.inner=tanh",

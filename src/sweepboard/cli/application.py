@@ -9,11 +9,13 @@ from typing import TypeAlias
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import configure_log, run_job
+from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweepboard.cli.flags import flag_parser
 from sweepboard.cli.request import Request
+from sweepboard.compose.mistakes import explain
 from sweepboard.compose.options import with_names
 from sweepboard.compose.source import hydra_ready
 from sweepboard.files import writing
@@ -21,7 +23,7 @@ from sweepboard.files import writing
 Job: TypeAlias = Callable[[DictConfig], None]
 
 
-def run_composed(request: Request, config: DictConfig, folder: Path, job: Job) -> None:
+def run_composed(request: Request, config: DictConfig, callbacks: Callbacks, folder: Path, job: Job) -> None:
     """Run `job` in `folder` with all that Hydra does for a run: `.hydra/`, logging, callbacks, `job.env_set`.
 
     `hydra.main` would do so too, after composing the configuration twice more. What the job raises is raised
@@ -38,15 +40,22 @@ def run_composed(request: Request, config: DictConfig, folder: Path, job: Job) -
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir, config.hydra.mode = str(folder), RunMode.RUN
     with hydra_ready(request.config_dirs), writing(folder):  # what the job raises is in `raised`
-        _run(config, request.config_name, guarded)
+        _run(config, request.config_name, callbacks, guarded)
     if raised:
         raise raised[0]
 
 
-def _run(config: DictConfig, name: str, job: Job) -> None:
+def callbacks_of(config: DictConfig) -> Callbacks:
+    """Return the callbacks that `hydra.callbacks` names. Raises `ConfigError`."""
+    try:
+        return Callbacks(config)
+    except HydraException as error:
+        raise explain(error) from error
+
+
+def _run(config: DictConfig, name: str, callbacks: Callbacks, job: Job) -> None:
     """As `hydra._internal.hydra.Hydra.run`, from where the configuration is composed."""
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-    callbacks = Callbacks(config)
     context = HydraContext(GlobalHydra.instance().config_loader(), callbacks)
     callbacks.on_run_start(config=config, config_name=name)
     done = run_job(job, config, "hydra.run.dir", None, context)

@@ -148,6 +148,8 @@ def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
     print()
     print_table(["job", "state", f"best {headline}", "test", "time", "reason"], rows)
     print(f"\n{counts(views)}")
+    if any(view.state == FAILED for view in views) and not folder.search.is_file():
+        print(f"again: {printable(shlex.join([program(), 'resume', str(folder), '--failed']))}")
     written = [folder.results_csv, *([folder.picture] if folder.picture.is_file() else [])]
     print(f"results: {', '.join(map(printable, written))}")
     print(f"board: {printable(shlex.join([program(), 'board', str(folder)]))}")

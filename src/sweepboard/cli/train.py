@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sweepboard import __version__
-from sweepboard.cli.application import answer, run_composed
+from sweepboard.cli.application import answer, callbacks_of, run_composed
 from sweepboard.cli.request import Request, compose_request, parse
 from sweepboard.cli.sweep import run_sweep
 from sweepboard.compose.places import asked_for, refuse_other_directory
@@ -65,6 +65,7 @@ def _train(request: Request, composed: DictConfig) -> int:
     refuse_other_directory(composed)
     with env_override(composed.hydra.job.env_set):  # values may name these variables
         prepared = _checked(composed, request)
+    callbacks = callbacks_of(composed)
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.terminal import shown
@@ -81,7 +82,7 @@ def _train(request: Request, composed: DictConfig) -> int:
         print_summary(record, folder)
 
     with claimed(_folder(prepared, composed)) as folder:
-        run_composed(request, composed, folder.path, job)
+        run_composed(request, composed, callbacks, folder.path, job)
     return 0
 
 

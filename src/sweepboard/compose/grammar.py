@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from pathlib import Path
@@ -9,10 +10,23 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from sweepboard.errors import ConfigError
+
 _HOME = re.compile(r"(?<![^=,\[])~/[^,\]]*")
 _AS_IT_IS = re.compile(r"[\w./:-]+", re.ASCII)
 _KNOWN = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|:,\[\]{}()'\" \t]")
+_LARGE = re.compile(r"(?<=[=,:(\[])\d+(?:\.\d*)?[eE]\d{3,}(?=[,)}\]]|$)")
 _INDEX = re.compile(r"\[(\d+)\]")
+
+
+def refuse_endless(word: str) -> None:
+    """Raise `ConfigError` for digits that Hydra would read as infinity, as those of a commit: `695e0514`."""
+    for text in _LARGE.findall(word):
+        if math.isinf(float(text)):
+            raise ConfigError(
+                f"{word}: {text} is larger than every number; "
+                f"""as a text it is quoted, 'key="{text}"', and infinity is inf"""
+            )
 
 
 def with_home(word: str) -> str:

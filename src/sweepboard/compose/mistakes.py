@@ -8,7 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import yaml
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -28,8 +33,8 @@ from sweepboard.compose.grammar import why_unreadable
 from sweepboard.compose.preset_mistakes import explain_options, place_of_value
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
-from sweepboard.compose.values import wanted
-from sweepboard.errors import ConfigError, UserError
+from sweepboard.compose.values import shown, wanted
+from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text
 
 GROUPS = (*OPEN_GROUPS, "trainer", "logging", "experiment")
@@ -165,6 +170,14 @@ def _no_plugin(error: Exception) -> str | None:
     return f"hydra: the plug-in {name} is not installed; {hint}"
 
 
+def _not_built(error: Exception) -> str | None:
+    """What came while Hydra built a part of its own, such as a callback, which it names in its last line."""
+    found = re.search(r"^full_key: (\S+)", str(error), re.MULTILINE)
+    if not isinstance(error, InstantiationException) or not found:
+        return None
+    return f"{found[1]}: cannot be built: {reason(error.__cause__ or error)}"
+
+
 def _choices(group: str, option: str, options: Sequence[str]) -> str:
     if group in OPEN_GROUPS and "." in option:
         return f"for a class, type {group}._target_={option}"
@@ -208,6 +221,8 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
     # Hydra names the override in its own text and OmegaConf's error, if that is behind it, in the chain.
     behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     text = _first_line(error)
+    if told := _not_built(error):
+        return ConfigError(told)
     if isinstance(behind, OmegaConfBaseException):
         if "does not support deletion" in str(behind):
             return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
@@ -238,7 +253,11 @@ _SENTENCES: dict[str, Callable[..., str]] = {
         f"+{key}: is there already; leave out the +"
     ),
     r"^Could not delete from config. '(.+)' does not exist": lambda key: (
-        f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}"
+        f"~{key}: there is nothing of that name to delete"
+        f"{', or it is null, which cannot be deleted' * ('.' in key)}{did_you_mean_key(key)}"
+    ),
+    r"^Could not delete from config. The value of '(.+)' is (.*) and not (.*)\.$": lambda key, now, typed: (
+        f"~{key}={typed}: its value is {shown(now)}; type ~{key} to delete any"
     ),
     r"Could not override '(.+)'\. No match in the defaults list": lambda group: (
         f"override {group}: there is no such group{did_you_mean_key(group)}"

@@ -10,6 +10,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from sweepboard.compose.grammar import refuse_endless
 from sweepboard.errors import ConfigError
 
 REQUIRED = ("model", "dataset", "optimizer", "task", "trainer", "logging")
@@ -31,6 +32,7 @@ def is_group(key: str, loader: ConfigLoader) -> bool:
 
 
 def _with_names(word: str, loader: ConfigLoader) -> str:
+    refuse_endless(word)
     key, _, value = word.partition("=")
     _refuse_dot_for_slash(key, value, loader)
     if "." in key.partition("@")[0] or _PLAIN.fullmatch(value) or not _NAMES.fullmatch(value):

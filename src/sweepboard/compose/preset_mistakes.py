@@ -11,7 +11,13 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    KeyValidationError,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from sweepboard import plain_yaml
 from sweepboard.compose.source import find_file, nodes, shipped
@@ -208,6 +214,35 @@ def _twice(case: Case) -> str | None:
     return f"{found[1]}: is chosen twice; write {found[1]}=[{','.join(options)}]"
 
 
+def _choice_of_defaults(case: Case) -> str | None:
+    """An interpolation among the defaults, which OmegaConf calls `_dummy_`, that leads nowhere."""
+    if getattr(case.behind, "full_key", None) != "_dummy_":
+        return None
+    why = case.text.partition("\n")[0]
+    for file in _files_chosen(case):
+        for item in _defaults(file):
+            for key, option in item.items():
+                if "${" in str(option):
+                    return f"{place(file, 'defaults')}{key}: {option} cannot be resolved: {why}"
+    return f"a defaults list cannot be resolved: {why}"
+
+
+def _null_as_a_name(case: Case) -> str | None:
+    """A key of YAML that is null, of which OmegaConf tells only what is above it."""
+    if not isinstance(case.behind, KeyValidationError):
+        return None
+    for file in _files_chosen(case):
+        above = str(case.behind.full_key).split(".")
+        if _has_null_name(_root(file)):
+            return f"{place(file, *above)}{'.'.join(above)}: null is no name; put it in quotes"
+    return None
+
+
+def _has_null_name(value: object) -> bool:
+    children = value if isinstance(value, dict) else {}
+    return None in children or any(map(_has_null_name, children.values()))
+
+
 def _setting_of_hydra(case: Case) -> str | None:
     key = str(getattr(case.behind, "full_key", "") or "")
     found = re.fullmatch(r"hydra/(sweeper|launcher)/(\w+)", key)
@@ -225,5 +260,5 @@ def _parsed(words: Sequence[str]) -> list[Override]:
 
 _EXPLAIN: tuple[Callable[[Case], str | None], ...] = (
     _no_package_line, _dotted_key, _option_in_body, _no_slash, _override_above, _chosen_already,
-    _plus_is_missing, _more_than_once, _twice, _setting_of_hydra,
+    _plus_is_missing, _more_than_once, _twice, _setting_of_hydra, _choice_of_defaults, _null_as_a_name,
 )  # fmt: skip

@@ -100,13 +100,15 @@ def _check_type(parameter: Parameter, hints: Mapping[str, Any], value: Any, key:
 def check_type(value: Any, annotation: Any, key: str) -> None:
     """Raise `ConfigError` where a value plainly misses the type."""
     if not fits(value, annotation):
-        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_got(value, annotation)}")
+        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_got(value, annotation, key)}")
 
 
-def _got(value: Any, annotation: Any) -> str:
-    """The value; of a text that only lacks to be read as YAML, that it is one."""
+def _got(value: Any, annotation: Any, key: str) -> str:
+    """The value; of a text that only lacks to be read as YAML, that it is one, and the other way round."""
     if isinstance(value, str) and fits(plain_value(value), annotation):
         return f"the text {shown(value)!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
+    if isinstance(value, int | float) and fits("text", annotation):
+        return f"""{shown(value)}; a text that looks like a number is quoted, typed as '{key}="..."'"""
     return shown(value)
 
 

@@ -60,3 +60,12 @@ def test_a_plan_that_was_cut_short_is_completed(command: Command) -> None:
                 rest.unlink() if rest.is_file() else shutil.rmtree(rest)
             command(*words)
             assert json.loads((sweep / "seed=2" / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_frozen_search_that_was_cut_is_one_line(command: Command) -> None:
+    command("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=search", *SEARCH)
+    whole = Path("search/search.yaml").read_text()
+    start = whole.index("${")
+    for left in (whole[: start + 2], whole[: start + 3], whole[: whole.index("\n", start)], whole[:40]):
+        Path("search/search.yaml").write_text(left)
+        assert "search.yaml" in command("resume", "search", code=2).line

@@ -21,6 +21,7 @@ from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard import __version__, plain_yaml
 from sweepboard.compose.imports import import_modules
@@ -177,6 +178,9 @@ def write_search(folder: SweepFolder, search: Search) -> None:
         write_atomic(folder.search, f"{text}signature: {sign(text.encode())}\n")
 
 
+_BAD_YAML = (yaml.YAMLError, OmegaConfBaseException)
+
+
 @dataclass
 class _Saved:
     """What search.yaml must hold."""
@@ -191,6 +195,7 @@ class _Saved:
     fixed: list[str]
     config_dirs: list[str]
     bases: dict[str, dict[str, Any]]
+    signature: str  # the last line: without it the rest may be cut short, too
 
 
 def read_search(folder: SweepFolder) -> Search:
@@ -199,6 +204,8 @@ def read_search(folder: SweepFolder) -> Search:
     try:
         saved = plain_yaml.load(read_text(path))
         check_plain(_Saved, saved)
+        for base in saved["bases"].values():  # a `${` that was cut in two has no end
+            OmegaConf.create(base)
         return Search(
             settings=search_settings(saved["settings"]),
             space=Space.from_plain(saved["space"]),
@@ -211,7 +218,7 @@ def read_search(folder: SweepFolder) -> Search:
             sweep=saved["sweep"],
             config_dirs=tuple(map(Path, saved["config_dirs"])),
         )
-    except (OSError, ValueError, KeyError, TypeError, ConfigError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ConfigError, *_BAD_YAML) as error:
         raise DamagedSearch(f"{path} cannot be read: {reason(error)}") from error
 
 

@@ -88,9 +88,9 @@ LOGIN = "It has no login"
         (["--host", "127.0.0.2", "outputs", "--port", "7002"], "http://127.0.0.2:7002/", False),
         (["--host", "::1", "--port", "7003"], "http://[::1]:7003/", False),
         (["outputs", "--port", "7004", "--", "--bind_all"], f"http://{socket.gethostname()}:7004/", True),
-        (["--", "--host=10.1.2.3", "--port=7005"], "http://10.1.2.3:7005/", True),
+        (["--", "--host=localhost", "--port=7005"], "http://localhost:7005/", False),
         (["--port", "7006", "--", "--path_prefix", "/runs/"], "http://127.0.0.1:7006/runs/", False),
-        (["--host", "fe80::1", "--port", "7007"], "http://[fe80::1]:7007/", True),
+        (["--host", "::", "--port", "7007"], f"http://{socket.gethostname()}:7007/", True),
     ],
 )
 def test_the_address_and_the_warning(
@@ -123,6 +123,34 @@ def test_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
         main(["outputs", "--help"])
     assert left.value.code == 0
     assert "sweepboard board [DIR]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--port", "-5"], "sweepboard: --port -5: a port is a number from 1 to 65535"),
+        (["--port", "70000"], "sweepboard: --port 70000: a port is a number from 1 to 65535"),
+        (["--", "--port=0"], "sweepboard: --port 0: a port is a number from 1 to 65535"),
+        (["--host", "192.0.2.1"], "sweepboard: --host 192.0.2.1: Cannot assign requested address; give an "),
+        (["--host", "no.such.name.invalid"], "sweepboard: --host no.such.name.invalid: "),
+    ],
+)
+def test_where_nothing_can_listen_no_address_is_printed(
+    command: Command, words: list[str], line: str
+) -> None:
+    Path("outputs").mkdir()
+    said = command("board", *words, code=2)
+    assert said.line.startswith(line)
+    assert not said.out
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_one_line(command: Command) -> None:
+    Path("outputs").mkdir()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "another program listens there" in command("board", "--port", str(port), code=2).line
 
 
 def test_a_taken_port_is_passed_over() -> None:

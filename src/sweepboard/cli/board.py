@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import socket
 import sys
@@ -30,7 +31,8 @@ def main(arguments: list[str]) -> int:
     given, rest = _given().parse_known_args(rest)
     folder = log_directory(Path(options.folder))
     host = EVERYONE if given.bind_all else given.host or options.host
-    port = given.port or options.port or free_port(host)
+    asked = given.port or options.port
+    port = free_port(host) if asked is None else usable_port(host, asked)
     print(f"TensorBoard of {printable(folder)}: {address(host, port, given.path_prefix)}  (Ctrl-C stops it)")
     if not is_loopback(host):
         print("It has no login: anyone who reaches that address can read these runs.")
@@ -105,14 +107,33 @@ def log_directory(folder: Path) -> Path:
     return folder.resolve().parent if RunFolder(folder).record.is_file() else folder
 
 
+def usable_port(host: str, asked: int) -> int:
+    """The port that was asked for. Raises `UserError` where nothing can listen on it."""
+    if not 0 < asked < 1 << 16:
+        raise UserError(f"--port {asked}: a port is a number from 1 to 65535")
+    if not _is_free(host, asked):
+        raise UserError(f"--port {asked}: another program listens there; leave it out for the next free port")
+    return asked
+
+
 def free_port(host: str, first: int = FIRST_PORT, tries: int = 100) -> int:
-    """The first port from `first` on that nothing listens on. Raises `UserError` where all are taken."""
+    """The first port from `first` on that nothing listens on.
+
+    Raises `UserError` where all are taken, or where `host` is no address of this machine.
+    """
     for port in range(first, first + tries):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
+        if _is_free(host, port):
             return port
     raise UserError(f"ports {first} to {first + tries - 1} of {host} are all taken: give another with --port")
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise UserError(f"--host {host}: {error.strerror}; give an address of this machine") from error
+    return True

@@ -25,7 +25,13 @@ from sweepboard.sweeps.pool import Ended, Event, Job, Started, Told
 from sweepboard.sweeps.resume import Wish
 from sweepboard.sweeps.search.best import write_study
 from sweepboard.sweeps.search.conduct import Conductor, planned
-from sweepboard.sweeps.search.frozen import Search, frozen, is_own_search, read_search, write_search
+from sweepboard.sweeps.search.frozen import (
+    Search,
+    frozen,
+    is_own_search,
+    read_search,
+    write_search,
+)
 from sweepboard.sweeps.search.objective import Objective
 from sweepboard.sweeps.search.resume import resume_search
 from sweepboard.sweeps.search.settings import search_settings
@@ -277,7 +283,8 @@ def test_what_is_frozen_is_read_back_and_composes_the_same(folder: SweepFolder) 
         assert planned(read, "x", words) == planned(made, "x", words)
     text = folder.search.read_text()
     folder.search.write_text(text.replace("Linear", "Other"))
-    assert not is_own_search(folder)
+    with pytest.raises(DamagedSearch, match="is not what was frozen"):
+        is_own_search(folder)
 
 
 def test_the_best_trial_is_a_preset_that_composes_to_the_same(folder: SweepFolder) -> None:

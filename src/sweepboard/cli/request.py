@@ -88,7 +88,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
     sweeper = request.overridden("hydra/sweeper")
     try:
         with hydra_ready(request.config_dirs) as hydra:
-            words = map(_with_quoted_filter, request.overrides)
+            words = map(with_quoted_filter, request.overrides)
             overrides = with_names(list(words), hydra.config_loader)
             others = sweeper not in (None, "grid", "optuna")
             if others or _primary(request) != find_file(CONFIG):
@@ -124,7 +124,8 @@ def _register_plugins() -> None:
         Plugins.instance().register(plugin)
 
 
-def _with_quoted_filter(word: str) -> str:
+def with_quoted_filter(word: str) -> str:
     """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
     key, _, value = word.partition("=")
-    return f"{key}={quoted(value)}" if key.lstrip("+") == "sweep.filter" and value[:1] not in "'\"" else word
+    is_condition = key.lstrip("+") == "sweep.filter" and value != "null" and value[:1] not in "'\""
+    return f"{key}={quoted(value)}" if is_condition else word

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepboard.cli.options import config_dirs
-from sweepboard.cli.request import Request, multirun_request
+from sweepboard.cli.request import Request, multirun_request, with_quoted_filter
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.process import spare_server
 from sweepboard.training.process import tune_allocator
@@ -52,7 +52,8 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
         from sweepboard.sweeps.resume import Wish, resume_sweep
 
         accept = options.accept_changes
-        wish = Wish(options.overrides, accept, options.failed, options.allow, config_dirs(options))
+        words = list(map(with_quoted_filter, options.overrides))
+        wish = Wish(words, accept, options.failed, options.allow, config_dirs(options))
         return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
 
 

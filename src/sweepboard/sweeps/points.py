@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -30,7 +30,9 @@ def check_points(words: Sequence[Sequence[str]], compose: Compose, only: str | N
     """
     condition = Condition(only) if only else None
     composed = [(point, _composed(point, words, compose)) for point in words]
-    kept = [(point, config) for point, config in composed if condition is None or _holds(condition, config)]
+    kept = [
+        (point, config) for point, config in composed if condition is None or _of_point(condition, config)
+    ]
     if not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
     return [_checked(point, words, config) for point, config in kept]
@@ -43,13 +45,17 @@ def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Co
         raise _bad(point, points, error) from error
 
 
-def _holds(condition: Condition, config: DictConfig) -> bool:
-    return condition.holds({name: _value(name, condition, config) for name in condition.names})
+def _of_point(condition: Condition, config: DictConfig) -> bool:
+    return holds(condition, config, config.hydra.runtime.choices)
 
 
-def _value(name: str, condition: Condition, config: DictConfig) -> Any:
+def holds(condition: Condition, config: DictConfig, groups: Mapping[Any, Any]) -> bool:
+    """Whether the condition holds for a configuration and the options chosen. Raises `ConfigError`."""
+    return condition.holds({name: _value(name, condition, config, groups) for name in condition.names})
+
+
+def _value(name: str, condition: Condition, config: DictConfig, groups: Mapping[Any, Any]) -> Any:
     """The option of a config group, or the value of a key."""
-    groups = config.hydra.runtime.choices
     if name in groups:
         return groups[name]
     if not _has(config, name):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from sweepboard.compose.change import Recipe
 from sweepboard.compose.grammar import unquoted
+from sweepboard.compose.mistakes import explain
 from sweepboard.compose.plain_types import WrongType, built
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.schema import Config
@@ -23,9 +25,10 @@ from sweepboard.lifecycle.saved import read_run
 from sweepboard.lifecycle.secrets import is_masked, mask
 from sweepboard.lifecycle.trusting import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.names import flatten
+from sweepboard.sweeps.added import added, points
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.frozen import read_plan, replace_plan, write_plan
-from sweepboard.sweeps.grid import Axis, axis, grid
+from sweepboard.sweeps.grid import Axis, axis
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.lengthen import length_words, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
@@ -33,7 +36,7 @@ from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.views import JobView, Listener
-from sweepboard.sweeps.words import is_setting, key_of, last_of_each_key, refuse_several
+from sweepboard.sweeps.words import is_setting, key_of, refuse_several
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Wish:
 
 def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
     """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
+    _refuse_unreadable(wish.words)
     if folder.search.is_file():
         from sweepboard.sweeps.search.resume import resume_search
 
@@ -74,7 +78,8 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         if lengths:
             filled = lengthened(filled, lengths, folder, trust)
             words = [word for word in words if word not in lengths]
-        longer = extended(filled, list(_added(filled, words, wish.config_dirs, trust)))
+        wanted = points(words, wish.words, settings)
+        longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
         _check(folder, jobs, trust, wish.accept_changes)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
@@ -85,6 +90,13 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         if len(longer.jobs) > len(plan.jobs):
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
         return run_jobs(folder, longer, jobs, settings, listener, accept=wish.accept_changes)
+
+
+def _refuse_unreadable(words: Sequence[str]) -> None:
+    try:
+        overrides_parser().parse_overrides(list(words))
+    except HydraException as error:
+        raise explain(error, words) from error
 
 
 def _check(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
@@ -168,23 +180,3 @@ def _of_the_job(key: str, value: Any, words: Sequence[str]) -> str:
         if len(words) == 1 or mask(unquoted(word.partition("=")[2])) == value:
             return word
     raise MaskedSecret(f"{key}: no value that was given is the one of {value}: give all that were swept")
-
-
-def _added(plan: Plan, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Iterator[Prepared]:
-    """Every job of the plan with the new words on top: the new values beside those of all other keys."""
-    for point in grid(words) if words else []:
-        for job in plan.jobs:
-            yield _changed(job, point, config_dirs, trust)
-
-
-def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Prepared:
-    try:
-        recipe = trust.recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
-        return trust.prepare(replace(recipe, overrides=_standing(recipe.overrides)))
-    except UserError as error:
-        raise BadPoint(f"in {' '.join(words)}: {error}") from error
-
-
-def _standing(words: Sequence[str]) -> list[str]:
-    overrides = OverridesParser.create().parse_overrides(list(words))
-    return [str(override.input_line) for override in last_of_each_key(overrides)]

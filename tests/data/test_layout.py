@@ -78,6 +78,15 @@ def test_what_can_be_neither_is_refused(tmp_path: Path, folders: Sequence[str], 
         _ = ImageFolder(str(tmp_path)).sizes
 
 
+@pytest.mark.parametrize(
+    "name", ["test", "Testing", "validation", "val_images", "unlabeled", "Unlabelled_data"]
+)
+def test_a_part_among_the_classes_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "cats", "dogs", name)
+    with pytest.raises(ConfigError, match=rf"{name} is called like a part .*; move it out of"):
+        ImageFolder(str(tmp_path))
+
+
 def test_subfolders_of_classes_may_be_alike_where_train_says_that_they_are_classes(tmp_path: Path) -> None:
     write(tmp_path, *(f"train/{name}/{time}" for name in ("cats", "dogs") for time in ("day", "night")))
     assert ImageFolder(str(tmp_path)).sizes == {"train": 8}

@@ -18,6 +18,7 @@ _SPLITS = {
 _SPLIT_NAME = re.compile(
     rf"(?P<before>(?:.*[^a-z])?)(?P<word>{'|'.join(_SPLITS)})(?P<after>(?:set|data)?(?:[^a-z].*)?)"
 )
+_UNLABELLED = re.compile(r"un_?labell?ed(?:_?(?:set|data|images))?")
 _USUAL = re.compile(r"(?:(?:images?|data)[ _-])?\*(?:[ _-]?(?:set|data|dataset|images?|split|folder)|\d+)?")
 """What may stand around a split's word without saying anything: `training_set`, `images_train`."""
 
@@ -36,6 +37,7 @@ def layout_of(root: Path) -> Layout:
     parts = _split_folders(root)
     if not parts:
         _refuse_unknown_splits(root)
+        _refuse_lone_splits(root)
         return Layout({"": root}, list(_unused(root, {"": root})))
     if not class_folders(parts["train"]):
         raise ConfigError(
@@ -108,6 +110,21 @@ def _refuse_unknown_splits(root: Path) -> None:
             f"dataset.root: in {root} {names} hold folders {below}: these look like splits, not classes; "
             f"call the splits train, val and test, or put classes like these into {root / 'train'}"
         )
+
+
+def _refuse_lone_splits(root: Path) -> None:
+    """Refuse a folder of images among classes that is called like a held-out or unlabelled part. (`train` may
+    be a class, of vehicles.)"""
+    folders = class_folders(root)
+    for folder in folders if len(folders) > 1 else ():
+        if _UNLABELLED.fullmatch(folder.name.lower()) or _split_name(folder.name) in (
+            ("val", "*"),
+            ("test", "*"),
+        ):
+            raise ConfigError(
+                f"dataset.root: {folder} is called like a part of the data set and stands among the folders of "
+                f"the classes; move it out of {root}, or put the classes into {root / 'train'}"
+            )
 
 
 def _unused(root: Path, parts: Mapping[str, Path]) -> Iterator[str]:

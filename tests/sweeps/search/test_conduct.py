@@ -26,6 +26,7 @@ from sweepboard.sweeps.resume import Wish
 from sweepboard.sweeps.search.best import write_study
 from sweepboard.sweeps.search.conduct import Conductor, planned
 from sweepboard.sweeps.search.frozen import (
+    DamagedSearch,
     Search,
     frozen,
     is_own_search,

@@ -134,6 +134,12 @@ def test_a_model_is_tested_on_other_data(command: Command) -> None:
         "sweepboard: dataset=fashion_mini has input_shape=[1, 28, 28], and the model was trained on "
         "input_shape=[3, 8, 8]"
     )
+    Path("second/a").rename("second/c")  # now `b` is class 0
+    said = command("test", "run", "dataset.root=second", code=2).line
+    assert said == (
+        "sweepboard: dataset=image_folder has b as class 0, and the run was trained with it as class 1: "
+        "its classes are a, b"
+    )
 
 
 def test_a_run_knows_which_output_is_which_class(command: Command) -> None:

@@ -57,6 +57,7 @@ def prepare_test(
             raise NotATest(f"{key}: a test changes only the data; `sweepboard rerun` changes the rest")
     prepared = prepare_saved(saved, overrides, allowed, config_dirs)
     _refuse_other_shapes(saved, prepared)
+    _refuse_other_numbers(saved, prepared)
     return prepared
 
 
@@ -67,6 +68,17 @@ def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
             raise NotATest(
                 f"dataset={prepared.groups.get('dataset')} has {fact}={now[fact]}, and the model was trained "
                 f"on {fact}={then[fact]}"
+            )
+
+
+def _refuse_other_numbers(saved: SavedRun, prepared: Prepared) -> None:
+    """Refuse data in which a class of the run has another number: its samples would count as errors."""
+    now = prepared.source.spec.class_names
+    for number, name in enumerate(saved.record.classes):
+        if name in now and now.index(name) != number:
+            raise NotATest(
+                f"dataset={prepared.groups.get('dataset')} has {name} as class {now.index(name)}, and the run "
+                f"was trained with it as class {number}: its classes are {', '.join(saved.record.classes)}"
             )
 
 

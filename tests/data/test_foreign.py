@@ -57,6 +57,13 @@ COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
         (np.array([1.5, 2.5]), torch.tensor([1.5, 2.5])),
         (np.array([1.5, 2.5], dtype=">f4"), torch.tensor([1.5, 2.5])),
         (0.25, torch.tensor([0.25])),
+        (GREY.astype(np.uint16) * 5461, torch.from_numpy(GREY)[None] * (5461 / 65535)),
+        (COLOUR.astype(">u2"), torch.from_numpy(COLOUR).permute(2, 0, 1) / 65535),
+        (torch.full((1, 3, 4), 65535, dtype=torch.uint16), torch.ones(1, 3, 4)),
+        (torch.full((3, 4), 257, dtype=torch.uint16), torch.full((1, 3, 4), 1 / 255)),
+        (np.uint16(65535), torch.tensor([1.0])),
+        (np.arange(3), torch.tensor([0.0, 1.0, 2.0])),
+        (GREY > 5, torch.from_numpy(GREY > 5).float()),
     ],
 )
 def test_inputs_of_all_kinds_become_tensors(value: Any, expected: torch.Tensor | None) -> None:
@@ -169,8 +176,31 @@ def test_samples_of_another_make_are_described(sample: Any, described: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (
+            GREY.astype(np.int32),
+            r"an input .*: nothing tells which number is white in int32 of shape \(3, 4\)",
+        ),
+        (torch.zeros(1, 3, 4, dtype=torch.int64), "an input .* in int64 .* divide an image by it"),
+        (COLOUR.astype(np.uint32), "an input .* in uint32 .* use .float\\(\\) for other numbers"),
+        (GREY.astype(np.int16), "an input .* in int16 of shape"),
+        (torch.zeros(3, dtype=torch.complex64), "an input that cannot be read: it is complex; make it real"),
+        (np.array([1j, 2]), "an input that cannot be read: it is complex"),
+        (np.complex64(1j), "an input that cannot be read: it is complex"),
+        (torch.eye(3).to_sparse(), r"an input that cannot be read: it is sparse .*, by to_dense\(\)"),
+        (torch.eye(3)[:, None].to_sparse(1), "an input that cannot be read: it is sparse"),
+    ],
+)
+def test_inputs_that_do_not_say_what_they_are_are_refused(value: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"^dataset: a sample of Listed has {told}"):
+        _ = open_source(Listed((value, 0), classes=["a", "b"])).spec
+
+
+@pytest.mark.parametrize(
     ("target", "told"),
     [
+        (torch.eye(3).to_sparse(), "a target that cannot be read: it is sparse"),
         (torch.tensor([0, 1, 0]), r"a target of shape \(3,\) and type torch.int64, .* use target.argmax\(\)"),
         (
             torch.zeros(4, 4, dtype=torch.uint8),
@@ -243,6 +273,51 @@ def test_torchvision_s_data_sets_work_as_they_are(tmp_path: Any) -> None:
     data = prepared(datasets.ImageFolder(tmp_path))
     assert data.spec.class_names == ("a",)
     with pytest.raises(RunFailed, match=r"a/2\.png cannot be read"):
+        data.train.first(2)
+
+
+class Reusing(Dataset[Any]):
+    """Gives the same memory for each sample, filled anew."""
+
+    def __init__(self, kind: str, target: torch.Tensor) -> None:
+        self.kind, self.target = kind, target
+        self.pixels = torch.zeros(1, 2, 2, dtype=torch.uint8 if kind == "uint8" else torch.float32)
+        self.num_classes = 9
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> Any:
+        self.pixels.fill_(index)
+        self.target.fill_(index)
+        given: Any = self.pixels
+        if self.kind == "view":
+            given = self.pixels[:, :, :1]
+        if self.kind == "array":
+            given = self.pixels.numpy()
+        return given, self.target
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("target", [torch.tensor(0), torch.zeros(2)])
+@pytest.mark.parametrize("kind", ["float", "uint8", "view", "array"])
+def test_memory_that_a_data_set_uses_again_holds_every_sample(
+    kind: str, target: torch.Tensor, workers: int
+) -> None:
+    data = prepared(Reusing(kind, target.clone()), workers=workers)
+    numbers = torch.arange(8.0)
+    inputs, targets = data.train.first(8)
+    white = 255 if kind == "uint8" else 1
+    torch.testing.assert_close(inputs.flatten(1)[:, 0] * white, numbers)
+    assert torch.equal(targets.reshape(8, -1)[:, 0].float(), numbers)
+    seen = torch.cat([targets.reshape(len(targets), -1)[:, 0] for _, targets in data.train.epoch(0)])
+    assert seen.sort().values.tolist() == numbers.tolist()
+
+
+def test_samples_of_two_types_in_one_batch_are_refused() -> None:
+    black, white = np.zeros((3, 4), np.uint8), torch.ones(1, 3, 4)
+    data = prepared(Listed((black, 0), (white, 1), classes=["a", "b"]))
+    with pytest.raises(RunFailed, match=r"^sample 1 has torch.float32 .*, sample 0 has torch.uint8"):
         data.train.first(2)
 
 

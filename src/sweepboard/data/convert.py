@@ -10,6 +10,8 @@ from torch import Tensor
 
 from sweepboard.data.images import in_mode, is_pil_image, natural_mode, pixels
 
+_WHITE_OF_16_BITS = 65535
+
 
 def input_tensor(value: Any, channels: int | None = None) -> Tensor:
     """An input as uint8 pixels (channels, height, width), or float32.
@@ -17,14 +19,20 @@ def input_tensor(value: Any, channels: int | None = None) -> Tensor:
     PIL images become grey or coloured: of one or three `channels`, or what suits them if None. uint8 arrays
     of two or three dimensions are images, (height, width[, channels]) as everywhere outside torch. Tensors
     are taken as they are, but uint8 (height, width) gets its one channel, and a single number one dimension.
-    Raises TypeError for anything else.
+    Of uint16 the same holds, scaled to 0 to 1. Raises ValueError for numbers that do not say what they stand
+    for, TypeError for anything else.
     """
     if is_pil_image(value):
         mode = natural_mode(value) if channels is None else {1: "L"}.get(channels, "RGB")
         return pixels(in_mode(value, mode))
     tensor = _tensor(value)
-    if tensor.dtype != torch.uint8:
+    _check_numbers(tensor)
+    if tensor.dtype == torch.uint16:
+        tensor = tensor.float() / _WHITE_OF_16_BITS
+    elif tensor.dtype != torch.uint8:
         return _with_a_dimension(tensor.float())
+    if tensor.ndim < 2:
+        return _with_a_dimension(tensor)
     if tensor.ndim == 2:
         return tensor[None]
     is_array_image = not isinstance(value, Tensor) and tensor.ndim == 3
@@ -33,7 +41,8 @@ def input_tensor(value: Any, channels: int | None = None) -> Tensor:
 
 def target_tensor(value: Any) -> Tensor:
     """A target as an int64 class number (), or as float32 of one or more dimensions: a single number gets
-    the shape (1,), that of a model's one output. Raises TypeError for anything else."""
+    the shape (1,), that of a model's one output. Raises TypeError for anything else, ValueError for what is
+    not dense."""
     tensor = _tensor(value)
     if tensor.is_floating_point():
         return _with_a_dimension(tensor.float())
@@ -42,13 +51,27 @@ def target_tensor(value: Any) -> Tensor:
     raise TypeError(f"whole numbers of shape {tuple(tensor.shape)}")
 
 
+def _check_numbers(tensor: Tensor) -> None:
+    if tensor.is_complex():
+        raise ValueError("it is complex; make it real, by torch.view_as_real or abs()")
+    known = tensor.is_floating_point() or tensor.dtype in (torch.bool, torch.uint8, torch.uint16)
+    if tensor.ndim >= 2 and not known:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"nothing tells which number is white in {dtype} of shape {tuple(tensor.shape)}; divide an image "
+            "by it (such as 255 or 65535), and use .float() for other numbers"
+        )
+
+
 def _with_a_dimension(tensor: Tensor) -> Tensor:
     return tensor if tensor.ndim else tensor.reshape(1)
 
 
 def _tensor(value: Any) -> Tensor:
     if isinstance(value, Tensor):
-        return value.detach()
+        if value.layout != torch.strided or value.is_nested:
+            raise ValueError("it is sparse or nested; make it dense, by to_dense() or to_padded_tensor()")
+        return value.dequantize().detach() if value.is_quantized else value.detach()
     if isinstance(value, bool | int | float | np.generic | np.ndarray):
         array = np.array(value)  # a copy: the data set's own memory may be read-only
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))

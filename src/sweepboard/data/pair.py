@@ -26,7 +26,8 @@ def pair_of(sample: Any, channels: int | None = None) -> tuple[Tensor, Tensor]:
             f"must be a pair of an image or numbers and a target, not {_described(sample)}{_way_out(inputs)}"
         ) from error
     except ValueError as error:
-        raise Unfit(f"has an image that cannot be read: {error}") from error
+        what = "image" if is_pil_image(inputs) else "input"
+        raise Unfit(f"has an {what} that cannot be read: {error}") from error
     return converted, _target(target, sample)
 
 
@@ -34,6 +35,8 @@ def _target(target: Any, sample: Any) -> Tensor:
     shape, dtype = getattr(target, "shape", None), getattr(target, "dtype", None)
     try:
         return target_tensor(target)
+    except ValueError as error:
+        raise Unfit(f"has a target that cannot be read: {error}") from error
     except TypeError as error:
         if shape is None:
             wanted = "must be a pair of an image or numbers and a class number or real numbers"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.spec import Split, TensorSplit
+from sweepboard.errors import RunFailed
 
 
 class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
@@ -38,10 +40,28 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> tuple[Tens
     if isinstance(split, TensorSplit):
         chosen = torch.tensor(indices)
         return split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
-    samples = []
     with borrowed_global_randomness() as seed_generators:
-        for index in indices:
+
+        def read(index: int) -> tuple[Tensor, Tensor]:
             seed_generators(derive_seed(seed, "sample", epoch, index))
-            samples.append(split[index])
-    inputs, targets = zip(*samples, strict=True)
-    return torch.stack(inputs), torch.stack(targets)
+            return split[index]
+
+        return _stacked(map(read, indices), indices)
+
+
+def _stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: list[int]) -> tuple[Tensor, Tensor]:
+    """Each sample is copied into its place before the next is read, which may come in the same memory.
+
+    Raises `RunFailed` for a sample that differs from the first in shape or type.
+    """
+    first = next(samples)
+    inputs, targets = (part.new_empty((len(indices), *part.shape)) for part in first)
+    for place, sample in enumerate(chain([first], samples)):
+        for whole, part in zip((inputs, targets), sample, strict=True):
+            if (part.shape, part.dtype) != (whole.shape[1:], whole.dtype):
+                raise RunFailed(
+                    f"sample {indices[place]} has {part.dtype} of shape {tuple(part.shape)}, sample "
+                    f"{indices[0]} has {whole.dtype} of shape {tuple(whole.shape[1:])}: make them alike"
+                )
+            whole[place] = part
+    return inputs, targets

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sweepboard.compose.build import build
 from sweepboard.compose.rehearse import _check_fused
 from sweepboard.errors import ConfigError
 from tests.command import TINY, Command, record_of
@@ -126,3 +127,135 @@ def test_fused_optimizers_are_not_for_complex_parameters(kind: torch.dtype, refu
         return
     with pytest.raises(ConfigError, match=r"optimizer\.fused=false$"):
         _check_fused({"fused": True}, model)
+
+
+MORE = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Frozen(nn.Linear):
+    def __init__(self, in_features, out_features):
+        super().__init__(in_features, out_features)
+        self.requires_grad_(False)
+
+class Head(nn.Sequential):
+    def __init__(self, in_features, out_features):
+        super().__init__(nn.Linear(in_features, 8), nn.Linear(8, out_features))
+        self[0].requires_grad_(False)
+
+class Constant(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.out_features = out_features
+    def forward(self, x):
+        return torch.zeros(len(x), self.out_features)
+
+class Detached(nn.Linear):
+    def forward(self, x):
+        return super().forward(x.flatten(1)).detach()
+
+class NoGrad(nn.Linear):
+    @torch.no_grad()
+    def forward(self, x):
+        return super().forward(x.flatten(1))
+
+class Normed(nn.Sequential):
+    def __init__(self, in_features, out_features):
+        super().__init__(nn.Linear(in_features, 8), nn.BatchNorm1d(8), nn.Linear(8, out_features))
+
+class Error(nn.Module):
+    def forward(self, outputs, targets):
+        return outputs.argmax(1).ne(targets).float().mean()
+
+class Item(nn.Module):
+    def forward(self, outputs, targets):
+        return torch.tensor(F.cross_entropy(outputs, targets).item())
+
+class Summed(nn.Module):
+    def forward(self, outputs, targets):
+        return 0.1 * F.cross_entropy(outputs, targets, reduction="none").sum()
+
+class Centers(nn.Module):
+    def __init__(self, fixed=False):
+        super().__init__()
+        self.centers = nn.Parameter(torch.zeros(10), requires_grad=not fixed)
+    def forward(self, outputs, targets):
+        return F.cross_entropy(outputs + self.centers, targets)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Frozen", "model: more.Frozen has no weights to train: all are frozen; let one at least have"),
+        ("Constant", "model: more.Constant has no weights to train: it has no parameters"),
+        ("Detached", "model: more.Detached gives outputs without a gradient"),
+        ("NoGrad", "model: more.NoGrad gives outputs without a gradient"),
+    ],
+)
+def test_models_that_cannot_learn_are_told(
+    name: str, told: str, mistake: Mistake, module: Callable[[str, str], None]
+) -> None:
+    module("more", MORE)
+    said = mistake("dataset=gaussian", net(name).replace("nets", "more"))
+    assert said.startswith(told)
+
+
+def test_a_model_that_is_frozen_in_part_learns(prepare: Prepare, module: Callable[[str, str], None]) -> None:
+    module("more", MORE)
+    prepare("dataset=gaussian", net("Head").replace("nets", "more"))
+
+
+@pytest.mark.parametrize("words", [["model=mlp", "model.batch_norm=true"], ["model=normed"]])
+def test_batch_norm_with_batches_of_one_is_told(
+    words: list[str], mistake: Mistake, module: Callable[[str, str], None]
+) -> None:
+    module("more", MORE)
+    words = [net("Normed").replace("nets", "more") if word == "model=normed" else word for word in words]
+    said = mistake("dataset=gaussian", *words, "dataset.batch_size=1")
+    assert said == (
+        "dataset.batch_size=1: batch norm cannot train on one sample; use 2 or more, or a model without "
+        "batch norm"
+    )
+
+
+def test_batches_of_one_without_batch_norm_are_right(prepare: Prepare) -> None:
+    prepare("dataset=gaussian", "model=mlp", "model.batch_norm=false", "dataset.batch_size=1")
+    prepare("dataset=fashion_mini", "model=cnn", "dataset.batch_size=1")  # many values per channel
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("{_target_: more.Error}", "gives a loss without a gradient"),
+        ("{_target_: more.Item}", "gives a loss without a gradient"),
+        ("{_target_: more.Summed}", "doubles where the batch is doubled"),
+        ("{_target_: torch.nn.CrossEntropyLoss, reduction: sum}", "use the mean (reduction=mean)"),
+    ],
+)
+def test_losses_that_cannot_be_trained_on_are_told(
+    loss: str, told: str, mistake: Mistake, module: Callable[[str, str], None]
+) -> None:
+    module("more", MORE)
+    said = mistake("dataset=gaussian", "model=mlp", f"task={loss}")
+    assert said.startswith("task: ")
+    assert told in said
+    assert told in mistake("dataset=gaussian", "model=mlp", f"+task.loss={loss}")
+
+
+@pytest.mark.parametrize("loss", ["torch.nn.MSELoss", "torch.nn.L1Loss", "torch.nn.SmoothL1Loss"])
+def test_sums_of_real_numbers_are_told(loss: str, mistake: Mistake, prepare: Prepare) -> None:
+    words = ["dataset=line", "model=mlp"]
+    assert "doubles" in mistake(*words, f"task={{_target_: {loss}, reduction: sum}}")
+    prepare(*words, f"task={{_target_: {loss}}}")
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_weights_of_a_loss_that_no_optimizer_trains_are_told(
+    fixed: bool, prepare: Prepare, module: Callable[[str, str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    module("more", MORE)
+    build(prepare("dataset=gaussian", "model=mlp", f"task={{_target_: more.Centers, fixed: {fixed}}}"))
+    told = "task: more.Centers has weights of its own (centers), which no optimizer trains"
+    assert (told in caplog.text) is not fixed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from sweepboard.training.seeding import seed_everything
 from sweepboard.training.settings import SchedulerSettings, TrainerSettings
 from sweepboard.training.steps import spare_the_compiler
 from sweepboard.training.tasks import as_task
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -51,15 +54,30 @@ def build(prepared: Prepared) -> Experiment:
         prepared.source, settings_of(DatasetSettings, config["dataset"]), config["seed"], device
     )
     seed_everything(config["seed"])
+    learner = build_learner(config, data.spec, device)
+    _tell_of_untrained(learner.task_modules, config["task"][TARGET])
     return Experiment(
         seed=config["seed"],
         device=device,
         threads=threads,
         data=data,
-        learner=build_learner(config, data.spec, device),
+        learner=learner,
         trainer=trainer_settings(config),
         logging=settings_of(LoggingSettings, config["logging"]),
     )
+
+
+def _tell_of_untrained(modules: list[nn.Module], target: str) -> None:
+    """A loss may have weights, of which the optimizer, made for those of the model, knows nothing."""
+    names = [name for one in modules for name, weight in one.named_parameters() if weight.requires_grad]
+    if names:
+        more = ", ..." if len(names) > 3 else ""
+        log.warning(
+            "task: %s has weights of its own (%s), which no optimizer trains: give them to the model to "
+            "learn them, or requires_grad=False to keep them",
+            target,
+            ", ".join(names[:3]) + more,
+        )
 
 
 def build_learner(config: dict[str, Any], spec: DataSpec, device: torch.device) -> Learner:

@@ -36,6 +36,9 @@ def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
         model, outputs, in_training = _run_model(config["model"], spec)
         _check_outputs(outputs, config["model"][TARGET], task, spec)
         _check_training_outputs(in_training, config["model"], task, spec)
+        _check_trainable(model, in_training, config["model"][TARGET])
+        if config["dataset"]["batch_size"] == 1:
+            _check_single_samples(model, spec)
         _check_loss(task, config["task"][TARGET], outputs, spec)
         _check_metrics(config, task, spec)
         _check_optimizer(config, model)
@@ -84,7 +87,9 @@ def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Mo
             raise ConfigError(f"model: {node[TARGET]} gave a {type(model).__name__}, not a torch.nn.Module")
         inputs = torch.zeros(BATCH, *spec.input_shape)
         try:
-            return model, model.eval()(inputs), model.train()(inputs)
+            outputs = model.eval()(inputs)
+            with torch.enable_grad():
+                return model, outputs, model.train()(inputs)
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
             raise Refused(
                 f"model: {node[TARGET]} cannot take inputs of shape {_shape(inputs)}: {told(error)}"
@@ -124,17 +129,59 @@ def _check_training_outputs(outputs: Any, node: Mapping[str, Any], task: Task, s
     )
 
 
+def _check_trainable(model: nn.Module, outputs: Tensor, target: str) -> None:
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ConfigError(
+            f"model: {target} has no weights to train: {_why_none(model)}; let one at least have "
+            "requires_grad=True"
+        )
+    if not outputs.requires_grad:
+        raise ConfigError(
+            f"model: {target} gives outputs without a gradient, so that nothing could be learned: its "
+            "forward must not use torch.no_grad(), detach() or argmax()"
+        )
+
+
+def _why_none(model: nn.Module) -> str:
+    return "all are frozen" if any(True for _ in model.parameters()) else "it has no parameters"
+
+
+def _check_single_samples(model: nn.Module, spec: DataSpec) -> None:
+    """The model in training with a batch of one: batch norm needs more than one value per channel."""
+    weight = next(model.parameters())
+    try:
+        with torch.no_grad(), weight.device:
+            model(torch.zeros(1, *spec.input_shape))
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        norm = "more than 1 value per channel" in str(error)
+        why = "batch norm cannot train on one sample" if norm else f"the model cannot take it: {told(error)}"
+        remedy = "use 2 or more, or a model without batch norm" if norm else "use 2 or more"
+        raise ConfigError(f"dataset.batch_size=1: {why}; {remedy}") from error
+
+
 def _check_loss(task: Task, target: str, outputs: Tensor, spec: DataSpec) -> None:
+    guesses = torch.linspace(0.1, 0.9, outputs.numel()).reshape(outputs.shape).requires_grad_()
     targets = torch.zeros(BATCH, *spec.target_shape)
     if spec.classes is not None:
         targets = torch.zeros(BATCH, dtype=torch.int64)
     try:
-        loss = task.loss(torch.zeros(outputs.shape), targets)
+        loss, of_twice = (task.loss(torch.cat([guesses] * n), torch.cat([targets] * n)) for n in (1, 2))
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         shapes = f"outputs of shape {_shape(outputs)} and targets of shape {_shape(targets)}"
         raise ConfigError(f"task: {target} cannot compare {shapes}: {told(error)}") from error
     if not isinstance(loss, Tensor) or loss.ndim > 0:
         raise ConfigError(f"task: {target} must give one number for a batch, not one per sample")
+    if not loss.requires_grad:
+        raise ConfigError(
+            f"task: {target} gives a loss without a gradient, so that nothing could be learned: compute it "
+            "from the outputs themselves, without argmax(), round(), item() or detach()"
+        )
+    # Summed over the batch it would grow with dataset.batch_size, and val/loss with dataset.eval_batch_size.
+    if loss.abs() > 0 and torch.isclose(of_twice, 2 * loss, rtol=1e-4):
+        raise ConfigError(
+            f"task: the loss of {target} doubles where the batch is doubled, so that it would depend on "
+            "dataset.batch_size and dataset.eval_batch_size: use the mean (reduction=mean)"
+        )
 
 
 def _check_metrics(config: Mapping[str, Any], task: Task, spec: DataSpec) -> None:

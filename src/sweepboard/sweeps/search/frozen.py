@@ -195,7 +195,7 @@ class _Saved:
     fixed: list[str]
     config_dirs: list[str]
     bases: dict[str, dict[str, Any]]
-    signature: str  # the last line: without it the rest may be cut short, too
+    signature: str | None  # the last line: without it the rest may be cut short, too; null without a key
 
 
 def read_search(folder: SweepFolder) -> Search:

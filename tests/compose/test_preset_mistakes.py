@@ -66,6 +66,8 @@ CASES = {
     "model=noname": "c/model/noname.yaml, line 2: table: null is no name; put it in quotes",
     "experiment=null2": "c/experiment/null2.yaml, line 3: optimizer.betas: null is no name; put it in quotes",
     "debug=fast": "debug=fast: config.yaml has no such group; add it with a plus: +debug=fast",
+    "model=mlp model/act=tanh": "model/act=tanh: model=mlp has no such group; choose a model that has it, or add it with a plus: +model/act=tanh",
+    "model/act=relu": "model/act=relu: the model that is chosen has no such group; choose a model that has it",
     "model=two model/act=tanh": "model/act=tanh: is placed elsewhere; type model/act@model.a1=tanh or model/act@model.a2=tanh",
     "model=one model/act=tanh": "model/act=tanh: is placed elsewhere; type model/act@model.inner=tanh",
     "model=plain model.act=tanh": "model.act=tanh: is an option of a group; type model/act=tanh",
@@ -118,3 +120,17 @@ def test_a_plug_in_that_is_not_installed(word: str, line: str, command: Command)
 def test_a_question_is_about_one_run(command: Command) -> None:
     said = command("-m", "--origin", "optimizer.lr=0.1,0.2", code=2).line
     assert said.startswith("sweepboard: leave out -m to be shown one run")
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("optimizer={_target_:torch.optim.SGD,lr:interval(0.01,0.1)}", "optimizer.lr=interval(0.01,0.1)"),
+        ("optimizer={lr:tag(log,interval(0.01,0.1)),weight_decay:0}", "optimizer.lr=tag(log,interval(0.01,0.1))"),
+        ("trainer={epochs: range(1,3)}", "trainer.epochs=range(1,3)"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("words", [[], ["-m", "seed=1,2"]])
+def test_values_in_a_mapping_are_told(words: list[str], word: str, remedy: str, command: Command) -> None:
+    line = command(*words, word, code=2).line
+    assert line.endswith(f"values to go through do not stand in a mapping; type them beside it: {remedy}")

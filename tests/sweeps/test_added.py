@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from sweepboard import plain_yaml
 from tests.command import TINY, Command
 
 SWEEP = ["-m", *TINY, "dataset=gaussian", "optimizer.lr=0.1,0.01", "seed=1,2", "sweep.name=s"]
+NET = """
+from sweepboard.models.linear import Linear
+
+class Net(Linear):
+    def __init__(self, input_shape, outputs, tag=None):
+        super().__init__(input_shape, outputs)
+"""
 RESUME = ["resume", "outputs/sweeps/s"]
 
 
@@ -36,7 +46,7 @@ def test_added_points_are_zipped_and_filtered(planned: Command, words: list[str]
     ("words", "line"),
     [
         (["optimizer.lr=0.7", "sweep.filter=optimizer.lr > 1"], "holds for no added point; add others"),
-        (["optimizer.lr=1", "sweep.filter=optimizer.l > 1"], "there is no optimizer.l; did you mean optimizer.lr?"),
+        (["optimizer.lr=1", "sweep.filter=optimizer.l > 1"], "there is no optimizer.l; did you mean"),
         (["optimizer.lr=[1"], "optimizer.lr=[1: cannot be read"),
         (["sweep.filter=seed > 1"], "sweep.filter: is of points, and none is added"),
         (["trainer.epochs=3", "sweep.zip=[seed,optimizer.lr]"], "sweep.zip: is of points, and none is added"),
@@ -53,3 +63,21 @@ def test_the_filter_of_a_sweep_holds_for_what_is_added(planned: Command) -> None
     planned(*SWEEP, "sweep.filter=optimizer.lr * seed < 0.15")
     assert "2 jobs added" in planned(*RESUME, "optimizer.lr=0.06,0.2").out
     assert "2 jobs added" in planned(*RESUME, "optimizer.lr=0.3", "sweep.filter=null").out
+
+
+@pytest.mark.parametrize("value", ["${now:%f}", "[1,${now:%H:%M:%S.%f}]", "{at:a-${now:%f},b:1}"])
+def test_a_sweep_has_one_moment(planned: Command, value: str) -> None:
+    words = [
+        "-m",
+        *TINY,
+        "dataset=gaussian",
+        "sweep.name=s",
+    ]
+    words += ["model._target_=own.Net", f"+model.tag={value}", "seed=1,2"]
+    Path("own.py").write_text(NET)
+    planned(*words)
+    planned(*words)  # it is the same sweep
+    assert "2 jobs added" in planned(*RESUME, f"model.tag={value}", "optimizer.lr=0.2").out
+    plans = [plain_yaml.load(path.read_text()) for path in Path("outputs/sweeps/s/plan").glob("*.yaml")]
+    assert len(plans) == 4
+    assert len({str(plan["config"]["model"]["tag"]) for plan in plans}) == 1

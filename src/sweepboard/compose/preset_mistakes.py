@@ -190,6 +190,14 @@ def _plus_is_missing(case: Case) -> str | None:
     typed = [word for word in case.overrides if word.startswith(f"{group}=")]
     if not folders or not typed:
         return None
+    top, slash, _ = group.partition("/")
+    if slash:  # a group within an option, of which another point of a sweep may have chosen one that has it
+        chosen = [word.partition("=")[2] for word in case.overrides if word.startswith(f"{top}=")]
+        option = f"{top}={chosen[-1]}" if chosen else f"the {top} that is chosen"
+        return (
+            f"{typed[-1]}: {option} has no such group; choose a {top} that has it, or add it with a plus: "
+            f"+{typed[-1]}"
+        )
     return f"{typed[-1]}: config.yaml has no such group; add it with a plus: +{typed[-1]}"
 
 
@@ -251,6 +259,24 @@ def _setting_of_hydra(case: Case) -> str | None:
     return f"{key}: there is no such group; a setting is written hydra.{found[1]}.{found[2]}=..."
 
 
+_VALUES = re.compile(r"(\w+)\s*:\s*((?:\w+\(.*?)?(?:interval|range|choice)\([^()]*\)+)")
+
+
+def _values_in_mapping(case: Case) -> str | None:
+    """Hydra goes through the values of a word, and not through some inside of its value."""
+    if not case.text.startswith("Error merging override") or case.name:
+        return None
+    for override in _parsed(case.overrides):
+        found = _VALUES.search(str(override.input_line))
+        if isinstance(override.value(), dict) and found:
+            key = f"{override.key_or_group}.{found[1]}"
+            return (
+                f"{key}: values to go through do not stand in a mapping; "
+                f"type them beside it: {key}={found[2]}"
+            )
+    return None
+
+
 def _parsed(words: Sequence[str]) -> list[Override]:
     try:
         return list(OverridesParser.create().parse_overrides(list(words)))
@@ -260,5 +286,6 @@ def _parsed(words: Sequence[str]) -> list[Override]:
 
 _EXPLAIN: tuple[Callable[[Case], str | None], ...] = (
     _no_package_line, _dotted_key, _option_in_body, _no_slash, _override_above, _chosen_already,
-    _plus_is_missing, _more_than_once, _twice, _setting_of_hydra, _choice_of_defaults, _null_as_a_name,
+    _plus_is_missing, _more_than_once, _twice, _setting_of_hydra, _values_in_mapping,
+    _choice_of_defaults, _null_as_a_name,
 )  # fmt: skip

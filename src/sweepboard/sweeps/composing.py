@@ -52,6 +52,7 @@ class Composer:
     def _composition(self, words: tuple[str, ...]) -> bytes:
         if words not in self._compositions:
             composed = self._loader.load_sweep_config(self._master, with_names(words, self._loader))
+            OmegaConf.get_cache(composed).pop("now", None)  # of the master: the sweep may be an earlier one
             self._refuse_a_sweep(composed, words)
             self._follow_targets(composed, words)
             self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied

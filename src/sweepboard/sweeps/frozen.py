@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class _SavedPlan:
     threads: int
     command: str
     settings: dict[str, Any]
+    moment: str
     jobs: list[_Entry]
 
 
@@ -92,8 +94,19 @@ def read_plan(folder: SweepFolder) -> Plan:
         check_plain(_SavedPlan, saved)
         jobs = tuple(_frozen_job(folder, entry, number) for number, entry in enumerate(saved["jobs"]))
         plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"])
-        return replace(plan, origin=origin(_signed(plan), saved.get("signature")))
+        moment = datetime.fromisoformat(saved["moment"])
+        return replace(plan, origin=origin(_signed(plan), saved.get("signature")), moment=moment)
     except (OSError, ValueError) as error:
+        raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
+
+
+def moment_of(folder: SweepFolder) -> datetime:
+    """The moment of the sweep in the folder; now, where there is none. Raises `DamagedSweep`."""
+    try:
+        return datetime.fromisoformat(str(read_json(folder.plan)["moment"]))
+    except FileNotFoundError:
+        return datetime.now()
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
 
 
@@ -118,6 +131,7 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
         "command": masked_command(plan.command),
         "threads": plan.threads,
         "settings": plan.settings,
+        "moment": plan.moment.isoformat(),
         "signature": sign(_signed(plan)) if plan.own else None,
         "jobs": jobs,
     }

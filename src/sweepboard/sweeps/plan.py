@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
@@ -69,6 +70,9 @@ class Plan:
 
     origin: Origin = field(default=Origin.OWN, compare=False)
     """Whether this user froze it, and nobody has changed it since."""
+
+    moment: datetime = field(default_factory=datetime.now, compare=False)
+    """What `${now:...}` is in its jobs."""
 
     repeated: tuple[str, ...] = field(default=(), compare=False)
     """Points that were asked for more than once, in words; each is one job."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,10 +24,11 @@ from sweepboard.lifecycle.secrets import masked
 from sweepboard.sweeps.begin import MakePlan, begun, named_folder, plan_for
 from sweepboard.sweeps.composing import Composer
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import read_plan, write_plan
+from sweepboard.sweeps.frozen import moment_of, read_plan, write_plan
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.moment import now_is
 from sweepboard.sweeps.params import refuse_what_hydra_reads_otherwise
 from sweepboard.sweeps.plan import (
     Plan,
@@ -118,8 +119,10 @@ def _planner(order: Order, words: Sequence[str]) -> MakePlan:
         raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
     settings = order.settings
     points = grid(words, settings.zip, order.context.config_loader)
-    checked = check_points(points, order.composer.compose, settings.filter)
-    return lambda threads: make_plan(checked, settings, order.task.command, threads)
+    moment = moment_of(SweepFolder(order.named)) if order.named else datetime.now()
+    with now_is(moment):
+        checked = check_points(points, order.composer.compose, settings.filter)
+    return lambda threads: replace(make_plan(checked, settings, order.task.command, threads), moment=moment)
 
 
 def _show_plan(order: Order, make: MakePlan) -> None:
@@ -212,12 +215,14 @@ def launch_batch(order: Order, batch: Sequence[Sequence[str]]) -> list[JobReturn
     refuse_two_of_a_key(typed_words(order.config), order.chosen("sweeper"))
     refuse_what_hydra_does(order)
     order.task.refuse_to_plan()
-    points = check_points([words_of_jobs(words) for words in batch], order.composer.compose)
     folder = SweepFolder(order.named or Path(str(order.config.hydra.sweep.dir)))
+    moment = moment_of(folder)
+    with now_is(moment):
+        points = check_points([words_of_jobs(words) for words in batch], order.composer.compose)
     refuse_links(RunFolder(folder.path))
     make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
-        plan = _plan_so_far(order, folder, points)
+        plan = replace(_plan_so_far(order, folder, points), moment=moment)
         prepared = [with_threads(point, plan.threads) for point in points]
         plan = extended(plan, prepared)
         write_plan(folder, plan)

@@ -31,6 +31,7 @@ from sweepboard.sweeps.frozen import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.grid import Axis, axis
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.lengthen import length_words, lengthened
+from sweepboard.sweeps.moment import now_is
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
@@ -79,7 +80,8 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
             filled = lengthened(filled, lengths, folder, trust)
             words = [word for word in words if word not in lengths]
         wanted = points(words, wish.words, settings)
-        longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
+        with now_is(plan.moment):
+            longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
         _check(folder, jobs, trust, wish.accept_changes)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)

@@ -134,3 +134,16 @@ def test_a_question_is_about_one_run(command: Command) -> None:
 def test_values_in_a_mapping_are_told(words: list[str], word: str, remedy: str, command: Command) -> None:
     line = command(*words, word, code=2).line
     assert line.endswith(f"values to go through do not stand in a mapping; type them beside it: {remedy}")
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("model.hidden+=[8]", "model.hidden+=[8]: a list is given as a whole; type model.hidden=[...]"),
+        ("model.hidden+=8", "model.hidden+=8: a list is given as a whole; type model.hidden=[...]"),
+        ("model.hidden.2=8", "model.hidden[2]: the list ends before; type model.hidden=[...]"),
+        ("+model.hidden.7=8", "model.hidden[7]: the list ends before; type model.hidden=[...]"),
+    ],
+)
+def test_a_list_is_given_as_a_whole(word: str, line: str, command: Command) -> None:
+    assert command("model=mlp", word, "--cfg", "job", code=2).line.startswith(f"sweepboard: {line}")

@@ -58,6 +58,8 @@ def why_unreadable(word: str) -> str:
     key, equals, value = word.partition("=")
     if not equals or not key.strip():
         return f"{word}: an override is written key=value"
+    if key.endswith("+"):
+        return f"{word}: a list is given as a whole; type {key[:-1]}=[...] with all its entries"
     if key != key.strip() or value != value.lstrip():
         return f"{word}: there are blanks around the =; type {_typed(key.strip(), value.strip())}"
     if _INDEX.search(key):

@@ -69,6 +69,9 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
 def explain_value(error: OmegaConfBaseException) -> ConfigError:
     """The mistake behind an error of OmegaConf, which knows the key."""
     key, text = error.full_key or "", _first_line(error)
+    if text == "list index out of range":
+        whole = key.rpartition("[")[0]
+        return ConfigError(f"{key}: the list ends before; type {whole}=[...] with all its entries")
     if isinstance(error, InterpolationToMissingValueError):
         return missing_value(text.rpartition(" ")[2])
     if isinstance(error, MissingMandatoryValue):

@@ -138,7 +138,7 @@ def test_a_model_is_tested_on_other_data(command: Command) -> None:
     said = command("test", "run", "dataset.root=second", code=2).line
     assert said == (
         "sweepboard: dataset=image_folder has b as class 0, and the run was trained with it as class 1: "
-        "its classes are a, b"
+        "the classes are a, b"
     )
 
 

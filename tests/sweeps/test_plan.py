@@ -195,7 +195,7 @@ def test_secrets_are_in_no_file_and_are_asked_for_again(command: Command) -> Non
 )
 def test_a_point_is_composed_as_hydra_composes_it(words: list[str]) -> None:
     register()
-    with initialize_config_module("sweepboard.conf", version_base="1.3"):
+    with initialize_config_module("sweepboard.conf", version_base="1.3", job_name="sweepboard"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         master = hydra.compose_config("config", ["optimizer.lr=1,2"], run_mode=RunMode.MULTIRUN)

@@ -77,8 +77,9 @@ def _refuse_other_numbers(saved: SavedRun, prepared: Prepared) -> None:
     for number, name in enumerate(saved.record.classes):
         if name in now and now.index(name) != number:
             raise NotATest(
-                f"dataset={prepared.groups.get('dataset')} has {name} as class {now.index(name)}, and the run "
-                f"was trained with it as class {number}: its classes are {', '.join(saved.record.classes)}"
+                f"dataset={prepared.groups.get('dataset')} has {name} as class {now.index(name)}, and the "
+                f"run was trained with it as class {number}: the classes are "
+                + ", ".join(saved.record.classes)
             )
 
 

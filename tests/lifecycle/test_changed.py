@@ -208,6 +208,7 @@ def test_data_that_changed_after_a_kill_are_noticed(command: Command, photos: Pa
     assert "train samples: 40 -> 39" in command("resume", "run", code=2).line
 
 
+@pytest.mark.slow
 def test_interrupted_jobs_of_a_sweep_are_not_gone_on_with_on_other_data(
     command: Command, photos: Path
 ) -> None:

@@ -201,6 +201,7 @@ def swept(command: Command) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_plans_of_a_sweep(command: Command) -> None:
     folder = swept(command)
     hub(folder)
@@ -247,6 +248,7 @@ BASES: list[tuple[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 def test_bases_of_a_search(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", "0.125")
     search = ["hydra/sweeper=optuna", "optimizer.lr=interval(0.001,0.1)", "hydra.sweeper.trials=1"]

@@ -64,6 +64,7 @@ def test_links_to_nothing_and_to_folders(command: Command, tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("name", [".lock", "plan/x.yaml", "sweep.json", "optimizer.lr=0.1/train.log"])
+@pytest.mark.slow
 def test_a_sweep_taken_up_again(command: Command, victim: Path, name: str) -> None:
     command("-m", *TINY, "optimizer.lr=0.1,0.01", "sweep.name=s")
     planted = Path("outputs/sweeps/s", name)

@@ -204,6 +204,7 @@ def test_no_file_of_a_run_has_it(keyed: Command, words: list[str], key: str) -> 
     keyed("rerun", str(run), *(word.lstrip("+") for word in words))
 
 
+@pytest.mark.slow
 def test_a_sweep_over_secrets(keyed: Command) -> None:
     keyed("-m", *SMALL, "+model.api_key=sk-QA,sk-QB", "sweep.name=s")
     assert files_with("sk-QA", "outputs") == []
@@ -230,6 +231,7 @@ def test_a_sweep_with_a_secret_that_all_jobs_share(keyed: Command) -> None:
     assert Path("outputs/sweeps/t/optimizer.lr=0.1/run.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_search_with_a_secret(keyed: Command) -> None:
     words = (
         *SMALL,

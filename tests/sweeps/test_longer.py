@@ -25,6 +25,7 @@ def killed(*_: object, **__: object) -> None:
     raise Killed
 
 
+@pytest.mark.slow
 def test_a_longer_sweep_is_the_sweep_of_that_length(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_kill_while_the_plan_is_replaced_leaves_the_old_one(
     assert record_of(Path("sweep") / JOBS[1])["step"] == 18
 
 
+@pytest.mark.slow
 def test_other_runs_and_shorter_ones_are_refused(command: Command) -> None:
     command(*SWEEP, "scheduler=cosine", "hydra.sweep.dir=sweep")
     plan = Path("sweep/sweep.json").read_bytes()
@@ -63,12 +65,14 @@ def test_other_runs_and_shorter_ones_are_refused(command: Command) -> None:
     assert Path("sweep/sweep.json").read_bytes() == plan
 
 
+@pytest.mark.slow
 def test_several_lengths_are_points(command: Command) -> None:
     command(*SWEEP, "hydra.sweep.dir=sweep")
     assert "4 jobs added" in command("resume", "sweep", "trainer.epochs=1,3").out
 
 
 @pytest.mark.parametrize("longer", [False, True])
+@pytest.mark.slow
 def test_a_lost_plan_is_made_again_from_its_jobs(longer: bool, command: Command) -> None:
     command(*SWEEP, "hydra.sweep.dir=sweep")
     words = ["trainer.epochs=3"] if longer else []
@@ -81,6 +85,7 @@ def test_a_lost_plan_is_made_again_from_its_jobs(longer: bool, command: Command)
     assert len(json.loads(Path("sweep/sweep.json").read_text())["jobs"]) == 2
 
 
+@pytest.mark.slow
 def test_a_lock_file_deleted_under_its_holder_lets_nobody_in(command: Command) -> None:
     from sweepboard.lifecycle.folder import RunFolder
     from sweepboard.lifecycle.lock import only_writer

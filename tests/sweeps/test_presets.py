@@ -186,6 +186,7 @@ def test_a_sweep_typed_without_m_says_so(own: Command, words: list[str], line: s
     assert not Path("outputs").exists()
 
 
+@pytest.mark.slow
 def test_both_lines_that_a_search_prints_train_its_best_setting(own: Command) -> None:
     params = {"optimizer.lr": "interval(0.001, 0.1)", "model.n": [1, 2], "model.path": "a b=c"}
     search = sweep_of(params, defaults=[{"override /hydra/sweeper": "optuna"}, {"override /model": "probe"}])
@@ -206,6 +207,7 @@ def test_without_m_a_preset_of_a_search_can_be_one_run(own: Command) -> None:
     assert "run folder: " in own(*OWN, *TINY, "experiment=axes", "hydra.mode=RUN").out
 
 
+@pytest.mark.slow
 def test_of_several_objectives_a_point_is_best_once(own: Command) -> None:
     words = [
         "hydra/sweeper=optuna",

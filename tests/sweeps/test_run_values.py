@@ -106,6 +106,7 @@ def test_a_plan_does_not_depend_on_the_folder(own: Command) -> None:
     assert [model_of(Path(f"two/optimizer.lr={lr}"))["n"] for lr in (0.1, 0.2)] == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_search_is_taken_up_with_the_same_values(own: Command) -> None:
     words = [
         "hydra/sweeper=optuna",

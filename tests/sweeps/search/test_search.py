@@ -245,6 +245,7 @@ def test_a_signal_saves_every_job_and_leaves_the_trials_open(command: Command) -
     assert any((path.parent / "checkpoints" / "last.pt").is_file() for path in folder.glob("*/run.json"))
 
 
+@pytest.mark.slow
 def test_a_mapping_with_blanks_can_be_searched(command: Command) -> None:
     mappings = "optimizer={lr:0.1,foreach:null},{lr: 0.2, foreach: false}"
     command(*SEARCH, mappings, "hydra.sweeper.trials=2", "sweep.name=s")

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     given, rest = _given().parse_known_args(rest)
     folder = log_directory(Path(options.folder))
     host = EVERYONE if given.bind_all else given.host or options.host
-    asked = given.port or options.port
+    asked = options.port if given.port is None else given.port
     port = free_port(host) if asked is None else usable_port(host, asked)
     print(f"TensorBoard of {printable(folder)}: {address(host, port, given.path_prefix)}  (Ctrl-C stops it)")
     if not is_loopback(host):
@@ -74,7 +74,7 @@ def _given() -> argparse.ArgumentParser:
     """Those of TensorBoard's own options that decide what is printed here, or that have another default."""
     parser = argparse.ArgumentParser(prog="sweepboard board --", add_help=False)
     parser.add_argument("--host")
-    parser.add_argument("--port", type=lambda text: 0 if text == "default" else int(text))
+    parser.add_argument("--port", type=lambda text: None if text == "default" else int(text))
     parser.add_argument("--bind_all", action="store_true")
     parser.add_argument("--path_prefix", default="")
     parser.add_argument("--samples_per_plugin", default="")

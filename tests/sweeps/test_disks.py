@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,34 @@ def test_a_frozen_search_that_was_cut_is_one_line(command: Command) -> None:
     for left in (whole[: start + 2], whole[: start + 3], whole[: whole.index("\n", start)], whole[:40]):
         Path("search/search.yaml").write_text(left)
         assert "search.yaml" in command("resume", "search", code=2).line
+
+
+ON_A_SMALL_DISK = """
+mkdir small && mount -t tmpfs -o size=$1k tmpfs small || exit 99
+shift
+python=$1; shift
+$python -m sweepboard -m "$@" output_root=small sweep.name=s > said.txt 2>&1
+echo $? > code.txt
+mount -o remount,size=60m small
+$python -m sweepboard resume small/sweeps/s $FAILED > resumed.txt 2>&1
+echo $? > resumed-code.txt
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts")
+@pytest.mark.parametrize("kilobytes", [20, 150, 2000])
+@pytest.mark.parametrize("words", [("seed=1,2", "sweep.jobs=1"), SEARCH], ids=["grid", "search"])
+def test_a_full_disk_is_told_and_made_up_for(tmp_path: Path, kilobytes: int, words: tuple[str, ...]) -> None:
+    failed = "" if words is SEARCH else "--failed"
+    command = ["unshare", "-m", "sh", "-c", ON_A_SMALL_DISK, "sh", str(kilobytes), sys.executable]
+    subprocess.run(
+        [*command, *TINY, "dataset=gaussian", *words], cwd=tmp_path, check=True, timeout=300,
+        env={**os.environ, "FAILED": failed},
+    )  # fmt: skip
+    said, resumed = (tmp_path / "said.txt").read_text(), (tmp_path / "resumed.txt").read_text()
+    assert "Traceback" not in said + resumed
+    assert (tmp_path / "code.txt").read_text().strip() in ("0", "1", "2"), said
+    if words is not SEARCH:  # in a search a trial that has failed is one
+        assert "2 finished" in resumed
+        assert (tmp_path / "resumed-code.txt").read_text().strip() == "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -44,6 +45,7 @@ from sweepboard.training.stop import Pruned, StopFlag
 
 VALIDATIONS = 4
 TINY = ("threads=1", "trainer.epochs=4", "trainer.limit_train_batches=2")
+MOMENT = datetime(2026, 1, 2, 3, 4, 5)
 LR = "optimizer.lr=tag(log, interval(1e-4, 1e-1))"
 
 
@@ -140,7 +142,7 @@ def search_of(*words: str, choices: tuple[str, ...] = (), **settings: Any) -> Se
     register()
     with initialize_config_module("sweepboard.conf", version_base="1.3"):
         bases = {
-            choice: frozen(compose("config", [*fixed, *choice.split()], return_hydra_config=True))
+            choice: frozen(compose("config", [*fixed, *choice.split()], return_hydra_config=True), MOMENT)
             for choice in choices or ("",)
         }
     return Search(

@@ -139,13 +139,13 @@ class Search:
         }
 
 
-def frozen(config: DictConfig) -> dict[str, Any]:
+def frozen(config: DictConfig, moment: datetime) -> dict[str, Any]:
     """A composed configuration with its `hydra` block as plain values, interpolations left as they are.
 
-    All trials have the time of the first: a search that is taken up again is the same search.
+    All trials have the time of `moment`: a search that is taken up again is the same search.
     """
     plain: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
-    return {key: value if key == "hydra" else _at(datetime.now(), value) for key, value in plain.items()}
+    return {key: value if key == "hydra" else _at(moment, value) for key, value in plain.items()}
 
 
 def _at(moment: datetime, value: Any) -> Any:

@@ -69,11 +69,12 @@ def make_search(order: Order, settings: SearchSettings, words: Sequence[str]) ->
         if isinstance(axis, Choices) and not composer.sets_a_value(axis.word(axis.values[0]))
     ]
     chosen = product(*([axis.word(value) for value in axis.values] for axis in groups))
+    moment = datetime.now()
     made = Search(
         settings=settings,
         space=space,
         fixed=tuple(fixed),
-        bases={" ".join(choice): frozen(composer.compose([*fixed, *choice])) for choice in chosen},
+        bases={" ".join(choice): frozen(composer.compose([*fixed, *choice]), moment) for choice in chosen},
         command=order.task.command,
         sweep=asdict(order.settings),
         config_dirs=tuple(order.task.config_dirs),

@@ -104,7 +104,7 @@ def moment_of(folder: SweepFolder) -> datetime:
     """The moment of the sweep in the folder; now, where there is none. Raises `DamagedSweep`."""
     try:
         return datetime.fromisoformat(str(read_json(folder.plan)["moment"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return datetime.now()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ READ = [
     str(HERE / "runs"), str(HERE / "outputs"),
 ]  # fmt: skip
 WRITE = [str(HERE / "runs"), str(HERE / "outputs"), "/dev/null", "/proc"]
-for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR"):
+for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
     if name in os.environ:
         WRITE.append(os.environ[name])
-WRITE += ["/tmp/", str(HERE) + "/as-it-was.safetensors"]  # scratch folders; what `export` writes
+WRITE += [str(HERE / "as-it-was.safetensors")]  # what `export` writes
+SCRATCH = tuple(
+    f"{os.path.realpath(tempfile.gettempdir())}/{name}"
+    for name in ("sweepboard-verify-", "tmp", "torchinductor_")
+)
+"""Beginnings of scratch folders, ours and torch's. The folder of these tests is temporary, too, and watched."""
 REAL_READ = [str(Path(root).resolve()) for root in [*READ, *WRITE]] + READ
 REAL_WRITE = [str(Path(root).resolve()) for root in WRITE]
 beyond: list[str] = []
@@ -41,6 +47,10 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 def check_open(path: Path, flags: int) -> None:
     """Note a file outside; a temporary one that `export` renames is seen by its own name."""
     writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if (
+        not writes and not path.exists()
+    ):  # nothing is read; also what a removal opens in a folder by its handle
+        return
     temporary = path.absolute().parent == HERE and path.name.startswith(".partial.")
     if not temporary and not is_in(path, REAL_WRITE if writes else REAL_READ):
         beyond.append(f"open {str(path)!r} {'to write' if writes else 'to read'}")
@@ -49,7 +59,11 @@ def check_open(path: Path, flags: int) -> None:
 def is_in(path: Path, roots: list[str]) -> bool:
     """Whether the path, its links followed, lies in one of the roots; the working directory may be listed."""
     full = os.path.realpath(path)
-    return full == str(HERE) or any(full == root or full.startswith(root.rstrip("/") + "/") for root in roots)
+    return (
+        full.startswith(SCRATCH)
+        or full == str(HERE)
+        or any(full == root or full.startswith(root.rstrip("/") + "/") for root in roots)
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ SCRATCH = tuple(
     f"{os.path.realpath(tempfile.gettempdir())}/{name}"
     for name in ("sweepboard-verify-", "tmp", "torchinductor_")
 )
-"""Beginnings of scratch folders, ours and torch's. The folder of these tests is temporary, too, and watched."""
+"""Beginnings of scratch folders, ours and torch's: the folder of these tests is temporary and watched."""
 REAL_READ = [str(Path(root).resolve()) for root in [*READ, *WRITE]] + READ
 REAL_WRITE = [str(Path(root).resolve()) for root in WRITE]
 beyond: list[str] = []

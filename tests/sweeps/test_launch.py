@@ -104,7 +104,7 @@ def test_a_failed_job_is_tried_again_when_asked(command: Command) -> None:
     words = [*MODEL, "+model.how=once", "seed=1"]
     said = command("-m", *words, "sweep.name=s", code=1)
     assert "RuntimeError: not yet" in said.out
-    assert "again: sweepboard resume outputs/sweeps/s --failed" in said.out
+    assert "sweepboard resume outputs/sweeps/s --failed" in said.out
     assert "1 failed" in command("-m", *words, "sweep.name=s", code=1).out, "it was not asked for"
     assert "1 finished" in command("resume", "outputs/sweeps/s", "--failed").out
     Path("tried").unlink()

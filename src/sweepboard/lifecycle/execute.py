@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -35,6 +35,9 @@ from sweepboard.training.stop import StopFlag
 
 log = logging.getLogger(__name__)
 
+Make: TypeAlias = Callable[[Prepared], Experiment]
+"""`build`, or what does more than that."""
+
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
     """The record of a run that is about to start."""
@@ -59,13 +62,13 @@ def execute(
     record: RunRecord,
     watchers: Sequence[Observer] = (),
     resume: Mapping[str, Any] | None = None,
-    experiment: Experiment | None = None,
+    make: Make = build,
 ) -> Progress:
     """Train what `prepared` says in the claimed `folder`; its record is right after any end.
 
-    `resume` is the state of a checkpoint to go on from, `experiment` what `prepared` says where that is built
-    already. The caller holds the folder (`only_writer`). Raises
-    `NotWritable` before, and `NotSaved` after the training of a run that cannot be kept.
+    `resume` is the state of a checkpoint to go on from, `make` builds what `prepared` says. The caller holds
+    the folder (`only_writer`). Raises `NotWritable` before, and `NotSaved` after the training of a run that
+    cannot be kept.
     """
     with logged_to(folder.log):
         with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
@@ -77,7 +80,7 @@ def execute(
         with RecordKeeper(record, folder) as keeper, StopFlag(at_once=True) as stop:
             with writing(folder.path):
                 write_provenance(folder, Path.cwd(), prepared.config, record.sittings)
-            experiment = experiment or build(prepared)
+            experiment = make(prepared)
             board = open_run_board(prepared, folder, record, experiment.data.content)
             checkpoints = Checkpoints(folder.checkpoints, record.id)
             return train(

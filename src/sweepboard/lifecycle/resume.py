@@ -11,7 +11,7 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.lifecycle.changed import accepted, changed_code, changed_content, changed_data
 from sweepboard.lifecycle.differences import Difference, between_configs
-from sweepboard.lifecycle.execute import execute
+from sweepboard.lifecycle.execute import Make, execute
 from sweepboard.lifecycle.lock import only_writer, refuse_links
 from sweepboard.lifecycle.logs import logged_to
 from sweepboard.lifecycle.model import weights_gone
@@ -102,7 +102,11 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
 
 
 def resume(
-    saved: SavedRun, prepared: Prepared, watchers: Sequence[Observer] = (), accept: bool = False
+    saved: SavedRun,
+    prepared: Prepared,
+    watchers: Sequence[Observer] = (),
+    accept: bool = False,
+    make: Make = build,
 ) -> Progress:
     """Train on from the last undamaged checkpoint, or from the start where none was saved yet.
 
@@ -118,7 +122,7 @@ def resume(
         refuse_changes(saved, prepared, accept)
         state = _state(saved, prepared)
         with StopFlag(at_once=True):
-            experiment = build(prepared)
+            experiment = make(prepared)
         found = _found(saved, prepared, experiment)
         _refuse(saved, found, accept)
         if state is not None:
@@ -126,7 +130,7 @@ def resume(
                 experiment.learner.load_state_dict(state["learner"])
         with logged_to(folder.log):
             _enter(record, prepared, experiment, found)
-        return execute(prepared, folder, record, watchers, state, experiment)
+        return execute(prepared, folder, record, watchers, state, lambda _: experiment)
 
 
 def _found(saved: SavedRun, prepared: Prepared, experiment: Experiment) -> list[Difference]:

@@ -39,6 +39,11 @@ class SweepFolder:
         return RunFolder(self.path / label)
 
     @property
+    def data(self) -> Path:
+        """Digests of what is in the data that the jobs began with."""
+        return self.path / "plan" / "data.json"
+
+    @property
     def search(self) -> Path:
         """What is searched, where the sweep is a search: space, settings, configurations."""
         return self.path / "search.yaml"

@@ -6,9 +6,11 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.construct import open_data
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_values import placed
@@ -22,8 +24,10 @@ from sweepboard.lifecycle.record import FAILED
 from sweepboard.lifecycle.resume import Changed, resume
 from sweepboard.lifecycle.saved import read_run
 from sweepboard.sweeps.channel import Channel
+from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
+from sweepboard.sweeps.same_data import refuse_other_content
 from sweepboard.sweeps.server import write_output_to
 from sweepboard.training.observer import Observer
 from sweepboard.training.process import tune_allocator
@@ -71,14 +75,29 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Observer
         own=job.get("own", True),
     )
     prepared = placed(prepared, folder.path, job.get("number", 0))
+    accept = job.get("accept", False)
+    make = partial(_on_the_same_data, SweepFolder(folder.path.parent), accept)
     if folder.begun:
-        resume(read_run(folder.path), prepared, watchers, job.get("accept", False))
+        saved = read_run(folder.path)
+        resume(saved, prepared, watchers, accept, build if saved.record.data_fingerprint else make)
         return
     with only_writer(folder):
         write_hydra_files(folder, job)
         record = new_record(prepared, job["command"])
         record.swept = list(job.get("swept", ()))
-        execute(prepared, folder, record, watchers)
+        try:
+            execute(prepared, folder, record, watchers, make=make)
+        except Changed:
+            folder.record.unlink()  # it has not begun: its turn is when the data are back, or accepted
+            raise
+
+
+def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> Experiment:
+    """Build a job; raise `Changed` where its data are not those of the jobs before it."""
+    experiment = build(prepared)
+    if sweep.plan.is_file():  # else another sweeper and launcher have planned nothing
+        refuse_other_content(sweep, prepared.config, experiment.data.content, accept)
+    return experiment
 
 
 def warm_up() -> None:

@@ -74,7 +74,7 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         plan = _looked_at(plan, trust)
         settings = settings_now(plan.settings, wish.words)
         words = [word for word in wish.words if not is_setting(word) and key_of(word) not in _secrets(plan)]
-        filled = _with_secrets(plan, wish.words)
+        filled = with_secrets(plan, wish.words)
         lengths = length_words(plan, words)
         if lengths:
             filled = lengthened(filled, lengths, folder, trust)
@@ -83,7 +83,7 @@ def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[Jo
         with now_is(plan.moment):
             longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
-        _check(folder, jobs, trust, wish.accept_changes)
+        check_jobs(folder, jobs, trust, wish.accept_changes)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if lengths:
             longer = replace_plan(folder, longer)
@@ -101,8 +101,9 @@ def _refuse_unreadable(words: Sequence[str]) -> None:
         raise explain(error, words) from error
 
 
-def _check(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
-    """That each can still run: data may have gone or changed since, or this may be another machine."""
+def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
+    """Raise `BadPoint` for the first that cannot run any more: data or code may have gone or changed since,
+    or this may be another machine."""
     for job in jobs:
         try:
             prepared = trust.prepare(trust.recipe(job.config, job.links, job.groups, job.overrides))
@@ -156,7 +157,7 @@ def _secrets(plan: Plan) -> set[str]:
     return {key for job in plan.jobs for key, value in flatten(job.config) if is_masked(value)}
 
 
-def _with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
+def with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
     """The plan with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
     wanted = _secrets(plan)
     typed = {key: axis.choices for axis in _axes(words) for key in axis.keys if key in wanted}

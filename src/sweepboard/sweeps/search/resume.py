@@ -14,10 +14,12 @@ from sweepboard.errors import ConfigError
 from sweepboard.lifecycle.folder import RunFolder
 from sweepboard.lifecycle.lock import only_writer
 from sweepboard.lifecycle.secrets import is_masked
-from sweepboard.lifecycle.trusting import MaskedSecret
+from sweepboard.lifecycle.trusting import MaskedSecret, Trust
 from sweepboard.names import flatten
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.resume import Wish, settings_now
+from sweepboard.sweeps.frozen import read_plan
+from sweepboard.sweeps.launch import left_to_do, views_of
+from sweepboard.sweeps.resume import Wish, check_jobs, settings_now, with_secrets
 from sweepboard.sweeps.search.frozen import Search, is_own_search, read_search, write_search
 from sweepboard.sweeps.search.samplers import check_packages
 from sweepboard.sweeps.search.settings import PREFIX, search_settings
@@ -38,11 +40,19 @@ def resume_search(folder: SweepFolder, wish: Wish, listener: Listener) -> list[J
 
         settings = settings_now(search.sweep, wish.words)
         wanted = _with_secrets(_longer(search, wish.words), wish.words)
+        _check_trials(folder, wish, own)
         if own and wanted.settings != search.settings:
             write_search(folder, wanted)
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
         return carry_out(folder, wanted, settings, listener, accept=wish.accept_changes)
+
+
+def _check_trials(folder: SweepFolder, wish: Wish, own: bool) -> None:
+    """Look at the trials that were cut short like at the jobs of a sweep. Raises `BadPoint`."""
+    plan = with_secrets(read_plan(folder), wish.words)
+    left = left_to_do(plan, views_of(plan, folder))
+    check_jobs(folder, left, Trust(own and plan.own, wish.allowed, folder.path), wish.accept_changes)
 
 
 def _longer(search: Search, words: Sequence[str]) -> Search:

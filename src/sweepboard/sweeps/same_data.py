@@ -1,0 +1,69 @@
+"""What is in the data of a sweep's jobs: all jobs of the same data set begin with the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.errors import reason
+from sweepboard.files import alone_in, read_json, write_json, writing
+from sweepboard.lifecycle.resume import Changed
+from sweepboard.lifecycle.secrets import masked
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.frozen import DamagedSweep
+
+log = logging.getLogger(__name__)
+
+
+def refuse_other_content(
+    sweep: SweepFolder, config: Mapping[str, Any], content: str, accept: bool = False
+) -> None:
+    """Raise `Changed` where a job of `config` has other content than the jobs before it, unless `accept`.
+
+    `content` is a digest; empty for a data set that has none, of which nothing is known. The first content
+    of a data set is entered in the sweep's data.json, and so is one that is accepted.
+    """
+    key = _data_set(config["dataset"])
+    if not content or content in _known(sweep).get(key, ()):
+        return
+    with writing(sweep.data), alone_in(sweep.data.parent):  # jobs begin at the same time
+        known = _known(sweep)
+        before = known.setdefault(key, [])
+        if before and content not in before:
+            _refuse(sweep, f"data: {before[-1][:12]} -> {content[:12]}", accept)
+        write_json(sweep.data, {**known, key: [*before, content]})
+
+
+def _refuse(sweep: SweepFolder, difference: str, accept: bool) -> None:
+    if not accept:
+        raise Changed(
+            f"{difference}: not what the jobs before it began with; put that back, or type "
+            f"`sweepboard resume {sweep} --accept-changes` to begin it all the same"
+        )
+    log.warning("begins with other data than the jobs before it: %s", difference)
+
+
+def _data_set(node: Mapping[str, Any]) -> str:
+    """A digest of the settings that decide what is read, and not how it is divided and used."""
+    use = {field.name for field in fields(DatasetSettings)}
+    kept = {key: value for key, value in masked(dict(node)).items() if key not in use}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _known(sweep: SweepFolder) -> dict[str, list[str]]:
+    try:
+        known: dict[str, list[str]] = read_json(sweep.data)
+        check_plain(dict[str, list[str]], known)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DamagedSweep(
+            f"{sweep.data} cannot be read: {reason(error)}; put it back or remove it"
+        ) from error
+    return known

@@ -29,24 +29,33 @@ def refuse_other_content(
     `content` is a digest; empty for a data set that has none, of which nothing is known. The first content
     of a data set is entered in the sweep's data.json, and so is one that is accepted.
     """
-    key = _data_set(config["dataset"])
-    if not content or content in _known(sweep).get(key, ()):
+    if not content:
         return
+    key = _data_set(config["dataset"])
+    known = _known(sweep).get(key, [])
+    first = known[0] if content in known else _entered(sweep, key, content, accept)
+    if content != first:
+        log.warning("begins with other data than the jobs before it: %s", _difference(first, content))
+
+
+def _entered(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
+    """Enter the content of a data set. Returns the first that was entered of it."""
     with writing(sweep.data), alone_in(sweep.data.parent):  # jobs begin at the same time
         known = _known(sweep)
         before = known.setdefault(key, [])
-        if before and content not in before:
-            _refuse(sweep, f"data: {before[-1][:12]} -> {content[:12]}", accept)
-        write_json(sweep.data, {**known, key: [*before, content]})
+        if content not in before:
+            if before and not accept:
+                raise Changed(
+                    f"{_difference(before[0], content)}: not what the jobs before it began with; put that "
+                    f"back, or type `sweepboard resume {sweep} --accept-changes` to begin it all the same"
+                )
+            before.append(content)
+            write_json(sweep.data, known)
+    return before[0]
 
 
-def _refuse(sweep: SweepFolder, difference: str, accept: bool) -> None:
-    if not accept:
-        raise Changed(
-            f"{difference}: not what the jobs before it began with; put that back, or type "
-            f"`sweepboard resume {sweep} --accept-changes` to begin it all the same"
-        )
-    log.warning("begins with other data than the jobs before it: %s", difference)
+def _difference(then: str, now: str) -> str:
+    return f"data: {then[:12]} -> {now[:12]}"
 
 
 def _data_set(node: Mapping[str, Any]) -> str:

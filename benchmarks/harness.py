@@ -56,12 +56,12 @@ def measure(rows: Sequence[Row], rounds: int | None = None) -> Iterator[list[Out
             for step in dict.fromkeys(step for row in group for step in row.prepare):
                 step()
             given = [_round(arms, turn) for turn in range(rounds or max(row.rounds for row in group))]
-            yield [judge(row, given) for row in group]
+            yield [monitor(row, given) for row in group]
         except CommandFailed as error:
             yield [Outcome(row.name, row.work, row.against, broken=[str(error)]) for row in group]
 
 
-def judge(row: Row, rounds: Sequence[Round]) -> Outcome:
+def monitor(row: Row, rounds: Sequence[Round]) -> Outcome:
     """Hold the numbers of all rounds against a row's bars and gates."""
     own = [{arm.name: given[arm.name] for arm in row.arms} for given in rounds]
     readings = [read(bar, own) for bar in row.bars]

@@ -24,8 +24,8 @@ GROUPS = {
 CONFIG: dict[str, Any] = {
     "seed": 0, "device": "cpu", "threads": 1,
     "model": {"_target_": "sweepboard.models.cnn.CNN", "dropout": 0.5},
-    "dataset": {"_target_": "sweepboard.data.fashion.FashionMini", "batch_size": 64, "val_fraction": 0.1,
-                "validate_on": "split", "augment": "none"},
+    "dataset": {"_target_": "sweepboard.data.datasets.fashion_mnist.FashionMini", "batch_size": 64,
+                "val_fraction": 0.1, "validate_on": "split", "augment": "none"},
     "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.001},
     "scheduler": {},
     "task": {"_target_": "sweepboard.training.tasks.Classification", "label_smoothing": 0.0},
@@ -99,12 +99,12 @@ def _write_run(
     record: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
 ) -> Path:
-    from sweepboard.board.events import END, START, write_event_file
+    from sweepboard.board.event_writer import END, START, write_event_file
     from sweepboard.board.hparams import end_info, start_info
     from sweepboard.files import write_atomic, write_json
     from sweepboard.hyperparameters import group_name, hparams
-    from sweepboard.lifecycle.folder import RunFolder
-    from sweepboard.lifecycle.record import RunRecord
+    from sweepboard.runs.folder import RunFolder
+    from sweepboard.runs.record import RunRecord
 
     folder.mkdir(parents=True)
     plain, groups = configured(config or {})
@@ -113,9 +113,9 @@ def _write_run(
     write_event_file(folder, START, [start_info(row, group_name(row))])
     write_curves(folder, curves)
     entry = RunRecord(
-        status="finished", seed=plain["seed"], groups=groups, headline="accuracy", data_fingerprint="f1",
-        started=1e9, ended=1e9 + 60, seconds=50.0, epoch=5.0, total_steps=500, sweepboard="0.1.0",
-        step=max((step for points in curves.values() for step, _ in points), default=0),
+        status="finished", seed=plain["seed"], groups=groups, data_fingerprint="f1",
+        primary_metric="accuracy", started=1e9, ended=1e9 + 60, seconds=50.0, epoch=5.0, total_steps=500,
+        sweepboard="0.1.0", step=max((step for points in curves.values() for step, _ in points), default=0),
     )  # fmt: skip
     for key, value in (record or {}).items():
         setattr(entry, key, value)
@@ -154,7 +154,7 @@ def configured(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
 
 def write_curves(folder: Path, curves: Curves) -> None:
     """A new event file with these points, step by step."""
-    from sweepboard.board.events import EventWriter
+    from sweepboard.board.event_writer import EventWriter
 
     by_step: dict[int, dict[str, float]] = {}
     for tag, points in curves.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sweepboard
-from sweepboard.data.synthetic import Line
+from sweepboard.data.datasets.synthetic import Line
 from tests.command import Command, only_run, record_of
 
 FULL = Path("/usr/share/datasets/fashion-mnist")

@@ -22,11 +22,11 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sweepboard.compose.objects import find, may_be_built
+from sweepboard.compose.allowed_objects import find, may_be_built
 from sweepboard.errors import UserError
-from sweepboard.lifecycle.trusting import Trust
+from sweepboard.runs.reload import Trust
 from tests.command import TINY, Command, only_run
-from tests.lifecycle.attacks import edit_record
+from tests.runs.attacks import edit_record
 
 STARTS = (
     *(
@@ -44,7 +44,12 @@ STARTS = (
         "torchvision.transforms",
         "torchvision.ops",
     ),
-    *("sweepboard", "sweepboard.models.cnn", "sweepboard.data.folder", "sweepboard.training.tasks"),
+    *(
+        "sweepboard",
+        "sweepboard.models.cnn",
+        "sweepboard.data.datasets.image_folder",
+        "sweepboard.training.tasks",
+    ),
 )
 HOMES = (
     *(
@@ -179,8 +184,8 @@ def check_recipe(recipe: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
     """The resolved configuration of a small run."""
-    from sweepboard.compose.change import _composed
     from sweepboard.compose.prepare import prepare
+    from sweepboard.compose.run_config import _composed
 
     words = ["trainer=debug", "model=mlp", "threads=1", "dataset=gaussian"]
     return prepare(_composed(words, []), {"model": "mlp"}, words).config

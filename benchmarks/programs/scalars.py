@@ -18,7 +18,7 @@ import numpy as np
 
 
 def sweepboard_writer(folder: Path) -> tuple[Callable[[int, dict[str, float]], None], Callable[[], None]]:
-    from sweepboard.board.events import EventWriter
+    from sweepboard.board.event_writer import EventWriter
 
     writer = EventWriter(folder)
     return writer.add_scalars, writer.close

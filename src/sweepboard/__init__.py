@@ -1,7 +1,7 @@
 """sweepboard: Hydra-configured experiments for PyTorch whose run folders are TensorBoard boards.
 
-model = sweepboard.load_model("outputs/2026-11-21/12-00-00")     # an nn.Module in eval mode
-records = sweepboard.runs("outputs")                             # config, metrics and curves of every run
+model = sweepboard.load_model("outputs/2026-11-21/12-00-00")  # an nn.Module in eval mode
+records = sweepboard.load_runs("outputs")  # config, metrics and curves of every run
 """
 
 # ruff: noqa: E402 - before anything else is imported, the working directory is taken from the path
@@ -17,13 +17,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweepboard.analysis.face import runs
-    from sweepboard.lifecycle.model import load_model
+    from sweepboard.analysis.api import load_runs
+    from sweepboard.runs.load_model import load_model
 
 __version__ = version("sweepboard")
-__all__ = ["load_model", "runs"]
+__all__ = ["load_model", "load_runs"]
 
-_FACE = {"load_model": "sweepboard.lifecycle.model", "runs": "sweepboard.analysis.face"}
+_FACE = {"load_model": "sweepboard.runs.load_model", "load_runs": "sweepboard.analysis.api"}
 
 
 def __getattr__(name: str) -> Any:

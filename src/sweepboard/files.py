@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.errors import UserError
-from sweepboard.words import is_seen
+from sweepboard.formatting import is_seen
 
 MOST_BYTES = 16 * 2**20
 """The longest text that is read: more than any record, plan or configuration has."""

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweepboard.words import printable
+from sweepboard.formatting import printable
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """The last four are their wide forms, which count as the same."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.analysis.find import find
-from sweepboard.board.reader import read_hparams, read_scalars
+from sweepboard.analysis.discover import find
+from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.cli import main
 from tests.conftest import WriteRun
 

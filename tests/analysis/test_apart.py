@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweepboard.board.reader import read_hparams
+from sweepboard.board.event_reader import read_hparams
 from tests.command import Command
 from tests.conftest import WriteRun
 

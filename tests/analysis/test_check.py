@@ -10,7 +10,7 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from sweepboard.cli import main
-from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.runs.folder import RunFolder
 from tests.conftest import DEFAULT_CURVES, ENVIRONMENT, WriteRun
 
 

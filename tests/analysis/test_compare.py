@@ -12,7 +12,7 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from sweepboard.analysis.compare import compare
-from sweepboard.analysis.gather import gather
+from sweepboard.analysis.load import gather
 from sweepboard.analysis.plots import plot
 from sweepboard.cli import main
 from sweepboard.errors import UserError

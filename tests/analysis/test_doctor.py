@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from sweepboard.board.events import START, EventWriter, event_files, write_event_file
+from sweepboard.board.event_writer import START, EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import start_info
 from sweepboard.cli import main
 from tests.conftest import WriteRun

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sweepboard.analysis.align import band, rising, smoothed
+from sweepboard.analysis.curves import band, rising, smoothed
 from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score, spread
 
 FLOATS = st.floats(-1e6, 1e6)

@@ -11,7 +11,7 @@ from benchmarks import report
 from benchmarks.arms import Arm
 from benchmarks.bars import Bar, faster, same
 from benchmarks.clock import microseconds_per_update
-from benchmarks.harness import Row, judge, measure
+from benchmarks.harness import Row, measure, monitor
 from benchmarks.process import CommandFailed, run
 from benchmarks.report import as_markdown, load, record, save
 from benchmarks.rows import ROWS
@@ -33,15 +33,15 @@ def python(code: str) -> Arm:
 
 
 def test_a_ratio_is_that_of_the_medians_and_its_range_that_of_single_rounds() -> None:
-    (reading,) = judge(ROW, rounds((1.0, 3.0), (2.0, 5.0), (9.0, 9.0))).readings
+    (reading,) = monitor(ROW, rounds((1.0, 3.0), (2.0, 5.0), (9.0, 9.0))).readings
     assert (reading.value, reading.low, reading.high) == (2.5, 1.0, 3.0)
     assert reading.reached
-    assert not judge(ROW, rounds((2.0, 3.0))).readings[0].reached
+    assert not monitor(ROW, rounds((2.0, 3.0))).readings[0].reached
 
 
 def test_a_gate_that_fails_in_one_round_breaks_the_row() -> None:
-    assert judge(ROW, rounds((1.0, 2.0))).broken == []
-    assert judge(ROW, rounds((1.0, 2.0), updates=9.0)).broken == ["same updates"]
+    assert monitor(ROW, rounds((1.0, 2.0))).broken == []
+    assert monitor(ROW, rounds((1.0, 2.0), updates=9.0)).broken == ["same updates"]
 
 
 def test_a_command_tells_facts_and_its_orphans_time_is_counted(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_results_are_kept_row_by_row(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     for name, walls in (("b", (1.0, 3.0)), ("a", (1.0, 1.5))):
         row = Row(name, "work", "them", ROW.arms, ROW.bars)
-        kept = record(judge(row, [fill(given) for given in rounds(walls)]), {"processor": "one"})
+        kept = record(monitor(row, [fill(given) for given in rounds(walls)]), {"processor": "one"})
         save(load(path) | {name: kept}, ["a", "b"], path)
     assert list(load(path)) == ["a", "b"]
     page = (tmp_path / "RESULTS.md").read_text()
@@ -92,7 +92,7 @@ def test_a_bar_that_is_not_reached_is_explained(ours: float) -> None:
     row = ROWS["first-update"]
     taken = {arm.name: fill({"": {"wall": 1.0, "first_update": 1.0, "updates": 1.0}})[""] for arm in row.arms}
     taken[row.arms[0].name]["first_update"] = ours
-    page = as_markdown([record(judge(row, [taken]), {"processor": "one"})])
+    page = as_markdown([record(monitor(row, [taken]), {"processor": "one"})])
     assert (row.tried in page) == (ours == 1.0)
 
 
@@ -122,7 +122,7 @@ def test_every_row_names_bars_over_its_own_arms() -> None:
         given = {
             arm.name: dict.fromkeys((*keys, "updates", "runs", "points", "checksum"), 1.0) for arm in row.arms
         }
-        assert judge(row, [given]).readings
+        assert monitor(row, [given]).readings
 
 
 def test_arms_of_one_name_in_rows_that_share_rounds_are_one_arm() -> None:

@@ -17,8 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 from torch.utils.tensorboard.summary import compute_curve
 
-from sweepboard.board import lettering
-from sweepboard.board.events import EventWriter
+from sweepboard.board import fonts
+from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.figures import (
     RIGHT,
     THRESHOLDS,
@@ -30,8 +30,8 @@ from sweepboard.board.figures import (
     draw_predictions,
     precision_recall,
 )
-from sweepboard.board.outputs import validation_outputs
-from sweepboard.data.spec import DataSpec
+from sweepboard.board.model_outputs import validation_outputs
+from sweepboard.data.types import DataSpec
 from tests.board.tiny import IMAGES, NUMBERS, VECTORS, tiny_run
 
 
@@ -128,25 +128,25 @@ def test_any_class_name_can_be_drawn(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_letter_that_no_font_has_gives_way_to_the_class_number(
     letter: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lettering._tell.cache_clear()
-    monkeypatch.setattr(lettering, "_font_with", lambda _: None)
-    assert [lettering.class_label(f"{letter}x", 7) for _ in range(3)] == ["7"] * 3
+    fonts._tell.cache_clear()
+    monkeypatch.setattr(fonts, "_font_with", lambda _: None)
+    assert [fonts.class_label(f"{letter}x", 7) for _ in range(3)] == ["7"] * 3
     assert caplog.messages == [f"no installed font has {letter}: pictures show the number of the class"]
-    assert lettering.as_label(f"{letter} $1$") == r"? \$1\$"
-    assert lettering.class_label("Ärger", 1) == "Ärger"
+    assert fonts.as_label(f"{letter} $1$") == r"? \$1\$"
+    assert fonts.class_label("Ärger", 1) == "Ärger"
 
 
 def test_an_installed_font_is_found_for_letters_that_the_usual_one_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fonts = [font for font in fontManager.ttflist if font.style == "normal"]
-    other = next(font for font in fonts if font.name == "STIXGeneral")
-    monkeypatch.setattr(lettering, "_font_with", lambda _: other)
-    monkeypatch.setattr(lettering, "_foreign", lambda text: [letter for letter in text if letter == "A"])
-    assert lettering.font_file("A\u05d0") is not None, "Hebrew is in the usual font of figures, not of Pillow"
-    with lettering.fonts_for(["AB"]):
+    known = [font for font in fontManager.ttflist if font.style == "normal"]
+    other = next(font for font in known if font.name == "STIXGeneral")
+    monkeypatch.setattr(fonts, "_font_with", lambda _: other)
+    monkeypatch.setattr(fonts, "_foreign", lambda text: [letter for letter in text if letter == "A"])
+    assert fonts.font_file("A\u05d0") is not None, "Hebrew is in the usual font of figures, not of Pillow"
+    with fonts.fonts_for(["AB"]):
         assert rcParams["font.family"] == ["DejaVu Sans", "STIXGeneral"]
-    assert lettering.class_label("AB", 0) == "AB"
+    assert fonts.class_label("AB", 0) == "AB"
 
 
 def test_figures_of_outputs_that_are_not_finite() -> None:

@@ -14,9 +14,9 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from sweepboard.board.assemble import Board
-from sweepboard.board.events import EventWriter
+from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.graph import ModelGraph, graph_of
+from sweepboard.board.logger import Board
 from tests.board.tiny import IMAGES, Net, tiny_run
 
 

@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 from torch import nn
 
-from sweepboard.board.events import EventWriter
+from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.histograms import BINS, Histograms, buckets_of
 from tests.board.tiny import IMAGES, Net, tiny_run
 

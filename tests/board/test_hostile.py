@@ -14,9 +14,9 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
-from sweepboard.analysis.anatomy import read_log
-from sweepboard.board.reader import read_hparams, read_scalars
-from sweepboard.board.records import BLOCK_BYTES, MOST_BYTES, Damage, frame, masked_crc, records
+from sweepboard.analysis.logdir import read_log
+from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.tfrecord import BLOCK_BYTES, MOST_BYTES, Damage, frame, masked_crc, records
 
 NAME = "events.out.tfevents.1.here"
 

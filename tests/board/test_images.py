@@ -9,10 +9,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.events import EventWriter
+from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.images import CELL, COLUMNS, Caption, SampleImages, grid, to_pixels
 from sweepboard.data.normalise import Normalise
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 from tests.board.tiny import IMAGES, VECTORS, tiny_run
 
 

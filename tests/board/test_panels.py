@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweepboard.board.assemble import open_board
+from sweepboard.board.logger import open_board
 from sweepboard.board.settings import LoggingSettings
 from tests.board.tiny import IMAGES, tiny_run
 from tests.browser import CHROMIUM, SHOWN, Window, browser

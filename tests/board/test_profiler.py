@@ -16,7 +16,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.autograd import _profiler_enabled  # type: ignore[attr-defined]
 
-from sweepboard.board.events import EventWriter
+from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.profiler import Profile
 from sweepboard.training.progress import Progress
 from tests.board.tiny import tiny_run

@@ -11,9 +11,9 @@ from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from sweepboard.board.images import to_pixels
-from sweepboard.board.outputs import outputs_of
+from sweepboard.board.model_outputs import outputs_of
 from sweepboard.board.projector import Embeddings, sprite
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 from tests.board.tiny import IMAGES, NUMBERS, VECTORS, tiny_run
 
 

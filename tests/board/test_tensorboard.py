@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.events import EventWriter
-from sweepboard.board.reader import read_hparams, read_scalars
-from sweepboard.board.recorder import BoardRecorder
-from sweepboard.data.spec import DataSpec
+from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_writer import EventWriter
+from sweepboard.board.scalars import BoardRecorder
+from sweepboard.data.types import DataSpec
 from sweepboard.training.tasks import Classification
 from tests.tensorboard_server import Server, eventually, tensorboard_server
 
@@ -49,9 +49,9 @@ def finished_run(folder: Path, hparams: dict[str, Any], group: str) -> None:
 
 
 def run_resumed_five_times(folder: Path) -> None:
-    """Each sitting saves at a step, logs some more, and is killed; twice in the middle of a record."""
+    """Each attempt saves at a step, logs some more, and is killed; twice in the middle of a record."""
     progress = progress_at(0)
-    for sitting, (save, killed) in enumerate([(10, 15), (20, 20), (20, 27), (35, 36), (50, 59)]):
+    for attempt, (save, killed) in enumerate([(10, 15), (20, 20), (20, 27), (35, 36), (50, 59)]):
         board = recorder(folder, {"lr": 0.1, "model": "resumed"}, "resumed")
         board.on_start(progress)
         log(board, range(progress.step + 1, save + 1))
@@ -59,10 +59,10 @@ def run_resumed_five_times(folder: Path) -> None:
         board.on_checkpoint(progress)
         log(board, range(save + 1, killed + 1))
         board.writer.close()  # what reached the system when the kill came
-        if sitting % 2:
+        if attempt % 2:
             with max(folder.glob("*.0")).open("ab") as file:
                 file.write(b"\x30\0\0\0\0\0\0\0torn")
-        if sitting == 2:
+        if attempt == 2:
             board.finish("failed")
     board = recorder(folder, {"lr": 0.1, "model": "resumed"}, "resumed")
     board.on_start(progress)

@@ -11,10 +11,10 @@ from torch import nn
 
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import Data, DataSpec, Splits, TensorSplit
+from sweepboard.data.types import Data, DataSpec, Splits, TensorSplit
+from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
-from sweepboard.training.observer import Observer
 from sweepboard.training.settings import TrainerSettings
 from sweepboard.training.tasks import Classification, Regression
 
@@ -76,7 +76,7 @@ def tiny_data(spec: DataSpec) -> Data:
 
 
 def tiny_run(
-    observers: Sequence[Observer] = (),
+    callbacks: Sequence[Callback] = (),
     spec: DataSpec = IMAGES,
     model: nn.Module | None = None,
     **settings: Any,
@@ -86,4 +86,4 @@ def tiny_run(
     net = model or Net(spec)
     task = Regression() if spec.classes is None else Classification()
     learner = Learner(net, task, torch.optim.Adam(net.parameters(), 0.01))
-    return fit(learner, tiny_data(spec), TrainerSettings(**{"epochs": 3, **settings}), observers=observers)
+    return fit(learner, tiny_data(spec), TrainerSettings(**{"epochs": 3, **settings}), callbacks=callbacks)

@@ -24,7 +24,7 @@ def runs(write_run: WriteRun, command: Command) -> Path:
         name = f"outputs/{ESCAPE.replace('/', '')}{seed}"
         record = {
             "overrides": [f"a={ESCAPE}\nfinished  forged"],
-            "headline": f"accuracy{ESCAPE}",
+            "primary_metric": f"accuracy{ESCAPE}",
             "best": {f"accuracy{ESCAPE}": 0.5},
             "reason": f"{ESCAPE}\n",
             "status": "failed" if seed else "finished",

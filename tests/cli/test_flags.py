@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweepboard.cli.request import parse
-from sweepboard.cli.verbs import split_verb
+from sweepboard.cli.command_line import parse
+from sweepboard.cli.dispatch import split_verb
 from tests.command import Command
 
 

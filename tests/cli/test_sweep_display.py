@@ -11,12 +11,12 @@ from rich.console import Console
 
 from sweepboard.cli.sweep_display import Lines, LiveTable
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.views import JobView, Listener
+from sweepboard.sweeps.job_status import JobView, SweepCallback
 
 FOLDER = SweepFolder(Path("outputs/sweeps/lr"))
 
 
-def tell(listener: Listener) -> None:
+def tell(listener: SweepCallback) -> None:
     """A sweep of three jobs: one becomes good, one better, one has a bug."""
     good, better, broken = views = [JobView(f"model.hidden=[{name}]") for name in ("a", "b", "c")]
     listener.on_start(FOLDER, views)
@@ -24,7 +24,12 @@ def tell(listener: Listener) -> None:
         view.has_started(None)
         listener.on_state(view)
     for view, accuracy in ((good, 0.5), (better, 0.75)):
-        news = {"headline": "accuracy", "best": {"accuracy": accuracy}, "epoch": 1.0, "total_epochs": 2.0}
+        news = {
+            "primary_metric": "accuracy",
+            "best": {"accuracy": accuracy},
+            "epoch": 1.0,
+            "total_epochs": 2.0,
+        }
         view.hear({"validated": news | {"seconds_left": 61.0}})
         listener.on_validation(view)
     broken.hear({"error": "KeyError: 'x'", "traceback": "Traceback...\nKeyError: 'x'"})

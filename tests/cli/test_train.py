@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweepboard.board.reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.cli.summary import program
-from sweepboard.lifecycle.folder import claim
+from sweepboard.runs.folder import claim
 from tests.command import TINY, Command, only_run, record_of
 
 VOCABULARY = {

@@ -10,8 +10,8 @@ import pytest
 from hydra import compose
 from omegaconf import DictConfig
 
-from sweepboard.compose.mistakes import explain
-from sweepboard.compose.source import hydra_ready
+from sweepboard.compose.config_search import hydra_ready
+from sweepboard.compose.hydra_errors import explain
 from sweepboard.errors import ConfigError
 
 Prepare = Callable[..., Any]

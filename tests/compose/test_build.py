@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweepboard.compose.build import build, build_model
-from sweepboard.compose.construct import construct
+from sweepboard.compose.instantiate import construct
 from sweepboard.compose.prepare import prepare_plain
 from sweepboard.errors import ConfigError
 from sweepboard.training.loop import fit

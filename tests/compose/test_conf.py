@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from sweepboard.board.settings import LoggingSettings
-from sweepboard.compose.describe import settings
+from sweepboard.compose.settings_help import settings
 from sweepboard.data.settings import DatasetSettings
 from sweepboard.sweeps.settings import SweepSettings
 from sweepboard.training.settings import SchedulerSettings, TrainerSettings
@@ -118,8 +118,8 @@ def test_composing_needs_no_torch() -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "import sweepboard.names\n"
-        "from sweepboard.compose.describe import settings\n"
-        "from sweepboard.compose.origin import origins\n"
+        "from sweepboard.compose.settings_help import settings\n"
+        "from sweepboard.compose.value_origins import origins\n"
         "from hydra import compose, initialize_config_module\n"
         "settings(), origins(['experiment=line'])\n"
         "with initialize_config_module('sweepboard.conf', version_base='1.3'):\n"

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from sweepboard.compose.links import escaped, links_of, resolved
+from sweepboard.compose.interpolations import escaped, links_of, resolved
 from sweepboard.compose.prepare import prepare_plain
 from tests.compose.conftest import Prepare, composed
 

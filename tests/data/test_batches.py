@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sweepboard.data.foreign import open_source
+from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import Batch, Batches, Data, DataSpec, Splits, TensorSplit
+from sweepboard.data.types import Batch, Batches, Data, DataSpec, Splits, TensorSplit
 from sweepboard.errors import DamagedFile, RunFailed
 
 CPU = torch.device("cpu")
@@ -240,7 +240,7 @@ SCRIPT = """
 import multiprocessing, sys, time, torch
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.synthetic import Gaussian
+from sweepboard.data.datasets.synthetic import Gaussian
 data = prepare_data(Gaussian(), DatasetSettings(in_memory=False, workers=1), 0, torch.device("cpu"))
 kept = data.train.epoch(0)
 next(kept)

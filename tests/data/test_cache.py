@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sweepboard.data import cache
 from sweepboard.data.cache import cache_folder, cached
-from sweepboard.data.spec import TensorSplit
+from sweepboard.data.types import TensorSplit
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sweepboard.data.idx import read_idx, write_idx
+from sweepboard.data.datasets.idx import read_idx, write_idx
 from sweepboard.errors import DamagedFile
 
 DTYPES = st.sampled_from(["u1", "i1", "<i2", ">i4", "f4", "f8"])

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from sweepboard.data.fashion import FashionMini, FashionMNIST
-from sweepboard.data.folder import ImageFiles
+from sweepboard.data.datasets.fashion_mnist import FashionMini, FashionMNIST
+from sweepboard.data.datasets.image_folder import ImageFiles
+from sweepboard.data.datasets.synthetic import Gaussian, Line
 from sweepboard.data.memory import into_memory
-from sweepboard.data.plan import batches_per_epoch, check_settings, split_sizes
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import Data, DataSpec, Splits, TensorSplit
-from sweepboard.data.synthetic import Gaussian, Line
+from sweepboard.data.splits import batches_per_epoch, check_settings, split_sizes
+from sweepboard.data.types import Data, DataSpec, Splits, TensorSplit
 from sweepboard.errors import ConfigError, DamagedFile
 
 CPU = torch.device("cpu")

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweepboard.data.datasets.synthetic import Gaussian, Line
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import TensorSplit
-from sweepboard.data.synthetic import Gaussian, Line
+from sweepboard.data.types import TensorSplit
 from sweepboard.errors import ConfigError
 
 

@@ -16,14 +16,14 @@ import pytest
 import torch
 
 from sweepboard import vision
-from sweepboard.data import downloads, fashion
-from sweepboard.data.downloads import CIFAR10, MNIST, read_idx_set
-from sweepboard.data.fashion import EMBEDDED, FashionMini, FashionMNIST
-from sweepboard.data.idx import write_idx
-from sweepboard.data.spec import Splits, TensorSplit
+from sweepboard.data.datasets import fashion_mnist, mnist_cifar
+from sweepboard.data.datasets.fashion_mnist import EMBEDDED, FashionMini, FashionMNIST
+from sweepboard.data.datasets.idx import write_idx
+from sweepboard.data.datasets.mnist_cifar import CIFAR10, MNIST, read_idx_set
+from sweepboard.data.types import Splits, TensorSplit
 from sweepboard.errors import DamagedFile, UserError
 
-FULL = downloads.SYSTEM / "fashion-mnist"
+FULL = mnist_cifar.SYSTEM / "fashion-mnist"
 needs_full_set = pytest.mark.skipif(not FULL.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 
 
@@ -85,8 +85,8 @@ def test_the_full_set_is_found_where_debian_puts_it(tmp_path: Path) -> None:
 def test_files_in_root_go_before_the_system_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: type, suffix: str
 ) -> None:
-    monkeypatch.setattr(downloads, "SYSTEM", tmp_path / "system")
-    monkeypatch.setattr(fashion, "SYSTEM", tmp_path / "system")
+    monkeypatch.setattr(mnist_cifar, "SYSTEM", tmp_path / "system")
+    monkeypatch.setattr(fashion_mnist, "SYSTEM", tmp_path / "system")
     root, system_name = (
         tmp_path / "root",
         {"MNIST": "mnist", "FashionMNIST": "fashion-mnist"}[source.__name__],
@@ -120,8 +120,8 @@ def test_a_failed_download_says_what_to_do(
         raise URLError("no network")
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    monkeypatch.setattr(downloads, "SYSTEM", tmp_path / "system")
-    monkeypatch.setattr(fashion, "SYSTEM", tmp_path / "system")
+    monkeypatch.setattr(mnist_cifar, "SYSTEM", tmp_path / "system")
+    monkeypatch.setattr(fashion_mnist, "SYSTEM", tmp_path / "system")
     with pytest.raises(UserError, match=f"{source.__name__} is not in .* cannot be downloaded") as caught:
         source(str(tmp_path / "root")).load()
     message = str(caught.value)
@@ -136,8 +136,8 @@ def test_a_download_lands_in_root_and_is_read(tmp_path: Path, monkeypatch: pytes
         assert download
         write_tiny_set(root / "MNIST" / "raw", pixel=7)
 
-    monkeypatch.setattr(downloads, "SYSTEM", tmp_path / "system")
-    monkeypatch.setattr(downloads, "import_torchvision", lambda _: SimpleNamespace(MNIST=fake_dataset))
+    monkeypatch.setattr(mnist_cifar, "SYSTEM", tmp_path / "system")
+    monkeypatch.setattr(mnist_cifar, "import_torchvision", lambda _: SimpleNamespace(MNIST=fake_dataset))
     assert pixels_of(MNIST(str(tmp_path)).load()) == {7}
 
 
@@ -148,7 +148,7 @@ def test_cifar_pixels_are_channels_first(tmp_path: Path, monkeypatch: pytest.Mon
         assert not download
         return SimpleNamespace(data=pixels, targets=[3, 9])
 
-    monkeypatch.setattr(downloads, "import_torchvision", lambda _: SimpleNamespace(CIFAR10=fake_dataset))
+    monkeypatch.setattr(mnist_cifar, "import_torchvision", lambda _: SimpleNamespace(CIFAR10=fake_dataset))
     train = tensors(CIFAR10(str(tmp_path)).load().train)
     assert train.inputs.is_contiguous()
     assert train.inputs[1, 2, 30, 7] == pixels[1, 30, 7, 2]

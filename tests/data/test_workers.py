@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sweepboard.data import shared_memory
-from sweepboard.data.fashion import FashionMini
-from sweepboard.data.foreign import open_source
+from sweepboard.data.datasets.fashion_mnist import FashionMini
+from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import Data, DataSpec
+from sweepboard.data.types import Data, DataSpec
 from sweepboard.errors import DamagedFile, RunFailed
 
 CPU = torch.device("cpu")
@@ -129,7 +129,7 @@ def test_what_cannot_be_sent_ends_the_worker_with_the_reason(
     def full(inputs: Tensor, targets: Tensor) -> object:
         raise RunFailed("a worker found no shared memory")
 
-    monkeypatch.setattr("sweepboard.data.worker._shared", full if what == "not enough" else unsendable)
+    monkeypatch.setattr("sweepboard.data.loader_worker._shared", full if what == "not enough" else unsendable)
     words = {"not enough": "a worker found no shared", "an object": "could not send a batch: .*local object"}
     with pytest.raises(RunFailed, match=words[what]):
         read("stuck", timeout=60)

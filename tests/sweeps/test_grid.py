@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepboard.errors import ConfigError
-from sweepboard.sweeps.condition import Condition
 from sweepboard.sweeps.grid import grid
+from sweepboard.sweeps.sweep_filter import Condition
 
 
 def test_every_combination_the_last_key_fastest() -> None:

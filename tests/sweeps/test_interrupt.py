@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sweepboard.lifecycle.record import process_started
-from tests.lifecycle.process import Sweepboard
+from sweepboard.runs.record import process_started
+from tests.runs.process import Sweepboard
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sweepboard.board.reader import read_hparams
+from sweepboard.board.event_reader import read_hparams
 from tests.command import TINY, Command, record_of
 
 MISCHIEF = """

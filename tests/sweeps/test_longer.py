@@ -11,7 +11,7 @@ import pytest
 
 from sweepboard.sweeps import resume as resume_module
 from tests.command import TINY, Command, record_of
-from tests.lifecycle.process import assert_the_same
+from tests.runs.process import assert_the_same
 
 SWEEP = ["-m", *TINY, "dataset=gaussian", "optimizer.lr=0.1,0.01"]
 JOBS = ("optimizer.lr=0.1", "optimizer.lr=0.01")
@@ -39,7 +39,7 @@ def test_a_longer_sweep_is_the_sweep_of_that_length(
     for job in JOBS:
         assert_the_same(Path("sweep") / job, Path("long") / job)
     command(*SWEEP, "trainer.epochs=3", "hydra.sweep.dir=sweep")  # the same sweep
-    assert record_of(Path("sweep") / JOBS[0])["sittings"] == 2
+    assert record_of(Path("sweep") / JOBS[0])["attempts"] == 2
 
 
 def test_a_kill_while_the_plan_is_replaced_leaves_the_old_one(
@@ -47,7 +47,7 @@ def test_a_kill_while_the_plan_is_replaced_leaves_the_old_one(
 ) -> None:
     command(*SWEEP, "hydra.sweep.dir=sweep")
     with monkeypatch.context() as patch:
-        patch.setattr("sweepboard.sweeps.frozen.write_json", killed)
+        patch.setattr("sweepboard.sweeps.plan_file.write_json", killed)
         with pytest.raises(Killed):
             command("resume", "sweep", "trainer.epochs=3")
     assert "2 of them done already" in command("resume", "sweep").out
@@ -87,8 +87,8 @@ def test_a_lost_plan_is_made_again_from_its_jobs(longer: bool, command: Command)
 
 @pytest.mark.slow
 def test_a_lock_file_deleted_under_its_holder_lets_nobody_in(command: Command) -> None:
-    from sweepboard.lifecycle.folder import RunFolder
-    from sweepboard.lifecycle.lock import only_writer
+    from sweepboard.runs.folder import RunFolder
+    from sweepboard.runs.lock import only_writer
 
     command(*SWEEP, "hydra.sweep.dir=sweep")
     with only_writer(RunFolder(Path("sweep"))):

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from sweepboard import plain_yaml
 from sweepboard.compose.schema import register
 from sweepboard.sweeps import plan
-from sweepboard.sweeps.composing import Composer
+from sweepboard.sweeps.composer import Composer
 from tests.command import TINY, Command, record_of
 
 TWO = ["optimizer.lr=1e-1,1e-2", *TINY]

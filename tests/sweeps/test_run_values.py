@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweepboard import plain_yaml
-from sweepboard.compose.run_values import templates_of
+from sweepboard.compose.hydra_values import templates_of
 from tests.command import TINY as OF_LINEAR
 from tests.command import Command, record_of
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweepboard.lifecycle.resume import Changed
+from sweepboard.runs.resume import Changed
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import DamagedSweep
+from sweepboard.sweeps.plan_file import DamagedSweep
 from sweepboard.sweeps.same_data import refuse_other_content
 from tests.command import Command, record_of
 

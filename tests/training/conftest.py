@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweepboard.data.spec import Batch, Data, DataSpec
+from sweepboard.data.types import Batch, Data, DataSpec
+from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
-from sweepboard.training.observer import Observer
 from sweepboard.training.schedules import WarmupCosine
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.settings import SchedulerSettings
@@ -113,7 +113,7 @@ def line_learner() -> Learner:
 
 
 @dataclass
-class Journal(Observer):
+class Journal(Callback):
     """Remembers every scalar, and what it was told."""
 
     scalars: dict[tuple[str, int], float] = field(default_factory=dict)

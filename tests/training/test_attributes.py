@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 from sweepboard.errors import UserError
 from sweepboard.training.attributes import Attributes, set_attributes
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
@@ -89,14 +89,14 @@ PLACES = ["number", "container", "tensor", "buffer", "frozen", "loss", "task"]
 
 @pytest.mark.parametrize("where", PLACES)
 def test_a_resumed_run_goes_on_with_it(where: str, world: Any, tmp_path: Path) -> None:
-    def sitting(steps: int, **more: Any) -> tuple[str, dict[int, float]]:
+    def attempt(steps: int, **more: Any) -> tuple[str, dict[int, float]]:
         mine, journal = learner(where), world.journal()
-        fit(mine, world.data(), TrainerSettings(steps=steps), observers=[journal], **more)
+        fit(mine, world.data(), TrainerSettings(steps=steps), callbacks=[journal], **more)
         return weights_sha256(mine.model), journal.tags("val/loss")
 
-    digest, losses = sitting(18)
-    sitting(9, checkpoints=Checkpoints(tmp_path))
-    resumed, rest = sitting(18, resume=Checkpoints(tmp_path).load(18))
+    digest, losses = attempt(18)
+    attempt(9, checkpoints=Checkpoints(tmp_path))
+    resumed, rest = attempt(18, resume=Checkpoints(tmp_path).load(18))
     assert resumed == digest
     assert rest[18] == losses[18]
 

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from sweepboard.errors import ConfigError, NonFiniteLoss
+from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.loop import Progress, fit
-from sweepboard.training.observer import Observer
 from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 
 STEPS_PER_EPOCH = 9  # 70 samples in batches of 8
@@ -26,8 +26,8 @@ def run(world: Any, settings: TrainerSettings, every: int | None = None, **more:
     journal = world.journal()
     learner = more.pop("learner", None) or world.learner("none")
     data = more.pop("data", None) or world.data()
-    observers = [journal, *more.pop("observers", ())]
-    progress = fit(learner, data, settings, logging_every_steps=every, observers=observers, **more)
+    callbacks = [journal, *more.pop("callbacks", ())]
+    progress = fit(learner, data, settings, logging_every_steps=every, callbacks=callbacks, **more)
     return progress, journal
 
 
@@ -95,7 +95,7 @@ def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: Any, tmp_pa
             world.line_data(),
             TrainerSettings(steps=1000),
             logging_every_steps=2,
-            observers=[journal],
+            callbacks=[journal],
             checkpoints=Checkpoints(tmp_path),
         )
     step = caught.value.step
@@ -128,8 +128,8 @@ def test_early_stopping_and_the_best_weights(world: Any, tmp_path: Path) -> None
     assert evaluate(learner, progress.data.val.epoch(0)) == best["metrics"]  # type: ignore[union-attr]
 
 
-class Rude(Observer):
-    """Does what observers must not: draws numbers. Training does not change for it."""
+class Rude(Callback):
+    """Does what callbacks must not: draws numbers. Training does not change for it."""
 
     def draw(self, progress: Progress) -> None:
         torch.rand(3), random.random(), np.random.rand()
@@ -149,7 +149,7 @@ def test_nobody_disturbs_the_random_numbers_of_training(world: Any, tmp_path: Pa
     )
     settings = TrainerSettings(epochs=2, checkpoint=CheckpointSettings(every_steps=1))
     quiet, _ = run(world, TrainerSettings(epochs=2))
-    loud, _ = run(world, settings, data=noisy, observers=[Rude()], checkpoints=Checkpoints(tmp_path))
+    loud, _ = run(world, settings, data=noisy, callbacks=[Rude()], checkpoints=Checkpoints(tmp_path))
     assert weights_sha256(quiet.learner.model) == weights_sha256(loud.learner.model)
 
 
@@ -190,11 +190,11 @@ def test_ticks_are_rare(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, ticks = count(0.0, 0.01), []
     monkeypatch.setattr("sweepboard.training.loop.time.perf_counter", lambda: next(clock))
 
-    class Ticking(Observer):
+    class Ticking(Callback):
         def on_tick(self, progress: Progress) -> None:
             ticks.append(progress.seconds)
 
-    run(world, TrainerSettings(steps=300, val_every_epochs=None), observers=[Ticking()])
+    run(world, TrainerSettings(steps=300, val_every_epochs=None), callbacks=[Ticking()])
     assert 10 < len(ticks) < 30
     assert all(later - earlier >= 0.15 for earlier, later in pairwise(ticks))
 

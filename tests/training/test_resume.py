@@ -12,13 +12,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
-from sweepboard.training.observer import Observer
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
-from sweepboard.training.stop import Interrupted, StopFlag
+from sweepboard.training.signals import Interrupted, StopFlag
 
 
 class StopAtLook(StopFlag):
@@ -40,7 +40,7 @@ class Killed(BaseException):
     """The process is gone: no handler runs, nothing is saved."""
 
 
-class KillAt(Observer):
+class KillAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
@@ -78,7 +78,7 @@ RUNS = {
 
 
 def train(world: Any, name: str, folder: Path | None, **more: Any) -> tuple[str, Any]:
-    """One sitting of a run of RUNS, its digest and its journal; a new process as far as state goes."""
+    """One attempt of a run of RUNS, its digest and its journal; a new process as far as state goes."""
     scheduler, trainer, every = RUNS[name]
     learner = world.learner(scheduler, grad_clip=trainer.grad_clip)
     if more.get("resume"):
@@ -89,7 +89,7 @@ def train(world: Any, name: str, folder: Path | None, **more: Any) -> tuple[str,
         world.data(),
         trainer,
         logging_every_steps=every,
-        observers=[journal, *more.pop("observers", ())],
+        callbacks=[journal, *more.pop("callbacks", ())],
         checkpoints=Checkpoints(folder) if folder else None,
         **more,
     )
@@ -138,7 +138,7 @@ def test_killed_without_warning(
     monkeypatch.setattr("sweepboard.training.loop.TICK", 0.0)
     journal = world.journal()
     try:
-        train(world, name, tmp_path, journal=journal, observers=[KillAt(step)])
+        train(world, name, tmp_path, journal=journal, callbacks=[KillAt(step)])
     except Killed:
         resume = Checkpoints(tmp_path).load()
         journal = journal.cut(resume["log_from"] if resume else 0)
@@ -164,7 +164,7 @@ def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> Non
     assert state is not None
     assert "base_lrs" not in state["learner"]["schedule"]
     learner, journal = world.learner("warmup"), world.journal()
-    fit(learner, world.data(), TrainerSettings(steps=30), observers=[journal], resume=state)
+    fit(learner, world.data(), TrainerSettings(steps=30), callbacks=[journal], resume=state)
     assert learner.step == 30
     assert max(step for _, step in journal.scalars) == 30
 
@@ -173,18 +173,18 @@ def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> Non
 def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, scheduler: str) -> None:
     """Also from an end in the middle of everything: what belongs to that end alone leaves no trace."""
 
-    def sitting(steps: int, **more: Any) -> tuple[str, Any]:
+    def attempt(steps: int, **more: Any) -> tuple[str, Any]:
         learner, journal = world.learner(scheduler), more.pop("journal", world.journal())
         trainer = TrainerSettings(steps=steps, val_every_steps=4)
-        fit(learner, world.data(), trainer, logging_every_steps=5, observers=[journal], **more)
+        fit(learner, world.data(), trainer, logging_every_steps=5, callbacks=[journal], **more)
         return weights_sha256(learner.model), journal
 
-    digest, whole = sitting(30)
-    _, journal = sitting(17, checkpoints=Checkpoints(tmp_path))
+    digest, whole = attempt(30)
+    _, journal = attempt(17, checkpoints=Checkpoints(tmp_path))
     assert max(journal.tags("test/loss")) == 17
     state = Checkpoints(tmp_path).load(steps=30)
     assert state is not None
-    resumed, journal = sitting(30, resume=state, journal=journal.cut(state["log_from"]))
+    resumed, journal = attempt(30, resume=state, journal=journal.cut(state["log_from"]))
     assert resumed == digest
     assert journal.repeatable() == whole.repeatable()
 
@@ -193,7 +193,7 @@ def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, schedul
 def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: str) -> None:
     """Each keeps another kind of state."""
 
-    def sitting(steps: int, resume: dict[str, Any] | None = None) -> tuple[str, Any]:
+    def attempt(steps: int, resume: dict[str, Any] | None = None) -> tuple[str, Any]:
         other, journal = world.learner("none"), world.journal()
         weights = [p for p in other.model.parameters() if optimizer != "Muon" or p.ndim == 2]
         learner = Learner(other.model, other.task, getattr(torch.optim, optimizer)(weights, lr=0.01))
@@ -202,15 +202,15 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
             world.data(),
             TrainerSettings(steps=steps, val_every_epochs=None),
             logging_every_steps=4,
-            observers=[journal],
+            callbacks=[journal],
             checkpoints=Checkpoints(tmp_path),
             resume=resume,
         )
         return weights_sha256(learner.model), journal
 
-    digest, journal = sitting(8)
-    sitting(4)
-    resumed, rest = sitting(8, Checkpoints(tmp_path).load())
+    digest, journal = attempt(8)
+    attempt(4)
+    resumed, rest = attempt(8, Checkpoints(tmp_path).load())
     assert resumed == digest
     assert rest.tags("train/loss") == {8: journal.tags("train/loss")[8]}
 
@@ -218,7 +218,7 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
 def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: Any, tmp_path: Path) -> None:
     """Its weights give way to those that were the best before it, whose step is known, too."""
 
-    def sitting(steps: int, folder: Path, resume: dict[str, Any] | None = None) -> tuple[dict[str, int], int]:
+    def attempt(steps: int, folder: Path, resume: dict[str, Any] | None = None) -> tuple[dict[str, int], int]:
         trainer = TrainerSettings(steps=steps, val_every_epochs=None, val_every_steps=4)
         learner, checkpoints = world.learner("none", lr=3.0), Checkpoints(folder)
         progress = fit(learner, world.data(), trainer, checkpoints=checkpoints, resume=resume)
@@ -228,7 +228,7 @@ def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: Any, tmp_pa
     ends_were_best = 0
     for steps in (5, 6, 7, 9, 10, 11):
         short, longer = (tmp_path / f"{steps}{name}" for name in ("short", "longer"))
-        ends_were_best += sitting(steps, short)[1] == steps
+        ends_were_best += attempt(steps, short)[1] == steps
         resume = Checkpoints(short).load(steps=12)
-        assert sitting(12, short, resume) == sitting(12, longer)
+        assert attempt(12, short, resume) == attempt(12, longer)
     assert ends_were_best

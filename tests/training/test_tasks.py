@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError
 from sweepboard.training.meter import Meter
 from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
@@ -112,11 +112,11 @@ def test_a_task_cannot_replace_what_the_runner_adds_up(task: Task, told: str) ->
 
 def test_a_plain_loss_becomes_the_task_that_fits_the_data() -> None:
     classes, numbers = DataSpec((2,), 3), DataSpec((2,), None)
-    assert as_task(Regression(), numbers).headline == "loss"
+    assert as_task(Regression(), numbers).primary_metric == "loss"
     wrapped: Any = as_task(nn.CrossEntropyLoss(label_smoothing=0.1), classes)
     smoothed = Classification(label_smoothing=0.1)
     outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
-    assert wrapped.headline == "accuracy"
+    assert wrapped.primary_metric == "accuracy"
     assert wrapped.loss(outputs, targets) == smoothed.loss(outputs, targets)
     assert as_task(nn.functional.l1_loss, numbers).loss(torch.ones(2, 1), torch.zeros(2)) == 1.0
     with pytest.raises(ConfigError, match="neither a task nor a loss"):

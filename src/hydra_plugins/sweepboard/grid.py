@@ -19,8 +19,8 @@ class GridSweeper(Sweeper):
         self._order: Any = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        from sweepboard.sweeps.params import words_of_params
-        from sweepboard.sweeps.plugins import Order, sweep_grid
+        from sweepboard.sweeps.hydra_plugins import SweepRequest, sweep_grid
+        from sweepboard.sweeps.yaml_params import words_of_params
 
-        order = Order(*self._order)
+        order = SweepRequest(*self._order)
         sweep_grid(order, [*words_of_params(order.config), *arguments])

@@ -15,12 +15,12 @@ class LocalLauncher(Launcher):
     """Runs sweepboard's jobs, and no other program's."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from sweepboard.sweeps.plugins import Order, refuse_own_names
+        from sweepboard.sweeps.hydra_plugins import SweepRequest, refuse_own_names
 
         self._order: Any = (hydra_context, task_function, config)
-        refuse_own_names(Order(hydra_context, task_function, config))  # type: ignore[arg-type]
+        refuse_own_names(SweepRequest(hydra_context, task_function, config))  # type: ignore[arg-type]
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from sweepboard.sweeps.plugins import Order, launch_batch
+        from sweepboard.sweeps.hydra_plugins import SweepRequest, launch_batch
 
-        return launch_batch(Order(*self._order), job_overrides)
+        return launch_batch(SweepRequest(*self._order), job_overrides)

@@ -19,7 +19,7 @@ class SearchSweeper(Sweeper):
         self._order: Any = (hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        from sweepboard.sweeps.plugins import Order
-        from sweepboard.sweeps.search.sweeper import search
+        from sweepboard.search.plan import search
+        from sweepboard.sweeps.hydra_plugins import SweepRequest
 
-        search(Order(*self._order), self._settings, arguments)
+        search(SweepRequest(*self._order), self._settings, arguments)

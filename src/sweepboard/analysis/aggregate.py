@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweepboard import __version__
-from sweepboard.analysis.align import Band, band
 from sweepboard.analysis.compare import Comparison
-from sweepboard.analysis.find import AGGREGATE
-from sweepboard.analysis.rows import Row
-from sweepboard.analysis.run_faults import some
-from sweepboard.board.events import EventWriter
+from sweepboard.analysis.curves import Band, band
+from sweepboard.analysis.discover import AGGREGATE
+from sweepboard.analysis.run_checks import some
+from sweepboard.analysis.table import Row
+from sweepboard.board.event_writer import EventWriter
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.names import label

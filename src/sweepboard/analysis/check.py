@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from sweepboard.analysis.conditions import evidence_of, packages_of
 from sweepboard.analysis.differences import as_text
-from sweepboard.analysis.evidence import evidence_of, packages_of
-from sweepboard.analysis.gather import Run
-from sweepboard.analysis.rows import grouped
-from sweepboard.analysis.run_faults import some
+from sweepboard.analysis.load import Run
+from sweepboard.analysis.run_checks import some
+from sweepboard.analysis.table import grouped
 from sweepboard.hyperparameters import ROOT
 
 UNLIKE = 5.0

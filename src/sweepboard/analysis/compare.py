@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from sweepboard.analysis.differences import description, differing
-from sweepboard.analysis.gather import Run
+from sweepboard.analysis.load import Run
+from sweepboard.analysis.metric_names import UNKNOWN
 from sweepboard.analysis.metrics import metric_tags
-from sweepboard.analysis.rows import FIELDS, Row, grouped, values_of
-from sweepboard.analysis.run_faults import some
-from sweepboard.analysis.tags import UNKNOWN
+from sweepboard.analysis.run_checks import some
+from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
 from sweepboard.analysis.vocabulary import Words, metric_key
 from sweepboard.analysis.where import condition, sort_key
 from sweepboard.errors import UserError, did_you_mean
@@ -123,8 +123,8 @@ def _with_seed(label: str, row: Row) -> str:
 
 
 def _common_headline(runs: Sequence[Run]) -> str | None:
-    headlines = [run.headline for run in runs if run.headline]
-    return max(set(headlines), key=headlines.count) if headlines else None
+    primary_metrics = [run.primary_metric for run in runs if run.primary_metric]
+    return max(set(primary_metrics), key=primary_metrics.count) if primary_metrics else None
 
 
 def _asked_for(patterns: Sequence[str], tags: Sequence[str]) -> list[str]:

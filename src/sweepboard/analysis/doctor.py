@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tensorboard.plugins.hparams.api_pb2 import Experiment
 
-from sweepboard.analysis.anatomy import Anatomy, Log, equal_files, read_log
-from sweepboard.analysis.run_faults import Fault, faults_of_run, some
+from sweepboard.analysis.logdir import Anatomy, Log, equal_files, read_log
+from sweepboard.analysis.run_checks import Fault, faults_of_run, some
 from sweepboard.errors import UserError
 
 _KINDS = {"number_value": "a number", "string_value": "text", "bool_value": "true or false"}

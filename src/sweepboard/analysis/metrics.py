@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sweepboard.analysis.tags import (
+from sweepboard.analysis.metric_names import (
     MAX,
     TEST,
     TRAINING,
@@ -81,14 +81,14 @@ def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
     return (modes or {}).get(tag) or direction(tag)
 
 
-def metric_tags(tags: Iterable[str], headline: str | None = None) -> list[str]:
+def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[str]:
     """Those tags that measure a result, the most telling first.
 
     Learning rate, epoch, throughput and the like are none, and what was best is found from the curve itself.
-    Held-out data come before training data, the `headline` metric before others, these before a loss, and a
+    Held-out data come before training data, the primary metric before others, these before a loss, and a
     loss before what may be better either way; a validation before a test.
     """
-    return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, headline))
+    return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
 
 
 def is_training(tag: str) -> bool:
@@ -96,8 +96,8 @@ def is_training(tag: str) -> bool:
     return not TRAINING.isdisjoint(words(tag))
 
 
-def _rank(tag: str, headline: str | None) -> tuple[bool, bool, int, int, str]:
+def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, str]:
     said = words(tag)
     held_out = 0 if not VALIDATION.isdisjoint(said) else 1 if not TEST.isdisjoint(said) else 2
     telling = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
-    return is_training(tag), tag.rpartition("/")[2] != headline, telling, held_out, tag
+    return is_training(tag), tag.rpartition("/")[2] != primary_metric, telling, held_out, tag

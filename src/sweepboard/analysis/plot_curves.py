@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from sweepboard.analysis.align import Points, band, smoothed
 from sweepboard.analysis.compare import Comparison
+from sweepboard.analysis.curves import Points, band, smoothed
 from sweepboard.analysis.plot_style import Look, set_steps_axis
-from sweepboard.analysis.rows import Row
-from sweepboard.board.lettering import as_label
+from sweepboard.analysis.table import Row
+from sweepboard.board.fonts import as_label
 
 FEW_SEEDS = 3
 """So many seeds are drawn one by one behind their mean; more as a band of one standard deviation."""

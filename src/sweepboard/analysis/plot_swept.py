@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.differences import as_text
+from sweepboard.analysis.metric_names import MIN, UNKNOWN
 from sweepboard.analysis.metrics import spread
 from sweepboard.analysis.plot_style import (
     INK,
@@ -21,8 +22,7 @@ from sweepboard.analysis.plot_style import (
     short_name,
     wants_log,
 )
-from sweepboard.analysis.tags import MIN, UNKNOWN
-from sweepboard.board.lettering import as_label
+from sweepboard.board.fonts import as_label
 
 MOST_CELLS = 120
 FRAME = "#D55E00"

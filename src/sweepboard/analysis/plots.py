@@ -27,7 +27,7 @@ from sweepboard.analysis.plot_swept import (
     draw_scatter,
     is_grid,
 )
-from sweepboard.board.lettering import as_label, fonts_for
+from sweepboard.board.fonts import as_label, fonts_for
 from sweepboard.errors import UserError
 from sweepboard.files import write_atomic
 

@@ -16,10 +16,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 
 from sweepboard.board import summaries
+from sweepboard.board.fonts import as_label, class_label, fonts_for
 from sweepboard.board.images import Caption, grid, label_of, name_of, to_pixels
-from sweepboard.board.lettering import as_label, class_label, fonts_for
-from sweepboard.board.outputs import outputs_of, validation_outputs
-from sweepboard.training.observer import Observer
+from sweepboard.board.model_outputs import outputs_of, validation_outputs
+from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from sweepboard.board.events import EventWriter
-    from sweepboard.data.spec import Batch, DataSpec
+    from sweepboard.board.event_writer import EventWriter
+    from sweepboard.data.types import Batch, DataSpec
     from sweepboard.training.loop import Progress
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
@@ -44,7 +44,7 @@ LONGEST_NAME = 24
 """Characters of a class's name beside an axis; longer ones would leave no room for the picture."""
 
 
-class Predictions(Observer):
+class Predictions(Callback):
     """Draws the same validation samples at each validation as `val/predictions`.
 
     Classes: each sample with the class that the model gives it, right or wrong. Real numbers: predicted
@@ -67,7 +67,7 @@ class Predictions(Observer):
         self.writer.add(progress.step, Summary(value=[summaries.image("val/predictions", picture)]))
 
 
-class FinalFigures(Observer):
+class FinalFigures(Callback):
     """Confusion matrix and precision-recall curves of the finished model on the validation set."""
 
     def __init__(self, writer: EventWriter, confusion_matrix: bool, pr_curves: bool) -> None:

@@ -28,15 +28,15 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
-from sweepboard.training.observer import Observer
+from sweepboard.training.callback import Callback
 from sweepboard.training.seeding import random_states_kept
 
 if TYPE_CHECKING:
-    from sweepboard.board.events import EventWriter
+    from sweepboard.board.event_writer import EventWriter
     from sweepboard.training.loop import Progress
 
 
-class ModelGraph(Observer):
+class ModelGraph(Callback):
     """Writes the graph of the model once, at the start of a run."""
 
     def __init__(self, writer: EventWriter) -> None:

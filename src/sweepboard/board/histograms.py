@@ -14,10 +14,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor, nn
 
 from sweepboard.board import summaries
-from sweepboard.training.observer import Observer
+from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
-    from sweepboard.board.events import EventWriter
+    from sweepboard.board.event_writer import EventWriter
     from sweepboard.training.loop import Progress
 
 logger = logging.getLogger("sweepboard")
@@ -26,7 +26,7 @@ BINS = 64
 """Buckets of a histogram as stored; TensorBoard's charts draw about half as many."""
 
 
-class Histograms(Observer):
+class Histograms(Callback):
     """Writes `weights/<parameter>` and `gradients/<parameter>` every so many epochs, and at the end."""
 
     def __init__(self, writer: EventWriter, every_epochs: int) -> None:

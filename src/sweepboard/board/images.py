@@ -13,14 +13,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 
 from sweepboard.board import summaries
-from sweepboard.board.lettering import class_label, font_file
-from sweepboard.training.observer import Observer
+from sweepboard.board.fonts import class_label, font_file
+from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from sweepboard.board.events import EventWriter
-    from sweepboard.data.spec import DataSpec
+    from sweepboard.board.event_writer import EventWriter
+    from sweepboard.data.types import DataSpec
     from sweepboard.training.loop import Progress
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -37,7 +37,7 @@ LINE = 13
 """Height of a line of a caption."""
 
 
-class SampleImages(Observer):
+class SampleImages(Callback):
     """Writes `train/samples` at the start of a run: the first samples, with their classes."""
 
     def __init__(self, writer: EventWriter, count: int) -> None:

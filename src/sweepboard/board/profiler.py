@@ -18,10 +18,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.profiler import profile, record_function, schedule
 
 from sweepboard.board import summaries
-from sweepboard.training.observer import Observer
+from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
-    from sweepboard.board.events import EventWriter
+    from sweepboard.board.event_writer import EventWriter
     from sweepboard.training.learner import Learner
     from sweepboard.training.loop import Progress
 
@@ -34,7 +34,7 @@ ROWS = 20
 """Operators in the table."""
 
 
-class Profile(Observer):
+class Profile(Callback):
     """Traces `updates` updates into `profile/trace.json.gz` and writes the text `profile/operators`.
 
     The loop has no hook per update, so that a run without a profiler pays nothing for it: this one stands in

@@ -19,13 +19,13 @@ from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, Pr
 from torch import Tensor
 
 from sweepboard.board.images import Pixels, name_of, to_pixels
-from sweepboard.board.outputs import outputs_of
-from sweepboard.training.observer import Observer
+from sweepboard.board.model_outputs import outputs_of
+from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from sweepboard.data.spec import DataSpec
+    from sweepboard.data.types import DataSpec
     from sweepboard.training.loop import Progress
 
 CHUNK = 250
@@ -35,7 +35,7 @@ SPRITE_SIDE = 8192
 """Largest side in pixels of the picture that holds all thumbnails, as browsers draw it."""
 
 
-class Embeddings(Observer):
+class Embeddings(Callback):
     """Writes a point per sample, its classes and, for images, its thumbnail, at the end of a run.
 
     For classification: a point is the model's logits.

@@ -11,9 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from sweepboard.errors import UserError
+from sweepboard.formatting import printable
 from sweepboard.import_path import python
-from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.words import printable
+from sweepboard.runs.folder import RunFolder
 
 FIRST_PORT = 6006
 

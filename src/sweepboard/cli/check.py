@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepboard.words import printable
+from sweepboard.formatting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepboard.analysis.gather import Run
+    from sweepboard.analysis.load import Run
 
 DETAILS = """Compared are tags, what a step is, data and split, what is evaluated and how, length, seeds,
 code, versions, precision, threads, device and processor. Hyperparameters are what you compare over: they may
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.check import check
     from sweepboard.analysis.compare import matching
-    from sweepboard.analysis.gather import gather
+    from sweepboard.analysis.load import gather
     from sweepboard.files import as_json
 
     runs = matching(gather([Path(path) for path in options.paths]), options.where)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sweepboard.cli.table import print_table
-from sweepboard.words import duration, printable
+from sweepboard.formatting import duration, printable
 
 if TYPE_CHECKING:
     from sweepboard.analysis.compare import Comparison
-    from sweepboard.analysis.rows import Row
+    from sweepboard.analysis.table import Row
 
 Column: TypeAlias = "tuple[str, list[str]]"
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     """Print the table, or what was asked for instead of it."""
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.compare import compare
-    from sweepboard.analysis.gather import gather
+    from sweepboard.analysis.load import gather
 
     comparison = compare(
         gather([Path(path) for path in options.paths]),

@@ -9,10 +9,10 @@ from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from sweepboard.cli.command_line import parse
+from sweepboard.cli.dispatch import VERBS, split_verb
 from sweepboard.cli.flags import flag_parser
-from sweepboard.cli.request import parse
-from sweepboard.cli.verbs import VERBS, split_verb
-from sweepboard.compose.source import hydra_ready
+from sweepboard.compose.config_search import hydra_ready
 from sweepboard.errors import ConfigError, UserError, did_you_mean
 
 _BASH = r"""_sweepboard_complete() {

@@ -11,8 +11,8 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from sweepboard.compose.mistakes import explain
-from sweepboard.compose.source import CONFIG, find_file, load, shipped
+from sweepboard.compose.config_search import CONFIG, find_file, load, shipped
+from sweepboard.compose.hydra_errors import explain
 from sweepboard.errors import ConfigError
 
 _KEY = "hydra.searchpath"

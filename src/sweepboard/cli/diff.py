@@ -6,9 +6,9 @@ import argparse
 import json
 
 from sweepboard.cli.table import print_table
-from sweepboard.lifecycle.differences import Difference, between_configs, between_environments
-from sweepboard.lifecycle.saved import SavedRun, read_run
-from sweepboard.words import number
+from sweepboard.formatting import number
+from sweepboard.runs.differences import Difference, between_configs, between_environments
+from sweepboard.runs.saved_run import SavedRun, read_run
 
 
 def main(arguments: list[str]) -> int:

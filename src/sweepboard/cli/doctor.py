@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepboard.words import printable
+from sweepboard.formatting import printable
 
 if TYPE_CHECKING:
-    from sweepboard.analysis.run_faults import Fault
+    from sweepboard.analysis.run_checks import Fault
 
 DETAILS = """It reads any TensorBoard log directory, not only those of sweepboard, and changes nothing. It
 looks for two writers in one run, steps that go back or come twice, points without steps, torn, damaged and

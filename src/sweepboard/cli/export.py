@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweepboard.cli.options import parser
-from sweepboard.lifecycle.saved import read_run
-from sweepboard.words import printable
+from sweepboard.cli.run_options import parser
+from sweepboard.formatting import printable
+from sweepboard.runs.saved_run import read_run
 
 
 def main(arguments: list[str]) -> int:
@@ -17,9 +17,9 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--output", metavar="FILE", help="file to write (default: <run's name>.<ending>)")
     options = made.parse_args(arguments)
     saved = read_run(options.run)
-    from sweepboard.lifecycle.export import FORMATS, export
-    from sweepboard.lifecycle.model import model_of
-    from sweepboard.lifecycle.trusting import refuse_foreign_model
+    from sweepboard.runs.export import FORMATS, export
+    from sweepboard.runs.load_model import model_of
+    from sweepboard.runs.reload import refuse_foreign_model
 
     refuse_foreign_model(saved, options.allow)
     model, step = model_of(saved, options.checkpoint)

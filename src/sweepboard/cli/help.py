@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from sweepboard.cli.verbs import VERBS
-from sweepboard.compose.describe import settings
+from sweepboard.cli.dispatch import VERBS
+from sweepboard.compose.settings_help import settings
 
 EXAMPLES = """\
   sweepboard                                       train the default model on the embedded data

@@ -9,9 +9,9 @@ from pathlib import Path
 from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
 from sweepboard.files import as_json
-from sweepboard.lifecycle.folder import RunFolder, find_runs
-from sweepboard.lifecycle.record import DamagedRecord, RunRecord, as_plain, read_record
-from sweepboard.words import age, duration, number, printable
+from sweepboard.formatting import age, duration, number, printable
+from sweepboard.runs.folder import RunFolder, find_runs
+from sweepboard.runs.record import DamagedRecord, RunRecord, as_plain, read_record
 
 HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
 
@@ -66,7 +66,7 @@ def _row(run: RunFolder, root: Path) -> list[str]:
 
 
 def best_value(record: RunRecord) -> str:
-    """The headline metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
-    if record.headline is None or record.headline not in record.best:
+    """The primary metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
+    if record.primary_metric is None or record.primary_metric not in record.best:
         return ""
-    return f"val/{record.headline} {number(record.best[record.headline])}"
+    return f"val/{record.primary_metric} {number(record.best[record.primary_metric])}"

@@ -12,9 +12,9 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
-from sweepboard.compose.imports import import_modules
 from sweepboard.compose.schema import OPEN_GROUPS
-from sweepboard.sweeps.words import key_of, typed_words
+from sweepboard.compose.user_imports import import_modules
+from sweepboard.sweeps.sweep_overrides import key_of, typed_words
 
 
 def multirun(hydra: Hydra, name: str, task: TaskFunction, overrides: Sequence[str]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from omegaconf import OmegaConf
 
-from sweepboard.cli.request import Request, compose_request
+from sweepboard.cli.command_line import Request, compose_request
 from sweepboard.cli.table import print_table
-from sweepboard.compose.origin import DEFAULT, origins
+from sweepboard.compose.value_origins import DEFAULT, origins
 from sweepboard.names import flatten
 
 

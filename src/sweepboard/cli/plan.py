@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepboard.cli.request import multirun_request, parse
+from sweepboard.cli.command_line import multirun_request, parse
 from sweepboard.cli.sweep import new_task
 from sweepboard.cli.table import print_table
+from sweepboard.formatting import printable
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.words import printable
 
 if TYPE_CHECKING:
+    from sweepboard.sweeps.job_status import JobView
     from sweepboard.sweeps.plan import Plan
-    from sweepboard.sweeps.views import JobView
 
 HELP = """usage: sweepboard plan [--json] OVERRIDES...
        sweepboard plan [--json] SWEEP
@@ -47,8 +47,8 @@ def _frozen(words: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]]
     folder = SweepFolder(Path(words[0])) if words else None
     if folder is None or not folder.plan.is_file():
         return None
-    from sweepboard.sweeps.frozen import read_plan
     from sweepboard.sweeps.launch import views_of
+    from sweepboard.sweeps.plan_file import read_plan
 
     plan = read_plan(folder)
     return folder, plan, list(views_of(plan, folder).values())

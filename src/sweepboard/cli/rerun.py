@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sweepboard.cli.options import config_dirs, parser
+from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.cli.summary import print_summary
-from sweepboard.lifecycle.differences import Difference
-from sweepboard.lifecycle.folder import claim
-from sweepboard.lifecycle.saved import read_run
+from sweepboard.formatting import printable
 from sweepboard.names import label
-from sweepboard.training.process import settle, tune_allocator
-from sweepboard.words import printable
+from sweepboard.runs.differences import Difference
+from sweepboard.runs.folder import claim
+from sweepboard.runs.saved_run import read_run
+from sweepboard.startup import settle, tune_allocator
 
 
 def main(arguments: list[str]) -> int:
@@ -22,14 +22,14 @@ def main(arguments: list[str]) -> int:
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
-    from sweepboard.cli.terminal import shown
-    from sweepboard.compose.run_values import placed
-    from sweepboard.lifecycle.execute import execute, new_record
-    from sweepboard.lifecycle.lock import claimed
-    from sweepboard.lifecycle.provenance import environment
-    from sweepboard.lifecycle.rerun import DataCheck, differences, expectation
-    from sweepboard.lifecycle.secrets import safe_words
-    from sweepboard.lifecycle.trusting import prepare_saved
+    from sweepboard.cli.run_display import shown
+    from sweepboard.compose.hydra_values import placed
+    from sweepboard.runs.execute import execute, new_record
+    from sweepboard.runs.lock import claimed
+    from sweepboard.runs.provenance import environment
+    from sweepboard.runs.reload import prepare_saved
+    from sweepboard.runs.rerun import DataCheck, differences, expectation
+    from sweepboard.runs.secrets import safe_words
 
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
     found = differences(saved, prepared, environment(Path.cwd(), prepared.config))

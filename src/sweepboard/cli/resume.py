@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweepboard.cli.options import parser
+from sweepboard.cli.run_options import parser
 from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
 from sweepboard.errors import UserError
-from sweepboard.lifecycle.saved import read_run
+from sweepboard.formatting import printable
+from sweepboard.runs.saved_run import read_run
+from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.training.process import settle, tune_allocator
-from sweepboard.words import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> int:
         )
     saved = read_run(options.run)
     tune_allocator()
-    from sweepboard.cli.terminal import shown
-    from sweepboard.lifecycle.record import read_record
-    from sweepboard.lifecycle.resume import prepare_resume, resume, why_complete
+    from sweepboard.cli.run_display import shown
+    from sweepboard.runs.record import read_record
+    from sweepboard.runs.resume import prepare_resume, resume, why_complete
 
     prepared = prepare_resume(saved, options.overrides, options.allow, options.accept_changes)
     if complete := why_complete(saved, prepared):

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from sweepboard.cli.table import print_table
-from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.record import RunRecord
-from sweepboard.words import duration, number, printable
+from sweepboard.formatting import duration, number, printable
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.record import RunRecord
 
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:

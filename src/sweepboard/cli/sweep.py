@@ -9,20 +9,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepboard.cli.options import config_dirs
-from sweepboard.cli.request import Request, multirun_request, with_quoted_filter
+from sweepboard.cli.command_line import Request, multirun_request, with_quoted_filter
+from sweepboard.cli.run_options import config_dirs
+from sweepboard.execution.process import prestarted_server
+from sweepboard.startup import tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.process import spare_server
-from sweepboard.training.process import tune_allocator
 
 if TYPE_CHECKING:
-    from sweepboard.sweeps.task import SweepTask
-    from sweepboard.sweeps.views import JobView
+    from sweepboard.sweeps.hydra_task import SweepTask
+    from sweepboard.sweeps.job_status import JobView
 
 
 def run_sweep(request: Request) -> int:
     """Run all jobs. Returns 0 where every one has come to its end, else 1."""
-    with spare_server() if _runs_here(request) else nullcontext():
+    with prestarted_server() if _runs_here(request) else nullcontext():
         from sweepboard.cli.sweep_display import display
 
         task = new_task(request)
@@ -39,7 +39,7 @@ def _runs_here(request: Request) -> bool:
 def new_task(request: Request) -> SweepTask:
     """What our plug-ins are to know of the command."""
     tune_allocator()  # before torch allocates anything
-    from sweepboard.sweeps.task import SweepTask
+    from sweepboard.sweeps.hydra_task import SweepTask
 
     return SweepTask(shlex.join(["sweepboard", *request.argv]), request.config_dirs)
 
@@ -47,18 +47,18 @@ def new_task(request: Request) -> SweepTask:
 def go_on_with_sweep(options: argparse.Namespace) -> int:
     """`sweepboard resume SWEEP`, its arguments as `options`."""
     tune_allocator()
-    with spare_server():
+    with prestarted_server():
         from sweepboard.cli.sweep_display import display
-        from sweepboard.sweeps.resume import Wish, resume_sweep
+        from sweepboard.sweeps.resume import ResumeRequest, resume_sweep
 
         accept = options.accept_changes
         words = list(map(with_quoted_filter, options.overrides))
-        wish = Wish(words, accept, options.failed, options.allow, config_dirs(options))
+        wish = ResumeRequest(words, accept, options.failed, options.allow, config_dirs(options))
         return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
 
 
 def exit_code(views: Sequence[JobView]) -> int:
     """0 where nothing is left to do."""
-    from sweepboard.sweeps.views import DONE
+    from sweepboard.sweeps.job_status import DONE
 
     return int(any(view.state not in DONE for view in views))

@@ -15,21 +15,21 @@ from rich.text import Text
 
 from sweepboard.cli.summary import program
 from sweepboard.cli.table import print_table
-from sweepboard.lifecycle.record import FAILED, RUNNING
+from sweepboard.formatting import duration, number, printable
+from sweepboard.runs.record import FAILED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.views import DONE, WAITING, JobView, Listener, best_first
-from sweepboard.words import duration, number, printable
+from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, best_first
 
 BETWEEN_LINES = 10.0
 """Seconds between two plain lines about validations of one job."""
 
 
-def display() -> Listener:
+def display() -> SweepCallback:
     """The display for this process's standard output."""
     return LiveTable() if sys.stdout.isatty() else Lines()
 
 
-class Lines(Listener):
+class Lines(SweepCallback):
     """A plain line for each thing that happens."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ def epoch(view: JobView) -> str:
 
 def metric(view: JobView) -> str:
     """The best value of the metric by which the job is judged: `val/accuracy 0.91`."""
-    return f"val/{view.headline} {number(view.score)}" if view.score is not None else ""
+    return f"val/{view.primary_metric} {number(view.score)}" if view.score is not None else ""
 
 
 def counts(views: Sequence[JobView]) -> str:
@@ -144,9 +144,9 @@ def counts(views: Sequence[JobView]) -> str:
 def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
     """The jobs best first, those that failed with their reasons, and where everything is."""
     rows = [[view.label, view.state, *_numbers(view), view.reason or ""] for view in best_first(views)]
-    headline = next((f"val/{view.headline}" for view in views if view.headline), "metric")
+    primary_metric = next((f"val/{view.primary_metric}" for view in views if view.primary_metric), "metric")
     print()
-    print_table(["job", "state", f"best {headline}", "test", "time", "reason"], rows)
+    print_table(["job", "state", f"best {primary_metric}", "test", "time", "reason"], rows)
     print(f"\n{counts(views)}")
     if any(view.state == FAILED for view in views) and not folder.search.is_file():
         print(f"again: {printable(shlex.join([program(), 'resume', str(folder), '--failed']))}")
@@ -156,6 +156,6 @@ def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
 
 
 def _numbers(view: JobView) -> list[str]:
-    test = view.test.get(view.headline) if view.headline else None
+    test = view.test.get(view.primary_metric) if view.primary_metric else None
     score = number(view.score) if view.score is not None else ""
     return [score, number(test) if test is not None else "", duration(view.seconds)]

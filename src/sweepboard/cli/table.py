@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sweepboard.words import printable
+from sweepboard.formatting import printable
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

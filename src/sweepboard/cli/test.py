@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
-from sweepboard.cli.options import config_dirs, parser
+from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.cli.table import print_table
 from sweepboard.files import NotWritable
-from sweepboard.lifecycle.saved import read_run
-from sweepboard.training.process import tune_allocator
-from sweepboard.words import number, printable
+from sweepboard.formatting import number, printable
+from sweepboard.runs.saved_run import read_run
+from sweepboard.startup import tune_allocator
 
 
 def main(arguments: list[str]) -> int:
@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> int:
     options = made.parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
-    from sweepboard.lifecycle.lock import FolderLocked
-    from sweepboard.lifecycle.testing import enter, measure, prepare_test
+    from sweepboard.runs.evaluate import enter, measure, prepare_test
+    from sweepboard.runs.lock import FolderLocked
 
     prepared = prepare_test(saved, options.overrides, options.allow, config_dirs(options))
     measured = measure(saved, prepared, options.checkpoint)

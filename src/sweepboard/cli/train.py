@@ -13,18 +13,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sweepboard import __version__
-from sweepboard.cli.application import answer, callbacks_of, run_composed
-from sweepboard.cli.request import Request, compose_request, parse
+from sweepboard.cli.command_line import Request, compose_request, parse
+from sweepboard.cli.hydra_app import answer, callbacks_of, run_composed
 from sweepboard.cli.sweep import run_sweep
-from sweepboard.compose.places import asked_for, refuse_other_directory
+from sweepboard.compose.results_folder import asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError
-from sweepboard.lifecycle.folder import claim
-from sweepboard.lifecycle.lock import claimed
-from sweepboard.lifecycle.secrets import safe_words
+from sweepboard.formatting import printable
 from sweepboard.names import label
-from sweepboard.sweeps.words import refuse_without_multirun
-from sweepboard.training.process import settle, tune_allocator
-from sweepboard.words import printable
+from sweepboard.runs.folder import claim
+from sweepboard.runs.lock import claimed
+from sweepboard.runs.secrets import safe_words
+from sweepboard.startup import settle, tune_allocator
+from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
 
 
 def main(argv: list[str]) -> int:
@@ -68,9 +68,9 @@ def _train(request: Request, composed: DictConfig) -> int:
     callbacks = callbacks_of(composed)
 
     def job(_: DictConfig) -> None:
-        from sweepboard.cli.terminal import shown
-        from sweepboard.compose.run_values import placed
-        from sweepboard.lifecycle.execute import execute, new_record
+        from sweepboard.cli.run_display import shown
+        from sweepboard.compose.hydra_values import placed
+        from sweepboard.runs.execute import execute, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
@@ -88,10 +88,10 @@ def _train(request: Request, composed: DictConfig) -> int:
 
 def _checked(composed: DictConfig, request: Request) -> Any:
     tune_allocator()  # before torch allocates anything
+    from sweepboard.compose.hydra_values import refuse_values_of_a_job
     from sweepboard.compose.prepare import prepare
-    from sweepboard.compose.run_values import refuse_values_of_a_job
-    from sweepboard.compose.swapped import follow_targets_in_yaml, words_of_hydra
-    from sweepboard.lifecycle.trusting import require_secrets
+    from sweepboard.compose.replaced_classes import follow_targets_in_yaml, words_of_hydra
+    from sweepboard.runs.reload import require_secrets
 
     follow_targets_in_yaml(composed, words_of_hydra(composed), request.config_dirs, request.config_name)
     prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)

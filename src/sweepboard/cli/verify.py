@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sweepboard.cli.options import config_dirs, parser
-from sweepboard.lifecycle.saved import read_run
-from sweepboard.training.process import tune_allocator
-from sweepboard.words import printable
+from sweepboard.cli.run_options import config_dirs, parser
+from sweepboard.formatting import printable
+from sweepboard.runs.saved_run import read_run
+from sweepboard.startup import tune_allocator
 
 if TYPE_CHECKING:
-    from sweepboard.lifecycle.verify import Verdict
+    from sweepboard.runs.verify import Verdict
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     options = made.parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
-    from sweepboard.lifecycle.verify import verify
+    from sweepboard.runs.verify import verify
 
     if not options.json:
         print(f"running {printable(saved.folder)} again, in a scratch folder", flush=True)

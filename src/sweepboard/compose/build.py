@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from sweepboard.board.settings import LoggingSettings
-from sweepboard.compose.construct import arguments, construct, settings_of
+from sweepboard.compose.instantiate import arguments, construct, settings_of
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared, trainer_settings
-from sweepboard.compose.targets import TARGET
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import Data, DataSpec
+from sweepboard.data.types import Data, DataSpec
+from sweepboard.startup import set_threads
 from sweepboard.training.learner import Learner
-from sweepboard.training.process import set_threads
+from sweepboard.training.optimizer_patches import spare_the_compiler
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.settings import SchedulerSettings, TrainerSettings
-from sweepboard.training.steps import spare_the_compiler
 from sweepboard.training.tasks import as_task
 
 log = logging.getLogger(__name__)

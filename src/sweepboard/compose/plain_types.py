@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from sweepboard.compose.values import fits, shown, wanted
+from sweepboard.compose.type_checks import fits, shown, wanted
 
 T = TypeVar("T")
 

@@ -10,34 +10,34 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.chosen import chosen
-from sweepboard.compose.construct import arguments, dataset_parts, open_data, settings_of, shared_keys
-from sweepboard.compose.environment import read_numbers
-from sweepboard.compose.links import follow, leaves, links_of, resolved
-from sweepboard.compose.machine import automatic
-from sweepboard.compose.mistakes import group_options
-from sweepboard.compose.rehearse import rehearse
-from sweepboard.compose.run_values import (
+from sweepboard.compose.automatic import automatic
+from sweepboard.compose.call_checks import check_node
+from sweepboard.compose.chosen_options import chosen
+from sweepboard.compose.config_search import OwnFolder
+from sweepboard.compose.dry_run import rehearse
+from sweepboard.compose.environment_numbers import read_numbers
+from sweepboard.compose.hydra_errors import group_options
+from sweepboard.compose.hydra_values import (
     enable_hydra_values,
     filled,
     templates_in,
     templates_of,
     unfilled,
 )
+from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, settings_of, shared_keys
+from sweepboard.compose.interpolations import follow, leaves, links_of, resolved
+from sweepboard.compose.locate import TARGET
+from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.schema import OPEN_GROUPS, Facts
-from sweepboard.compose.signatures import check_node
-from sweepboard.compose.source import OwnFolder
-from sweepboard.compose.swapped import follow_typed_targets
-from sweepboard.compose.targets import TARGET
 from sweepboard.compose.validate import check_settings
-from sweepboard.data.plan import batches_per_epoch, split_sizes
-from sweepboard.data.plan import check_settings as check_data
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import DataSpec, Source
+from sweepboard.data.splits import batches_per_epoch, split_sizes
+from sweepboard.data.splits import check_settings as check_data
+from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
-from sweepboard.training.calendar import length
+from sweepboard.training.intervals import length
+from sweepboard.training.optimizer_patches import spare_the_compiler
 from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
-from sweepboard.training.steps import spare_the_compiler
 
 
 @dataclass(frozen=True)

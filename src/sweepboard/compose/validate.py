@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sweepboard.compose.describe import settings
+from sweepboard.compose.call_checks import check_type
 from sweepboard.compose.schema import OPEN_GROUPS, SHARED_KEYS
-from sweepboard.compose.signatures import check_type
-from sweepboard.compose.values import shown
+from sweepboard.compose.settings_help import settings
+from sweepboard.compose.type_checks import shown
 from sweepboard.errors import ConfigError, nearest
 from sweepboard.names import flatten
-from sweepboard.sweeps.search.settings import PREFIX as SEARCH
-from sweepboard.sweeps.search.settings import SearchSettings
+from sweepboard.search.settings import PREFIX as SEARCH
+from sweepboard.search.settings import SearchSettings
 
 WORDS = {
     "trainer.precision": ("fp32", "bf16", "fp16"),

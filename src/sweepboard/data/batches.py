@@ -13,7 +13,7 @@ from torch import Tensor
 from sweepboard.data.augment import Augment
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.seeds import generator
-from sweepboard.data.spec import Batch, TensorSplit
+from sweepboard.data.types import Batch, TensorSplit
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import google_crc32c
 import numpy as np
 import torch
 
-from sweepboard.data.spec import TensorSplit
+from sweepboard.data.types import TensorSplit
 from sweepboard.files import alone_in, read_text, sync_folder, write_atomic
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sweepboard.data.spec import Split, Splits, TensorSplit
+from sweepboard.data.types import Split, Splits, TensorSplit
 
 
 @dataclass(frozen=True)

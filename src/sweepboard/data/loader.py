@@ -18,11 +18,11 @@ from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
 from sweepboard.data.batches import in_batches
+from sweepboard.data.loader_worker import Fetching, Key, Mistake, Worker, as_failure, own_sigchld_handler
 from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import piece_size
-from sweepboard.data.spec import DataSpec, Split
+from sweepboard.data.types import DataSpec, Split
 from sweepboard.data.waiting import waiting
-from sweepboard.data.worker import Fetching, Key, Mistake, Worker, as_failure, own_sigchld_handler
 from sweepboard.errors import RunFailed
 
 Pair = tuple[Tensor, Tensor]

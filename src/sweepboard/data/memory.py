@@ -10,7 +10,7 @@ import torch
 from sweepboard.data.cache import cached
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.samples import FixedSamples
-from sweepboard.data.spec import DataSpec, Split, TensorSplit
+from sweepboard.data.types import DataSpec, Split, TensorSplit
 
 _BATCH = 64
 _CPU = torch.device("cpu")

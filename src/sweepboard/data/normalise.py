@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 
 
 class Normalise:

@@ -14,10 +14,10 @@ from sweepboard.data.fingerprint import fingerprint
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
-from sweepboard.data.plan import check_settings, held_out_samples
 from sweepboard.data.seeds import generator
 from sweepboard.data.settings import DatasetSettings
-from sweepboard.data.spec import Data, DataSpec, Source, Split, Splits, TensorSplit
+from sweepboard.data.splits import check_settings, held_out_samples
+from sweepboard.data.types import Data, DataSpec, Source, Split, Splits, TensorSplit
 from sweepboard.errors import DamagedFile
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
-from sweepboard.data.spec import Split, TensorSplit
+from sweepboard.data.types import Split, TensorSplit
 from sweepboard.errors import RunFailed
 
 

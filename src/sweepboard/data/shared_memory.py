@@ -6,7 +6,7 @@ import os
 from math import prod
 from pathlib import Path
 
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 
 FOLDER = Path("/dev/shm")
 _PREFETCHED = 2

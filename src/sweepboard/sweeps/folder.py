@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from sweepboard.files import writing
-from sweepboard.lifecycle.folder import RunFolder
+from sweepboard.runs.folder import RunFolder
 
 SWEEPS = "sweeps"
 """Where sweeps lie below the output root."""
@@ -65,7 +65,7 @@ class SweepFolder:
 
     @property
     def picture(self) -> Path:
-        """The curves of all jobs, and the headline metric against what was swept."""
+        """The curves of all jobs, and the primary metric against what was swept."""
         return self.path / "results.png"
 
     def __str__(self) -> str:

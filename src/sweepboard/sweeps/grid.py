@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.sweeps.ranges import overrides_parser
-from sweepboard.sweeps.words import key_of, last_of_each_key
+from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 
 
 @dataclass(frozen=True)

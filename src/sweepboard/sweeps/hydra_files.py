@@ -13,9 +13,9 @@ from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.errors import reason
 from sweepboard.files import read_text, write_atomic
-from sweepboard.lifecycle.execute import config_text
-from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.secrets import masked_words
+from sweepboard.runs.execute import config_text
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.secrets import masked_words
 
 log = logging.getLogger(__name__)
 

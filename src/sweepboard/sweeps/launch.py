@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sweepboard.lifecycle.record import FAILED, FINISHED, INTERRUPTED, RUNNING
+from sweepboard.execution.pool import GRACE, Ended, Event, Job, JobMessage, Pool, Started
+from sweepboard.execution.slots import Slots
+from sweepboard.hardware import cores, gpus
+from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.machine import cores, gpus
+from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
 from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome, record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
-from sweepboard.sweeps.pool import GRACE, Ended, Event, Job, Pool, Started, Told
 from sweepboard.sweeps.results import write_results
 from sweepboard.sweeps.settings import SweepSettings
-from sweepboard.sweeps.slots import Slots
-from sweepboard.sweeps.views import WAITING, JobView, Listener
-from sweepboard.training.stop import Interrupted, StopFlag
+from sweepboard.training.signals import Interrupted, StopFlag
 
-JOB = "sweepboard.sweeps.job:run"
+JOB = "sweepboard.sweeps.job_main:run"
 """What runs in the process of a job."""
 
 ANOTHER_FAILED = "stopped because another job failed (sweep.on_failure=stop)"
@@ -42,7 +42,7 @@ def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
 
 
 class Launch:
-    """The jobs of one sitting of a sweep. Whoever makes it holds the sweep's folder.
+    """The jobs of one attempt of a sweep. Whoever makes it holds the sweep's folder.
 
     Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
     changed, and may ask for a job to be pruned. `swept` are the keys in which its jobs differ. With `waits`
@@ -56,7 +56,7 @@ class Launch:
         views: dict[str, JobView],
         settings: SweepSettings,
         pool: Pool,
-        listener: Listener,
+        listener: SweepCallback,
         command: str = "",
         swept: Sequence[str] = (),
         waits: bool = False,
@@ -119,7 +119,7 @@ class Launch:
             case Started(gpu=gpu):
                 view.has_started(gpu)
                 self.listener.on_state(view)
-            case Told(message=message):
+            case JobMessage(message=message):
                 (self.listener.on_validation if view.hear(message) else self.listener.on_news)(view)
             case Ended():
                 self._judge(view, event)
@@ -150,7 +150,7 @@ def run_jobs(
     plan: Plan,
     jobs: Sequence[PlannedJob],
     settings: SweepSettings,
-    listener: Listener,
+    listener: SweepCallback,
     grace: float = GRACE,
     accept: bool = False,
 ) -> list[JobView]:

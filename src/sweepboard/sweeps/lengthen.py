@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from sweepboard.errors import UserError
-from sweepboard.lifecycle.resume import LENGTH, AnotherRun, refuse_another_run
-from sweepboard.lifecycle.trusting import Trust
+from sweepboard.runs.reload import Trust
+from sweepboard.runs.resume import LENGTH, AnotherRun, refuse_another_run
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.labels import words_of
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.points import BadPoint
-from sweepboard.sweeps.words import key_of
+from sweepboard.sweeps.sweep_overrides import key_of
 
 
 def length_words(plan: Plan, words: Sequence[str]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 
-from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.record import (
+from sweepboard.execution.pool import SERVER_LOST, TIME_LIMIT, Ended
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.record import (
     FAILED,
     FINISHED,
     INTERRUPTED,
@@ -15,7 +16,6 @@ from sweepboard.lifecycle.record import (
     RunRecord,
     read_record,
 )
-from sweepboard.sweeps.pool import SERVER_LOST, TIME_LIMIT, Ended
 
 log = logging.getLogger(__name__)
 

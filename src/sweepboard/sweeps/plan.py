@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
-from sweepboard.lifecycle.secrets import masked
-from sweepboard.lifecycle.signature import Origin
+from sweepboard.hardware import cores, gpus
+from sweepboard.runs.secrets import masked
+from sweepboard.runs.signing import Origin
 from sweepboard.sweeps.labels import differing, labels, words_of
-from sweepboard.sweeps.machine import cores, gpus
 from sweepboard.sweeps.settings import SweepSettings
 
 

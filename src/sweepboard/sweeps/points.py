@@ -7,13 +7,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.machine import threads_of_environment
+from sweepboard.compose.automatic import threads_of_environment
 from sweepboard.compose.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
-from sweepboard.lifecycle.trusting import require_secrets
 from sweepboard.names import flatten
-from sweepboard.sweeps.condition import Condition
+from sweepboard.runs.reload import require_secrets
 from sweepboard.sweeps.plan import Point
+from sweepboard.sweeps.sweep_filter import Condition
 
 Compose = Callable[[Sequence[str]], DictConfig]
 """From the words of a point to its configuration with the `hydra` block."""

@@ -11,8 +11,8 @@ from sweepboard.errors import UserError, reason
 from sweepboard.files import write_atomic, write_json
 from sweepboard.spreadsheet import as_csv
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.job_status import JobView, best_first
 from sweepboard.sweeps.plan import Plan
-from sweepboard.sweeps.views import JobView, best_first
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
 
 
 def draw(folder: SweepFolder) -> None:
-    """The curves of all jobs, and the headline metric against what was swept, in one picture."""
+    """The curves of all jobs, and the primary metric against what was swept, in one picture."""
     from sweepboard.analysis.compare import compare
-    from sweepboard.analysis.gather import gather
+    from sweepboard.analysis.load import gather
     from sweepboard.analysis.plots import plot
 
     folder.picture.unlink(missing_ok=True)

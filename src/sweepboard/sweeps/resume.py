@@ -10,38 +10,38 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from sweepboard.compose.change import Recipe
-from sweepboard.compose.grammar import unquoted
-from sweepboard.compose.mistakes import explain
+from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.override_grammar import unquoted
 from sweepboard.compose.plain_types import WrongType, built
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import Recipe
 from sweepboard.compose.schema import Config
 from sweepboard.errors import ConfigError, UserError, did_you_mean
-from sweepboard.lifecycle.differences import between_configs
-from sweepboard.lifecycle.folder import RunFolder
-from sweepboard.lifecycle.lock import only_writer
-from sweepboard.lifecycle.resume import Changed, refuse_changes
-from sweepboard.lifecycle.saved import read_run
-from sweepboard.lifecycle.secrets import is_masked, mask
-from sweepboard.lifecycle.trusting import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.names import flatten
-from sweepboard.sweeps.added import added, points
+from sweepboard.runs.differences import between_configs
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.lock import only_writer
+from sweepboard.runs.reload import MaskedSecret, Trust, refuse_changed_since
+from sweepboard.runs.resume import Changed, refuse_changes
+from sweepboard.runs.saved_run import read_run
+from sweepboard.runs.secrets import is_masked, mask
+from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.grid import Axis, axis
+from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.lengthen import length_words, lengthened
-from sweepboard.sweeps.moment import now_is
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
+from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.settings import SweepSettings, check
-from sweepboard.sweeps.views import JobView, Listener
-from sweepboard.sweeps.words import is_setting, key_of, refuse_several
+from sweepboard.sweeps.sweep_overrides import is_setting, key_of, refuse_several
+from sweepboard.sweeps.sweep_time import now_is
 
 
 @dataclass(frozen=True)
-class Wish:
+class ResumeRequest:
     """What was typed with `sweepboard resume SWEEP`."""
 
     words: Sequence[str] = ()
@@ -61,11 +61,11 @@ class Wish:
     config_dirs: Sequence[Path] = ()
 
 
-def resume_sweep(folder: SweepFolder, wish: Wish, listener: Listener) -> list[JobView]:
+def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
     """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
     _refuse_unreadable(wish.words)
     if folder.search.is_file():
-        from sweepboard.sweeps.search.resume import resume_search
+        from sweepboard.search.resume import resume_search
 
         return resume_search(folder, wish, listener)
     with only_writer(RunFolder(folder.path)):

@@ -13,10 +13,10 @@ from sweepboard.compose.plain_types import check_plain
 from sweepboard.data.settings import DatasetSettings
 from sweepboard.errors import reason
 from sweepboard.files import alone_in, read_json, write_json, writing
-from sweepboard.lifecycle.resume import Changed
-from sweepboard.lifecycle.secrets import masked
+from sweepboard.runs.resume import Changed
+from sweepboard.runs.secrets import masked
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.frozen import DamagedSweep
+from sweepboard.sweeps.plan_file import DamagedSweep
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from sweepboard.data.spec import Batch
+from sweepboard.data.types import Batch
 from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
 from sweepboard.training.seeding import random_states_kept

@@ -13,18 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sweepboard.data.spec import Batch, Batches, Data
+from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.data.waiting import GaveUpWaiting
-from sweepboard.training.calendar import Calendar, due
+from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.evaluate import evaluate
-from sweepboard.training.judge import Judge, check_watched
+from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
-from sweepboard.training.observer import Observer
+from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states, random_states_kept, set_random_states
 from sweepboard.training.settings import TrainerSettings
-from sweepboard.training.stop import IN_A_WAIT, Interrupted, Pruned, StopFlag
+from sweepboard.training.signals import IN_A_WAIT, Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
 __all__ = ["Progress", "fit"]
@@ -39,7 +39,7 @@ def fit(
     settings: TrainerSettings,
     *,
     logging_every_steps: int | None = None,
-    observers: Sequence[Observer] = (),
+    callbacks: Sequence[Callback] = (),
     checkpoints: Checkpoints | None = None,
     stop: StopFlag | None = None,
     resume: Mapping[str, Any] | None = None,
@@ -49,18 +49,18 @@ def fit(
     `logging_every_steps` is in updates (None: once an epoch). `resume` is a state of `checkpoints.load()`:
     the run goes on from there to the very weights and scalars that it would have had without the stop.
 
-    Raises NonFiniteLoss; Interrupted when `stop` was set, and Pruned when an observer raised it, after a
+    Raises NonFiniteLoss; Interrupted when `stop` was set, and Pruned when a callback raised it, after a
     checkpoint; ConfigError for settings that do not go together.
     """
     validates = data.val is not None
-    calendar = Calendar.of(settings, len(data.train), logging_every_steps, validates)
+    intervals = Intervals.of(settings, len(data.train), logging_every_steps, validates)
     names = metric_names(learner.task, data.spec)
     check_watched(settings, learner.schedule.settings, learner.task, names, validates)
-    loop = _Loop(Progress(learner, data, settings, calendar), observers, checkpoints, stop or StopFlag())
+    loop = _Loop(Progress(learner, data, settings, intervals), callbacks, checkpoints, stop or StopFlag())
     if resume is not None:
         loop.load_state_dict(resume)
     if checkpoints is not None:
-        checkpoints.clean(loop.judge.best_steps.get(loop.judge.chosen))
+        checkpoints.clean(loop.monitor.best_steps.get(loop.monitor.chosen))
     loop.run()
     return loop.progress
 
@@ -69,15 +69,15 @@ class _Loop:
     def __init__(
         self,
         progress: Progress,
-        observers: Sequence[Observer],
+        callbacks: Sequence[Callback],
         checkpoints: Checkpoints | None,
         stop: StopFlag,
     ) -> None:
-        self.progress, self.observers, self.checkpoints, self.stop = progress, observers, checkpoints, stop
+        self.progress, self.callbacks, self.checkpoints, self.stop = progress, callbacks, checkpoints, stop
         self.learner, self.data, self.settings = progress.learner, progress.data, progress.settings
-        self.calendar = progress.calendar
+        self.intervals = progress.intervals
         task, spec = self.learner.task, self.data.spec
-        self.judge = Judge.of(self.settings, task, metric_names(task, spec))
+        self.monitor = Monitor.of(self.settings, task, metric_names(task, spec))
         self.due = False  # the last update has been made, and what was due then has not been done
         self.busy = 0.0  # seconds of training since the last logging point
         self.began = self.saved = self.looked = time.perf_counter()
@@ -103,7 +103,7 @@ class _Loop:
         """The rest of the epoch in progress."""
         epoch, groups = self.progress.epoch, self._groups()
         while self.progress.epoch == epoch and not self.progress.finished:
-            self._update_until(self.calendar.next_event(self.progress.step), groups)
+            self._update_until(self.intervals.next_event(self.progress.step), groups)
             self._do_what_is_due()
 
     def _groups(self) -> Iterator[list[Batch]]:
@@ -142,31 +142,31 @@ class _Loop:
         """Everything that belongs to the update just made. A signal may cut measuring short; then it is
         all done after the resume."""
         step, val = self.learner.step, {}
-        at_end = step >= self.calendar.total_steps
+        at_end = step >= self.intervals.total_steps
         if at_end:
             self._save(last=True)  # without what belongs to an end: from here the run can become longer
-        if self.data.val is not None and (at_end or due(step, self.calendar.validate)):
+        if self.data.val is not None and (at_end or due(step, self.intervals.validate)):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
-        judge = self.judge.seen(val, step) if val else self.judge
-        last = at_end or judge.gives_up
+        monitor = self.monitor.seen(val, step) if val else self.monitor
+        last = at_end or monitor.should_stop
         test = self._measured(self.data.test, self.settings.limit_test_batches) if last else {}
-        self._commit(step, val, judge, test, last)
+        self._commit(step, val, monitor, test, last)
 
     def _commit(
-        self, step: int, val: dict[str, float], judge: Judge, test: dict[str, float], last: bool
+        self, step: int, val: dict[str, float], monitor: Monitor, test: dict[str, float], last: bool
     ) -> None:
         """Log, tell and save; nothing here looks at signals."""
-        if last or due(step, self.calendar.log):
+        if last or due(step, self.intervals.log):
             self._log_training()
-        if step % self.calendar.steps_per_epoch == 0:
+        if step % self.intervals.steps_per_epoch == 0:
             self._end_epoch()
         if val:
-            self._end_validation(val, judge)
+            self._end_validation(val, monitor)
         if test:
             self._end_test(test)
         self.due = False
-        save = last or due(step, self.calendar.save) or self._minutes_are_over()
-        self._save(last=save, best=bool(val) and judge.improved)
+        save = last or due(step, self.intervals.save) or self._minutes_are_over()
+        self._save(last=save, best=bool(val) and monitor.improved)
 
     def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
         if split is None:
@@ -209,12 +209,12 @@ class _Loop:
         self._tell("on_epoch_end")
         self.learner.schedule.after("epoch", {})
 
-    def _end_validation(self, metrics: dict[str, float], judge: Judge) -> None:
-        progress, self.judge = self.progress, judge
+    def _end_validation(self, metrics: dict[str, float], monitor: Monitor) -> None:
+        progress, self.monitor = self.progress, monitor
         progress.val_metrics = metrics
-        progress.best, progress.best_steps = judge.best, judge.best_steps
-        progress.stopped_early = judge.gives_up
-        self._emit({**_tagged("val/", metrics), **_tagged("best/val_", judge.best)})
+        progress.best, progress.best_steps = monitor.best, monitor.best_steps
+        progress.stopped_early = monitor.should_stop
+        self._emit({**_tagged("val/", metrics), **_tagged("best/val_", monitor.best)})
         self.learner.schedule.after("validation", metrics)
         self._tell("on_validation")
 
@@ -230,45 +230,45 @@ class _Loop:
             self._tell("on_checkpoint")
             self.saved = time.perf_counter()
         last_state, best_state = self.state_dict() if last else None, self._best_state() if best else None
-        of_end_only = not due(self.learner.step, self.calendar.validate)
+        of_end_only = not due(self.learner.step, self.intervals.validate)
         self.checkpoints.save(last_state, best_state, self._make_durable, of_end_only)
 
     def _make_durable(self) -> None:
-        for observer in self.observers:
-            observer.make_durable()
+        for callback in self.callbacks:
+            callback.make_durable()
 
     def _minutes_are_over(self) -> bool:
         minutes = self.settings.checkpoint.every_minutes
         return minutes is not None and time.perf_counter() > self.saved + 60.0 * minutes
 
     def _tell(self, event: str) -> None:
-        """Call a method of every observer. Whatever random numbers they draw, training cannot tell."""
+        """Call a method of every callback. Whatever random numbers they draw, training cannot tell."""
         self.progress.seconds = time.perf_counter() - self.began
         with random_states_kept():
             self._call(event)
 
     def _call(self, event: str) -> None:
-        """An observer that raises Pruned ends the run, but only where its state is whole."""
-        for observer in self.observers:
+        """A callback that raises Pruned ends the run, but only where its state is whole."""
+        for callback in self.callbacks:
             try:
-                getattr(observer, event)(self.progress)
+                getattr(callback, event)(self.progress)
             except Pruned as pruned:
                 self.stop.pruned = pruned
 
     def _emit(self, scalars: Mapping[str, float]) -> None:
-        for observer in self.observers:
-            observer.on_scalars(self.learner.step, scalars)
+        for callback in self.callbacks:
+            callback.on_scalars(self.learner.step, scalars)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything from which `run` goes on to the same end."""
         progress, step = self.progress, self.learner.step
         return {
             "step": step,
-            "total_steps": self.calendar.total_steps,
+            "total_steps": self.intervals.total_steps,
             "log_from": step if self.due else step + 1,
             "due": self.due,
             "learner": self.learner.state_dict(),
-            "judge": self.judge.state_dict(),
+            "monitor": self.monitor.state_dict(),
             "train_metrics": progress.train_metrics,
             "val_metrics": progress.val_metrics,
             "test_metrics": progress.test_metrics,
@@ -287,9 +287,9 @@ class _Loop:
     def _restore(self, state: Mapping[str, Any]) -> None:
         progress = self.progress
         self.learner.load_state_dict(state["learner"])
-        self.judge = self.judge.continued(state["judge"])
-        progress.best, progress.best_steps = self.judge.best, self.judge.best_steps
-        progress.stopped_early = self.judge.gives_up
+        self.monitor = self.monitor.continued(state["monitor"])
+        progress.best, progress.best_steps = self.monitor.best, self.monitor.best_steps
+        progress.stopped_early = self.monitor.should_stop
         progress.train_metrics = state["train_metrics"]
         progress.val_metrics, progress.test_metrics = state["val_metrics"], state["test_metrics"]
         progress.samples_per_second = state["samples_per_second"]

@@ -1,11 +1,11 @@
-"""Where a run stands: what observers may read."""
+"""Where a run stands: what callbacks may read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sweepboard.data.spec import Data
-from sweepboard.training.calendar import Calendar
+from sweepboard.data.types import Data
+from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
 from sweepboard.training.settings import TrainerSettings
 
@@ -17,7 +17,7 @@ class Progress:
     learner: Learner
     data: Data
     settings: TrainerSettings
-    calendar: Calendar
+    intervals: Intervals
 
     train_metrics: dict[str, float] = field(default_factory=dict)
     """Loss and metrics over the updates before the last logging point."""
@@ -38,10 +38,10 @@ class Progress:
     """Training speed over the updates before the last logging point."""
 
     seconds: float = 0.0
-    """Time since the run began, over all sittings."""
+    """Time since the run began, over all attempts."""
 
     log_from: int = 0
-    """The first step that this sitting logs: what a killed one logged from there on is logged again."""
+    """The first step that this attempt logs: what a killed one logged from there on is logged again."""
 
     logged: dict[str, int] = field(default_factory=dict)
     """Where the event files ended at the last checkpoint, kept for the board (`EventWriter.position`)."""
@@ -57,11 +57,11 @@ class Progress:
     @property
     def total_steps(self) -> int:
         """Updates of the whole run."""
-        return self.calendar.total_steps
+        return self.intervals.total_steps
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.calendar.steps_per_epoch
+        return self.intervals.steps_per_epoch
 
     @property
     def epoch(self) -> int:

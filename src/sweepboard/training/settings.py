@@ -24,7 +24,7 @@ class EarlyStopping:
     """Validations without an improvement before the run stops; null never stops early."""
 
     metric: str | None = None
-    """Validation metric to watch (`loss`, `accuracy`, …); null takes the task's own headline metric."""
+    """Validation metric to watch (`loss`, `accuracy`, …); null takes the task's own primary metric."""
 
     mode: str | None = None
     """`min` or `max`; null takes the metric's own direction."""
@@ -47,7 +47,7 @@ class CheckpointSettings:
     """Save `last` when so many minutes have passed since the last save; null: not by time."""
 
     metric: str | None = None
-    """Validation metric by which `best` is chosen; null takes the task's own headline metric."""
+    """Validation metric by which `best` is chosen; null takes the task's own primary metric."""
 
     mode: str | None = None
     """`min` or `max`; null takes the metric's own direction."""

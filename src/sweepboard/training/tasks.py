@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweepboard.data.spec import DataSpec
+from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError
 
 Mode: TypeAlias = Literal["min", "max"]
@@ -27,7 +27,7 @@ class Task(Protocol):
     """A loss and its metrics. Outputs are float (batch, ...), targets as in `data.spec.Batch`."""
 
     @property
-    def headline(self) -> str:
+    def primary_metric(self) -> str:
         """The metric that chooses the best checkpoint and stops early, unless told otherwise."""
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Classification:
     (batch, classes, ...) work too. `loss` replaces the cross-entropy, then `label_smoothing` belongs to it.
     """
 
-    headline = "accuracy"
+    primary_metric = "accuracy"
 
     def __init__(self, loss: LossFunction | None = None, label_smoothing: float = 0.0) -> None:
         if loss is not None and label_smoothing:
@@ -95,7 +95,7 @@ class Regression:
     (batch,) cannot broadcast to (batch, batch). `loss` replaces the mean squared error.
     """
 
-    headline = "loss"
+    primary_metric = "loss"
 
     def __init__(self, loss: LossFunction | None = None) -> None:
         self.criterion = F.mse_loss if loss is None else loss

@@ -1,0 +1,80 @@
+"""Where runs are: ours, which have a record, and those of any tool that writes event files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweepboard.errors import UserError, reason
+from sweepboard.formatting import printable
+
+log = logging.getLogger(__name__)
+
+RECORD = "run.json"
+AGGREGATE = "aggregate.json"
+"""Marks a folder of runs that `compare --aggregate` wrote: means of runs, not runs."""
+
+_NEVER_RUNS = frozenset((".hydra", ".git", "checkpoints", "__pycache__"))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run's folder, and its name as people see it."""
+
+    path: Path
+    name: str
+    ours: bool
+
+
+def find(paths: Sequence[Path]) -> list[Found]:
+    """Every run at or below `paths`, once, in order of its folder.
+
+    Below a run of ours nothing is looked at; links are not followed, and aggregates are passed over. Raises
+    `UserError` for a path that is not there or holds no run.
+    """
+    base = _common_folder(paths)
+    found: dict[Path, Found] = {}
+    for path in paths:
+        runs = [Found(folder, _name(folder, base), ours) for folder, ours in _walk(path)]
+        if not runs:
+            raise UserError(
+                f"{path}: no runs here (no {RECORD} and no event files); give a folder that holds runs"
+            )
+        found |= {run.path.resolve(): run for run in runs}
+    return sorted(found.values(), key=lambda run: run.path)
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, bool]]:
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; give the folder of a run, or one that holds runs")
+    for folder, folders, names in os.walk(root, onerror=tell_unreadable):
+        if AGGREGATE in names:
+            folders.clear()
+        elif RECORD in names:
+            folders.clear()
+            yield Path(folder), True
+        elif any("tfevents" in name for name in names):
+            yield Path(folder), False
+        folders[:] = [name for name in folders if name not in _NEVER_RUNS]
+
+
+def tell_unreadable(error: OSError) -> None:
+    """Say of a folder that is passed over why: no permission, or so deep that its path is too long."""
+    name = printable(error.filename)
+    log.warning("%s: passed over: %s", name if len(name) <= 200 else f"{name[:200]}...", reason(error))
+
+
+def _common_folder(paths: Iterable[Path]) -> Path:
+    """Of several runs the folder that holds them all; a single path is the folder itself."""
+    resolved = [path.resolve() for path in paths]
+    if len(resolved) == 1:
+        return resolved[0]
+    return Path(os.path.commonpath(resolved))
+
+
+def _name(folder: Path, base: Path) -> str:
+    relative = folder.resolve().relative_to(base)
+    return str(relative) if relative.parts else folder.resolve().name

@@ -1,0 +1,173 @@
+"""Runs of other tools that lie in several folders, brought together, and seeds that only a name tells."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepboard.analysis.metric_names import TEST, TRAINING, VALIDATION
+
+if TYPE_CHECKING:
+    from sweepboard.analysis.load import Run
+
+log = logging.getLogger(__name__)
+
+_SEED = re.compile(
+    r"(?:(?<=[^a-z0-9])|^)(?:random_?)?seed[-=_]?(\d+)(?![.\d])|(?<=__)(\d+)__\d{9,}(?=$|/)", re.IGNORECASE
+)
+"""`lr=0.1,seed=3`, and CleanRL's `environment__program__seed__time`."""
+
+_UNCLEAN = re.compile(r"[^-/\w.]")
+_PARTS = TRAINING | VALIDATION | TEST
+
+
+def merged(runs: Sequence[Run]) -> list[Run]:
+    """The runs, with what `SummaryWriter` wrote into folders below them joined to them.
+
+    `add_scalars` makes a folder for each curve, `add_hparams` one for the hyperparameters and the results.
+    Keras, and many a program, write training and validation into `train` and `validation` beside each other.
+    """
+    by_path = _with_parts_joined(runs)
+    for run in sorted(runs, key=lambda run: len(run.path.parts), reverse=True):
+        above = _above(run.path, by_path)
+        if above is None or run.record or above.record:
+            continue
+        if curve := _curve_of_add_scalars(run, above):
+            tag, key = curve
+            by_path[above.path] = replace(above, curves=above.curves | {f"{tag}/{key}": run.curves[tag]})
+            del by_path[run.path]
+        elif _is_of_add_hparams(run) and not above.hparams and _is_alone(run, above, by_path):
+            by_path[above.path] = _joined(above, by_path.pop(run.path))
+    return _with_resumed_joined(list(by_path.values()))
+
+
+def _with_resumed_joined(runs: Sequence[Run]) -> list[Run]:
+    """The runs; one that goes on beside another where that ended is the same training.
+
+    transformers and Lightning write into a new folder (`version_1`) after a resume. Such a pair would else be
+    taken for two repeats.
+    """
+    last: dict[tuple[Path, str, int | None], Run] = {}
+    joined: dict[Path, Run] = {}
+    for run in sorted(runs, key=_first_step):
+        key = run.path.parent, run.group, run.seed
+        before = last.get(key)
+        if before and not run.record and not before.record and run.hparams and _goes_on(before, run):
+            log.warning("%s goes on where %s ended: compared as one run", run.name, before.name)
+            del joined[before.path]
+            run = _chained(before, run)
+        last[key] = joined[run.path] = run
+    return sorted(joined.values(), key=lambda run: run.path)
+
+
+def _first_step(run: Run) -> int:
+    return min((int(steps[0]) for steps, _ in run.curves.values()), default=0)
+
+
+def _goes_on(before: Run, run: Run) -> bool:
+    """Whether every curve that both have goes on after the end of the first."""
+    common = before.curves.keys() & run.curves.keys()
+    return bool(common) and all(run.curves[tag][0][0] > before.curves[tag][0][-1] for tag in common)
+
+
+def _chained(before: Run, run: Run) -> Run:
+    parts = {tag: [each.curves[tag] for each in (before, run) if tag in each.curves] for tag in before.curves}
+    curves = {
+        tag: (np.concatenate([steps for steps, _ in each]), np.concatenate([values for _, values in each]))
+        for tag, each in parts.items()
+    }
+    return replace(run, curves=run.curves | curves, seconds=(before.seconds or 0) + (run.seconds or 0))
+
+
+def _above(path: Path, runs: Mapping[Path, Run]) -> Run | None:
+    return next((runs[parent] for parent in path.parents if parent in runs), None)
+
+
+def _curve_of_add_scalars(run: Run, above: Run) -> tuple[str, str] | None:
+    """The tag and the key of the one curve in a folder called by both, as in `loss_train` of `loss`.
+
+    A key such as `val/cats` makes a folder in a folder; tensorboardX writes the tag `my loss` as `my_loss`.
+    """
+    if len(run.curves) != 1 or run.hparams:
+        return None
+    [tag] = run.curves
+    start, folder = f"{tag.replace('/', '_')}_", run.path.relative_to(above.path).as_posix()
+    belongs = _UNCLEAN.sub("_", folder).startswith(_UNCLEAN.sub("_", start))
+    return (tag, folder[len(start) :]) if belongs else None
+
+
+def _with_parts_joined(runs: Sequence[Run]) -> dict[Path, Run]:
+    """The runs by their folders; of folders called by parts of the data each is a part of the run above."""
+    joined = {run.path: run for run in runs}
+    for above, parts in _parts(runs).items():
+        whole = joined.get(above)
+        if len(parts) < 2 if whole is None else whole.record:
+            continue
+        for part in parts:
+            del joined[part.path]
+        joined[above] = _whole(above, ([whole] if whole else []), parts)
+    return joined
+
+
+def _parts(runs: Sequence[Run]) -> dict[Path, list[Run]]:
+    """By the folder above: runs in `train`, `validation`, … that say nothing else of themselves."""
+    found: dict[Path, list[Run]] = {}
+    for run in runs:
+        if run.path.name.lower() in _PARTS and run.curves and not run.hparams and not run.record:
+            found.setdefault(run.path.parent, []).append(run)
+    return found
+
+
+def _whole(path: Path, above: Sequence[Run], parts: Sequence[Run]) -> Run:
+    """One run of its parts; tags say of which part they are: `validation/epoch_loss`."""
+    first = (above or parts)[0]
+    curves = {_tag(part.path.name, tag): points for part in parts for tag, points in part.curves.items()}
+    return replace(
+        first,
+        path=path,
+        name=first.name if above else _name_above(first),
+        seconds=max((run.seconds for run in (*above, *parts) if run.seconds is not None), default=None),
+        curves={tag: points for run in above for tag, points in run.curves.items()} | curves,
+    )
+
+
+def _name_above(run: Run) -> str:
+    return run.name.rpartition("/")[0] or run.path.parent.name
+
+
+def _tag(part: str, tag: str) -> str:
+    return tag if tag.partition("/")[0] == part else f"{part}/{tag}"
+
+
+def _is_of_add_hparams(run: Run) -> bool:
+    return bool(run.hparams) and all(len(steps) == 1 for steps, _ in run.curves.values())
+
+
+def _is_alone(run: Run, above: Run, runs: Mapping[Path, Run]) -> bool:
+    """Whether no other folder there tells hyperparameters: then it would not be known which are the run's."""
+    return not any(
+        other.hparams and other is not run and above.path in other.path.parents for other in runs.values()
+    )
+
+
+def _joined(run: Run, below: Run) -> Run:
+    return replace(
+        run, hparams=below.hparams, seed=below.seed, status=below.status, curves=below.curves | run.curves
+    )
+
+
+def seed_in(name: str) -> int | None:
+    """The seed that a run's name tells, if it does."""
+    found = _SEED.search(name)
+    return int(found.group(1) or found.group(2)) if found else None
+
+
+def without_seed(name: str) -> str:
+    """The name without its seed: what it has in common with its repeats."""
+    return _SEED.sub("*", name)

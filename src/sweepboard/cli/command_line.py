@@ -1,0 +1,131 @@
+"""What was typed for a training run, in Hydra's own grammar, composed once before anything is done."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra import compose
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.sweepboard.grid import GridSweeper
+from hydra_plugins.sweepboard.local import LocalLauncher
+from hydra_plugins.sweepboard.search import SearchSweeper
+from sweepboard.cli.config_dirs import own_folders
+from sweepboard.cli.flags import parse_flags
+from sweepboard.cli.multirun import multirun
+from sweepboard.compose.config_search import CONFIG, find_file, hydra_ready
+from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.option_names import with_names
+from sweepboard.compose.override_grammar import quoted, with_home
+from sweepboard.compose.results_folder import refuse_other_directory
+from sweepboard.compose.schema import TOP_LEVEL
+from sweepboard.compose.user_imports import import_modules
+from sweepboard.errors import ConfigError
+from sweepboard.import_path import import_users_modules
+from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key
+
+
+@dataclass(frozen=True)
+class Request:
+    """A parsed command line. `flags` are Hydra's own, as its parser gives them."""
+
+    argv: list[str]
+    flags: argparse.Namespace
+    config_dirs: list[Path]
+    """The user's own folders of YAML, the first one first."""
+
+    @property
+    def overrides(self) -> list[str]:
+        """`key=value` words as typed."""
+        return list(map(with_home, self.flags.overrides))
+
+    @property
+    def config_name(self) -> str:
+        """The primary configuration."""
+        return str(self.flags.config_name or CONFIG).removesuffix(".yaml")
+
+    @property
+    def only_asks(self) -> bool:
+        """Whether the command asks Hydra for information (`--cfg job`, `--info`, …) and trains nothing."""
+        flags = self.flags
+        return bool(flags.cfg or flags.info or flags.hydra_help)
+
+    def overridden(self, key: str) -> str | None:
+        """The value typed for `key`, as text, or None."""
+        values = [word.partition("=")[2] for word in self.overrides if word.partition("=")[0] == key]
+        return values[-1] if values else None
+
+
+def parse(argv: list[str]) -> Request:
+    """Read a command line. Raises `ConfigError` for an unknown flag and for a folder that is not there."""
+    flags = parse_flags(argv)
+    if flags.experimental_rerun:
+        raise ConfigError("--experimental-rerun unpickles a file: type `sweepboard rerun RUN` instead")
+    return Request(argv, flags, own_folders(flags))
+
+
+def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:
+    """The configuration of a request with its `hydra` block. Raises `ConfigError` for any mistake."""
+    try:
+        with hydra_ready(request.config_dirs) as hydra:
+            words = with_names([*request.overrides, *extra], hydra.config_loader)
+            composed = compose(request.config_name, words, return_hydra_config=True)
+    except Exception as error:
+        raise explain(error, request.overrides, request.config_dirs) from error
+    _refuse_incomplete(composed, request)
+    import_modules(composed)
+    return composed
+
+
+def multirun_request(request: Request, task: TaskFunction) -> None:
+    """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
+    _register_plugins()
+    import_users_modules()  # callbacks of the user's own
+    sweeper = request.overridden("hydra/sweeper")
+    try:
+        with hydra_ready(request.config_dirs) as hydra:
+            words = map(with_quoted_filter, request.overrides)
+            overrides = with_names(list(words), hydra.config_loader)
+            others = sweeper not in (None, "grid", "optuna")
+            if others or _primary(request) != find_file(CONFIG):
+                master = hydra.compose_config(request.config_name, overrides, RunMode.MULTIRUN)
+                _refuse_incomplete(master, request)
+                refuse_other_directory(master)
+            if others:
+                refuse_two_of_a_key(overrides, str(sweeper))
+            multirun(hydra, request.config_name, task, overrides)
+    except Exception as error:
+        mistake = explain(error, request.overrides, request.config_dirs)
+        if mistake is error:
+            raise
+        raise mistake from error
+
+
+def _primary(request: Request) -> Path | None:
+    return find_file(request.config_name, request.config_dirs)
+
+
+def _refuse_incomplete(config: DictConfig, request: Request) -> None:
+    for key in TOP_LEVEL:
+        if key not in config:
+            raise ConfigError(
+                f"{_primary(request)}: has no {key}; let its list begin with what is shipped: "
+                "defaults: [config, _self_], then `- override /model: ...` for another option"
+            )
+
+
+def _register_plugins() -> None:
+    # Hydra's own search does not look into editable installs.
+    for plugin in (GridSweeper, SearchSweeper, LocalLauncher):
+        Plugins.instance().register(plugin)
+
+
+def with_quoted_filter(word: str) -> str:
+    """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
+    key, _, value = word.partition("=")
+    is_condition = key.lstrip("+") == "sweep.filter" and value != "null" and value[:1] not in "'\""
+    return f"{key}={quoted(value)}" if is_condition else word

@@ -1,0 +1,101 @@
+"""Which verb a command names, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+from sweepboard.compose.broken_plugin import broken_plugin
+from sweepboard.errors import UserError, did_you_mean
+from sweepboard.formatting import printable
+from sweepboard.startup import load_torch_ahead, quick_start
+
+VERBS = {
+    "train": "train one run, or with -m a sweep (this verb may be left out)",
+    "resume": "go on with a run or a sweep that was stopped, to the end it would have had",
+    "rerun": "a new run from a saved configuration, with overrides",
+    "verify": "run a run again and compare every scalar and the weights",
+    "test": "evaluate a run's model on the test set or on other data",
+    "diff": "what differs between two runs",
+    "export": "write a run's model as safetensors or as a torch.export program",
+    "plan": "show the jobs of a sweep, and which are done, without running them",
+    "ls": "list the runs of a folder",
+    "compare": "put runs side by side, in a table or a picture",
+    "check": "say whether runs can be compared, and if not, why",
+    "doctor": "say what is wrong with a log directory, and the remedy",
+    "board": "start TensorBoard on a folder and say its address",
+}
+"""Verbs in the order of `--help`; the module `sweepboard.cli.<verb>` has a `main(arguments) -> exit code`."""
+
+QUESTIONS = {"--help", "-h", "--version", "--origin", "--cfg", "-c", "--info", "-i", "--hydra-help",
+             "--shell-completion", "-sc"}  # fmt: skip
+"""Options with which `train` only answers, and needs no torch."""
+
+WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--allow"}
+"""Flags that may stand before the verb, each with a value behind it."""
+
+
+def run_verb(argv: list[str]) -> int:
+    """Run a command and turn how it ended into an exit code.
+
+    A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1, and so is the
+    `sys.exit` of other people's code, whatever it says.
+    """
+    try:
+        verb, arguments = split_verb(argv)
+        if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
+            load_torch_ahead()
+        with quick_start():
+            return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
+    except UserError as error:
+        print(f"sweepboard: {printable(error)}", file=sys.stderr)
+        return error.exit_code
+    except SystemExit as error:
+        if _is_ours(error):
+            raise
+        print(f"sweepboard: the code called sys.exit({error.code!r})", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `sweepboard ls | head`: the reader has gone, and python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if told := broken_plugin(error):
+            print(f"sweepboard: {printable(told)}", file=sys.stderr)
+            return 2
+        print(printable(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
+        return 1
+
+
+def _is_ours(error: SystemExit) -> bool:
+    """Whether our own code or Hydra's left, by itself or by a parser of arguments."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    while modules and modules[-1].partition(".")[0] == "argparse":
+        modules.pop()
+    return bool(modules) and modules[-1].partition(".")[0] in ("sweepboard", "hydra")
+
+
+def split_verb(argv: list[str]) -> tuple[str, list[str]]:
+    """The verb and its arguments, flags before the verb among them.
+
+    Raises `UserError` for a first word that is neither verb nor override.
+    """
+    index = _first_word(argv)
+    first = argv[index] if index < len(argv) else ""
+    if first in VERBS:
+        return first, [*argv[:index], *argv[index + 1 :]]
+    if index == 0 and first.isidentifier():
+        raise UserError(f"there is no verb {first!r}{did_you_mean(first, VERBS)}")
+    return "train", argv
+
+
+def _first_word(argv: list[str]) -> int:
+    """Where the first word stands that is neither a flag nor a flag's value."""
+    index = 0
+    while index < len(argv) and argv[index].startswith("-"):
+        index += 2 if argv[index] in WITH_VALUE else 1
+    return index

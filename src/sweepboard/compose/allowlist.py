@@ -1,0 +1,152 @@
+"""What a configuration that came from someone else may have built, read, fetched and filled.
+
+Hydra's own check before `instantiate` is best effort by its authors' word: `torch.load` and
+`torch.hub.load` pass it. Here nothing passes but what is known to be a part of an experiment. It is the
+resolved configuration that is looked at, the very values from which everything is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import Any
+
+from sweepboard.compose.allowed_objects import find, full_name, is_within, may_be_built
+from sweepboard.compose.call_checks import signature
+from sweepboard.compose.interpolations import leaves
+from sweepboard.compose.locate import TARGET
+from sweepboard.compose.refusal import NotAllowed
+from sweepboard.compose.size_limits import refuse_giants
+
+__all__ = ["NotAllowed", "refuse_untrusted", "refuse_untrusted_targets", "targets"]
+
+_PLACE = re.compile(r"(.*_)?(root|path|folder|dir|directory|file|filename)")
+"""Names of arguments that say where something lies, whatever the value looks like."""
+
+_FETCH = re.compile(r"download|(pretrained|weights)(_backbone)?")
+"""Names of arguments by which torchvision downloads."""
+
+_READERS = ("torchvision.models", "torchvision.datasets", "sweepboard.data")
+"""Of these, arguments must be given by name, so that it can be seen what is a place and what fetches."""
+
+
+def refuse_untrusted(
+    config: Mapping[str, Any],
+    allowed: Sequence[str] = (),
+    typed: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Check a plain, resolved configuration of unknown origin before anything in it is imported or built.
+
+    Allowed are the targets of our own YAML; layers, optimizers, schedulers, models, transforms and some data
+    sets of torch and torchvision; and what the user named in `allowed`: packages (`timm`), modules or exact
+    names. What has the value that the user has `typed` is theirs (leaves by their keys). Files are read
+    only in `folder`, which has no links. Raises `NotAllowed` with the key.
+    """
+    typed = typed or {}
+    for key, node in targets(config):
+        place = f"{key}.{TARGET}" if key else TARGET
+        if not _is_typed(place, node[TARGET], typed):
+            _check_node(place, node, allowed)
+    foreign = [(key, value) for key, value in leaves(config, "") if not _is_typed(key, value, typed)]
+    for key, value in foreign:
+        _check_leaf(key, value, folder)
+    refuse_giants(foreign)
+
+
+def refuse_untrusted_targets(config: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:
+    """Check the targets alone. Raises `NotAllowed`."""
+    for key, node in targets(config):
+        _check_target(f"{key}.{TARGET}" if key else TARGET, node[TARGET], allowed)
+
+
+def targets(config: Any, key: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping with a `_target_` in nested plain containers, with its key."""
+    if isinstance(config, Mapping):
+        if config.get(TARGET) is not None:
+            yield key, config
+        for name, value in config.items():
+            yield from targets(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(config, list | tuple):
+        for index, value in enumerate(config):
+            yield from targets(value, f"{key}[{index}]")
+
+
+def _is_typed(key: str, value: Any, typed: Mapping[str, Any]) -> bool:
+    return key in typed and type(typed[key]) is type(value) and bool(typed[key] == value)
+
+
+def _check_node(place: str, node: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """The target, and what follows from it though no value says so: positions and defaults."""
+    found = _check_target(place, node[TARGET], allowed)
+    key = place.removesuffix(f".{TARGET}")
+    reads = any(is_within(full_name(found) or "", package) for package in _READERS)
+    if reads and node.get("_args_"):
+        raise NotAllowed(
+            f"{key}._args_: arguments without names are not taken from a run folder that is not yours; "
+            f"type ~{key}._args_ and each by its name"
+        )
+    for parameter in signature(found) or []:
+        default, name = parameter.default, parameter.name
+        if name in node or default in (None, False) or default is parameter.empty:
+            continue
+        if _FETCH.fullmatch(name):
+            raise NotAllowed(_fetches(f"{key}.{name}"))
+        if reads and _PLACE.fullmatch(name):
+            raise NotAllowed(_outside(f"{key}.{name}", default))
+
+
+def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
+    found = find(target, allowed)
+    if found is None or not may_be_built(found, allowed):
+        home = (full_name(found) or "").rpartition(".")[0]
+        if not any(is_within(home, name) for name in ("torch", "torchvision", "sweepboard")):
+            home = (home or str(target)).partition(".")[0]
+        raise NotAllowed(
+            f"{place}: {target} is not built from a run folder that is not yours; "
+            f"if you trust it, add --allow {home}"
+        )
+    return found
+
+
+def _check_leaf(key: str, value: Any, folder: Path | None) -> None:
+    name = re.sub(r"\[\d+\]", "", key).rpartition(".")[2]
+    if _FETCH.fullmatch(name) and value and (isinstance(value, str) or not key.endswith("]")):
+        raise NotAllowed(_fetches(key))
+    if not isinstance(value, str) or name == TARGET:
+        return
+    if "$" in value:
+        raise NotAllowed(
+            f"{key}: {value} could name a variable of your environment, and a run folder that is not yours "
+            f"reads none; give the value with {key}=..."
+        )
+    if "://" in value:
+        raise NotAllowed(_fetches(key))
+    if (_looks_like_a_path(value) or _PLACE.fullmatch(name)) and not _lies_in(folder, value):
+        raise NotAllowed(_outside(key, value))
+
+
+def _looks_like_a_path(value: str) -> bool:
+    windows = PureWindowsPath(value)
+    return value.startswith("~") or "/" in value or ".." in windows.parts or len(windows.parts) > 1
+
+
+def _lies_in(folder: Path | None, value: str) -> bool:
+    if folder is None or value.startswith("~") or ".." in PurePath(value).parts or "\0" in value:
+        return False
+    return Path(value).resolve().is_relative_to(folder.resolve())
+
+
+def _fetches(key: str) -> str:
+    return (
+        f"{key}: nothing is downloaded on the word of a run folder that is not yours; "
+        f"type {key}=... to say it yourself"
+    )
+
+
+def _outside(key: str, value: Any) -> str:
+    return (
+        f"{key}: {value} is not read on the word of a run folder that is not yours; "
+        f"say where it is with {key}=..."
+    )

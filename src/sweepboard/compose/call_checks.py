@@ -1,0 +1,120 @@
+"""Do configured arguments bind to a constructor? Found out from its signature; nothing is constructed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import Parameter
+from typing import Any
+
+from sweepboard.compose.locate import TARGET, locate, nodes
+from sweepboard.compose.type_checks import fits, parameter_types, plain_value, shown, wanted
+from sweepboard.errors import ConfigError, nearest
+
+RESERVED = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
+"""Keys by which `instantiate` is told how to build; never arguments."""
+
+
+def check_node(value: Any, key: str, given: int = 0, shared: Iterable[str] = ()) -> None:
+    """Check every `_target_` in the plain `value`, which stands at `key`, against its signature.
+
+    `given` is the number of leading arguments that the runner itself hands to the outermost one, `shared` are
+    keys beside the arguments that are valid there (for the suggestion only). Raises `ConfigError`.
+    """
+    for place, node in nodes(value, key):
+        target = locate(node[TARGET], f"{place}.{TARGET}")
+        outermost = place == key
+        check_call(target, node, place, given if outermost else 0, shared if outermost else ())
+
+
+def check_call(
+    target: Callable[..., Any], node: Mapping[str, Any], key: str, given: int, shared: Iterable[str]
+) -> None:
+    """Check one node's arguments against the signature of `target`."""
+    parameters = signature(target)
+    if parameters is None:
+        return
+    name = node[TARGET]
+    supplied = _supplied(parameters, given + len(node.get("_args_") or ()), name, key)
+    hints = parameter_types(target)
+    for argument in (argument for argument in node if argument not in RESERVED):
+        if argument in supplied:
+            raise ConfigError(f"{key}.{argument}: given by sweepboard itself; leave it out")
+        parameter = _named(parameters, argument)
+        if parameter is None:
+            valid = [*(named for named in _by_name(parameters) if named not in supplied), *shared]
+            raise ConfigError(f"{key}.{argument}: {name} has no such argument{_hint(argument, valid, key)}")
+        _check_type(parameter, hints, node[argument], f"{key}.{argument}")
+    if not node.get("_partial_"):
+        _check_complete(parameters, {*node, *supplied}, name, key)
+
+
+def _hint(argument: str, valid: Sequence[str], key: str) -> str:
+    match = nearest(argument, valid)
+    if match is not None:
+        return f"; did you mean {key}.{match}?"
+    return f"; it takes {', '.join(valid)}" if valid else "; it takes none"
+
+
+def signature(target: Callable[..., Any]) -> list[Parameter] | None:
+    """The parameters, or None for a builtin that does not tell them."""
+    try:
+        return list(inspect.signature(target).parameters.values())
+    except (ValueError, TypeError):
+        return None
+
+
+def takes(target: Callable[..., Any], argument: str) -> bool:
+    """Whether `target` has a parameter of that very name (`**kwargs` does not count)."""
+    return argument in _by_name(signature(target) or [])
+
+
+def _supplied(parameters: list[Parameter], count: int, name: str, key: str) -> set[str]:
+    """Names of the parameters that the leading `count` positional arguments fill."""
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if count > len(positional) and not any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        raise ConfigError(f"{key}: {name} takes {len(positional)} arguments in order, but gets {count}")
+    return set(positional[:count])
+
+
+def _by_name(parameters: list[Parameter]) -> list[str]:
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+
+def _named(parameters: list[Parameter], argument: str) -> Parameter | None:
+    """The parameter that takes `argument` by name: its own, or `**kwargs`."""
+    for parameter in parameters:
+        if parameter.name == argument and argument in _by_name([parameter]):
+            return parameter
+    return next((p for p in parameters if p.kind == p.VAR_KEYWORD), None)
+
+
+def _check_type(parameter: Parameter, hints: Mapping[str, Any], value: Any, key: str) -> None:
+    if parameter.name not in hints or parameter.kind == parameter.VAR_KEYWORD:
+        return
+    if value is None and parameter.default is None:  # `width: int = None` means "or null"
+        return
+    check_type(value, hints[parameter.name], key)
+
+
+def check_type(value: Any, annotation: Any, key: str) -> None:
+    """Raise `ConfigError` where a value plainly misses the type."""
+    if not fits(value, annotation):
+        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_got(value, annotation, key)}")
+
+
+def _got(value: Any, annotation: Any, key: str) -> str:
+    """The value; of a text that only lacks to be read as YAML, that it is one, and the other way round."""
+    if isinstance(value, str) and fits(plain_value(value), annotation):
+        return f"the text {shown(value)!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
+    if isinstance(value, int | float) and fits("text", annotation):
+        return f"""{shown(value)}; a text that looks like a number is quoted, typed as '{key}="..."'"""
+    return shown(value)
+
+
+def _check_complete(parameters: list[Parameter], filled: set[str], name: str, key: str) -> None:
+    for parameter in parameters:
+        optional = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if not optional and parameter.default is parameter.empty and parameter.name not in filled:
+            argument = f"{key}.{parameter.name}"
+            raise ConfigError(f"{argument}: {name} needs this argument; type {argument}=...")

@@ -1,0 +1,61 @@
+"""Which option of each config group a configuration was made of, and where its class is another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweepboard import plain_yaml
+from sweepboard.compose.locate import TARGET
+from sweepboard.compose.schema import OPEN_GROUPS
+from sweepboard.files import read_text
+
+
+def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[Path]) -> dict[str, str]:
+    """The option of every group, nested ones too: `{"model": "cnn", "model/act": "relu"}`.
+
+    Where the option's own class was replaced, be it by a typed word or by a preset, the class stands in its
+    place: `{"optimizer": "torch.optim.NAdam"}`. `folders` are the user's own, which come first.
+    """
+    options = {
+        str(group): str(option)
+        for group, option in groups.items()
+        if option is not None and not str(group).startswith("hydra/")
+    }
+    classes = {group: (config.get(group) or {}).get(TARGET) for group in OPEN_GROUPS}
+    replaced = {
+        group: str(target)
+        for group, target in classes.items()
+        if target is not None and _is_replaced(group, options.get(group, str(target)), str(target), folders)
+    }
+    return options | replaced
+
+
+def _is_replaced(group: str, option: str, target: str, folders: list[Path]) -> bool:
+    files_of_option = (Path(folder, group, f"{option}.yaml") for folder in _search_path(folders))
+    file = next((file for file in files_of_option if file.is_file()), None)
+    if file is None:
+        return "." in option  # a class already, perhaps of an earlier run
+    own = _target_in(file, file.stat().st_mtime_ns)
+    return own is not None and own != target
+
+
+def _search_path(folders: list[Path]) -> Iterator[Path]:
+    yield from folders
+    yield Path(str(files("sweepboard.conf")))
+
+
+@lru_cache(maxsize=256)
+def _target_in(file: Path, _changed: int) -> str | None:
+    """The class that an option's file names; None where it names none, or follows another value."""
+    try:
+        content = plain_yaml.load(read_text(file, follow=True))
+    except (OSError, ValueError, yaml.YAMLError):  # Hydra has read it, so that it was changed just now
+        return None
+    target = content.get(TARGET) if isinstance(content, dict) else None
+    return None if target is None or "${" in str(target) else str(target)

@@ -1,0 +1,269 @@
+"""Hydra's and OmegaConf's errors, told in one line that names the key and says what to type instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    GrammarParseError,
+    InterpolationKeyError,
+    InterpolationResolutionError,
+    InterpolationToMissingValueError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+    ValidationError,
+)
+
+from sweepboard.compose.broken_plugin import broken_plugin
+from sweepboard.compose.override_grammar import why_unreadable
+from sweepboard.compose.schema import OPEN_GROUPS
+from sweepboard.compose.settings_help import settings
+from sweepboard.compose.type_checks import shown, wanted
+from sweepboard.compose.validate import did_you_mean_key, unknown_key
+from sweepboard.compose.yaml_errors import explain_options, place_of_value
+from sweepboard.errors import ConfigError, UserError, reason
+from sweepboard.files import read_text
+
+GROUPS = (*OPEN_GROUPS, "trainer", "logging", "experiment")
+"""The config groups of a run."""
+
+
+def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequence[Path] = ()) -> Exception:
+    """The mistake behind an error that was raised while composing: a `ConfigError`, or `error` itself where
+    it is no mistake of the user.
+
+    `overrides` are the words as typed, `config_dirs` the user's own folders of YAML.
+    """
+    if isinstance(error, UserError):
+        return error
+    if told := broken_plugin(error):
+        return ConfigError(told)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(why_unreadable(str(error.override)))
+    if isinstance(error, MissingConfigException):
+        return ConfigError(_missing_option(error, overrides, config_dirs))
+    if isinstance(error, yaml.MarkedYAMLError):
+        return ConfigError(_bad_yaml(error))
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"{_not_text(config_dirs)} is not UTF-8 text")
+    if isinstance(error, RuntimeError | ImportError) and (told := _no_plugin(error)):
+        return ConfigError(told)
+    if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+        return _composition(error, overrides, config_dirs)
+    return error
+
+
+def explain_value(error: OmegaConfBaseException) -> ConfigError:
+    """The mistake behind an error of OmegaConf, which knows the key."""
+    key, text = error.full_key or "", _first_line(error)
+    if text == "list index out of range":
+        whole = key.rpartition("[")[0]
+        return ConfigError(f"{key}: the list ends before; type {whole}=[...] with all its entries")
+    if isinstance(error, InterpolationToMissingValueError):
+        return missing_value(text.rpartition(" ")[2])
+    if isinstance(error, MissingMandatoryValue):
+        return missing_value(key)
+    if isinstance(error, ConfigAttributeError | ConfigKeyError):
+        return unknown_key(key)
+    if isinstance(error, InterpolationKeyError):
+        return _dangling(key, text)
+    if isinstance(error, UnsupportedInterpolationType):
+        name = text.rpartition(" ")[2]
+        return ConfigError(
+            f"{key}: there is no resolver ${{{name}:...}}; "
+            "name the module that registers it: imports=[my_module]"
+        )
+    if isinstance(error, InterpolationResolutionError | GrammarParseError):
+        return _unresolved(key, text)
+    if isinstance(error, ValidationError):
+        return _wrong_type(key, text)
+    return ConfigError(f"{key}: {text}" if key else text)
+
+
+def missing_value(key: str) -> ConfigError:
+    """The mistake of a `???` that nobody replaced."""
+    return ConfigError(f"{key}: a value is needed; type {key}=...")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip()
+
+
+def _dangling(key: str, text: str) -> ConfigError:
+    # "Interpolation key 'optimizer.lrr' not found"
+    found = re.search(r"'(.+)'", text)
+    name = found.group(1) if found else text
+    return ConfigError(f"{key}: ${{{name}}} refers to nothing{did_you_mean_key(name)}")
+
+
+def _unresolved(key: str, text: str) -> ConfigError:
+    variable = re.search(r"Environment variable '(.+)' not found", text)
+    if variable:
+        return ConfigError(f"{key}: environment variable {variable.group(1)} is not set")
+    reason = text.partition("raised while resolving interpolation: ")[2] or text
+    return ConfigError(f"{key}: cannot be resolved: {reason}")
+
+
+def _wrong_type(key: str, text: str) -> ConfigError:
+    types = {setting.key: setting.type for setting in settings()}
+    below = [name for name in types if name.startswith(f"{key}.")]
+    if below:
+        return ConfigError(f"{key}: holds several settings; give one of them a value, such as {below[0]}")
+    if key not in types:
+        return ConfigError(
+            f"{key}: cannot be null; give it a value" if "is not Optional" in text else f"{key}: {text}"
+        )
+    if "is not Optional" in text:
+        return ConfigError(f"{key}: needs {wanted(types[key])}, got null")
+    value = re.search(r"(?:Value|to string:) '(.*?)'(?: of type| is not|$)", text)
+    got = f", got {value.group(1)}" if value else ""
+    return ConfigError(f"{key}: needs {wanted(types[key])}{got}")
+
+
+def _missing_option(
+    error: MissingConfigException, overrides: Sequence[str], config_dirs: Sequence[Path]
+) -> str:
+    path = error.missing_cfg_file or ""
+    group, _, option = path.rpartition("/")
+    if not group:
+        return f"there is no configuration {path}.yaml"
+    options = error.options or group_options(group, config_dirs)
+    typed = any(override.lstrip("+") == f"{group}={option}" for override in overrides)
+    file = "" if typed else _file_of(error)
+    return f"{file}{group}={option}: there is no such option; {_choices(group, option, options)}"
+
+
+PLUGINS = {
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "joblib": "hydra-joblib-launcher",
+    "ray": "hydra-ray-launcher",
+    "ray_aws": "hydra-ray-launcher",
+    "rq": "hydra-rq-launcher",
+    "ax": "hydra-ax-sweeper",
+    "nevergrad": "hydra-nevergrad-sweeper",
+    "colorlog": "hydra-colorlog",
+}
+"""Hydra's own plug-ins: an option, and the package that has it."""
+
+
+def _no_plugin(error: Exception) -> str | None:
+    found = re.search(r"(?:Unknown plugin class : |Invalid plugin )'(.+?)'", str(error))
+    name = found.group(1) if found else ""
+    if not name:
+        return None
+    module = name.partition("hydra_plugins.")[2].partition(".")[0]
+    package = next((each for each in PLUGINS.values() if each.replace("-", "_") == module), None)
+    hint = (
+        f"pip install {package}" if package else "type hydra/sweeper=optuna, hydra/launcher=basic or the like"
+    )
+    return f"hydra: the plug-in {name} is not installed; {hint}"
+
+
+def _not_built(error: Exception) -> str | None:
+    """What came while Hydra built a part of its own, such as a callback, which it names in its last line."""
+    found = re.search(r"^full_key: (\S+)", str(error), re.MULTILINE)
+    if not isinstance(error, InstantiationException) or not found:
+        return None
+    return f"{found[1]}: cannot be built: {reason(error.__cause__ or error)}"
+
+
+def _choices(group: str, option: str, options: Sequence[str]) -> str:
+    if group in OPEN_GROUPS and "." in option:
+        return f"for a class, type {group}._target_={option}"
+    if group.startswith("hydra/") and option in PLUGINS:
+        return f"pip install {PLUGINS[option]}, or choose from {', '.join(options)}"
+    return f"choose from {', '.join(options)}" if options else f"the group {group} has no options"
+
+
+def group_options(group: str, config_dirs: Sequence[Path] = ()) -> list[str]:
+    """The options of a config group, shipped ones and the user's."""
+    folders = [Path(str(files("sweepboard.conf"))), *config_dirs]
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def _file_of(error: Exception) -> str:
+    """The YAML file an error of Hydra is about, as the start of a message."""
+    found = re.match(r"In '(.+?)': ", str(error))
+    return f"{found.group(1)}.yaml: " if found and found.group(1) not in ("config", "hydra/config") else ""
+
+
+def _bad_yaml(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = f"{mark.name}, line {mark.line + 1}: " if mark else ""
+    return f"{place}not valid YAML: {error.problem or error.context}"
+
+
+def _not_text(config_dirs: Sequence[Path]) -> str:
+    for path in (path for folder in config_dirs for path in folder.rglob("*.yaml")):
+        try:
+            read_text(path, follow=True)
+        except UnicodeDecodeError:
+            return str(path)
+        except OSError:  # a pipe, a folder: told where it is asked for
+            continue
+    return "a YAML file"
+
+
+def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequence[Path]) -> ConfigError:
+    if told := explain_options(error, overrides, config_dirs):
+        return ConfigError(told)
+    # Hydra names the override in its own text and OmegaConf's error, if that is behind it, in the chain.
+    behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
+    text = _first_line(error)
+    if told := _not_built(error):
+        return ConfigError(told)
+    if isinstance(behind, OmegaConfBaseException):
+        if "does not support deletion" in str(behind):
+            return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
+        where = place_of_value(error, str(behind.full_key or ""), config_dirs)
+        return ConfigError(f"{where}{explain_value(behind)}")
+    for pattern, answer in _SENTENCES.items():
+        found = re.search(pattern, text)
+        if found:
+            return ConfigError(_file_of(error) + answer(*found.groups()))
+    for override in overrides if "must be a string or a list" in text else ():
+        group, _, option = override.partition("=")
+        if group in GROUPS and (option == "null" or not option.isidentifier()):
+            choices = _choices(group, option, group_options(group, config_dirs))
+            return ConfigError(f"{override}: there is no such option; {choices}")
+        if not group:
+            return ConfigError(f"{override}: an override is written key=value")
+    return ConfigError(text.replace("'config': ", ""))
+
+
+_SENTENCES: dict[str, Callable[..., str]] = {
+    r"^Ambiguous value for argument '(.+?)=(.+)'": lambda key, value: (
+        f"{key}={value}: several values are a sweep, add -m; a list is written {key}=[{value}]"
+    ),
+    r"^Sweep parameters '(.+)' requires --multirun": lambda word: (
+        f"{word}: several values are a sweep or a search; add -m"
+    ),
+    r"^Could not append to config. An item is already at '(.+)'": lambda key: (
+        f"+{key}: is there already; leave out the +"
+    ),
+    r"^Could not delete from config. '(.+)' does not exist": lambda key: (
+        f"~{key}: there is nothing of that name to delete"
+        f"{', or it is null, which cannot be deleted' * ('.' in key)}{did_you_mean_key(key)}"
+    ),
+    r"^Could not delete from config. The value of '(.+)' is (.*) and not (.*)\.$": lambda key, now, typed: (
+        f"~{key}={typed}: its value is {shown(now)}; type ~{key} to delete any"
+    ),
+    r"Could not override '(.+)'\. No match in the defaults list": lambda group: (
+        f"override {group}: there is no such group{did_you_mean_key(group)}"
+    ),
+}
+"""Sentences of Hydra 1.3, and ours for them."""

@@ -1,0 +1,168 @@
+"""Values that only a run itself has: `${hydra:runtime.output_dir}`, `${hydra:job.num}` and the like.
+
+A configuration is checked, compared and frozen before there is a folder or a number. Until then such a value
+is a template, text with `${hydra:...}` in it, and stands among the links, as what the key follows. It is
+filled in when the run starts. A template holds these few words only: one from anywhere is as good as a path.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, read_write
+
+from sweepboard.compose.interpolations import escaped
+from sweepboard.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sweepboard.compose.prepare import Prepared
+
+_NUMBER = "job.num"
+_OF_A_JOB = (_NUMBER, "job.id", "sweep.dir", "sweep.subdir")
+_OF_A_RUN = ("runtime.output_dir", "run.dir", *_OF_A_JOB)
+_WORD = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _OF_A_RUN)) + r")\}")
+_MARK = 4073709551
+"""Stands for a job's number while values are resolved: fits every setting, and nobody types it."""
+
+_DECIDE_BEFORE = ("dataset", "trainer", "logging", "seed", "threads", "device", "output_root", "sweep")
+"""What a run's plan, and so its folder, follows from."""
+
+_BUILDS = re.compile(r"(^|\.)_")
+
+_SCRATCH = Path(tempfile.gettempdir(), "sweepboard-dry-run")
+
+
+def enable_hydra_values(config: DictConfig) -> None:
+    """Let `${hydra:...}` resolve: what belongs to the run to its template, all else to what `config` says."""
+    if "hydra" in config:
+        with read_write(config.hydra):
+            config.hydra.job.override_dirname = _override_dirname(config)
+        HydraConfig.instance().set_config(config)
+    OmegaConf.register_new_resolver("hydra", _hydra_value, replace=True)
+
+
+def _override_dirname(config: DictConfig) -> str:
+    """What was typed, as Hydra writes it, for a point of a sweep too; `${...}` in it is text."""
+    how: Any = OmegaConf.to_container(config.hydra.job.config.override_dirname)
+    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    typed = OverridesParser.create().parse_overrides(list(words))
+    return str(escaped(get_overrides_dirname(typed, **how)))
+
+
+def _hydra_value(key: str) -> Any:
+    if key == _NUMBER:
+        return _MARK
+    if key in _OF_A_RUN:
+        return f"${{hydra:{key}}}"
+    hydra: Any = HydraConfig.instance().cfg
+    parent, _, name = f"hydra.{key}".rpartition(".")
+    node = None if hydra is None else OmegaConf.select(hydra, parent)
+    if not isinstance(node, DictConfig) or name not in node:  # which `in` says of what is `???`, too
+        raise ValueError(f"there is no {key} here")
+    return node[name]
+
+
+def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
+    """The templates among flat values, by key. Raises `ConfigError` where one cannot wait for the run."""
+    found = {}
+    for key, value in values.items():
+        text = _as_template(value)
+        if text is not None:
+            found[key] = text
+            if _comes_before(key):
+                raise ConfigError(
+                    f"{key}: {text} is known only when the run has its folder, too late for this; "
+                    "give a value"
+                )
+    return found
+
+
+def _as_template(value: Any) -> str | None:
+    if isinstance(value, int | float) and value == _MARK:
+        return f"${{hydra:{_NUMBER}}}"
+    if not isinstance(value, str):
+        return None
+    text = value.replace(str(_MARK), f"${{hydra:{_NUMBER}}}")
+    return text if _WORD.search(text) else None
+
+
+def templates_of(links: Mapping[str, str]) -> dict[str, str]:
+    """The links that are templates; what is built (`_target_`), and from which data, never is one."""
+    return {key: text for key, text in links.items() if _is_template(text) and not _comes_before(key)}
+
+
+def _is_template(text: object) -> bool:
+    return isinstance(text, str) and bool(_WORD.search(text)) and "${" not in _WORD.sub("", text)
+
+
+def _comes_before(key: str) -> bool:
+    return re.split(r"[.\[]", key)[0] in _DECIDE_BEFORE or bool(_BUILDS.search(key))
+
+
+def refuse_values_of_a_job(prepared: Prepared) -> None:
+    """Raise `ConfigError` where a single run asks for what only a job of a sweep has."""
+    for key, template in templates_of(prepared.links).items():
+        for word in _WORD.findall(template):
+            if word in _OF_A_JOB:
+                raise ConfigError(
+                    f"{key}: ${{hydra:{word}}} is of a job in a sweep, and this is one run; add -m"
+                )
+
+
+def placed(prepared: Prepared, folder: Path, number: int = 0) -> Prepared:
+    """The configuration with the values that the run in `folder` has, `number` its place in the sweep.
+
+    What came from someone else keeps the plain values that it has.
+    """
+    templates = templates_of(prepared.links) if prepared.own else {}
+    return replace(prepared, config=filled(prepared.config, templates, folder, number))
+
+
+def filled(
+    config: Mapping[str, Any], templates: Mapping[str, str], folder: Path = _SCRATCH, number: int = 0
+) -> dict[str, Any]:
+    """A copy of the plain `config` in which the keys of `templates` have their values."""
+    if not templates:
+        return dict(config)
+    new = deepcopy(dict(config))
+    for key, template in templates.items():
+        _enter(new, key, _value(template, folder, number))
+    return new
+
+
+def unfilled(config: Mapping[str, Any], templates: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of the plain `config` in which the keys of `templates` are templates again."""
+    new = deepcopy(dict(config)) if templates else dict(config)
+    for key, template in templates.items():
+        _enter(new, key, template)
+    return new
+
+
+def _value(template: str, folder: Path, number: int) -> str | int:
+    values = {
+        "runtime.output_dir": str(folder.absolute()),
+        "run.dir": str(folder),
+        "sweep.dir": str(folder.parent),
+        "sweep.subdir": folder.name,
+        "job.id": f"job_id_for_{number}",
+        _NUMBER: str(number),
+    }
+    if template == f"${{hydra:{_NUMBER}}}":
+        return number
+    return _WORD.sub(lambda found: values[found[1]], template)
+
+
+def _enter(config: Any, key: str, value: Any) -> None:
+    *path, last = re.findall(r"[^.\[\]]+", key)
+    for part in path:
+        config = config[int(part) if isinstance(config, list) else part]
+    config[int(last) if isinstance(config, list) else last] = value

@@ -1,0 +1,59 @@
+"""The option of a config group is a name, also where Hydra's grammar reads a number or a boolean in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from sweepboard.compose.override_grammar import refuse_endless
+from sweepboard.errors import ConfigError
+
+REQUIRED = ("model", "dataset", "optimizer", "task", "trainer", "logging")
+"""Groups of which a run needs an option."""
+
+_NAME = re.compile(r"[^\[\],\s]+")
+_NAMES = re.compile(r"[^{}()'\"$=]+")
+_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
+
+
+def with_names(words: Sequence[str], loader: ConfigLoader) -> list[str]:
+    """The words as Hydra is to have them: `experiment='001'` for `experiment=001`, `~experiment` for null."""
+    return [_with_names(word, loader) for word in words]
+
+
+def is_group(key: str, loader: ConfigLoader) -> bool:
+    """Whether `key` (`model`, `model/act`, `model/act@model.a1`) is a config group."""
+    return bool(loader.repository.group_exists(key.partition("@")[0]))  # type: ignore[attr-defined]
+
+
+def _with_names(word: str, loader: ConfigLoader) -> str:
+    refuse_endless(word)
+    key, _, value = word.partition("=")
+    _refuse_dot_for_slash(key, value, loader)
+    if "." in key.partition("@")[0] or _PLAIN.fullmatch(value) or not _NAMES.fullmatch(value):
+        return word
+    if not is_group(key.lstrip("+~"), loader):
+        return word
+    if value.strip().lower() == "null" and key not in REQUIRED:
+        options = loader.get_group_options(key, ObjectType.CONFIG)
+        return f"{key}=none" if "none" in options else f"~{key}"
+    return f"{key}={_NAME.sub(lambda found: _as_text(found[0]), value)}"
+
+
+def _refuse_dot_for_slash(key: str, value: str, loader: ConfigLoader) -> None:
+    group = key.lstrip("+").replace(".", "/")
+    if "." in key and is_group(group, loader) and value in loader.get_group_options(group, ObjectType.CONFIG):
+        raise ConfigError(f"{key}={value}: is an option of a group; type {group}={value}")
+
+
+def _as_text(name: str) -> str:
+    try:
+        value = OverridesParser.create().parse_override(f"x={name}").value()
+    except HydraException:  # is told when the whole is read
+        return name
+    return name if value is None or isinstance(value, str) else f"'{name}'"

@@ -1,0 +1,54 @@
+"""Where results go, when somebody says so in Hydra's own words: typed, in a preset, in a config.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweepboard.compose.hydra_errors import explain_value
+from sweepboard.errors import ConfigError
+
+SHIPPED = {
+    "hydra.run.dir": "${output_root}/${now:%Y-%m-%d}/${now:%H-%M-%S}",
+    "hydra.sweep.dir": "${output_root}/sweeps/${now:%Y-%m-%d_%H-%M-%S}",
+    "hydra.sweep.subdir": "${hydra.job.num}",
+}
+"""What the shipped config.yaml says, which leaves the place to sweepboard."""
+
+
+def asked_for(config: DictConfig, key: str) -> Path | None:
+    """The folder that `key` names, None where it is left to sweepboard. Raises `ConfigError`."""
+    if not is_asked_for(config, key):
+        return None
+    try:
+        HydraConfig.instance().set_config(config)  # for ${hydra:runtime.cwd}
+        text = str(OmegaConf.select(config, key, throw_on_missing=True))
+    except OmegaConfBaseException as error:
+        raise _unresolved(key, error) from error
+    if text in ("", "None"):
+        raise ConfigError(f"{key}: names no folder; give one, or leave it out")
+    return Path(text).expanduser()
+
+
+def is_asked_for(config: DictConfig, key: str) -> bool:
+    """Whether anybody has said something else than the shipped config.yaml."""
+    group, _, name = key.rpartition(".")
+    written = OmegaConf.to_container(OmegaConf.select(config, group), resolve=False)
+    return isinstance(written, dict) and written[name] != SHIPPED[key]
+
+
+def refuse_other_directory(config: DictConfig) -> None:
+    """Refuse `hydra.job.chdir`, with which relative paths would lead elsewhere in the middle of a run."""
+    if config.hydra.job.chdir:
+        raise ConfigError(
+            "hydra.job.chdir: paths mean what they mean where the command is typed; leave it out, and write "
+            "into the run's folder by its name, ${hydra:runtime.output_dir}"
+        )
+
+
+def _unresolved(key: str, error: OmegaConfBaseException) -> ConfigError:
+    told = str(explain_value(error)).removeprefix(": ")
+    return ConfigError(told if told.startswith(f"{key}: ") else f"{key}: {told}")

@@ -1,0 +1,221 @@
+"""A user's own images: a folder for each class."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sweepboard.data.datasets.folder_layout import Layout, class_folders, layout_of
+from sweepboard.data.datasets.image_files import Identity, images_below
+from sweepboard.data.images import hush_decoders, read_image
+from sweepboard.data.samples import FixedSamples
+from sweepboard.data.types import DataSpec, Splits
+from sweepboard.errors import ConfigError, DamagedFile, NotHere, did_you_mean
+
+log = logging.getLogger(__name__)
+
+Labelled = tuple[str, int]
+"""Name of an image file relative to `root`, and the number of its class."""
+
+_Found = tuple[str, int, Identity]
+"""The same with the real file that is behind the name."""
+
+LOOKED_INTO = 500
+"""Files of a split that its digest reads the starts of; to read millions would take longer than to train."""
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Images of any size in one of two layouts, decoded to RGB, scaled and cut to squares.
+
+    - `root/train/<class>/...`, with `root/val/<class>/...` and `root/test/<class>/...` where they exist,
+      under any usual name (`Training`, `test_set`, `valid`, `dev`, ...).
+    - `root/<class>/...`; then `test_fraction` of each class is the test set. Which images those are follows
+      from their names alone, so that every seed and every later run is tested on the same ones.
+
+    Classes are numbered in the order of their names; folders without images are not classes. What is hidden
+    is left out at every depth, links are followed, and each real file counts once. What lies beside the
+    splits or classes is told in one line. The images of a split are ordered by a hash of their names, so that
+    the first few show several classes. Raises `ConfigError` at the first look into a folder that is missing
+    or not laid out so.
+    """
+
+    root: str
+    image_size: int = 64
+    test_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.image_size < 1:
+            raise ConfigError(f"dataset.image_size must be at least 1, not {self.image_size}")
+        if not 0 <= self.test_fraction < 1:
+            raise ConfigError(
+                f"dataset.test_fraction must be from 0 up to but not 1, not {self.test_fraction}"
+            )
+
+    @property
+    def spec(self) -> DataSpec:
+        """Three channels, standardised by the usual constants of ImageNet's photographs."""
+        names = self._classes
+        return DataSpec(
+            (3, self.image_size, self.image_size),
+            classes=len(names),
+            class_names=tuple(map(_readable, names)),
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+        )
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Images per split, counted without opening one."""
+        return {name: len(images) for name, images in self._parts.items()}
+
+    def load(self) -> Splits:
+        """The splits, whose images are decoded when asked for."""
+        hush_decoders()
+        return Splits(
+            **{name: ImageFiles(self._root, images, self.image_size) for name, images in self._parts.items()}
+        )
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.root).expanduser()
+
+    @cached_property
+    def _layout(self) -> Layout:
+        if not self._root.is_dir():
+            raise NotHere(f"dataset.root: there is no folder {self._root}")
+        layout = layout_of(self._root)
+        if layout.unused:
+            log.warning("dataset.root: %s: not used: %s", self._root, "; ".join(layout.unused))
+        return layout
+
+    @cached_property
+    def _classes(self) -> list[str]:
+        top = next(iter(self._layout.parts.values()))
+        names = [folder.name for folder in class_folders(top)]
+        if len(names) < 2:
+            found = f"only the class {names[0]}" if names else "no folder with images"
+            raise ConfigError(
+                f"dataset.root: {top} holds {found}; put the images of each class into a folder"
+            )
+        return names
+
+    @cached_property
+    def _parts(self) -> dict[str, list[Labelled]]:
+        """The images of each split, in their order."""
+        found = {part: self._labelled(folder) for part, folder in self._layout.parts.items()}
+        parts = self._divided(found[""]) if "" in found else found
+        _tell_of_shared_files(self._root, parts)
+        named = {part: [(name, number) for name, number, _ in images] for part, images in parts.items()}
+        return {part: images for part, images in named.items() if images}
+
+    def _divided(self, images: list[_Found]) -> dict[str, list[_Found]]:
+        """The flat layout: the first images of each class, in the order of the hash, are for the test."""
+        train, test = [], []
+        for number in range(len(self._classes)):
+            of_class = [image for image in images if image[1] == number]
+            held_out = int(len(of_class) * self.test_fraction)
+            test += of_class[:held_out]
+            train += of_class[held_out:]
+        return {"train": _in_order(train), "test": _in_order(test)}
+
+    def _labelled(self, part: Path) -> list[_Found]:
+        """All images below the folders of classes in `part`, in their order, each real file once."""
+        found: dict[Identity, _Found] = {}
+        top = os.path.join(self._root, "")  # noqa: PTH118 - pathlib drops a slash at the end
+        for folder in class_folders(part):
+            number = self._number(folder)
+            for identity, path in images_below(folder).items():
+                name = path.removeprefix(top)
+                other = found.setdefault(identity, (name, number, identity))
+                if other[1] != number:
+                    raise ConfigError(
+                        f"dataset.root: {self._root}: {other[0]} and {name} are one file in two classes, "
+                        "by a link; take one away"
+                    )
+        return _in_order(list(found.values()))
+
+    def _number(self, folder: Path) -> int:
+        if folder.name not in self._classes:
+            raise ConfigError(
+                f"dataset.root: {folder} is no class of {self._layout.parts['train']}"
+                f"{did_you_mean(folder.name, self._classes)}"
+            )
+        return self._classes.index(folder.name)
+
+
+class ImageFiles(FixedSamples):
+    """The images of a split, read one by one: (3, size, size) uint8 and the class."""
+
+    def __init__(self, root: Path, images: list[Labelled], size: int) -> None:
+        self.root, self.images, self.size = root, images, size
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Raises `DamagedFile`, naming the file, if it cannot be decoded."""
+        name, number = self.images[index]
+        return read_image(self.root / name, self.size), torch.tensor(number)
+
+    def made_from(self) -> tuple[str, Sequence[Path]]:
+        """See `FixedSamples`. The classes' numbers hang on all classes there are; pixels on the decoder."""
+        numbers = hashlib.sha256(repr([number for _, number in self.images]).encode()).hexdigest()[:16]
+        name = f"images-{self.size}-{numbers}-pillow-{version('pillow')}"
+        return name, [self.root / image for image, _ in self.images]
+
+    def digest(self) -> str:
+        """SHA-256 over names, sizes in bytes and classes, and the starts of some files: quick to take, and
+        changed by nearly any edit and by other pictures of the same names and sizes.
+
+        Raises `DamagedFile` where a file is gone since its folder was listed.
+        """
+        digest = hashlib.sha256(f"{self.size}\n".encode())
+        try:
+            for name, number in self.images:
+                size = (self.root / name).stat().st_size
+                digest.update(os.fsencode(name) + f"\0{size}\0{number}\n".encode())
+            for name, _ in self.images[
+                :LOOKED_INTO
+            ]:  # in the order of a hash, so that they are a fair sample
+                digest.update(_start(self.root / name))
+        except OSError as error:
+            raise DamagedFile(
+                f"{error.filename} cannot be read ({error.strerror}): mend it or take it away"
+            ) from error
+        return digest.hexdigest()
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64 * 1024)
+
+
+def _in_order(images: list[_Found]) -> list[_Found]:
+    return sorted(images, key=lambda image: hashlib.sha256(os.fsencode(image[0])).digest())
+
+
+def _tell_of_shared_files(root: Path, parts: Mapping[str, list[_Found]]) -> None:
+    """Warn where a model would be measured on files that it was trained on."""
+    trained = {identity for _, _, identity in parts.get("train", ())}
+    for part in parts.keys() - {"train"}:
+        shared = [name for name, _, identity in parts[part] if identity in trained]
+        if shared:
+            log.warning(
+                "dataset.root: %s: %d of the %s images are files of the training set, too, by links: %s",
+                *(root, len(shared), part, shared[0]),
+            )
+
+
+def _readable(name: str) -> str:
+    """`name` as text that every file can hold: bytes that are not UTF-8 are written out."""
+    return os.fsencode(name).decode(errors="backslashreplace")

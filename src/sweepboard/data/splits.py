@@ -1,0 +1,86 @@
+"""What the settings make of a source, worked out before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+from sweepboard.data.settings import AUGMENTS, VALIDATE_ON, DatasetSettings
+from sweepboard.data.types import Source
+from sweepboard.errors import ConfigError, did_you_mean
+
+
+def check_settings(settings: DatasetSettings, source: Source) -> None:
+    """Raise a `ConfigError` naming the key of a setting that is wrong in itself or does not fit `source`."""
+    _check_values(settings)
+    if settings.augment != "none" and not source.spec.is_image:
+        raise ConfigError(
+            f"dataset.augment={settings.augment} changes images, but samples here have the shape "
+            f"{source.spec.input_shape}: use dataset.augment=none"
+        )
+    if settings.validate_on == "test" and not source.sizes.get("test"):
+        raise ConfigError(
+            "dataset.validate_on=test: this data set has no test set; use dataset.validate_on=split"
+        )
+    _check_held_out(settings, source)
+    training = split_sizes(settings, source)["train"]
+    if training == 0:
+        raise ConfigError(
+            f"dataset.val_fraction={settings.val_fraction} of {source.sizes['train']} samples leaves none to "
+            "train on"
+        )
+    if batches_per_epoch(settings, source) == 0:
+        raise ConfigError(
+            f"dataset.batch_size={settings.batch_size} with dataset.drop_last leaves no batch of "
+            f"{training} training samples"
+        )
+
+
+def _check_held_out(settings: DatasetSettings, source: Source) -> None:
+    """A share of someone's training set that would be measured on after random changes is refused."""
+    if not held_out_samples(settings, source.sizes):
+        return
+    remedy = getattr(source, "remedy_of_variety", None)
+    if remedy is not None:
+        raise ConfigError(
+            "dataset: its training samples are changed at random, and so would be those held out for "
+            "validation: "
+            f"type {remedy}, dataset.validate_on=test, or dataset.val_fraction=0"
+        )
+
+
+def split_sizes(settings: DatasetSettings, source: Source) -> Mapping[str, int]:
+    """Samples to train, validate and test on: `train`, and `val` and `test` where there are any."""
+    sizes = {name: size for name, size in source.sizes.items() if size}
+    if settings.validate_on == "test":
+        return {**sizes, "val": sizes["test"]}
+    held_out = held_out_samples(settings, source.sizes)
+    if held_out:
+        return {**sizes, "train": sizes["train"] - held_out, "val": held_out}
+    return sizes
+
+
+def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int:
+    """Training samples that are taken for validation: the nearest to the fraction, but one at least."""
+    if settings.validate_on == "test" or sizes.get("val") or settings.val_fraction == 0:
+        return 0
+    return max(1, round(sizes["train"] * settings.val_fraction))
+
+
+def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
+    """Training batches in an epoch."""
+    batches = split_sizes(settings, source)["train"] / settings.batch_size
+    return int(batches) if settings.drop_last else ceil(batches)
+
+
+def _check_values(settings: DatasetSettings) -> None:
+    least = {"batch_size": 1, "eval_batch_size": 1, "workers": 0, "augment_padding": 0}
+    for key, smallest in least.items():
+        if getattr(settings, key) < smallest:
+            raise ConfigError(f"dataset.{key} must be at least {smallest}, not {getattr(settings, key)}")
+    for key, words in (("augment", AUGMENTS), ("validate_on", VALIDATE_ON)):
+        word = getattr(settings, key)
+        if word not in words:
+            raise ConfigError(f"dataset.{key}: there is no {word}{did_you_mean(word, words)}")
+    if not 0 <= settings.val_fraction < 1:
+        raise ConfigError(f"dataset.val_fraction must be from 0 up to but not 1, not {settings.val_fraction}")

@@ -1,0 +1,187 @@
+"""The job server: a process that has imported torch once and forks a fresh process for every job.
+
+The sweep's own process (the parent) starts it and asks over a `Channel`:
+
+    {"preload": ["module", "module:name", …]}                    import these, call those
+    {"start": id, "function": "module:name", "arguments": {…}, "environment": {…}}    with the job's channel
+    {"signal": id, "number": 15}                                 to the job's process
+    {"kill": id}                                                 the job and every process it started
+
+and is told `{"started": id, "pid": …}` and `{"ended": id, "code": …, "peak": bytes}`.
+
+Nothing outlives its parent. When the parent is gone, by `kill -9` too, the server sees its channel end, kills
+the process group of every job and leaves. When the server itself is killed, the kernel kills the jobs.
+CUDA is never touched here, because a process that has used it cannot fork one that does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from sweepboard.execution.channel import Channel, Message
+from sweepboard.execution.parent import die_with, outlive_parent
+
+
+def serve(handle: int) -> None:
+    """Serve the parent at the other end of socket `handle` until it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    _Server(Channel(socket.socket(fileno=handle))).run()
+    os._exit(0)  # libraries would complain about objects that `gc.freeze` kept alive
+
+
+class _Server:
+    def __init__(self, parent: Channel) -> None:
+        self._parent = parent
+        self._jobs: dict[int, int] = {}  # process id -> id of the job
+        self._deaths = socket.socketpair()
+        for end in self._deaths:
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler, so that the signal reaches the socket
+        signal.set_wakeup_fd(self._deaths[1].fileno(), warn_on_full_buffer=False)
+
+    def run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._parent, selectors.EVENT_READ)
+            selector.register(self._deaths[0], selectors.EVENT_READ)
+            while not self._parent.ended:
+                ready = {key.fileobj for key, _ in selector.select()}
+                if self._deaths[0] in ready:
+                    self._deaths[0].recv(4096)
+                    self._reap()
+                if self._parent in ready:
+                    self._answer(self._parent.receive())
+        for pid in self._jobs:
+            _kill_group(pid)
+
+    def _answer(self, messages: list[Message]) -> None:
+        for message in messages:
+            if "preload" in message:
+                preload(message["preload"])
+            elif "start" in message:
+                self._start(message, self._parent.handles.popleft())
+            else:
+                self._signal(message)
+
+    def _start(self, message: Message, handle: int) -> None:
+        server = os.getpid()
+        outlive_parent()  # from now on: to end the jobs, and whatever they have started
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory or no process left: that costs this job only
+            print(f"sweepboard: no process for a job: {error}", file=sys.stderr, flush=True)
+            os.close(handle)
+            self._parent.send({"ended": message["start"], "code": 1, "peak": 0})
+            return
+        if pid == 0:
+            self._close()  # else the parent would not notice the end of the server while a job lives
+            run_job(message, handle, server)
+        os.close(handle)
+        with contextlib.suppress(OSError):  # the job does so too: whoever is first
+            os.setpgid(pid, pid)
+        self._jobs[pid] = message["start"]
+        self._parent.send({"started": message["start"], "pid": pid})
+
+    def _signal(self, message: Message) -> None:
+        job = message.get("signal", message.get("kill"))
+        for pid in (pid for pid, number in self._jobs.items() if number == job):
+            if "kill" in message:
+                _kill_group(pid)
+            else:
+                os.kill(pid, message["number"])  # it is ours and not reaped, so the number is still its own
+
+    def _close(self) -> None:
+        self._parent.close()
+        for handle in self._parent.handles:
+            os.close(handle)
+        for end in self._deaths:
+            end.close()
+
+    def _reap(self) -> None:
+        for pid in list(self._jobs):
+            done, status, usage = os.wait4(pid, os.WNOHANG)
+            if done:
+                _kill_group(pid)  # whatever processes the job left behind
+                code = os.waitstatus_to_exitcode(status)
+                self._parent.send(
+                    {"ended": self._jobs.pop(pid), "code": code, "peak": _bytes(usage.ru_maxrss)}
+                )
+
+
+def preload(names: Sequence[str]) -> None:
+    """Import modules and call functions for all jobs. What fails is left to the job that needs it."""
+    gc.disable()  # nothing of this is garbage
+    for name in names:
+        module, _, function = name.partition(":")
+        with contextlib.suppress(Exception):
+            found = import_module(module)
+            if function:
+                getattr(found, function)()
+    gc.enable()
+    gc.freeze()  # so that no collection in a job touches, and thereby copies, the memory it shares with us
+
+
+def run_job(message: Message, handle: int, server: int) -> None:
+    """Be the process of a job: never returns."""
+    code = 1
+    try:
+        _leave_the_server(server, message["environment"])
+        module, _, function = message["function"].partition(":")
+        getattr(import_module(module), function)(message["arguments"], Channel(socket.socket(fileno=handle)))
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code & 0xFF)  # what the server would do at its own exit is not the job's to do
+
+
+def _leave_the_server(server: int, environment: Mapping[str, str]) -> None:
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    die_with(server)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(environment)
+    _prefer_as_oom_victim()
+    faulthandler.enable()
+
+
+def _prefer_as_oom_victim() -> None:
+    # When memory runs out, the kernel is to kill a job and not the sweep.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def write_output_to(log: Path) -> None:
+    """Send what this process and its C libraries print to the end of a file."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for number in (1, 2):
+        os.dup2(handle, number)
+    os.close(handle)
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _bytes(maxrss: int) -> int:
+    return maxrss if sys.platform == "darwin" else maxrss * 1024

@@ -1,0 +1,123 @@
+"""Measure a saved model again: on its test set, or on other data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from sweepboard.board.event_writer import LATER, write_event_file
+from sweepboard.compose.build import build
+from sweepboard.compose.prepare import Prepared
+from sweepboard.errors import UserError
+from sweepboard.files import writing
+from sweepboard.runs.load_model import load_weights, weights_of
+from sweepboard.runs.lock import only_writer, refuse_links
+from sweepboard.runs.record import read_record
+from sweepboard.runs.reload import prepare_saved
+from sweepboard.runs.saved_run import SavedRun
+from sweepboard.training.evaluate import evaluate
+
+
+class NotATest(UserError):
+    """A test that was asked for with changes to more than the data, or that has no data."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a test found. `prefix` is the first part of its tags: `test_best`, `test_mnist`."""
+
+    prefix: str
+    step: int
+    metrics: dict[str, float]
+
+    @property
+    def tagged(self) -> dict[str, float]:
+        """Tags as on the board."""
+        return {f"{self.prefix}/{name}": value for name, value in self.metrics.items()}
+
+
+def prepare_test(
+    saved: SavedRun,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    config_dirs: Sequence[Path] = (),
+) -> Prepared:
+    """The run's configuration with other data. Raises `NotATest` for other changes and for data that the
+    model cannot take, and `LinkInFolder`."""
+    refuse_links(saved.folder)
+    for word in overrides:
+        key = word.lstrip("+~").partition("=")[0]
+        if key.partition(".")[0] not in ("dataset", "device", "threads"):
+            raise NotATest(f"{key}: a test changes only the data; `sweepboard rerun` changes the rest")
+    prepared = prepare_saved(saved, overrides, allowed, config_dirs)
+    _refuse_other_shapes(saved, prepared)
+    _refuse_other_numbers(saved, prepared)
+    return prepared
+
+
+def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
+    then, now = saved.config["facts"], prepared.config["facts"]
+    for fact in ("input_shape", "outputs"):
+        if then[fact] != now[fact]:
+            raise NotATest(
+                f"dataset={prepared.groups.get('dataset')} has {fact}={now[fact]}, and the model was trained "
+                f"on {fact}={then[fact]}"
+            )
+
+
+def _refuse_other_numbers(saved: SavedRun, prepared: Prepared) -> None:
+    """Refuse data in which a class of the run has another number: its samples would count as errors."""
+    now = prepared.source.spec.class_names
+    for number, name in enumerate(saved.record.classes):
+        if name in now and now.index(name) != number:
+            raise NotATest(
+                f"dataset={prepared.groups.get('dataset')} has {name} as class {now.index(name)}, and the "
+                f"run was trained with it as class {number}: the classes are "
+                + ", ".join(saved.record.classes)
+            )
+
+
+def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
+    """Evaluate the weights of `checkpoint` on the test set of the prepared data, normalised in its way."""
+    weights, step = weights_of(saved, checkpoint)
+    experiment = build(prepared)
+    if experiment.data.test is None:
+        raise NotATest(
+            f"dataset={prepared.groups.get('dataset')} has no test set; give another with dataset=..."
+        )
+    load_weights(experiment.learner.model, weights, f"{saved.folder}: the {checkpoint} weights")
+    batches = islice(experiment.data.test.epoch(0), experiment.trainer.limit_test_batches)
+    with torch.random.fork_rng(devices=[]):
+        metrics = evaluate(experiment.learner, batches)
+    other = experiment.data.fingerprint != saved.record.data_fingerprint
+    return Measured(_prefix(prepared, other, checkpoint), step, metrics)
+
+
+def enter(saved: SavedRun, measured: Measured) -> None:
+    """Write the result into the run's record and board. Raises `NotWritable`.
+
+    What stands on the board already, from the run's own final test or an earlier one, is not logged again.
+    """
+    with only_writer(saved.folder), writing(saved.folder.path):
+        record = read_record(saved.folder)
+        known = {(tag, record.step) for tag in record.metrics}
+        known |= {(tag, entry["step"]) for entry in record.tests for tag in entry}
+        fresh = {tag: value for tag, value in measured.tagged.items() if (tag, measured.step) not in known}
+        record.metrics |= measured.tagged
+        record.tests.append({"when": time.time(), "step": measured.step} | measured.tagged)
+        record.write(saved.folder)
+        if fresh:
+            values = [Summary.Value(tag=tag, simple_value=value) for tag, value in fresh.items()]
+            write_event_file(saved.folder.path, LATER, [Summary(value=values)], measured.step)
+
+
+def _prefix(prepared: Prepared, other: bool, checkpoint: str) -> str:
+    """`test` for the run's own data and last weights; what is different is named."""
+    data = f"_{prepared.groups.get('dataset', 'other')}" if other else ""
+    return f"test{data}" + ("_best" if checkpoint == "best" else "")

@@ -1,0 +1,175 @@
+"""One run, from its checked configuration to its finished record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, TypeAlias
+
+import yaml
+
+from sweepboard import __version__, plain_yaml
+from sweepboard.board.logger import Board, open_board
+from sweepboard.board.settings import LoggingSettings
+from sweepboard.compose.build import Experiment, build
+from sweepboard.compose.prepare import Prepared
+from sweepboard.errors import reason
+from sweepboard.files import Unreadable, read_text, remove_leftovers, write_atomic, writing
+from sweepboard.hyperparameters import DATA, asked_for, group_name, hparams, shown
+from sweepboard.names import key_of
+from sweepboard.runs.epoch_log import EpochLog
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.log_file import logged_to
+from sweepboard.runs.provenance import write_provenance
+from sweepboard.runs.record import FINISHED, RunRecord
+from sweepboard.runs.record_callback import NotSaved, RecordKeeper, ending
+from sweepboard.runs.saved_run import origin_of, read_run, recipe_bytes
+from sweepboard.runs.secrets import masked, masked_command, masked_words, remember
+from sweepboard.runs.signing import Origin, sign
+from sweepboard.training.callback import Callback
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.loop import Progress, fit
+from sweepboard.training.signals import StopFlag
+
+log = logging.getLogger(__name__)
+
+Make: TypeAlias = Callable[[Prepared], Experiment]
+"""`build`, or what does more than that."""
+
+
+def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
+    """The record of a run that is about to start."""
+    remember(prepared.config)
+    return RunRecord(
+        id=token_hex(8),
+        samples=dict(prepared.source.sizes),
+        seed=prepared.config["seed"],
+        groups=dict(prepared.groups),
+        overrides=masked_words(prepared.overrides),
+        links=dict(prepared.links),
+        command=masked_command(command),
+        parent=parent,
+        classes=list(prepared.source.spec.class_names),
+        sweepboard=__version__,
+    )
+
+
+def execute(
+    prepared: Prepared,
+    folder: RunFolder,
+    record: RunRecord,
+    watchers: Sequence[Callback] = (),
+    resume: Mapping[str, Any] | None = None,
+    make: Make = build,
+) -> Progress:
+    """Train what `prepared` says in the claimed `folder`; its record is right after any end.
+
+    `resume` is the state of a checkpoint to go on from, `make` builds what `prepared` says. The caller holds
+    the folder (`only_writer`). Raises `NotWritable` before, and `NotSaved` after the training of a run that
+    cannot be kept.
+    """
+    with logged_to(folder.log):
+        with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
+            remove_leftovers(folder.path)
+            mask_hydra_files(folder)
+            save_config(prepared, folder, record)
+            record.start()
+            record.write(folder)
+        with RecordKeeper(record, folder) as keeper, StopFlag(at_once=True) as stop:
+            with writing(folder.path):
+                write_provenance(folder, Path.cwd(), prepared.config, record.attempts)
+            experiment = make(prepared)
+            board = open_run_board(prepared, folder, record, experiment.data.content)
+            checkpoints = Checkpoints(folder.checkpoints, record.id)
+            return train(
+                experiment, board, checkpoints, folder, [keeper, EpochLog(), *watchers], stop, resume
+            )
+
+
+def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
+    """Write config.yaml, what the run really uses but for secrets, signed with the rest of its recipe.
+
+    A run that was made from someone else's is not signed: only what it builds now was looked at.
+    """
+    text = config_text(prepared.config)
+    now = _signature(plain_yaml.load(text), record) if prepared.own else None
+    if now and folder.record.is_file():
+        _sign_until_replaced(folder, record, now)
+    record.signature = now
+    write_atomic(folder.config, text)
+
+
+def _sign_until_replaced(folder: RunFolder, record: RunRecord, now: str) -> None:
+    """Let the config.yaml that stands and the one to come both fit run.json: a kill may come in between."""
+    saved = read_run(folder.path)
+    if origin_of(saved) is Origin.OWN:
+        record.signature = f"{_signature(saved.config, record)} {now}"
+        record.write(folder)
+
+
+def _signature(config: Mapping[str, Any], record: RunRecord) -> str | None:
+    return sign(recipe_bytes(config, record))
+
+
+def mask_hydra_files(folder: RunFolder) -> None:
+    """Take secrets out of what Hydra wrote into the folder before it called us."""
+    for path in (folder.path / ".hydra").glob("*.yaml"):
+        try:
+            value = plain_yaml.load(read_text(path))
+        except (Unreadable, ValueError, yaml.YAMLError) as error:  # damaged since, in a run that goes on
+            log.warning("%s cannot be read: %s", path, reason(error))
+            continue
+        if (safe := masked(value)) != value:
+            write_atomic(path, plain_yaml.dump(safe))
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """A configuration as YAML for people and for `rerun`, secrets masked."""
+    return plain_yaml.dump(masked(dict(config)))
+
+
+def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, data: str) -> Board:
+    """The board of a run: its hyperparameters, its configuration and its command beside what it will log.
+
+    Runs on other `data` (a digest, or empty where it has none) are no repeats of it.
+    """
+    config, words = prepared.config, prepared.overrides
+    asked = asked_for(config, words, record.swept)
+    swept = asked_for(config, [word for word in words if key_of(word) in record.swept], record.swept)
+    row = hparams(config, prepared.groups, asked, prepared.links)
+    group = group_name(masked(row) | {DATA: data or str(config["dataset"].get("root"))})
+    texts = {"config": config_text(prepared.config), "command": record.command}
+    settings = LoggingSettings(**prepared.config["logging"])
+    return open_board(folder.path, settings, masked(shown(row, asked, swept)), group, texts)
+
+
+def train(
+    experiment: Experiment,
+    board: Board,
+    checkpoints: Checkpoints,
+    folder: RunFolder,
+    callbacks: Sequence[Callback],
+    stop: StopFlag,
+    resume: Mapping[str, Any] | None,
+) -> Progress:
+    """Fit, and tell the board how it ended. Raises `NotSaved` where the end did not reach the disk."""
+    try:
+        progress = fit(
+            experiment.learner,
+            experiment.data,
+            experiment.trainer,
+            logging_every_steps=experiment.logging.every_steps,
+            callbacks=[board, *callbacks],
+            checkpoints=checkpoints,
+            stop=stop,
+            resume=resume,
+        )
+        if trouble := checkpoints.wait():
+            raise NotSaved(folder, trouble)
+    except BaseException as error:
+        board.finish(ending(error)[0])
+        raise
+    board.finish(FINISHED)
+    return progress

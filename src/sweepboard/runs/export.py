@@ -1,0 +1,83 @@
+"""Write a run's model for use elsewhere, and prove that it comes back the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sweepboard import __version__
+from sweepboard.errors import RunFailed
+from sweepboard.files import write_atomic, writing
+from sweepboard.runs.saved_run import SavedRun
+from sweepboard.runs.secrets import masked
+
+FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2"}
+"""Format and ending of the file."""
+
+
+class ExportFailed(RunFailed):
+    """A model that cannot be exported, or does not come back the same."""
+
+
+def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
+    """Write `model` (eval mode) to `path` and read it back. Raises `ExportFailed` where the two differ,
+    `NotWritable` where the file cannot be written."""
+    model = deepcopy(model).to(memory_format=torch.contiguous_format)  # the one layout that files know
+    writers = {"safetensors": _safetensors, "torch_export": _torch_export}
+    with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
+        written = Path(scratch) / f"model{FORMATS[format_]}"
+        writers[format_](saved, model, written)
+        with writing(path):
+            write_atomic(path, written.read_bytes())
+
+
+def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
+    from safetensors.torch import load_model, save_model
+
+    save_model(model, str(path), metadata={"format": "pt", **_metadata(saved)})
+    twin = deepcopy(model)
+    for tensor in twin.state_dict().values():  # parameters and buffers
+        tensor.zero_()
+    load_model(twin, str(path))
+    for name, tensor in model.state_dict().items():
+        if not torch.equal(tensor, twin.state_dict()[name]):
+            raise ExportFailed(f"{name} is not the same when read back")
+
+
+def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
+    """With any batch size, where the model allows it."""
+    sample = _sample(saved)
+    try:
+        batch = torch.export.Dim("batch")
+        program = torch.export.export(model, (sample,), dynamic_shapes=({0: batch},))
+    except Exception as error:  # torch.export has many; its message is the reason
+        raise ExportFailed(f"torch.export cannot take this model: {_first_line(error)}") from error
+    beside = {f"{key}.json": text for key, text in _metadata(saved).items()}
+    torch.export.save(program, path, extra_files=beside)
+    again = torch.export.load(path).module()
+    for inputs in (sample, sample[:1], torch.cat([sample, sample])):
+        with torch.no_grad():
+            if not torch.allclose(model(inputs), again(inputs), rtol=1e-5, atol=1e-6):
+                raise ExportFailed("the exported program gives other outputs than the model")
+
+
+def _metadata(saved: SavedRun) -> dict[str, str]:
+    """What a file says beside the weights, each as JSON: how the model is built, what its outputs mean."""
+    known = {"model": masked(saved.config["model"]), "classes": saved.record.classes}
+    return {"sweepboard": __version__, **{key: json.dumps(value) for key, value in known.items()}}
+
+
+def _sample(saved: SavedRun, batch: int = 4) -> torch.Tensor:
+    """Inputs of the run's shape, the same each time."""
+    shape = [batch, *saved.config["facts"]["input_shape"]]
+    return torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

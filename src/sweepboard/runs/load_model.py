@@ -1,0 +1,106 @@
+"""The model of a run: built from its saved configuration, its weights from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sweepboard.compose.build import build_model
+from sweepboard.errors import UserError
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.record import FINISHED
+from sweepboard.runs.reload import refuse_foreign_model
+from sweepboard.runs.saved_run import SavedRun, needed_here, read_run
+from sweepboard.training.attributes import set_attributes
+from sweepboard.training.checkpoint import fitting, load_checkpoint
+from sweepboard.training.learner import MODEL
+
+CHECKPOINTS = ("best", "last")
+
+
+class NoCheckpoint(UserError):
+    """A checkpoint that was asked for and is not there, or does not fit the model."""
+
+
+def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] = ()) -> nn.Module:
+    """The trained model of the run in folder `run`, on the CPU in eval mode.
+
+    `checkpoint` is `best` (by the validation metric) or `last`. Nothing is unpickled; of a run folder that is
+    not this user's own only parts of sweepboard, torch and torchvision are built, and what `allow` names.
+    Its attribute `class_names` says which output is which class: a list, empty where the run knows no names;
+    a model that has an attribute of this name keeps its own. Raises `NotARun`, `NotAllowed`, `NoCheckpoint`,
+    `DamagedCheckpoint`.
+    """
+    saved = read_run(run)
+    refuse_foreign_model(saved, allow)
+    model = model_of(saved, checkpoint)[0]
+    if not hasattr(model, "class_names"):
+        model.class_names = list(saved.record.classes)  # type: ignore[assignment]
+    return model
+
+
+def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
+    """The model in eval mode, and the updates after which these were its weights. Trusts the folder.
+
+    It lies in memory as in training, so that outputs are the same bit for bit.
+    """
+    weights, step = weights_of(saved, checkpoint)
+    with (
+        needed_here(saved),
+        torch.random.fork_rng(devices=[]),
+    ):  # initial weights are drawn, and then overwritten
+        model = build_model(saved.config)
+    load_weights(model, weights, f"{saved.folder}: the {checkpoint} weights")
+    if saved.config["trainer"]["channels_last"] and any(weight.ndim == 4 for weight in model.parameters()):
+        model.to(memory_format=torch.channels_last)
+    return model.eval(), step
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> None:
+    """Give what `weights_of` found to `model`. Raises `NoCheckpoint`, in which they are called `name`."""
+    try:
+        model.load_state_dict(weights["model"])
+        of_model = {key: value for key, value in weights["attributes"].items() if key.startswith(MODEL)}
+        set_attributes({MODEL: model}, of_model)
+    except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise NoCheckpoint(f"{name} do not fit the model: {reason}") from error
+
+
+def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int]:
+    """What `Learner.model_state()` gave for a checkpoint, and its step.
+
+    Raises `NoCheckpoint`, `ForeignCheckpoint`.
+    """
+    if checkpoint not in CHECKPOINTS:
+        raise NoCheckpoint(f"{checkpoint!r} is no checkpoint of a run; choose from {', '.join(CHECKPOINTS)}")
+    path = saved.folder.checkpoints / f"{checkpoint}.pt"
+    try:
+        state = load_checkpoint(path, saved.record.id)
+    except FileNotFoundError:
+        raise NoCheckpoint(_missing(saved, checkpoint)) from None
+    with fitting(str(path)):
+        learner = state if checkpoint == "best" else state["learner"]
+        return {key: dict(learner[key]) for key in ("model", "attributes")}, int(state["step"])
+
+
+def _missing(saved: SavedRun, checkpoint: str) -> str:
+    folder = saved.folder
+    other = "last" if checkpoint == "best" else "best"
+    if (folder.checkpoints / f"{other}.pt").exists():
+        return f"{folder} has no {checkpoint} checkpoint; it has a {other} one: add --checkpoint {other}"
+    if saved.record.status == FINISHED:
+        return weights_gone(folder)
+    return f"{folder} has no checkpoint; type `sweepboard resume {folder}` to train it"
+
+
+def weights_gone(folder: RunFolder) -> str:
+    """What can be done about a run that has finished and whose checkpoints are gone."""
+    return (
+        f"{folder} has finished and has no checkpoint to go on from or to load: put it back, or type "
+        f"`sweepboard rerun {folder}` to train it anew"
+    )

@@ -1,0 +1,165 @@
+"""One writer per run folder: a lock that frees itself when its process dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sweepboard.errors import UserError
+from sweepboard.files import writing
+from sweepboard.runs.folder import RunFolder
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: folders are claimed atomically there too, but not locked
+    fcntl = None  # type: ignore[assignment]
+
+
+class FolderLocked(UserError):
+    """Another process writes to the folder."""
+
+
+class LinkInFolder(UserError):
+    """A link in a folder that is to be written to, which could lead to any file."""
+
+
+class FolderTaken(UserError):
+    """A folder asked for by name that holds a run, or curves of another program."""
+
+
+@contextmanager
+def only_writer(folder: RunFolder) -> Iterator[None]:
+    """Hold the folder while the block runs. Raises `LinkInFolder` before anything is touched, `FolderLocked`
+    that says who holds it, or `NotWritable`.
+
+    `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. The folder
+    itself is locked, because a lock file can be deleted under its holder; and the file, for disks in a
+    network that lock no folders. Its content only serves the message.
+    """
+    refuse_links(folder)
+    handles = []
+    try:
+        with writing(folder.path):
+            handles.append(_opened(folder.path, os.O_RDONLY))
+            handles.append(_opened(folder.lock, os.O_RDWR | os.O_CREAT))
+        _refuse_shared(handles[1], folder)
+        _lock(handles[0], handles[1], folder)
+        yield
+    finally:
+        for handle in handles:
+            _held.discard(handle)
+            os.close(handle)
+
+
+def _opened(path: Path, how: int) -> int:
+    handle = os.open(path, how | os.O_CLOEXEC | _CAREFULLY, 0o666)
+    _held.add(handle)
+    return handle
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[RunFolder]:
+    """Hold a folder that the user named for a new run. Raises `FolderTaken` where something is in it that
+    the run would write over, and what `only_writer` raises."""
+    folder = RunFolder(path)
+    refuse_links(folder)
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        if folder.record.exists():
+            raise FolderTaken(
+                f"{path} already holds a run: type `sweepboard resume {path}`, or name another folder"
+            )
+        if folder.checkpoints.exists() or any(path.glob("*tfevents*")):
+            raise FolderTaken(f"{path} already holds curves or checkpoints: name another folder")
+        yield folder
+
+
+_CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Not through a link, and without waiting for the other end of a pipe."""
+
+
+def refuse_links(folder: RunFolder) -> None:
+    """Refuse to write into a folder that is a symbolic link or has one anywhere. Raises `LinkInFolder`.
+
+    The folders above may be links: they are the user's own choice of a disk.
+    """
+    if folder.path.is_symlink():
+        raise LinkInFolder(f"{folder} is a symbolic link: give the folder that it leads to")
+    for path in _links(folder.path):
+        raise LinkInFolder(f"{path} is a symbolic link: remove it, then a run can write to this folder")
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        yield from (path for name in (*folders, *names) if (path := Path(place, name)).is_symlink())
+
+
+def _refuse_shared(handle: int, folder: RunFolder) -> None:
+    """The lock is about to be written: it must be a file of this folder alone, and no other's second name."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise LinkInFolder(f"{folder.lock} is no file of this folder alone: remove it")
+
+
+def _lock(whole: int, handle: int, folder: RunFolder) -> None:
+    with writing(folder.path):
+        free = _is_free(whole, must_lock=False) and _is_free(handle)
+    if not free:
+        raise FolderLocked(f"{folder} is being written by {_holder(handle)}: wait for it, or stop it")
+    with writing(folder.path):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(_self_description()).encode(), 0)
+
+
+def _is_free(handle: int, must_lock: bool = True) -> bool:
+    """Lock it, if no other process has. Raises OSError where that cannot be done and must be."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        if must_lock:
+            raise
+    return True
+
+
+_held: set[int] = set()
+
+
+def _leave_to_parent() -> None:
+    """A forked child (a DataLoader worker) has every lock of its parent too, and might outlive it."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def _self_description() -> dict[str, object]:
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _holder(handle: int) -> str:
+    """Who wrote into the file; a process that has just locked it writes that a moment later."""
+    for _ in range(100):
+        try:
+            who = json.loads(os.pread(handle, 4096, 0))
+            return f"process {who['pid']} on {who['host']} since {who['since']}"
+        except (ValueError, KeyError, TypeError):
+            time.sleep(0.01)
+    return "another process"

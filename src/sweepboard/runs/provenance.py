@@ -1,0 +1,206 @@
+"""Where a run came from: the code and what was not committed of it, packages, torch's build, hardware."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sweepboard.files import write_atomic, write_json
+from sweepboard.runs.differences import between_environments
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.saved_run import read_environment
+from sweepboard.runs.secrets import masked_text
+from sweepboard.runs.source_digests import sources
+
+log = logging.getLogger(__name__)
+
+_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
+              "PYTHONHASHSEED", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")  # fmt: skip
+"""The only environment variables that are recorded: the whole environment holds secrets."""
+
+_NO_PROGRAMS = ("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
+_FILTER = r"^filter\..*\.(clean|smudge|process|required)$"
+_REPOSITORY = ("local", "worktree")
+"""Reading the state of a repository must run none of the programs that its `.git/config` may name, nor fetch
+what a partial clone has left out."""
+
+_LARGEST_PATCH = 20 * 2**20
+_LARGEST_UNTRACKED = 2**20
+
+
+def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], attempt: int = 1) -> None:
+    """Write environment.json and changes.patch for a run of `config` by the code in folder `code`.
+
+    Those of the first attempt stay; what differs later is told, and stands beside them.
+    """
+    patch = uncommitted_patch(code)
+    now = environment(code, config, patch)
+    if folder.environment.exists():
+        found = between_environments(read_environment(folder), now)
+        if not found:
+            return
+        for difference in found:
+            if difference.matters:
+                log.warning("not bit-exact from here: %s", difference)
+    if patch:
+        write_atomic(folder.changes_of(attempt), masked_text(patch))
+    write_json(folder.environment_of(attempt), now)
+
+
+def environment(code: Path, config: Mapping[str, Any], patch: str | None = None) -> dict[str, Any]:
+    """What a later rerun of `config` may differ in, as plain containers. Imports torch.
+
+    `patch` is `uncommitted_patch(code)` where it is known already.
+    """
+    return {
+        "code": git_state(code, uncommitted_patch(code) if patch is None else patch),
+        "sources": sources(config),
+        "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
+        "packages": packages(),
+        "torch": torch_build(),
+        "hardware": hardware(),
+        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        "working_directory": str(Path.cwd()),
+    }
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Installed distributions and their versions, as they were when this process first asked.
+
+    It takes half a second, because each of them has a file to be parsed: jobs of a sweep inherit the answer.
+    """
+    found = [dist.metadata for dist in metadata.distributions()]  # parsed anew for each attribute of `dist`
+    versions = {entry["Name"]: entry["Version"] for entry in found if entry["Name"]}
+    return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
+
+
+def torch_build() -> dict[str, Any]:
+    """Version, CUDA version and the instruction set that torch's CPU kernels use."""
+    import torch
+
+    return {
+        "version": str(torch.__version__),
+        "cuda": torch.version.cuda,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "mkldnn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Host, processor, memory and GPUs."""
+    import torch
+
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "gpus": [torch.cuda.get_device_name(index) for index in cuda],
+    }
+
+
+def git_state(code: Path, patch: str) -> dict[str, Any] | None:
+    """Commit, branch, changed files and digest of `patch` of the repository around `code`; None outside."""
+    top = _git(code, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None
+    status = _git(code, "status", "--porcelain", "--ignore-submodules=dirty") or ""
+    return {
+        "repository": top.strip(),
+        "commit": (_git(code, "rev-parse", "HEAD") or "").strip() or None,
+        "branch": (_git(code, "rev-parse", "--abbrev-ref", "HEAD") or "").strip() or None,
+        "changed": [line[3:] for line in status.splitlines()],
+        "patch": hashlib.sha256(patch.encode()).hexdigest()[:16] if patch else None,
+    }
+
+
+def uncommitted_patch(code: Path) -> str:
+    """Changes to tracked files and the text of small untracked ones, as one patch that `git apply` takes."""
+    if _git(code, "rev-parse", "HEAD") is None:
+        return ""
+    patch = _git(code, "diff", "HEAD", *_PLAIN, "--ignore-submodules=dirty") or ""
+    untracked = (_git(code, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
+    patch += "".join(_added(code, name) for name in untracked if name and not _is_result(code, name))
+    return patch if len(patch) <= _LARGEST_PATCH else "# left out: the uncommitted changes are over 20 MiB\n"
+
+
+def _is_result(code: Path, name: str) -> bool:
+    """Whether a file lies in the folder of a run or a sweep, which does not change what code does."""
+    marks = (".hydra", "run.json", "sweep.json")
+    folders = list(Path(name).parents)[:-1]  # without `code` itself
+    return any((code / folder / mark).exists() for folder in folders for mark in marks)
+
+
+def _added(code: Path, name: str) -> str:
+    path = code / name
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST_UNTRACKED:
+        return ""
+    # Exit code 1 says that the files differ, which they do.
+    return _git(code, "diff", *_PLAIN, "--no-index", "--", os.devnull, name, codes=(0, 1)) or ""
+
+
+def _git(code: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str | None:
+    """What git prints, without running any program that the repository's own configuration names."""
+    environment = _no_filters(code)
+    done = _run_git(code, arguments, environment) if environment is not None else None
+    return done.stdout if done is not None and done.returncode in codes else None
+
+
+def _run_git(
+    code: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(code), *_NO_PROGRAMS, *arguments],
+            env={**os.environ, **_OFFLINE, **environment},
+            capture_output=True, text=True, errors="replace", timeout=30,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+@cache
+def _no_filters(code: Path) -> Mapping[str, str] | None:
+    """Variables that switch off the filters of file contents that the repository itself defines; None where
+    git cannot tell them. Those of the user's own configuration, as of Git LFS, stay: without them every file
+    of theirs counts as changed."""
+    done = _run_git(code, ["config", "--show-scope", "--name-only", "-z", "--get-regexp", _FILTER], {})
+    if done is None or done.returncode > 1:  # 1: there are none
+        return None
+    words = done.stdout.split("\0")
+    own = [name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in _REPOSITORY]
+    settings: dict[str, str] = {"GIT_CONFIG_COUNT": str(len(own))} if own else {}
+    for number, name in enumerate(own):
+        settings |= {f"GIT_CONFIG_KEY_{number}": name}
+        settings |= {f"GIT_CONFIG_VALUE_{number}": "false" if name.endswith(".required") else ""}
+    return settings
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _memory_gib() -> float | None:
+    if sys.platform == "win32" or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)

@@ -1,0 +1,59 @@
+"""A new run from the saved configuration of an older one, and what differs from then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sweepboard.compose.prepare import Prepared
+from sweepboard.runs.differences import Difference, between_configs, between_environments
+from sweepboard.runs.saved_run import SavedRun
+from sweepboard.training.callback import Callback
+from sweepboard.training.loop import Progress
+
+_WITHOUT_EFFECT = (
+    "output_root",
+    "logging.",
+    "dataset.root",
+    "dataset.eval_batch_size",
+    "dataset.timeout",
+    "facts.",
+)
+
+
+def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
+    """How a rerun differs from the run it repeats, in settings and in environment (`now`)."""
+    settings = [
+        Difference(change.key, change.then, change.now, not change.key.startswith(_WITHOUT_EFFECT))
+        for change in between_configs(saved.config, prepared.config)
+    ]
+    accepted = [
+        Difference(
+            "the run itself",
+            "as it began",
+            f"{', '.join(change['differences'])}, from step {change['step']}",
+            matters=True,
+        )
+        for change in saved.record.changed
+    ]
+    return [*settings, *accepted, *between_environments(saved.environment, now)]
+
+
+def expectation(found: Sequence[Difference]) -> str:
+    """Whether the rerun should repeat the run bit by bit, in one line."""
+    matter = [difference.key for difference in found if difference.matters]
+    if not matter:
+        return "the same numbers are expected, bit by bit"
+    return f"other numbers are to be expected, because of {', '.join(matter)}"
+
+
+class DataCheck(Callback):
+    """Notices before the first update that the data is not what it was, and calls `tell`."""
+
+    def __init__(self, saved: SavedRun, tell: Callable[[Difference], None]) -> None:
+        self.then, self.tell = saved.record.data_fingerprint, tell
+
+    def on_start(self, progress: Progress) -> None:
+        now = progress.data.fingerprint
+        if self.then and now != self.then:
+            self.tell(Difference("data", self.then[:12], now[:12], matters=True))

@@ -1,0 +1,199 @@
+"""Go on with a run that was stopped, in its own folder, to the end it would have had."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweepboard.compose.build import Experiment, build
+from sweepboard.compose.prepare import Prepared
+from sweepboard.errors import UserError
+from sweepboard.runs.changes_since import accepted, changed_code, changed_content, changed_data
+from sweepboard.runs.differences import Difference, between_configs
+from sweepboard.runs.execute import Make, execute
+from sweepboard.runs.load_model import weights_gone
+from sweepboard.runs.lock import only_writer, refuse_links
+from sweepboard.runs.log_file import logged_to
+from sweepboard.runs.record import FINISHED, RunRecord
+from sweepboard.runs.reload import prepare_saved
+from sweepboard.runs.saved_run import SavedRun, read_run
+from sweepboard.training.callback import Callback
+from sweepboard.training.checkpoint import Checkpoints, fitting
+from sweepboard.training.loop import Progress
+from sweepboard.training.signals import StopFlag
+
+log = logging.getLogger(__name__)
+
+
+class AnotherRun(UserError):
+    """A resume with changes that would make the run another one."""
+
+
+class Changed(UserError):
+    """A run whose data or code are no longer those that it was trained with."""
+
+
+LENGTH = ("trainer.epochs", "trainer.steps")
+_FREE = (
+    *LENGTH,
+    "dataset.root",
+    "dataset.workers",
+    "dataset.timeout",
+    "dataset.eval_batch_size",
+    "dataset.in_memory",
+    "trainer.checkpoint.every_epochs",
+    "trainer.checkpoint.every_steps",
+    "trainer.checkpoint.every_minutes",
+    "output_root",
+    "facts.",
+)
+"""What may change when a run goes on, because no number of it up to its old end follows from it."""
+
+
+class NothingToResume(UserError):
+    """A run that has come to its end and whose checkpoints are gone."""
+
+
+def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
+    """Why nothing is left to do, if that is so: the run has finished, and is not to become longer or stopped
+    early, as a longer one would have."""
+    record = saved.record
+    if record.status != FINISHED:
+        return None
+    if record.step < record.total_steps:
+        return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
+    if prepared.config["facts"]["steps"] <= record.total_steps:
+        length = "epochs" if prepared.config["trainer"]["steps"] is None else "steps"
+        return f"has finished: nothing is left to do (trainer.{length}=N makes it longer)"
+    return None
+
+
+def prepare_resume(
+    saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = (), accept: bool = False
+) -> Prepared:
+    """The configuration to go on with. Raises `AnotherRun` naming what may not change, `Changed` for what has
+    changed unless `accept`, `ChangedSinceSigned` likewise, and `LinkInFolder`."""
+    refuse_links(saved.folder)
+    prepared = prepare_saved(saved, overrides, allowed, accept=accept)
+    refuse_changes(saved, prepared, accept)
+    _refuse_shortening(saved, prepared)
+    words = " ".join(prepared.overrides[len(saved.record.overrides) :])
+    instead = f"type `sweepboard rerun {saved.folder} {words}` instead"
+    refuse_another_run(saved.config, prepared, instead, bool(changed_data(saved.record, prepared)))
+    return prepared
+
+
+def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) -> None:
+    """Raise `Changed` for what can be told to have changed before the data are read, and `AnotherRun` where
+    the model does not fit the data any more, which nobody can accept."""
+    data = changed_data(saved.record, prepared)
+    then, now = saved.config["facts"], prepared.source.spec
+    shapes = [Difference("outputs", then["outputs"], now.outputs)]
+    shapes += [Difference("input_shape", then["input_shape"], list(now.input_shape))]
+    unlike = [shape for shape in shapes if shape.then != shape.now]
+    if unlike:
+        data = data or unlike
+        raise AnotherRun(
+            f"{saved.folder}: {_listed(data)}: its model does not fit these data; put back those that it was "
+            f"trained on, or type `sweepboard rerun {saved.folder}`"
+        )
+    _refuse(saved, [*data, *changed_code(saved, prepared)], accept)
+
+
+def resume(
+    saved: SavedRun,
+    prepared: Prepared,
+    watchers: Sequence[Callback] = (),
+    accept: bool = False,
+    make: Make = build,
+) -> Progress:
+    """Train on from the last undamaged checkpoint, or from the start where none was saved yet.
+
+    Nothing is written before the data have been read and compared with those that the run was trained on.
+    Raises `Changed` where they or the code are others, unless `accept`; `FolderLocked` where the run is still
+    running; `DamagedCheckpoint` where no checkpoint can be read, `ForeignCheckpoint` where it is another
+    run's.
+    """
+    folder = saved.folder
+    with only_writer(folder):
+        saved = read_run(folder.path)  # again: the process that held the folder may have written until now
+        record = saved.record
+        refuse_changes(saved, prepared, accept)
+        state = _state(saved, prepared)
+        with StopFlag(at_once=True):
+            experiment = make(prepared)
+        found = _found(saved, prepared, experiment)
+        _refuse(saved, found, accept)
+        if state is not None:
+            with fitting():  # what does not fit is told before a write
+                experiment.learner.load_state_dict(state["learner"])
+        with logged_to(folder.log):
+            _enter(record, prepared, experiment, found)
+        return execute(prepared, folder, record, watchers, state, lambda _: experiment)
+
+
+def _found(saved: SavedRun, prepared: Prepared, experiment: Experiment) -> list[Difference]:
+    record = saved.record
+    data = changed_data(record, prepared) or changed_content(record, experiment.data.fingerprint)
+    return [*data, *changed_code(saved, prepared)]
+
+
+def _refuse(saved: SavedRun, found: Sequence[Difference], accept: bool) -> None:
+    if found and not accept:
+        raise Changed(
+            f"{saved.folder}: {_listed(found)}: not what it was trained with; put that back, or add "
+            f"--accept-changes to go on all the same, or type `sweepboard rerun {saved.folder}`"
+        )
+
+
+def _state(saved: SavedRun, prepared: Prepared) -> dict[str, Any] | None:
+    checkpoints = Checkpoints(saved.folder.checkpoints, saved.record.id)
+    state = checkpoints.load(prepared.config["facts"]["steps"])
+    if state is not None:
+        return state
+    if saved.record.status == FINISHED:
+        raise NothingToResume(weights_gone(saved.folder))
+    log.warning("no checkpoint was saved yet: starting from the beginning")
+    return None
+
+
+def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found: list[Difference]) -> None:
+    record.attempts += 1
+    record.overrides = list(prepared.overrides)
+    if found:
+        log.warning("goes on with changes: %s", _listed(found))
+        record.changed.append(accepted(record, prepared, experiment.data.fingerprint, found))
+
+
+def refuse_another_run(
+    then: Mapping[str, Any], prepared: Prepared, instead: str, other_data: bool = False
+) -> None:
+    """Raise `AnotherRun` where a run of the configuration `then` cannot become the one prepared, saying what
+    to do `instead`. What follows from the data follows accepted changes of them (`other_data`)."""
+    changes = [
+        change for change in between_configs(then, prepared.config) if not change.key.startswith(_FREE)
+    ]
+    followers = [one for one in changes if prepared.links.get(one.key, "").startswith("facts.")]
+    if other_data:
+        changes, followers = [change for change in changes if change not in followers], []
+    if followers:
+        raise AnotherRun(
+            f"{_listed(changes)}: the schedule was laid out for the first length, so that a run of another "
+            f"length is another run from its first step on; {instead}"
+        )
+    if changes:
+        raise AnotherRun(f"{_listed(changes)}: that would be another run; {instead}")
+
+
+def _listed(found: Sequence[Difference]) -> str:
+    return ", ".join(map(str, found))
+
+
+def _refuse_shortening(saved: SavedRun, prepared: Prepared) -> None:
+    steps: int = prepared.config["facts"]["steps"]
+    if steps < saved.record.step:
+        raise AnotherRun(
+            f"the run has made {saved.record.step} updates and cannot become one of {steps}; "
+            "give a length beyond that, or rerun it"
+        )

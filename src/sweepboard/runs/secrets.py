@@ -1,0 +1,196 @@
+"""Values that must not reach a file: what stands under a key that names a secret, wherever else it stands.
+
+What is written instead is `***masked-1f2e3d4c***`. The digits are a hash under this user's own key: two
+secrets can be told apart by it, but nobody can try out which one it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from sweepboard.runs.secret_names import names_a_secret, secret_arguments
+from sweepboard.runs.signing import sign
+
+_MASK = re.compile(r"\*\*\*(masked-[0-9a-f]{8})\*\*\*")
+_SHORTEST = 4
+"""A secret of fewer characters is masked under its own key, and not looked for elsewhere."""
+
+_WITHOUT_KEY = secrets.token_bytes(32)  # where this user can keep none
+_SCHEME = r"(?:(?:Bearer|Basic|Token|Digest)\s+)"
+# `token: x`, `token=x`, `"token": "x y"`, `--token x`; an unquoted value ends at a blank, quote, comma, `&`,
+# or at the brackets around it.
+_ASSIGNED = re.compile(
+    r"(?P<before>(?P<key>[\w.-]+)[\"']?\s*[=:]\s*|--(?P<flag>[\w-]+)\s+)"
+    rf"(?:(?P<quote>[\"'])(?P<quoted>.*?)(?P=quote)|(?P<plain>{_SCHEME}?[^\s\"',&]+?)(?=[\])}}]*(?:[\s\"',&]|$)))",
+    re.IGNORECASE,
+)
+_BARE = (
+    re.compile(r"(?<=://)[^\s/?#:@]*:[^\s/?#]+(?=@)"),  # user:password@ of an address
+    re.compile(r"(?<=://)[^\s/?#:@]{20,}(?=@)"),  # a token instead of them
+    # The same without its beginning; but `image:tag@sha256:…` is none.
+    re.compile(r"(?<![\w/:@.-])[\w.+-]+:[^\s:@/{}\"',]+(?=@(?!sha\d)[a-z][\w-]*(?:[.:/]|\s|$))", re.I),
+    re.compile(r"(?<=[?&])(?:sig|signature|key|x-amz-[\w-]+)=[^\s&\"']+", re.IGNORECASE),
+    re.compile(r"(?<=\bBearer )\s*[\w.~+/=-]{4,}"),
+    # Tokens that tell by their beginning what they are.
+    re.compile(r"\b(?:sk-[\w-]{20,}|gh[pousr]_\w{30,}|hf_\w{30,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}"
+               r"|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+)"),
+)  # fmt: skip
+_NO_SECRETS = {"null", "none", "true", "false", "str", "int", "float", "bool", "any", "optional"}
+_CONSTRUCTION = re.compile(r"_(target|convert|recursive|partial)_")
+
+_remembered: set[str] = set()
+"""Secrets of the configurations that this process has worked on."""
+
+
+def masked(value: Any) -> Any:
+    """`value` (plain containers) without secrets: those under a key that names one, and wherever else the
+    same values, addresses with a login in them and the like stand. Numbers and truth values are none."""
+    remember(value)
+    return _masked(value, known_secrets())
+
+
+def remember(value: Any) -> None:
+    """Have the secrets in a configuration masked in all that this process writes from now on."""
+    _remembered.update(found for found in _secrets(value, secret=False) if len(found) >= _SHORTEST)
+
+
+def masked_text(text: str) -> str:
+    """Free text (a patch) with the values of secrets replaced."""
+    return _masked_text(text, known_secrets())
+
+
+def masked_words(words: Iterable[str]) -> list[str]:
+    """Overrides with the values of secrets replaced."""
+    return [_masked_word(word, known_secrets()) for word in words]
+
+
+def safe_words(config: Mapping[str, Any], words: Iterable[str]) -> list[str]:
+    """Overrides of a configuration as they may stand in the name of a folder."""
+    remember(config)
+    return [readable(word) for word in masked_words(words)]
+
+
+def masked_command(command: str) -> str:
+    """A command line with the values of secrets replaced."""
+    return shlex.join(masked_words(shlex.split(command)))
+
+
+def without_known(text: str) -> str:
+    """A message in which only the very values of known secrets are replaced."""
+    return _without(text, known_secrets())
+
+
+def mask(value: str) -> str:
+    """What stands in a file for a secret; the same for the same one, as long as it is this user's."""
+    content = b"secret\0" + value.encode("utf-8", "surrogatepass")
+    signature = sign(content) or hashlib.blake2b(content, key=_WITHOUT_KEY).hexdigest()
+    return f"***masked-{signature.rpartition(':')[2][:8]}***"
+
+
+def is_masked(value: Any) -> bool:
+    """Whether a saved value, or a part of it, was a secret."""
+    if isinstance(value, Mapping):
+        return any(map(is_masked, value.values()))
+    if isinstance(value, list):
+        return any(map(is_masked, value))
+    return isinstance(value, str) and bool(_MASK.search(value))
+
+
+def readable(text: str) -> str:
+    """`masked-1f2e3d4c`, as it stands in the name of a folder or in a table."""
+    return _MASK.sub(r"\1", text)
+
+
+def known_secrets() -> list[str]:
+    """The longest first: one may be a part of another."""
+    return sorted(_remembered | set(_of_environment()), key=len, reverse=True)
+
+
+def _of_environment() -> Iterator[str]:
+    for name, value in os.environ.items():
+        if len(value) >= 8 and "/" not in value[:1] and _is_secret_variable(name):
+            yield value
+
+
+@cache
+def _is_secret_variable(name: str) -> bool:
+    return names_a_secret(name) and not re.search(r"PWD|AUTH|ASKPASS", name)  # folders and sockets
+
+
+def _secrets(value: Any, secret: bool) -> Iterator[str]:
+    """Every text that stands under a secret's key in nested containers."""
+    if isinstance(value, Mapping):
+        positional = secret_arguments(value)
+        for name, item in value.items():
+            if _CONSTRUCTION.fullmatch(str(name)):
+                continue
+            if name == "_args_" and isinstance(item, list):
+                for number, each in enumerate(item):
+                    yield from _secrets(each, secret or number in positional)
+            else:
+                yield from _secrets(item, secret or names_a_secret(str(name)))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(item, secret)
+    elif secret and isinstance(value, str) and not _is_harmless(value):
+        yield value
+
+
+def _is_harmless(value: str) -> bool:
+    return not value or bool(_MASK.search(value)) or value.startswith("${") or value.lower() in _NO_SECRETS
+
+
+def _masked(value: Any, known: list[str], secret: bool = False) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: item
+            if _CONSTRUCTION.fullmatch(str(name))
+            else _masked(item, known, secret or names_a_secret(str(name)))
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_masked(item, known, secret) for item in value]
+    if not isinstance(value, str):
+        return value
+    if secret:
+        return value if _is_harmless(value) else mask(value)
+    return _masked_word(value, known)
+
+
+def _masked_word(word: str, known: list[str]) -> str:
+    """A text that may be an override: all that stands behind the name of a secret is one."""
+    key, equals, value = word.partition("=")
+    simple = re.fullmatch(r"[+~]*[\w./@:-]+", key) is not None
+    if equals and simple and names_a_secret(key) and not _is_harmless(value):
+        return f"{key}={','.join(mask(one.strip(chr(39) + chr(34))) for one in value.split(','))}"
+    return _masked_text(word, known)
+
+
+def _masked_text(text: str, known: list[str]) -> str:
+    text = _ASSIGNED.sub(_mask_assigned, _without(text, known))
+    for pattern in _BARE:
+        text = pattern.sub(lambda found: found[0] if _MASK.search(found[0]) else mask(found[0]), text)
+    return text
+
+
+def _without(text: str, known: list[str]) -> str:
+    for value in known:
+        if value in text:
+            whole = rf"(?<!\w){re.escape(value)}(?!\w)"
+            text = re.sub(whole, lambda found: mask(found[0]), text)
+    return text
+
+
+def _mask_assigned(found: re.Match[str]) -> str:
+    value = found["plain"] or found["quoted"] or ""
+    if _is_harmless(value) or not names_a_secret(found["key"] or found["flag"]):
+        return found[0]
+    quote = found["quote"] or ""
+    return f"{found['before']}{quote}{mask(value)}{quote}"

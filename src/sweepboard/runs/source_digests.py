@@ -1,0 +1,84 @@
+"""The user's own code that a run is made of: the files its targets come from, and those that they import."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+from typing import Any
+
+from sweepboard.compose.locate import TARGET, is_users, nodes
+
+
+def sources(config: Mapping[str, Any]) -> dict[str, str]:
+    """A digest of each module of the user's own that the targets of `config` name, or that these import.
+
+    Found by reading, nothing is imported: what is imported within a function counts, and it is the same in
+    every process. What is installed is known by its version.
+    """
+    found: dict[str, str] = {}
+    waiting = [name for key in config for _, node in nodes(config[key], key) for name in _modules(node)]
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if name not in found and path is not None:
+            content = path.read_bytes()
+            found[name] = hashlib.sha256(content).hexdigest()[:16]
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            waiting += [part for module in _imported(content, package) for part in _prefixes(module)]
+    return dict(sorted(found.items()))
+
+
+def _modules(node: Mapping[str, Any]) -> list[str]:
+    return _prefixes(str(node[TARGET]))
+
+
+def _prefixes(path: str) -> list[str]:
+    """`a`, `a.b` and `a.b.c` of `a.b.c`: each may be a module."""
+    parts = path.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module of the user's own, without importing it."""
+    top, *below = name.split(".")
+    try:
+        spec = find_spec(top)
+    except (ValueError, ImportError):  # __main__ has no spec
+        return None
+    if spec is None:
+        return None
+    if not below:
+        return _own(Path(spec.origin)) if spec.origin else None
+    for folder in spec.submodule_search_locations or ():
+        path = Path(folder, *below)
+        if found := _own(path / "__init__.py") or _own(path.with_name(f"{path.name}.py")):
+            return found
+    return None
+
+
+def _own(path: Path) -> Path | None:
+    return path if path.suffix == ".py" and path.is_file() and is_users(str(path)) else None
+
+
+def _imported(content: bytes, package: str) -> Iterator[str]:
+    """Dotted names of all that the import statements of a module may mean."""
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _imported_from(node, package)
+
+
+def _imported_from(node: ast.ImportFrom, package: str) -> Iterator[str]:
+    try:
+        module = resolve_name("." * node.level + (node.module or ""), package)
+    except ImportError:  # beyond the topmost package
+        return
+    yield from (f"{module}.{alias.name}" for alias in node.names)

@@ -1,0 +1,170 @@
+"""Proof that a run repeats: run it again elsewhere and compare every scalar and the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_decoder import Series
+from sweepboard.compose.hydra_values import placed
+from sweepboard.errors import UserError
+from sweepboard.runs.differences import Difference
+from sweepboard.runs.execute import execute, new_record
+from sweepboard.runs.lock import claimed
+from sweepboard.runs.provenance import environment
+from sweepboard.runs.record import FINISHED
+from sweepboard.runs.reload import prepare_saved
+from sweepboard.runs.rerun import DataCheck, differences
+from sweepboard.runs.saved_run import SavedRun
+from sweepboard.scratch import scratch_folder
+
+NOT_COMPARED = ("perf/", "test_")
+"""Tags that tell how fast a run was, never the same twice; and what `sweepboard test` found later."""
+
+_QUIET = [
+    "logging.text=false",
+    "logging.images=0",
+    "logging.histograms=null",
+    "logging.graph=false",
+    "logging.predictions=0",
+    "logging.confusion_matrix=false",
+    "logging.pr_curves=false",
+    "logging.embeddings=0",
+    "logging.profile=0",
+]
+"""Pictures change no scalar and are not compared."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One value that the second run did not repeat; None where a run has no value there."""
+
+    tag: str
+    step: int
+    then: float | None
+    now: float | None
+
+    def __str__(self) -> str:
+        return f"{self.tag} at step {self.step}: {_shown(self.then)} then, {_shown(self.now)} now"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison of two runs found."""
+
+    compared: int
+    """Points that both runs have."""
+
+    mismatches: list[Mismatch]
+    """In order of steps, so that the first says where the runs part."""
+
+    weights_then: str | None
+    weights_now: str | None
+    """SHA-256 of the final weights; None where a run did not come to its end."""
+
+    environment: list[Difference] = field(default_factory=list)
+    """What differs between then and now apart from the numbers: settings, code, packages, hardware, data."""
+
+    tolerance: float = 0.0
+
+    @property
+    def same_weights(self) -> bool:
+        """Whether the final weights are equal bit for bit."""
+        return self.weights_then is not None and self.weights_then == self.weights_now
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run repeats: exactly, or within the tolerance where one was given."""
+        return not self.mismatches and (self.same_weights or self.tolerance > 0)
+
+
+def compare_scalars(
+    then: Mapping[str, Series], now: Mapping[str, Series], tolerance: float = 0.0
+) -> tuple[int, list[Mismatch]]:
+    """Compare two runs point by point.
+
+    With `tolerance` t, values agree where |a - b| <= t * max(1, |a|, |b|). Two NaN agree. Returns the number
+    of points that were in both, and the mismatches in order of steps.
+    """
+    compared, found = 0, []
+    for tag in sorted({*then, *now}):
+        if tag.startswith(NOT_COMPARED):
+            continue
+        left, right = _points(then, tag), _points(now, tag)
+        compared += len(left.keys() & right.keys())
+        found += list(_mismatches(tag, left, right, tolerance))
+    return compared, sorted(found, key=lambda mismatch: (mismatch.step, mismatch.tag))
+
+
+def _points(run: Mapping[str, Series], tag: str) -> dict[int, float]:
+    if tag not in run:
+        return {}
+    return dict(zip(run[tag].steps.tolist(), run[tag].values.tolist(), strict=True))
+
+
+def _mismatches(
+    tag: str, then: dict[int, float], now: dict[int, float], tolerance: float
+) -> Iterator[Mismatch]:
+    for step in sorted(then.keys() | now.keys()):
+        left, right = then.get(step), now.get(step)
+        if left is None or right is None or not _agree(left, right, tolerance):
+            yield Mismatch(tag, step, left, right)
+
+
+def _agree(left: float, right: float, tolerance: float) -> bool:
+    if left == right or (math.isnan(left) and math.isnan(right)):
+        return True
+    return abs(left - right) <= tolerance * max(1.0, abs(left), abs(right))
+
+
+def _shown(value: float | None) -> Any:
+    return "no value" if value is None else f"{value:.9g}"
+
+
+class NothingToVerify(UserError):
+    """A run that did not come to its end and so has nothing to be repeated."""
+
+
+def verify(
+    saved: SavedRun,
+    tolerance: float = 0.0,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    config_dirs: Sequence[Path] = (),
+) -> Verdict:
+    """Run `saved` again in a scratch folder, which is removed, and compare. The run itself is only read.
+
+    With `overrides` it is run otherwise (another number of threads, another device), which the verdict lists.
+    Raises `NothingToVerify`, and what `prepare_saved` raises.
+    """
+    _require_finished(saved)
+    prepared = prepare_saved(saved, [*overrides, *_QUIET], allowed, config_dirs)
+    now = environment(Path.cwd(), prepared.config)
+    found = [found for found in differences(saved, prepared, now) if _counts(found)]
+    check = DataCheck(saved, found.append)
+    record = new_record(prepared, "sweepboard verify")
+    with scratch_folder("sweepboard-verify-") as scratch:
+        with claimed(scratch / "run") as folder:
+            execute(placed(prepared, folder.path), folder, record, [check])
+        points = read_scalars(folder.path)
+    compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
+    weights = (saved.record.weights_sha256, record.weights_sha256)
+    return Verdict(compared, mismatches, *weights, found, tolerance)
+
+
+def _counts(difference: Difference) -> bool:
+    return not difference.key.startswith(("logging.", "output_root"))
+
+
+def _require_finished(saved: SavedRun) -> None:
+    if saved.record.status != FINISHED:
+        raise NothingToVerify(
+            f"{saved.folder} is {saved.record.true_status}, and only a finished run can be verified; "
+            f"type `sweepboard resume {saved.folder}` first"
+        )
+    if not saved.config["logging"]["enabled"]:
+        raise NothingToVerify(f"{saved.folder} was trained with logging=none: it has no scalars to compare")

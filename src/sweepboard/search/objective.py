@@ -1,0 +1,139 @@
+"""What a search is for: one metric or several, and which way is better."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sweepboard.board.event_reader import read_scalars
+from sweepboard.compose.instantiate import construct, settings_of
+from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.splits import split_sizes
+from sweepboard.errors import ConfigError, RunFailed, did_you_mean
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.record import read_record
+from sweepboard.search.settings import DIRECTIONS, PREFIX, SearchSettings
+from sweepboard.training.monitor import Monitor
+from sweepboard.training.tasks import as_task, metric_names
+
+SPEED = "perf/samples_per_second"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric by its tag on the board; `mode` is `min` or `max`."""
+
+    tag: str
+    mode: str
+
+    @property
+    def name(self) -> str:
+        """The metric without the split it is measured on."""
+        return self.tag.partition("/")[2]
+
+    @property
+    def validated(self) -> bool:
+        """Whether it is known while a trial runs."""
+        return self.tag.startswith("val/")
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """In Optuna's word."""
+        return "minimize" if self.mode == "min" else "maximize"
+
+
+class NoValue(RunFailed):
+    """A trial that has finished, but measured nothing by which it could be judged."""
+
+
+def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objective, ...]:
+    """What trials like this one are judged by. Raises `ConfigError` for what none of them will measure."""
+    modes, primary_metric = _modes(prepared)
+    tags = [_tag(metric, modes) for metric in _listed(settings.metric) or [primary_metric]]
+    directions: Sequence[str | None] = _listed(settings.direction) or [None] * len(tags)
+    if len(directions) != len(tags):
+        raise ConfigError(
+            f"{PREFIX}.direction: {len(directions)} for {len(tags)} metrics, {', '.join(tags)}; give one each"
+        )
+    if len(set(tags)) < len(tags):
+        raise ConfigError(f"{PREFIX}.metric: {', '.join(tags)}: name each metric once")
+    return tuple(
+        Objective(tag, _mode(tag, direction, modes[tag]))
+        for tag, direction in zip(tags, directions, strict=True)
+    )
+
+
+def measured(objective: Objective, folder: RunFolder) -> float:
+    """What a finished trial came to. Raises `NoValue`.
+
+    Of a validation metric the best value, of a test or training metric the last one, of the speed the median.
+    """
+    value = _measured(objective, folder)
+    if value is None or not math.isfinite(value):
+        raise NoValue(f"{objective.tag} was never a finite number")
+    return value
+
+
+def _measured(objective: Objective, folder: RunFolder) -> float | None:
+    record = read_record(folder)
+    if objective.validated:
+        return record.best.get(objective.name)
+    if objective.tag in record.metrics:
+        return record.metrics[objective.tag]
+    curve = read_scalars(folder.path).get(objective.tag)
+    if curve is None or not len(curve.values):
+        return None
+    values = [float(value) for value in curve.values]
+    return statistics.median(values) if objective.tag == SPEED else values[-1]
+
+
+def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
+    """Which way is better, of every metric that such a trial will have; and its primary metric."""
+    config, spec = prepared.config, prepared.source.spec
+    task = as_task(construct(config["task"], "task"), spec)
+    monitor = Monitor.of(trainer_settings(config), task, metric_names(task, spec))
+    modes = {name: str(watch.mode) for name, watch in monitor.watches.items()}
+    splits = split_sizes(settings_of(DatasetSettings, config["dataset"]), prepared.source)
+    found = {
+        f"{split}/{name}": mode
+        for split in ("val", "test", "train")
+        if split in splits
+        for name, mode in modes.items()
+    }
+    if not config["logging"]["enabled"]:  # what only the event files tell
+        return {tag: mode for tag, mode in found.items() if not tag.startswith("train/")}, task.primary_metric
+    return {**found, SPEED: "max"}, task.primary_metric
+
+
+def _tag(metric: str, modes: dict[str, str]) -> str:
+    tag = metric if "/" in metric else f"val/{metric}"
+    if tag not in modes:
+        if tag.startswith("val/") and not any(name.startswith("val/") for name in modes):
+            raise ConfigError(f"{PREFIX}.metric={tag}: there is no validation; set dataset.val_fraction=0.1")
+        raise ConfigError(f"{PREFIX}.metric={metric}: no trial measures it{did_you_mean(tag, modes)}")
+    return tag
+
+
+def _mode(tag: str, direction: str | None, mode: str) -> str:
+    if direction is None:
+        return mode
+    if direction not in DIRECTIONS:
+        raise ConfigError(f"{PREFIX}.direction={direction}: choose from minimize, maximize")
+    wanted = DIRECTIONS[direction]
+    if tag.startswith("val/") and wanted != mode:  # a run keeps the best of its validations
+        name = tag.removeprefix("val/")
+        raise ConfigError(
+            f"{PREFIX}.direction={direction}: the best {tag} of a run is its {mode}imum; "
+            f"set trainer.checkpoint.metric={name} and trainer.checkpoint.mode={wanted} too"
+        )
+    return wanted
+
+
+def _listed(value: str | Sequence[str] | None) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else [str(item) for item in value]

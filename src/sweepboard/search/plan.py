@@ -1,0 +1,194 @@
+"""What the Hydra plug-in of `hydra/sweeper=optuna` does: the space checked and frozen, then the search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import OmegaConf
+
+from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.errors import ConfigError
+from sweepboard.names import label
+from sweepboard.runs.differences import between_configs
+from sweepboard.runs.folder import RunFolder, make_folder
+from sweepboard.runs.lock import only_writer, refuse_links
+from sweepboard.runs.secrets import is_masked, masked
+from sweepboard.search.objective import objectives_of
+from sweepboard.search.samplers import check_packages, check_together
+from sweepboard.search.search_file import Search, frozen, is_own_search, read_search, write_search
+from sweepboard.search.settings import PREFIX, SearchSettings, search_settings
+from sweepboard.search.space import Axis, Choices, Space, axis_of
+from sweepboard.sweeps.claim import AnotherSweep
+from sweepboard.sweeps.folder import SweepFolder, claim_sweep
+from sweepboard.sweeps.hydra_plugins import (
+    LOCAL,
+    SweepRequest,
+    refuse_own_names,
+    refuse_settings,
+    save_composed,
+)
+from sweepboard.sweeps.plan import Plan, threads_per_job
+from sweepboard.sweeps.plan_file import write_plan
+from sweepboard.sweeps.points import check_points
+from sweepboard.sweeps.ranges import overrides_parser
+from sweepboard.sweeps.sweep_overrides import last_of_each_key, words_of_jobs
+from sweepboard.sweeps.yaml_params import words_of_params
+from sweepboard.training.intervals import Intervals
+
+
+def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str]) -> None:
+    """Search as `values`, the sweeper's settings, say, in the space of `words`; or go on with that.
+
+    `params` among the settings is a space in YAML, on top of which the words are.
+    """
+    plain: Any = OmegaConf.to_container(OmegaConf.create(dict(values)))
+    plain.pop("params", None)
+    words = [*words_of_params(request.config), *words]
+    settings = search_settings(plain)
+    check_packages(settings)
+    from sweepboard.search.run import carry_out  # imports Optuna
+
+    request.task.refuse_to_plan()
+    refuse_own_names(request)
+    refuse_settings(request, ("zip", "filter"), "sweeper", "grid")
+    if request.config.hydra.launcher._target_ != LOCAL:
+        raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
+    wanted = make_search(request, settings, words_of_jobs(words))
+    with begun(request, wanted) as (folder, made):
+        save_composed(request, folder)
+        request.task.views = carry_out(folder, made, request.settings, request.task.listener)
+
+
+def make_search(request: SweepRequest, settings: SearchSettings, words: Sequence[str]) -> Search:
+    """The search, its space and settings checked by composing the corners. Raises `ConfigError`."""
+    fixed, space = parsed(words, request.context.config_loader)
+    composer = request.composer
+    groups = [
+        axis
+        for axis in space.axes
+        if isinstance(axis, Choices) and not composer.sets_a_value(axis.word(axis.values[0]))
+    ]
+    chosen = product(*([axis.word(value) for value in axis.values] for axis in groups))
+    moment = datetime.now()
+    made = Search(
+        settings=settings,
+        space=space,
+        fixed=tuple(fixed),
+        bases={" ".join(choice): frozen(composer.compose([*fixed, *choice]), moment) for choice in chosen},
+        command=request.task.command,
+        sweep=asdict(request.settings),
+        config_dirs=tuple(request.task.config_dirs),
+    )
+    return _checked(made, [axis.key for axis in groups], request)
+
+
+def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
+    """The words that are the same for all trials, and the space of the others.
+
+    Raises `ConfigError` where there is nothing to search.
+    """
+    overrides = last_of_each_key(overrides_parser(loader).parse_overrides(list(words)))
+    axes = tuple(axis_of(each) for each in overrides if each.is_sweep_override())
+    _refuse_two_axes_of_a_key(axes)
+    _refuse_secrets(axes)
+    if not axes:
+        raise ConfigError(
+            "there is nothing to search: give a key an interval, "
+            "as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))'"
+        )
+    return [str(each.input_line) for each in overrides if not each.is_sweep_override()], Space(axes)
+
+
+def _refuse_two_axes_of_a_key(axes: Sequence[Axis]) -> None:
+    keys = [axis.key.lstrip("+") for axis in axes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"{key}: has values twice, options and mappings; search only one of them")
+
+
+def _refuse_secrets(axes: Sequence[Axis]) -> None:
+    """A study says of each trial which values it had."""
+    for axis in axes:
+        if isinstance(axis, Choices) and is_masked(masked({axis.key: list(map(str, axis.values))})):
+            raise ConfigError(
+                f"{axis.key}: a secret cannot be searched; a sweep without hydra/sweeper=optuna takes several"
+            )
+
+
+def _checked(made: Search, groups: Sequence[str], request: SweepRequest) -> Search:
+    corners = [[*made.fixed, *words] for words in made.space.corners(groups)]
+    points = [point.prepared for point in check_points(corners, made.compose)]
+    objectives = objectives_of(made.settings, points[0])
+    for point in points:
+        if objectives_of(made.settings, point) != objectives:
+            raise ConfigError(
+                f"{PREFIX}.metric: trials would be judged by different metrics; name one that all have"
+            )
+    validations = max(map(validations_of, points))
+    check_together(made.settings, made.space, objectives, validations)
+    threads = threads_per_job([points[0]] * made.settings.trials, request.settings)
+    return replace(made, objectives=objectives, validations=validations, threads=threads)
+
+
+def validations_of(prepared: Prepared) -> int:
+    """How often such a run validates."""
+    facts, settings = prepared.config["facts"], trainer_settings(prepared.config)
+    intervals = Intervals.of(settings, facts["steps_per_epoch"] * settings.accumulate, None, validates=True)
+    steps = {step for every in intervals.validate for step in range(every, facts["steps"], every)}
+    return len(steps) + 1  # and at the end
+
+
+@contextmanager
+def begun(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
+    """The folder of the search, a new one or that of the same search before, held during the block.
+
+    Raises `AnotherSweep` where it holds something else, `FolderLocked` where the search is running.
+    """
+    keys = label([f"{axis.key}=" for axis in wanted.space.axes]).replace("=", "")
+    named = request.named
+    if named is not None:
+        _going_on(SweepFolder(named), wanted)
+        refuse_links(RunFolder(named))
+        make_folder(named)
+    folder = SweepFolder(named) if named else claim_sweep(request.root, keys, datetime.now())
+    with only_writer(RunFolder(folder.path)):
+        search = _going_on(folder, wanted)
+        write_search(folder, search)
+        if not folder.plan.is_file():
+            write_plan(folder, Plan((), search.threads, search.command, search.sweep))
+        yield folder, search
+
+
+def _going_on(folder: SweepFolder, wanted: Search) -> Search:
+    """The search with what must not change from one attempt to the next."""
+    if not folder.search.is_file():
+        if folder.path.is_dir() and any(path.name != ".lock" for path in folder.path.iterdir()):
+            raise AnotherSweep(f"{folder} holds something else than this search: give another sweep.name")
+        return wanted
+    old = read_search(folder)
+    for change in between_configs(_essence(old), _essence(wanted)):
+        raise AnotherSweep(
+            f"{folder} holds another search, in which {change.key} is {change.then} and not {change.now}: "
+            "give another sweep.name"
+        )
+    if not is_own_search(folder):
+        raise AnotherSweep(f"{folder} holds someone else's search: give another sweep.name")
+    return replace(wanted, threads=old.threads)
+
+
+def _essence(search: Search) -> dict[str, Any]:
+    """What makes it this search and no other; it may become longer, and be run in another way."""
+    plain = search.as_plain()
+    essence = {
+        PREFIX: {**plain["settings"], "trials": None},
+        "the space": " ".join(map(str, search.space.axes)),
+    }
+    for base in plain["bases"].values():  # they differ in their groups, and the space says which
+        essence |= {key: value for key, value in base.items() if key not in ("hydra", "sweep")}
+    return essence

@@ -1,0 +1,161 @@
+"""What a search has found: printed, and written so that it can be used again."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.types import RunMode
+from optuna.trial import FrozenTrial
+
+from sweepboard import plain_yaml
+from sweepboard.files import write_atomic, write_json
+from sweepboard.formatting import number as shown
+from sweepboard.runs.secrets import is_masked, masked_words
+from sweepboard.search.study import Study, reason_of
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.job_status import JobView, SweepCallback
+from sweepboard.sweeps.results import told
+from sweepboard.sweeps.sweep_overrides import takes_mapping
+
+PRESETS = "experiment"
+"""The config group of presets: a folder of that name in the sweep's folder is one of options for it."""
+
+
+def write_study(folder: SweepFolder, study: Study, views: Sequence[JobView]) -> None:
+    """Write study.json, and the best trials as presets: `experiment=best`, of several objectives best-007."""
+    place = folder.path / PRESETS
+    with told(folder):
+        write_json(folder.path / "study.json", _summary(study, views))
+        place.mkdir(exist_ok=True)
+        for path in place.glob("best*.yaml"):
+            path.unlink()
+        for trial, name in _named(study):
+            write_atomic(place / f"{name}.yaml", _preset(study, trial, views[trial.number]))
+
+
+def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listener: SweepCallback) -> None:
+    """Say what is best, and how to use it again."""
+    best = study.best()
+    if not best:
+        listener.on_note("no trial has come to its end, so that there is no best one")
+    elif len(best) > 1:
+        listener.on_note(f"{len(best)} trials of which none beats another in everything:")
+    for trial, name in _named(study):
+        listener.on_note(f"best: {views[trial.number].label}  {_values(study, trial)}")
+        listener.on_note(f"  again: {_again(study, trial)}")
+        listener.on_note(f"  or: {_with_preset(folder, study, name)}")
+
+
+def _again(study: Study, trial: FrozenTrial) -> str:
+    alone = ["hydra.mode=RUN"] if study.search.by_preset else []
+    return _command(study.search.config_dirs, [*alone, *study.search.words(trial.params)])
+
+
+def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:
+    """How the preset is used; it may stand on presets of the user's own."""
+    return _command([*study.search.config_dirs, folder.path], [f"{PRESETS}={name}"])
+
+
+def _command(config_dirs: Sequence[Path], words: Sequence[str]) -> str:
+    flags = [word for path in config_dirs for word in ("--config-dir", str(path))]
+    return shlex.join(["sweepboard", *flags, *words])
+
+
+def _named(study: Study) -> Iterator[tuple[FrozenTrial, str]]:
+    for trial in study.best():
+        yield trial, "best" if len(study.search.objectives) == 1 else f"best-{trial.number:03d}"
+
+
+def _values(study: Study, trial: FrozenTrial) -> str:
+    tags = [objective.tag for objective in study.search.objectives]
+    return ", ".join(f"{tag} {shown(value)}" for tag, value in zip(tags, trial.values or (), strict=False))
+
+
+def _summary(study: Study, views: Sequence[JobView]) -> dict[str, Any]:
+    search = study.search
+    return {
+        "objectives": [asdict(objective) for objective in search.objectives],
+        "settings": asdict(search.settings),
+        "states": Counter(trial.state.name.lower() for trial in study.trials),
+        "best": [trial.number for trial in study.best()],
+        "trials": [_row(trial, views[trial.number]) for trial in study.trials],
+    }
+
+
+def _row(trial: FrozenTrial, view: JobView) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "job": view.label,
+        "state": trial.state.name.lower(),
+        "values": trial.values,
+        "parameters": trial.params,
+        "validations": {str(step): value for step, value in trial.intermediate_values.items()},
+        "reason": reason_of(trial) or view.reason,
+    }
+
+
+def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
+    """The trial's words as a YAML preset."""
+    words = masked_words(study.search.words(trial.params))
+    overrides = OverridesParser.create().parse_overrides(words)
+    deleted = [override for override in overrides if override.is_delete()]
+    options = [
+        each
+        for each in overrides
+        if each.key_or_group in study.search.groups and each not in deleted and not takes_mapping(each)
+    ]
+    plain: dict[str, Any] = {"defaults": list(_defaults(options))}
+    if study.search.by_preset:
+        plain["hydra"] = {"mode": RunMode.RUN.name}
+    for override in overrides:
+        if override not in options and override not in deleted:
+            _enter(plain, override)
+    head = f"# @package _global_\n# {view.label}: {_values(study, trial)}, of {len(study.trials)} trials\n"
+    head += "".join(f"# type this, too, which YAML cannot say: {each.input_line}\n" for each in deleted)
+    head += "".join(f"# a secret, to be typed again: {word}\n" for word in words if is_masked(word))
+    return head + plain_yaml.dump(plain)
+
+
+def _defaults(options: Sequence[Override]) -> Iterator[Any]:
+    """The defaults list. A preset of which the search was itself made comes first."""
+    for option in options:
+        if option.key_or_group == PRESETS:
+            yield str(option.value())
+    for option in options:
+        if option.key_or_group != PRESETS:
+            verb = "" if option.is_add() else "override "
+            yield {f"{verb}/{option.key_or_group}": option.value()}
+
+
+def _enter(plain: dict[str, Any], override: Override) -> None:
+    *path, name = override.key_or_group.split(".")
+    for part in path:
+        plain = plain.setdefault(part, {})
+    _lay(plain, name, _value(override.value()))
+
+
+def _lay(plain: dict[str, Any], name: str, value: Any) -> None:
+    """Set a value; a mapping is laid over one that is there."""
+    if isinstance(value, dict) and isinstance(plain.get(name), dict):
+        for key, child in value.items():
+            _lay(plain[name], key, child)
+    else:
+        plain[name] = value
+
+
+def _value(value: Any) -> Any:
+    """A parsed value as YAML writes it."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    if isinstance(value, dict):
+        return {_value(key): _value(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,94 @@
+"""`sweepboard resume SEARCH`: the trials that a stop has cut short, and those still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from sweepboard.errors import ConfigError
+from sweepboard.names import flatten
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.lock import only_writer
+from sweepboard.runs.reload import MaskedSecret, Trust
+from sweepboard.runs.secrets import is_masked
+from sweepboard.search.samplers import check_packages
+from sweepboard.search.search_file import Search, is_own_search, read_search, write_search
+from sweepboard.search.settings import PREFIX, search_settings
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.job_status import JobView, SweepCallback
+from sweepboard.sweeps.launch import left_to_do, views_of
+from sweepboard.sweeps.plan_file import read_plan
+from sweepboard.sweeps.resume import ResumeRequest, check_jobs, settings_now, with_secrets
+from sweepboard.sweeps.sweep_overrides import is_setting, key_of
+
+_TRIALS = f"{PREFIX}.trials"
+
+
+def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
+    """Go on with a search from what was frozen of it. A `UserError` comes before any job."""
+    if wish.failed:
+        raise ConfigError(f"--failed: in a search a failed trial is one; more come with {_TRIALS}=N")
+    with only_writer(RunFolder(folder.path)):
+        search, own = read_search(folder), is_own_search(folder)
+        check_packages(search.settings)
+        from sweepboard.search.run import carry_out  # imports Optuna
+
+        settings = settings_now(search.sweep, wish.words)
+        wanted = _with_secrets(_longer(search, wish.words), wish.words)
+        _check_trials(folder, wish, own)
+        if own and wanted.settings != search.settings:
+            write_search(folder, wanted)
+        if not own:
+            wanted = replace(wanted, allowed=tuple(wish.allowed))
+        return carry_out(folder, wanted, settings, listener, accept=wish.accept_changes)
+
+
+def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
+    """Look at the trials that were cut short like at the jobs of a sweep. Raises `BadPoint`."""
+    plan = with_secrets(read_plan(folder), wish.words)
+    left = left_to_do(plan, views_of(plan, folder))
+    check_jobs(folder, left, Trust(own and plan.own, wish.allowed, folder.path), wish.accept_changes)
+
+
+def _longer(search: Search, words: Sequence[str]) -> Search:
+    """The search with as many trials as are asked for now."""
+    secrets = set(_masked(search))
+    rest = [word for word in words if not is_setting(word) and key_of(word) not in secrets]
+    for override in OverridesParser.create().parse_overrides(rest):
+        if override.key_or_group != _TRIALS:
+            raise ConfigError(
+                f"{override.key_or_group}: a search goes on as it began; type {_TRIALS}=N for more trials"
+            )
+        values = {**asdict(search.settings), "trials": override.value()}
+        search = replace(search, settings=search_settings(values))
+    return search
+
+
+def _masked(search: Search) -> Iterator[str]:
+    for base in search.bases.values():
+        yield from (key for key, value in flatten(base) if is_masked(value) and not key.startswith("hydra."))
+
+
+def _with_secrets(search: Search, words: Sequence[str]) -> Search:
+    """The search with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
+    typed = {
+        each.key_or_group: each.value() for each in OverridesParser.create().parse_overrides(list(words))
+    }
+    for key in _masked(search):
+        if key not in typed:
+            raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")
+    return replace(search, bases={choice: _filled(base, typed) for choice, base in search.bases.items()})
+
+
+def _filled(base: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    filled = OmegaConf.create(deepcopy(dict(base)))
+    for key, value in flatten(base):
+        if is_masked(value) and key in typed:
+            OmegaConf.update(filled, key, typed[key])
+    plain: Any = OmegaConf.to_container(filled, resolve=False)
+    return dict(plain)

@@ -1,0 +1,257 @@
+"""A search carried out: trials asked for as slots become free, judged while they run, told when they end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from optuna.trial import TrialState
+
+from sweepboard.errors import UserError
+from sweepboard.execution.pool import GRACE, Pool
+from sweepboard.names import label
+from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
+from sweepboard.runs.signing import Origin
+from sweepboard.search.journal import DamagedStudy
+from sweepboard.search.objective import NoValue, measured
+from sweepboard.search.results import announce, write_study
+from sweepboard.search.search_file import Search
+from sweepboard.search.study import SAME_AS, Study, Trial, reason_of
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
+from sweepboard.sweeps.labels import words_of
+from sweepboard.sweeps.launch import Launch, slots_for, views_of
+from sweepboard.sweeps.outcome import STOPPED
+from sweepboard.sweeps.plan import PlannedJob, with_threads
+from sweepboard.sweeps.plan_file import read_plan, write_plan
+from sweepboard.sweeps.points import check_points
+from sweepboard.sweeps.results import write_results
+from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.training.signals import Interrupted, StopFlag
+
+GOING_ON = (WAITING, RUNNING, INTERRUPTED)
+"""States of a job that is to be run or gone on with."""
+
+
+def carry_out(
+    folder: SweepFolder,
+    search: Search,
+    settings: SweepSettings,
+    display: SweepCallback,
+    grace: float = GRACE,
+    accept: bool = False,
+) -> list[JobView]:
+    """Run the search to its last trial, as many trials at once as there is room for. Returns their views.
+
+    Whoever calls holds the folder. Raises `Interrupted` after SIGINT or SIGTERM, once every job has saved.
+    """
+    study = Study(folder.study, search)
+    conductor = Conductor(folder, study, settings, display, accept)
+    display.on_start(folder, conductor.views)
+    try:
+        if not study.complete:
+            like = planned(search, "", next(search.space.corners()))
+            with StopFlag() as stop, Pool(slots_for([like], settings), settings.time_limit, grace) as pool:
+                conductor.run(pool, like, stop)
+    finally:
+        run = {job.label for job in conductor.plan.jobs}
+        write_results(folder, conductor.plan, [view for view in conductor.views if view.label in run])
+        write_study(folder, study, conductor.views)
+        display.on_end(folder, conductor.views)
+        announce(folder, study, conductor.views, display)
+    return conductor.views
+
+
+def planned(search: Search, name: str, words: Sequence[str], number: int = 0) -> PlannedJob:
+    """A trial as a job, checked like any run. Raises a `UserError` where it could not run."""
+    words = [*search.fixed, *words]
+    one = with_threads(check_points([words], search.compose)[0], search.threads)
+    said = words_of(words, one.config)
+    return PlannedJob(name, said, one.config, one.links, one.groups, one.overrides, number=number)
+
+
+class Conductor(SweepCallback):
+    """One attempt of a search. It stands between the launch and the display, to hear of every validation."""
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        study: Study,
+        settings: SweepSettings,
+        display: SweepCallback,
+        accept: bool = False,
+    ) -> None:
+        self.accept = accept
+        self.folder, self.study, self.settings, self.display = folder, study, settings, display
+        self.plan = read_plan(folder)
+        self._runs = views_of(self.plan, folder)
+        self.views = [JobView(f"{number:03d}") for number in range(max(study.size, len(study.trials)))]
+        self._running: dict[str, int] = {}  # by label, the trials whose job runs or waits
+        self._tried: dict[tuple[str, ...], int] = {}  # by words, the trials that were or are run
+        self._same: defaultdict[int, list[int]] = defaultdict(list)  # by trial, those that wait for its end
+        self._given_up = False
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """What earlier attempts have finished."""
+        for trial in self.study.trials:
+            if not trial.state.is_finished():
+                continue
+            words = self.study.search.space.words(trial.params)
+            name = self._name(trial.number, words)
+            other = trial.user_attrs.get(SAME_AS)
+            if other is not None:
+                self._show_same(trial.number, name, other)
+                continue
+            self._refuse_another(trial.number, name)
+            view = self.views[trial.number] = self._runs.get(name) or JobView(name)
+            self._tried[tuple(words)] = trial.number
+            if trial.state == TrialState.FAIL:
+                view.state, view.reason = FAILED, reason_of(trial)
+
+    def run(self, pool: Pool, like: PlannedJob, stop: StopFlag) -> None:
+        """Until the last trial has ended. A signal stops them all; then `Interrupted` is raised.
+
+        `like` is a job that needs as much room as any.
+        """
+        waits = self.study.search.settings.pruner is not None
+        own = self.study.search.allowed is None
+        swept = [axis.key for axis in self.study.search.space.axes]
+        self.launch = Launch(
+            self.folder,
+            self._runs,
+            self.settings,
+            pool,
+            self,
+            self.plan.command,
+            swept,
+            waits,
+            own=own,
+            accept=self.accept,
+        )
+        for trial in self.study.running():
+            self._begin(trial)
+        while self._wants_more or pool.busy:
+            while self._wants_more and pool.has_room(self.launch.as_job(like)):
+                self._begin(self.study.ask())
+            for view in self.launch.poll():
+                self._settle(view)
+            if stop.signum is not None:
+                self._given_up = True
+                pool.stop_all(STOPPED)
+        if stop.signum is not None:
+            raise Interrupted(stop.signum)
+
+    @property
+    def _wants_more(self) -> bool:
+        return not self._given_up and len(self.study.trials) < self.study.size
+
+    @staticmethod
+    def _name(number: int, words: Sequence[str]) -> str:
+        """`007-model=cnn,optimizer.lr=0.00123`: a point may come twice, and the order tells something."""
+        return f"{number:03d}-{label(words)}"
+
+    def _refuse_another(self, number: int, name: str) -> None:
+        """A trial keeps its values: what was planned under its number is what the study says of it."""
+        for job in self.plan.jobs:
+            if job.label != name and job.label.partition("-")[0] == f"{number:03d}":
+                raise DamagedStudy(
+                    f"{self.folder.study} has lost what trial {number} was: {job.label}, and not {name}; put "
+                    "the file back, or start a new search"
+                )
+
+    def _begin(self, trial: Trial) -> None:
+        """Run a trial, unless its very point was or is being run, or it is found to have ended already."""
+        words = self.study.search.space.words(trial.values)
+        name, number = self._name(trial.number, words), trial.number
+        other = self._tried.setdefault(tuple(words), number)
+        if other != number:
+            self.views[number].label = name
+            self._same[other].append(number)
+            if self.study.trials[other].state.is_finished():
+                self._repeat(other)
+            return
+        self._refuse_another(number, name)
+        view = self.views[number] = self._runs.setdefault(name, JobView(name))
+        try:
+            job = planned(self.study.search, name, words, number)
+        except UserError as error:
+            view.state, view.reason = FAILED, str(error)
+            self.display.on_state(view)
+        if view.state in GOING_ON:
+            self._submit(job, number)
+        else:
+            self._end(number, view)
+
+    def _submit(self, job: PlannedJob, number: int) -> None:
+        if job.label not in {each.label for each in self.plan.jobs}:
+            jobs, own = (*self.plan.jobs, job), self.study.search.allowed is None
+            self.plan = replace(self.plan, jobs=jobs, origin=self.plan.origin if own else Origin.FOREIGN)
+            write_plan(self.folder, self.plan)
+        self._running[job.label] = number
+        self.launch.submit(job)
+
+    def _settle(self, view: JobView) -> None:
+        """Take in that a job has ended, if it has and will not be tried again."""
+        again = view.state == FAILED and view.attempts <= self.settings.retry
+        if view.label in self._running and view.state not in (WAITING, RUNNING) and not again:
+            number = self._running.pop(view.label)
+            if view.state != INTERRUPTED:
+                self._end(number, view)
+
+    def _end(self, number: int, view: JobView) -> None:
+        """Tell the study what became of a trial."""
+        if view.state == FINISHED:
+            self._tell(number, view)
+        elif view.state == PRUNED:
+            self.study.prune(number)
+        else:
+            self.study.fail(number, view.reason or view.state)
+            self._given_up = self._given_up or self.settings.on_failure == "stop"
+        self._repeat(number)
+
+    def _tell(self, number: int, view: JobView) -> None:
+        folder = self.folder.job(view.label)
+        try:
+            self.study.tell(number, [measured(each, folder) for each in self.study.search.objectives])
+        except NoValue as error:
+            self.study.fail(number, str(error))
+            self.on_note(f"{view.label}: {error}: it counts as failed")
+
+    def _repeat(self, other: int) -> None:
+        """The trials of the same point come to the same end."""
+        for number in self._same.pop(other, []):
+            self.study.repeat(number, other)
+            self._show_same(number, self.views[number].label, other)
+            self.display.on_state(self.views[number])
+
+    def _show_same(self, number: int, name: str, other: int) -> None:
+        past = self.views[other]
+        self.views[number] = replace(past, label=name, reason=f"the same point as {past.label}")
+
+    def on_state(self, view: JobView) -> None:
+        self.display.on_state(view)
+
+    def on_news(self, view: JobView) -> None:
+        self.display.on_news(view)
+
+    def on_note(self, text: str) -> None:
+        self.display.on_note(text)
+
+    def on_validation(self, view: JobView) -> None:
+        """Monitor a running trial by its validation, for the outcome of which its job waits."""
+        self.display.on_validation(view)
+        if self._is_bad(view):
+            self.launch.prune(view.label, self.study.why_pruned(self._running[view.label]))
+        else:
+            self.launch.let_go_on(view.label)
+
+    def _is_bad(self, view: JobView) -> bool:
+        """Whether to stop the trial; one that has made its last update has little left to save."""
+        objective, *others = self.study.search.objectives
+        if others or not objective.validated or view.label not in self._running:
+            return False
+        value = view.metrics[objective.name]
+        bad = self.study.report(self._running[view.label], view.step, value)
+        return bad and view.step < view.total_steps

@@ -1,0 +1,256 @@
+"""A search on disk: its settings, its space, and every choice of config groups as Hydra composed it.
+
+A trial is one of these bases with values set in it, by Hydra's own function for that. So trials of a search
+that is taken up again come from the same YAML as its first ones, whatever has become of the files since.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.conf import HydraConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweepboard import __version__, plain_yaml
+from sweepboard.compose.allowlist import refuse_untrusted
+from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.interpolations import leaves, links_of
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.refusal import NotAllowed
+from sweepboard.compose.schema import Config, schema
+from sweepboard.compose.user_imports import import_modules
+from sweepboard.errors import ConfigError, UserError, reason
+from sweepboard.files import read_text, write_atomic, writing
+from sweepboard.runs.secrets import masked, masked_command, masked_words
+from sweepboard.runs.signing import Origin, origin, sign
+from sweepboard.search.objective import Objective
+from sweepboard.search.settings import SearchSettings, search_settings
+from sweepboard.search.space import Space, Values
+from sweepboard.sweeps.folder import SweepFolder
+
+_FORMAT = 1
+_NOW = re.compile(r"\$\{now:([^{}]*)\}")
+
+
+class DamagedSearch(UserError):
+    """A search.yaml that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, before the first trial and after the last."""
+
+    settings: SearchSettings
+    space: Space
+    fixed: tuple[str, ...]
+    """The words that all trials have in common."""
+
+    bases: dict[str, dict[str, Any]]
+    """By the words that choose config groups (`model=cnn`, several with blanks between; empty where none is
+    searched): what Hydra composed for them and the fixed words, interpolations as they were written."""
+
+    objectives: tuple[Objective, ...] = ()
+    validations: int = 1
+    """How often a trial validates, if it comes to its end."""
+
+    threads: int = 1
+    """CPU threads of a trial for which the user gave no number."""
+
+    command: str = ""
+    sweep: dict[str, Any] = field(default_factory=dict)
+    """How its jobs are to be run (`SweepSettings`)."""
+
+    config_dirs: tuple[Path, ...] = ()
+    """The user's own folders of YAML."""
+
+    allowed: tuple[str, ...] | None = None
+    """Names that the user trusts where the search is someone else's; None where it is the user's own."""
+
+    @property
+    def groups(self) -> set[str]:
+        """The config groups that there are."""
+        return {group for base in self.bases.values() for group in base["hydra"]["runtime"]["choices"]}
+
+    @property
+    def by_preset(self) -> bool:
+        """Whether it stands in a preset, so that the words of a trial would start the search again."""
+        blocks = [base["hydra"] for base in self.bases.values()]
+        return any(
+            block["mode"] == RunMode.MULTIRUN.name or block["sweeper"].get("params") for block in blocks
+        )
+
+    def words(self, values: Values) -> list[str]:
+        """All that a user would have typed for a trial."""
+        return [*self.fixed, *self.space.words(values)]
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        """The configuration of the trial with these words. Raises `ConfigError`, `NotAllowed`."""
+        choices = [word for word in words if word in self._choices]
+        values = [word for word in words if word not in self._choices and word not in self.fixed]
+        try:
+            config = deepcopy(self._composed[" ".join(choices)])
+            parsed = OverridesParser.create().parse_overrides(values)
+            ConfigLoaderImpl._apply_overrides_to_config(parsed, config)
+        except Exception as error:
+            raise explain(error, words, self.config_dirs) from error
+        config.hydra.overrides.task = list(words)
+        if self.allowed is None:
+            import_modules(config)
+        else:
+            config.output_root = Config.output_root
+            _refuse_resolvers(config)
+            refuse_untrusted(_resolved(config), self.allowed, {"output_root": Config.output_root})
+        return config
+
+    @cached_property
+    def _composed(self) -> dict[str, DictConfig]:
+        return {choices: thawed(base) for choices, base in self.bases.items()}
+
+    @cached_property
+    def _choices(self) -> set[str]:
+        words = {axis.word(value) for axis in self.space.axes for value in axis.ends}
+        return {word for word in words if any(f" {word} " in f" {choices} " for choices in self.bases)}
+
+    def as_plain(self) -> dict[str, Any]:
+        """For a file: no secrets."""
+        return {
+            "command": masked_command(self.command),
+            "settings": asdict(self.settings),
+            "sweep": self.sweep,
+            "threads": self.threads,
+            "validations": self.validations,
+            "objectives": [asdict(objective) for objective in self.objectives],
+            "space": [_listed(asdict(axis)) for axis in self.space.axes],
+            "fixed": masked_words(self.fixed),
+            "config_dirs": list(map(str, self.config_dirs)),
+            "bases": masked(self.bases),
+        }
+
+
+def frozen(config: DictConfig, moment: datetime) -> dict[str, Any]:
+    """A composed configuration with its `hydra` block as plain values, interpolations left as they are.
+
+    All trials have the time of `moment`: a search that is taken up again is the same search.
+    """
+    plain: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    return {key: value if key == "hydra" else _at(moment, value) for key, value in plain.items()}
+
+
+def _at(moment: datetime, value: Any) -> Any:
+    """The plain value with `${now:...}` in it replaced."""
+    if isinstance(value, Mapping):
+        return {key: _at(moment, child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_at(moment, child) for child in value]
+    if isinstance(value, str):
+        return _NOW.sub(lambda found: moment.strftime(found[1]), value)
+    return value
+
+
+def thawed(plain: Mapping[str, Any]) -> DictConfig:
+    """The configuration again, closed where Hydra had closed it."""
+    node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema())
+    assert isinstance(node, DictConfig)
+    OmegaConf.set_struct(node.hydra, False)
+    config = OmegaConf.merge(node, dict(plain))
+    assert isinstance(config, DictConfig)
+    OmegaConf.set_struct(config.hydra, None)
+    OmegaConf.set_struct(config, True)
+    return config
+
+
+def write_search(folder: SweepFolder, search: Search) -> None:
+    """Freeze the search, signed as this user's own."""
+    text = plain_yaml.dump({"format": _FORMAT, "sweepboard": __version__, **search.as_plain()})
+    with writing(folder.search):
+        write_atomic(folder.search, f"{text}signature: {sign(text.encode())}\n")
+
+
+_BAD_YAML = (yaml.YAMLError, OmegaConfBaseException)
+
+
+@dataclass
+class _Saved:
+    """What search.yaml must hold."""
+
+    command: str
+    settings: SearchSettings
+    sweep: dict[str, Any]
+    threads: int
+    validations: int
+    objectives: list[Objective]
+    space: list[dict[str, Any]]
+    fixed: list[str]
+    config_dirs: list[str]
+    bases: dict[str, dict[str, Any]]
+    signature: str | None  # the last line: without it the rest may be cut short, too; null without a key
+
+
+def read_search(folder: SweepFolder) -> Search:
+    """The frozen search. Raises `DamagedSearch`."""
+    path = folder.search
+    try:
+        saved = plain_yaml.load(read_text(path))
+        check_plain(_Saved, saved)
+        for base in saved["bases"].values():  # a `${` that was cut in two has no end
+            OmegaConf.create(base)
+        return Search(
+            settings=search_settings(saved["settings"]),
+            space=Space.from_plain(saved["space"]),
+            fixed=tuple(saved["fixed"]),
+            bases=saved["bases"],
+            objectives=tuple(Objective(**each) for each in saved["objectives"]),
+            validations=int(saved["validations"]),
+            threads=int(saved["threads"]),
+            command=str(saved["command"]),
+            sweep=saved["sweep"],
+            config_dirs=tuple(map(Path, saved["config_dirs"])),
+        )
+    except (OSError, ValueError, KeyError, TypeError, ConfigError, *_BAD_YAML) as error:
+        raise DamagedSearch(f"{path} cannot be read: {reason(error)}") from error
+
+
+def is_own_search(folder: SweepFolder) -> bool:
+    """Whether this user froze the search. Raises `DamagedSearch` where it was changed since."""
+    text, _, signature = read_text(folder.search).rpartition("signature: ")
+    found = origin(text.encode(), signature.strip())
+    if found is Origin.CHANGED:
+        raise DamagedSearch(f"{folder.search} is not what was frozen: put it back, or start a new search")
+    return found is Origin.OWN
+
+
+def _listed(plain: dict[str, Any]) -> dict[str, Any]:
+    """Tuples, which YAML of plain values has not, as lists."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+def _refuse_resolvers(config: DictConfig) -> None:
+    """Refuse `${...}` that is more than another key: a resolver reads, and makes, whatever it likes."""
+    linked = links_of(_task(config))
+    for key, value in leaves(OmegaConf.to_container(_task(config), resolve=False), ""):
+        if isinstance(value, str) and "$" in value and key not in linked:
+            raise NotAllowed(
+                f"{key}: {value} is not built from a run folder that is not yours: "
+                "only other keys are followed; start a search of your own"
+            )
+
+
+def _task(config: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(_task(config), resolve=True)
+    return dict(plain)

@@ -1,0 +1,72 @@
+"""Points added to a frozen sweep: its jobs with new words on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from sweepboard.compose.hydra_values import templates_of
+from sweepboard.compose.interpolations import follow
+from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import Recipe
+from sweepboard.errors import ConfigError, UserError
+from sweepboard.runs.reload import Trust
+from sweepboard.sweeps.grid import grid
+from sweepboard.sweeps.plan import Plan, PlannedJob
+from sweepboard.sweeps.points import BadPoint, holds
+from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.sweeps.sweep_filter import Condition
+from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
+
+
+def points(words: Sequence[str], typed: Sequence[str], settings: SweepSettings) -> list[list[str]]:
+    """Return the combinations of the new `words`, zipped as was `typed` beside them.
+
+    The sweep's own `sweep.zip` is of the values that it has: a new one of one key goes with all of the other.
+    """
+    keys = {key_of(word) for word in typed}
+    for key in ("sweep.zip", "sweep.filter"):
+        if key in keys and not words:
+            raise ConfigError(f"{key}: is of points, and none is added; add some, as optimizer.lr=0.1,0.01")
+    return grid(words, settings.zip if "sweep.zip" in keys else ()) if words else []
+
+
+def added(
+    plan: Plan, new: Sequence[Sequence[str]], only: str | None, config_dirs: Sequence[Path], trust: Trust
+) -> Iterator[Prepared]:
+    """Yield every job of the plan with each of the `new` points on top, where the condition `only` holds."""
+    condition = Condition(only) if only else None
+    recipes = [(point, _changed(job, point, config_dirs, trust)) for point in new for job in plan.jobs]
+    kept = [(point, one) for point, one in recipes if condition is None or _holds(condition, one)]
+    if recipes and not kept:
+        raise ConfigError(f"sweep.filter={only}: holds for no added point; add others, or sweep.filter=null")
+    for point, recipe in kept:
+        yield _prepared(point, recipe, trust)
+
+
+def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Recipe:
+    try:
+        return trust.recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
+    except UserError as error:
+        raise BadPoint(f"in {' '.join(words)}: {error}") from error
+
+
+def _holds(condition: Condition, recipe: Recipe) -> bool:
+    templates = templates_of(recipe.links)
+    links = {key: other for key, other in recipe.links.items() if key not in templates}
+    return holds(condition, follow(recipe.config, links), recipe.groups)
+
+
+def _prepared(words: Sequence[str], recipe: Recipe, trust: Trust) -> Prepared:
+    try:
+        return trust.prepare(replace(recipe, overrides=_standing(recipe.overrides)))
+    except UserError as error:
+        raise BadPoint(f"in {' '.join(words)}: {error}") from error
+
+
+def _standing(words: Sequence[str]) -> list[str]:
+    overrides = OverridesParser.create().parse_overrides(list(words))
+    return [str(override.input_line) for override in last_of_each_key(overrides)]

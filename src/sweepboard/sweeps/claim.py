@@ -1,0 +1,127 @@
+"""A plan gets its folder: a new one, or that of the same sweep started earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from sweepboard.errors import ConfigError, UserError
+from sweepboard.names import label
+from sweepboard.runs.differences import between_configs
+from sweepboard.runs.folder import RunFolder, make_folder
+from sweepboard.runs.lock import only_writer, refuse_links
+from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
+from sweepboard.sweeps.plan import Plan, PlannedJob
+from sweepboard.sweeps.plan_file import frozen_jobs, read_plan, write_plan
+
+MakePlan = Callable[[int | None], Plan]
+"""Makes the plan, with the number of threads that an earlier plan of the same sweep has frozen."""
+
+
+class AnotherSweep(UserError):
+    """A sweep started in a folder that holds a different one."""
+
+
+@contextmanager
+def begun(
+    make: MakePlan, root: Path, named: Path | None, now: datetime
+) -> Iterator[tuple[SweepFolder, Plan]]:
+    """The folder of the sweep with its plan frozen in it, held by this process during the block.
+
+    The folder is `named`, or a new one below `root`. Raises `AnotherSweep` where the named one holds jobs
+    that are not these, `FolderLocked` where the sweep is running.
+    """
+    if named is None:
+        plan = make(None)
+        folder = claim_sweep(root, label([f"{key}=" for key in plan.swept]).replace("=", ""), now)
+    else:
+        refuse_links(RunFolder(named))
+        plan, folder = _plan_for(SweepFolder(named), make)
+    make_folder(folder.path)
+    with only_writer(RunFolder(folder.path)):
+        write_plan(folder, plan)
+        yield folder, plan
+
+
+def plan_for(named: Path | None, make: MakePlan) -> Plan:
+    """The plan as it would be carried out in the folder `named`. Raises `AnotherSweep`."""
+    return make(None) if named is None else _plan_for(SweepFolder(named), make)[0]
+
+
+def named_folder(root: Path, name: str) -> Path:
+    """Where the sweep of that name lies. Raises `ConfigError` for a name that no folder should have."""
+    if label([f"name={name}"]) != f"name={name}":
+        raise ConfigError(f"sweep.name={name}: use letters, digits and any of . _ - + only")
+    return root / SWEEPS / name
+
+
+def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
+    if not folder.plan.is_file():
+        if folder.path.is_dir() and any(path.name not in ("plan", ".lock") for path in folder.path.iterdir()):
+            if folder.plan_files() and not folder.search.is_file():
+                return _planned_again(folder, make)
+            raise AnotherSweep(f"{folder} holds something else than a sweep: give another sweep.name")
+        return make(None), folder
+    if folder.search.is_file():
+        raise AnotherSweep(f"{folder} holds a search: give another sweep.name")
+    old = read_plan(folder)
+    new = make(old.threads)
+    difference = _difference(folder, old, new)
+    if difference:
+        raise AnotherSweep(f"{folder} holds another sweep, {difference}")
+    return _with_old_labels(old, new), folder
+
+
+def _planned_again(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
+    """The plan of a sweep whose sweep.json is lost, or was never written: held against the frozen jobs that
+    are there. Raises `AnotherSweep`."""
+    jobs = frozen_jobs(folder)
+    new = make(jobs[0].threads)
+    old = Plan(jobs, new.threads)
+    have = {job.digest for job in old.jobs}
+    began = [job.label for job in new.jobs if job.digest not in have and folder.job(job.label).path.exists()]
+    strange = [job for job in old.jobs if job.digest not in {each.digest for each in new.jobs}]
+    if began or strange:
+        raise AnotherSweep(
+            f"{folder} has lost its sweep.json, and {_first(began, strange)} is another job now: "
+            "start it as it was started, or give another sweep.name"
+        )
+    return _with_old_labels(old, new), folder
+
+
+def _first(began: Sequence[str], strange: Sequence[PlannedJob]) -> str:
+    return began[0] if began else strange[0].label
+
+
+def _with_old_labels(old: Plan, new: Plan) -> Plan:
+    # The new plan has the secrets, which are in no file; the old one has the names of the folders.
+    have = {job.digest: job for job in old.jobs}
+    jobs = ((job, have.get(job.digest, job)) for job in new.jobs)
+    return replace(new, jobs=tuple(replace(job, label=was.label, file=was.file) for job, was in jobs))
+
+
+def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:
+    """The first difference between two plans and what to type instead; None where they have the same jobs."""
+    then, now = {job.digest: job for job in old.jobs}, {job.digest: job for job in new.jobs}
+    added = [job for digest, job in now.items() if digest not in then]
+    gone = [job for digest, job in then.items() if digest not in now]
+    by_label = {job.label: job for job in gone}
+    for job in added:
+        if job.label in by_label:
+            return f"in which {job.label} has {_change(by_label[job.label], job)}: give another sweep.name"
+    if added:
+        words = " ".join(word for key, word in added[0].words.items() if key in new.swept)
+        return (
+            f"without {added[0].label}: give another sweep.name, or type `sweepboard resume {folder} {words}`"
+        )
+    if gone:
+        return f"which has {gone[0].label} too: type `sweepboard resume {folder}`, or give another sweep.name"
+    return None
+
+
+def _change(old: PlannedJob, new: PlannedJob) -> str:
+    changes = [change for change in between_configs(old.config, new.config) if change.key != "output_root"]
+    return f"{changes[0].key}={changes[0].then} and not {changes[0].now}"

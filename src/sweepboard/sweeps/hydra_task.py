@@ -1,0 +1,124 @@
+"""The function that Hydra calls for a job under a launcher that is not ours (basic, joblib)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweepboard.errors import ConfigError
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.record import FAILED, RUNNING
+from sweepboard.runs.secrets import is_masked
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.job_status import JobView, SweepCallback
+from sweepboard.sweeps.outcome import record_of
+from sweepboard.sweeps.plan import Plan
+from sweepboard.sweeps.plan_file import read_plan
+
+
+@dataclass
+class SweepTask:
+    """Trains one job in the process in which it is called; also what the command line tells our plug-ins."""
+
+    command: str = ""
+    config_dirs: Sequence[Path] = ()
+    listener: SweepCallback = field(default_factory=SweepCallback)
+    plan_only: bool = False
+    """Make the plan, but no folder and no run."""
+
+    planned: tuple[SweepFolder | None, Plan] | None = None
+    """The plan that was asked for, and its folder where that was named."""
+
+    views: list[JobView] = field(default_factory=list)
+    """What became of the jobs, once the sweep has ended."""
+
+    process: int = field(default_factory=os.getpid)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # joblib sends the task to other processes, from where nobody could follow a display.
+        return {**self.__dict__, "listener": SweepCallback(), "views": []}
+
+    def refuse_to_plan(self) -> None:
+        """Raise `ConfigError` where a plan was asked for, which only the grid sweeper makes."""
+        if self.plan_only:
+            raise ConfigError("there is no plan to show: only hydra/sweeper=grid knows all jobs beforehand")
+
+    def __call__(self, config: DictConfig) -> float | None:
+        """Train; returns the best value of the primary metric, or None where there is none.
+
+        A job of a frozen plan runs as it was frozen, whatever Hydra has composed. A signal to the sweep's
+        process ends the sweep; nothing else that happens in a job does, `sys.exit` neither.
+        """
+        self.refuse_to_plan()
+        from sweepboard.sweeps.job_main import note_failure, train
+        from sweepboard.training.signals import Interrupted
+
+        hydra = HydraConfig.get()
+        folder, view = RunFolder(Path(hydra.runtime.output_dir)), JobView(str(hydra.sweep.subdir))
+        self._tell(view, RUNNING)
+        try:
+            train(folder, {**self._job(config), "command": self.command})
+        except Interrupted as stop:
+            if os.getpid() == self.process:
+                sys.exit(stop.exit_code)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            view.reason, view.traceback = note_failure(error, folder)
+            self._tell(view, FAILED)
+            return None
+        record = record_of(folder)
+        if record is not None:
+            view.read(record)
+            self._tell(view, record.status)
+        return view.score
+
+    def _tell(self, view: JobView, state: str) -> None:
+        view.state = state
+        self.listener.on_state(view)
+
+    def _job(self, config: DictConfig) -> dict[str, Any]:
+        hydra = HydraConfig.get()
+        sweep, label = SweepFolder(Path(hydra.sweep.dir)), str(hydra.sweep.subdir)
+        plan = read_plan(sweep) if sweep.plan.is_file() else Plan((), 0)
+        job = next((job for job in plan.jobs if job.label == label), None)
+        if job is None:
+            composed = self._composed(config)
+            return {**composed, "number": int(hydra.job.num)}
+        return {**asdict(job), "config": _unmasked(job.config, config), "swept": plan.swept, "own": plan.own}
+
+    def _composed(self, config: DictConfig) -> dict[str, Any]:
+        """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
+        from sweepboard.compose.prepare import prepare
+        from sweepboard.compose.replaced_classes import follow_targets_in_yaml, words_of_hydra
+        from sweepboard.compose.user_imports import import_modules
+
+        hydra: Any = HydraConfig.get()
+        import_modules(config)
+        with open_dict(config):
+            config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
+        words = words_of_hydra(OmegaConf.create({"hydra": hydra}))
+        follow_targets_in_yaml(config, words, self.config_dirs, hydra.job.config_name)
+        prepared = prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
+        return {
+            "config": prepared.config,
+            "links": prepared.links,
+            "groups": prepared.groups,
+            "overrides": prepared.overrides,
+        }
+
+
+def _unmasked(frozen: Any, config: DictConfig, key: str = "") -> Any:
+    """The frozen values with the secrets, which are in no file, as Hydra has composed them."""
+    if isinstance(frozen, Mapping):
+        return {
+            name: _unmasked(value, config, f"{key}.{name}" if key else name) for name, value in frozen.items()
+        }
+    return OmegaConf.select(config, key) if is_masked(frozen) else frozen

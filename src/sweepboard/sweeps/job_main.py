@@ -1,0 +1,171 @@
+"""What the process of a job does: one run from its frozen configuration, and news of it to the sweep."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sweepboard.compose.build import Experiment, build
+from sweepboard.compose.hydra_values import placed
+from sweepboard.compose.instantiate import open_data
+from sweepboard.compose.prepare import Prepared
+from sweepboard.errors import UserError
+from sweepboard.execution.channel import Channel
+from sweepboard.execution.server import write_output_to
+from sweepboard.runs.execute import execute, new_record
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.lock import FolderLocked, only_writer
+from sweepboard.runs.provenance import packages
+from sweepboard.runs.record import FAILED
+from sweepboard.runs.record_callback import ending
+from sweepboard.runs.resume import Changed, resume
+from sweepboard.runs.saved_run import read_run
+from sweepboard.startup import tune_allocator
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.hydra_files import write_hydra_files
+from sweepboard.sweeps.outcome import correct_record, record_of
+from sweepboard.sweeps.same_data import refuse_other_content
+from sweepboard.training.callback import Callback
+from sweepboard.training.progress import Progress
+from sweepboard.training.signals import Interrupted, Pruned
+
+NEWS = 0.5
+"""Seconds between two messages about how far a job is; validations are told at once."""
+
+
+def run(arguments: Mapping[str, Any], channel: Channel) -> None:
+    """Train one job; `arguments` are those of `train`.
+
+    Ends the process with exit code 0 where the run has finished or was pruned. What it prints, tracebacks
+    too, stands in the folder's train.log.
+    """
+    tune_allocator()
+    folder = RunFolder(Path(arguments["folder"]))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_output_to(folder.log)
+    try:
+        train(folder, arguments, [Reporter(channel, arguments.get("waits", False))])
+    except Pruned:
+        return
+    except Interrupted as stop:
+        sys.exit(stop.exit_code)
+    except BaseException as error:  # sys.exit in the user's code too: it must not pass for success
+        reason, lines = note_failure(error, folder)
+        channel.send({"error": reason, "traceback": lines})
+        sys.exit(1)
+
+
+def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Callback] = ()) -> None:
+    """Begin the run of a frozen job, or go on with it where its folder has it already.
+
+    `job` has the `config`, `links`, `groups` and `overrides` of a `PlannedJob`, and the sweep's `command`.
+    """
+    # Everything was checked when the plan was made, or taken up again.
+    prepared = Prepared(
+        job["config"],
+        job["links"],
+        job["groups"],
+        job["overrides"],
+        open_data(job["config"]),
+        own=job.get("own", True),
+    )
+    prepared = placed(prepared, folder.path, job.get("number", 0))
+    accept = job.get("accept", False)
+    make = partial(_on_the_same_data, SweepFolder(folder.path.parent), accept)
+    if folder.begun:
+        saved = read_run(folder.path)
+        resume(saved, prepared, watchers, accept, build if saved.record.data_fingerprint else make)
+        return
+    with only_writer(folder):
+        write_hydra_files(folder, job)
+        record = new_record(prepared, job["command"])
+        record.swept = list(job.get("swept", ()))
+        try:
+            execute(prepared, folder, record, watchers, make=make)
+        except Changed:
+            folder.record.unlink()  # it has not begun: its turn is when the data are back, or accepted
+            raise
+
+
+def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> Experiment:
+    """Build a job; raise `Changed` where its data are not those of the jobs before it."""
+    experiment = build(prepared)
+    if sweep.plan.is_file():  # else another sweeper and launcher have planned nothing
+        refuse_other_content(sweep, prepared.config, experiment.data.content, accept)
+    return experiment
+
+
+def warm_up() -> None:
+    """Do in the job server what every job would do anew: whatever takes time and is the same for all."""
+    packages()
+
+
+def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, str | None]:
+    """The reason and, for a bug, the traceback of a failure.
+
+    They are in the run's folder already, unless it failed before the run kept its own record: then they are
+    put there, but for the reasons for which a run is left as it is.
+    """
+    reason = ending(error)[1]
+    lines = None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+    record = record_of(folder)
+    if not isinstance(error, FolderLocked | Changed) and (record is None or record.reason != reason):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with folder.log.open("a") as log:
+            log.write(f"{lines or reason}\n")
+        correct_record(folder, FAILED, reason)
+    return reason, lines
+
+
+class Reporter(Callback):
+    """Tells the sweep how far the run is, and ends it where the sweep says that it is pruned.
+
+    One that `waits` does not train on before the sweep has answered a validation, with `{"go_on": true}` or
+    `{"prune": why}`, so that when a run is pruned does not hang on how fast it is.
+    """
+
+    def __init__(self, channel: Channel, waits: bool = False) -> None:
+        self._channel, self._waits = channel, waits
+        self._told = 0.0
+
+    def on_start(self, progress: Progress) -> None:
+        self._tell(progress)
+
+    def on_tick(self, progress: Progress) -> None:
+        if time.monotonic() > self._told + NEWS:
+            self._tell(progress)
+        self._listen()
+
+    def on_validation(self, progress: Progress) -> None:
+        self._tell(progress, validated=True)
+        self._listen(self._waits)
+
+    def on_end(self, progress: Progress) -> None:
+        self._tell(progress)
+
+    def _tell(self, progress: Progress, validated: bool = False) -> None:
+        self._told = time.monotonic()
+        news = {
+            "step": progress.step,
+            "total_steps": progress.total_steps,
+            "epoch": progress.epochs_done,
+            "total_epochs": progress.total_epochs,
+            "seconds_left": progress.seconds_left if progress.step else None,
+            "primary_metric": progress.learner.task.primary_metric,
+            "metrics": progress.val_metrics,
+            "best": progress.best,
+        }
+        self._channel.send({"validated" if validated else "news": news})
+
+    def _listen(self, wait: bool = False) -> None:
+        messages = self._channel.poll()
+        while wait and not messages and not self._channel.ended:
+            messages = self._channel.receive()
+        for message in messages:
+            if "prune" in message:
+                raise Pruned(message["prune"])

@@ -1,0 +1,124 @@
+"""What is known of each job while a sweep runs, and who is told when it changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sweepboard.analysis.metric_names import MAX, MIN
+from sweepboard.analysis.metrics import mode_of
+from sweepboard.execution.channel import Message
+from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
+from sweepboard.sweeps.folder import SweepFolder
+
+WAITING = "waiting"
+DONE = (FINISHED, PRUNED)
+"""States of a job to which nothing is left to do."""
+
+
+@dataclass
+class JobView:
+    """A job as seen from the sweep."""
+
+    label: str
+    state: str = WAITING
+    """`waiting`, or a status of a run: `running`, `finished`, `failed`, `interrupted`, `pruned`."""
+
+    reason: str | None = None
+    """Why it is not finished, in one line."""
+
+    traceback: str | None = None
+    """Of a bug."""
+
+    step: int = 0
+    total_steps: int = 0
+    epoch: float = 0.0
+    total_epochs: float = 0.0
+    seconds: float = 0.0
+    """Time spent in training."""
+
+    seconds_left: float | None = None
+    primary_metric: str | None = None
+    """The validation metric by which the job is judged."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Of the last validation."""
+
+    test: dict[str, float] = field(default_factory=dict)
+    """Of the final test."""
+
+    best: dict[str, float] = field(default_factory=dict)
+    """The best value of each validation metric."""
+
+    gpu: str | None = None
+    attempts: int = 0
+    """How often it was started in this attempt."""
+
+    since: float = 0.0
+
+    def has_started(self, gpu: str | None) -> None:
+        """Its process has begun."""
+        self.state, self.reason, self.traceback, self.gpu = RUNNING, None, None, gpu
+        self.attempts, self.since = self.attempts + 1, time.monotonic()
+
+    def hear(self, message: Message) -> bool:
+        """Take in a message of the job; returns whether it was about a validation."""
+        for name, value in (message.get("news") or message.get("validated") or {}).items():
+            setattr(self, name, value)
+        self.reason = message.get("error", self.reason)
+        self.traceback = message.get("traceback", self.traceback)
+        return "validated" in message
+
+    def read(self, record: RunRecord) -> None:
+        """Take in what the run's own record says."""
+        self.step, self.total_steps, self.epoch = record.step, record.total_steps, record.epoch
+        self.seconds, self.primary_metric, self.best = (
+            record.seconds,
+            record.primary_metric,
+            dict(record.best),
+        )
+        self.metrics, self.test = _part(record, "val/"), _part(record, "test/")
+
+    @property
+    def score(self) -> float | None:
+        """The best value of the primary metric."""
+        return self.best.get(self.primary_metric) if self.primary_metric else None
+
+
+def _part(record: RunRecord, prefix: str) -> dict[str, float]:
+    return {t.removeprefix(prefix): value for t, value in record.metrics.items() if t.startswith(prefix)}
+
+
+class SweepCallback:
+    """JobMessage what happens in a sweep; every method may be left as it is."""
+
+    def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        """Before the first job starts; views of jobs that are done already say so."""
+
+    def on_state(self, view: JobView) -> None:
+        """A job has started, or ended."""
+
+    def on_news(self, view: JobView) -> None:
+        """A job has got further."""
+
+    def on_validation(self, view: JobView) -> None:
+        """A job has validated."""
+
+    def on_note(self, text: str) -> None:
+        """A line for the user."""
+
+    def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        """After the last job has ended."""
+
+
+def best_first(views: Sequence[JobView]) -> list[JobView]:
+    """Finished jobs first, the best of them in front; then those pruned, then the others as they came."""
+    order = {FINISHED: 0, PRUNED: 1, INTERRUPTED: 2, RUNNING: 2, FAILED: 3, WAITING: 4}
+    return sorted(views, key=lambda view: (order[view.state], _badness(view)))
+
+
+def _badness(view: JobView) -> float:
+    if view.score is None or view.primary_metric is None or view.score != view.score:  # NaN last
+        return float("inf")
+    return {MIN: view.score, MAX: -view.score}.get(mode_of(f"val/{view.primary_metric}"), 0.0)

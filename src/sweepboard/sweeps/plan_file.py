@@ -1,0 +1,175 @@
+"""The plan on disk: `sweep.json`, and under `plan/` the configuration of every job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweepboard import __version__, plain_yaml
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.errors import UserError, reason
+from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
+from sweepboard.runs.saved_run import check_config
+from sweepboard.runs.secrets import masked, masked_command, masked_words
+from sweepboard.runs.signing import as_bytes, origin, sign
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.labels import words_of
+from sweepboard.sweeps.plan import Plan, PlannedJob
+
+_FORMAT = 1
+_LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder's name that leads to no other folder
+
+
+class DamagedSweep(UserError):
+    """A sweep folder whose plan is missing in part or is not what was frozen."""
+
+
+@dataclass
+class _Entry:
+    label: str
+    file: str
+    words: dict[str, str]
+    digest: str
+
+
+@dataclass
+class _SavedPlan:
+    """What sweep.json must hold."""
+
+    threads: int
+    command: str
+    settings: dict[str, Any]
+    moment: str
+    jobs: list[_Entry]
+
+
+@dataclass
+class _SavedJob:
+    """What a file under `plan/` must hold."""
+
+    config: dict[str, Any]
+    links: dict[str, str]
+    groups: dict[str, str]
+    overrides: list[str]
+
+
+def write_plan(folder: SweepFolder, plan: Plan) -> None:
+    """Freeze the plan. sweep.json is written last: where it stands, all that it names stands too.
+
+    Raises `NotWritable`.
+    """
+    with writing(folder.path):
+        for job in plan.jobs:
+            path = folder.frozen(job.file or job.label)
+            path.parent.mkdir(exist_ok=True)
+            text = _job_text(job)
+            # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
+            if not path.exists() or read_bytes(path) != text.encode():
+                write_atomic(path, text)
+        write_json(folder.plan, _as_plain(plan))
+
+
+def replace_plan(folder: SweepFolder, plan: Plan) -> Plan:
+    """Freeze the plan in the place of another of the same jobs, which stands until this one is whole."""
+    jobs = tuple(replace(job, file=f"{job.label}-{job.digest[:8]}") for job in plan.jobs)
+    plan = replace(plan, jobs=jobs)
+    write_plan(folder, plan)
+    files = {folder.frozen(job.file) for job in jobs}
+    for path in folder.plan_files():
+        if path not in files:
+            path.unlink()
+    return plan
+
+
+def read_plan(folder: SweepFolder) -> Plan:
+    """The frozen plan. Raises `DamagedSweep` naming the file that cannot be read or was changed."""
+    try:
+        saved = read_json(folder.plan)
+        check_plain(_SavedPlan, saved)
+        jobs = tuple(_frozen_job(folder, entry, number) for number, entry in enumerate(saved["jobs"]))
+        plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"])
+        moment = datetime.fromisoformat(saved["moment"])
+        return replace(plan, origin=origin(_signed(plan), saved.get("signature")), moment=moment)
+    except (OSError, ValueError) as error:
+        raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
+
+
+def moment_of(folder: SweepFolder) -> datetime:
+    """The moment of the sweep in the folder; now, where there is none. Raises `DamagedSweep`."""
+    try:
+        return datetime.fromisoformat(str(read_json(folder.plan)["moment"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return datetime.now()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
+
+
+def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
+    """The jobs below `plan/`, of which no sweep.json says more than their files do. Raises `DamagedSweep`."""
+    jobs = []
+    for path in folder.plan_files():
+        saved = read_job(path)
+        words = words_of(saved["overrides"], saved["config"])
+        job = PlannedJob(path.stem, words, **saved, file=path.stem)
+        jobs.append(replace(job, label=path.stem.removesuffix(f"-{job.digest[:8]}")))
+    return tuple(jobs)
+
+
+def _as_plain(plan: Plan) -> dict[str, Any]:
+    jobs = [
+        {"label": job.label, "file": job.file, "words": job.words, "digest": job.digest} for job in plan.jobs
+    ]
+    return {
+        "format": _FORMAT,
+        "sweepboard": __version__,
+        "command": masked_command(plan.command),
+        "threads": plan.threads,
+        "settings": plan.settings,
+        "moment": plan.moment.isoformat(),
+        "signature": sign(_signed(plan)) if plan.own else None,
+        "jobs": jobs,
+    }
+
+
+def _signed(plan: Plan) -> bytes:
+    """All that decides what is built by the jobs."""
+    return as_bytes([(job.label, job.digest, _beside(job)) for job in plan.jobs])
+
+
+def _job_text(job: PlannedJob) -> str:
+    return plain_yaml.dump({**_beside(job), "config": masked(job.config)})
+
+
+def _beside(job: PlannedJob) -> dict[str, Any]:
+    return {"overrides": masked_words(job.overrides), "groups": job.groups, "links": job.links}
+
+
+def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> PlannedJob:
+    file = entry["file"] or entry["label"]
+    for name in (entry["label"], file):
+        if not _LABEL.fullmatch(name):
+            raise DamagedSweep(f"{folder.plan}: {name!r} is no label of a job")
+    path = folder.frozen(file)
+    job = PlannedJob(entry["label"], entry["words"], **read_job(path), file=entry["file"], number=number)
+    if job.digest != entry["digest"]:
+        raise DamagedSweep(
+            f"{path} is not what was frozen: put it back, or start the sweep under another name"
+        )
+    return job
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """The `config`, `links`, `groups` and `overrides` of one job. Raises `DamagedSweep`."""
+    try:
+        saved = plain_yaml.load(read_text(path))
+        check_plain(_SavedJob, saved)
+        check_config(saved["config"])
+        return {part: saved[part] for part in ("config", "links", "groups", "overrides")}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DamagedSweep(f"{path} cannot be read: {reason(error)}") from error

@@ -1,0 +1,92 @@
+"""When something is due: every event of a run as a function of the number of updates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sweepboard.errors import ConfigError
+from sweepboard.training.settings import TrainerSettings
+
+FETCH_EVERY = 1000
+"""Updates after which losses are looked at even if nothing else is due."""
+
+
+def length(settings: TrainerSettings, batches: int) -> tuple[int, int]:
+    """(updates of the whole run, updates per epoch) for a training set of so many batches an epoch.
+
+    Raises ConfigError for a length or an interval that is not positive.
+    """
+    _require_positive(settings)
+    if settings.limit_train_batches is not None:
+        batches = min(batches, settings.limit_train_batches)
+    if batches == 0:
+        raise ConfigError(
+            "an epoch has no batch: use a smaller dataset.batch_size or dataset.drop_last=false"
+        )
+    per_epoch = math.ceil(batches / settings.accumulate)
+    return settings.steps or settings.epochs * per_epoch, per_epoch
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Steps at which things are due. `log`, `validate`, `save` hold intervals in updates, none for never."""
+
+    total_steps: int
+    steps_per_epoch: int
+    log: tuple[int, ...]
+    validate: tuple[int, ...]
+    save: tuple[int, ...]
+
+    @classmethod
+    def of(cls, settings: TrainerSettings, batches: int, log_every: int | None, validates: bool) -> Intervals:
+        """The intervals of a run. `log_every` is in updates (None: once an epoch); `validates` says whether
+        there is a validation set. Raises ConfigError as `length` does."""
+        if log_every is not None and log_every <= 0:
+            raise ConfigError(f"logging.every_steps={log_every} must be greater than 0")
+        total, per_epoch = length(settings, batches)
+        checkpoint = settings.checkpoint
+        validate = _intervals(per_epoch, settings.val_every_epochs, settings.val_every_steps)
+        return cls(
+            total,
+            per_epoch,
+            log=(log_every or per_epoch,),
+            validate=validate if validates else (),
+            save=_intervals(per_epoch, checkpoint.every_epochs, checkpoint.every_steps),
+        )
+
+    def next_event(self, step: int) -> int:
+        """The first step after `step` at which the loop has more to do than updates."""
+        intervals = (FETCH_EVERY, self.steps_per_epoch, *self.log, *self.validate, *self.save)
+        return min(self.total_steps, step + min(every - step % every for every in intervals))
+
+
+def due(step: int, intervals: tuple[int, ...]) -> bool:
+    """Whether one of `intervals` ends at `step`."""
+    return any(step % every == 0 for every in intervals)
+
+
+def _intervals(per_epoch: int, epochs: int | None, steps: int | None) -> tuple[int, ...]:
+    by_epochs = () if epochs is None else (epochs * per_epoch,)
+    return by_epochs if steps is None else (*by_epochs, steps)
+
+
+def _require_positive(settings: TrainerSettings) -> None:
+    values = {
+        "epochs": settings.epochs,
+        "steps": settings.steps,
+        "accumulate": settings.accumulate,
+        "grad_clip": settings.grad_clip,
+        "val_every_epochs": settings.val_every_epochs,
+        "val_every_steps": settings.val_every_steps,
+        "limit_train_batches": settings.limit_train_batches,
+        "limit_val_batches": settings.limit_val_batches,
+        "limit_test_batches": settings.limit_test_batches,
+        "early_stopping.patience": settings.early_stopping.patience,
+        "checkpoint.every_epochs": settings.checkpoint.every_epochs,
+        "checkpoint.every_steps": settings.checkpoint.every_steps,
+        "checkpoint.every_minutes": settings.checkpoint.every_minutes,
+    }
+    for key, value in values.items():
+        if value is not None and not value > 0:
+            raise ConfigError(f"trainer.{key}={value:g} must be greater than 0")

@@ -1,0 +1,171 @@
+"""What may be built of a configuration that came from someone else: judged by the object that is found."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweepboard.compose.allowed_objects import find, may_be_built
+from sweepboard.compose.allowlist import NotAllowed, refuse_untrusted
+
+PARTS = [
+    "torch.nn.Linear", "torch.nn.modules.conv.Conv2d", "torch.optim.SGD", "torch.optim.lr_scheduler.StepLR",
+    "torchvision.models.resnet18", "torchvision.models.resnet.ResNet", "torchvision.ops.FrozenBatchNorm2d",
+    "torchvision.datasets.FakeData", "torchvision.datasets.mnist.MNIST", "torchvision.transforms.ToTensor",
+    "torchvision.transforms.v2.Resize", "sweepboard.models.cnn.CNN",
+    "sweepboard.training.tasks.Classification",
+]  # fmt: skip
+
+OTHERS = [
+    "torch.load", "torch.hub.load", "torch.nn.functional.torch.hub.load", "torch.nn.functional.torch.load",
+    "torch.nn.modules.module.os.system", "torch.optim.optimizer.functools.partial",
+    "torch.nn.Module.__init__",
+    "torch.nn.parallel.DistributedDataParallel", "torch.nn.Linear.forward", "torch.nn.modules.module.Any",
+    "torchvision.datasets.folder.pickle.loads", "torchvision.datasets.utils.download_url",
+    "torchvision.datasets.DatasetFolder", "torchvision.datasets.vision.torch.hub.load_state_dict_from_url",
+    "torchvision.datasets.mnist.shutil.rmtree", "torchvision.datasets.LFWPeople",
+    "torchvision.models.get_model", "torchvision.models._api.get_model", "torchvision.models.resnet.partial",
+    "torchvision.models.detection.backbone_utils.resnet_fpn_backbone", "torchvision.io.read_image",
+    "torch.utils.data.datapipes.iter.FileOpener", "torch.utils.data.DataLoader",
+    "sweepboard.files.write_atomic", "sweepboard.models.cnn.nn.Module.load_state_dict",
+    "sweepboard.data.datasets.mnist_cifar.downloading",
+    "sweepboard.data.datasets.image_folder.os.system", "sweepboard.cli.main",
+    "hydra.utils.instantiate", "hydra.utils.get_method", "functools.partial", "builtins.eval", "os.system",
+    "pickle.loads", "", "torch", "torch.nn", "torch..nn.Linear", "torch.nn.Linear ", ".torch.nn.Linear",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", PARTS)
+def test_parts_of_experiments_may_be_built(target: str) -> None:
+    refuse_untrusted({"model": {"_target_": target, "root": "x"}}, typed={"model.root": "x"})
+
+
+@pytest.mark.parametrize("target", OTHERS)
+def test_nothing_else_may(target: str) -> None:
+    with pytest.raises(NotAllowed, match=r"^task\.loss\[1\]\._target_: "):
+        refuse_untrusted({"task": {"loss": [1, {"_target_": target}]}})
+
+
+@pytest.mark.parametrize("target", [["os", "system"], {"a": 1}, 5, True, 0.5])
+def test_a_target_that_is_no_text_is_refused(target: Any) -> None:
+    with pytest.raises(NotAllowed):
+        refuse_untrusted({"model": {"_target_": target}})
+
+
+def test_a_path_to_elsewhere_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for path in ("evil.Net", "evil", "torch.evil.Net", "sweepboard.evil.Net"):
+        assert find(path) is None
+    assert "evil" not in sys.modules
+
+
+def test_an_allowed_package_covers_its_own_objects_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_nets.py").write_text(
+        "import os\nfrom os import system\nfrom torch.hub import load\nclass Net:\n    pass\n"
+        "def make():\n    return Net()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, right in {
+        "Net": True,
+        "make": True,
+        "load": False,
+        "system": False,
+        "os.system": False,
+    }.items():
+        found = find(f"their_nets.{name}", ["their_nets"])
+        assert (found is not None and may_be_built(found, ["their_nets"])) == right, name
+    with pytest.raises(NotAllowed, match=r"add --allow torch\.hub"):
+        refuse_untrusted({"model": {"_target_": "their_nets.load"}}, ["their_nets"])
+    refuse_untrusted({"model": {"_target_": "their_nets.Net"}}, ["their_nets.Net"])
+    with pytest.raises(NotAllowed):
+        refuse_untrusted({"model": {"_target_": "their_nets.make"}}, ["their_nets.Net"])
+
+
+READS: dict[str, dict[str, Any]] = {
+    "dataset.root": {
+        "dataset": {"_target_": "sweepboard.data.datasets.image_folder.ImageFolder", "root": "pictures"}
+    },
+    "dataset.data_dir": {"dataset": {"_target_": "torchvision.datasets.FakeData", "data_dir": ""}},
+    "model.head": {"model": {"_target_": "torch.nn.Linear", "head": "~me"}},
+    "model.names[1]": {"model": {"names": ["fine", "weights/best.pt"]}},
+    "model.weights_file": {"model": {"weights_file": "best.pt"}},
+    "dataset.split": {"dataset": {"split": "..\\..\\etc"}},
+    "task.where": {"task": {"where": "C:\\Users"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "config"), READS.items(), ids=list(READS))
+def test_no_path_is_read(key: str, config: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        refuse_untrusted(config, folder=tmp_path)
+    assert str(refused.value).startswith(f"{key}: ")
+    assert f"{key}=..." in str(refused.value)
+
+
+def test_the_folder_of_the_run_may_be_read_and_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    node = {"_target_": "sweepboard.data.datasets.image_folder.ImageFolder", "root": "run/pictures"}
+    refuse_untrusted({"dataset": node}, folder=Path("run"))
+    with pytest.raises(NotAllowed):
+        refuse_untrusted({"dataset": {**node, "root": "runner"}}, folder=Path("run"))
+    refuse_untrusted({"dataset": {**node, "root": "~/mine"}}, typed={"dataset.root": "~/mine"})
+    with pytest.raises(NotAllowed):
+        refuse_untrusted({"dataset": {**node, "root": "~/yours"}}, typed={"dataset.root": "~/mine"})
+
+
+FETCHES: dict[str, dict[str, Any]] = {
+    "model.weights": {"_target_": "torchvision.models.resnet18", "weights": "DEFAULT"},
+    "model.pretrained": {"_target_": "torchvision.models.resnet18", "pretrained": True},
+    "model._args_": {"_target_": "torchvision.models.resnet18", "_args_": [True]},
+    "model.weights_backbone": {"_target_": "torchvision.models.segmentation.fcn_resnet50"},
+    "model.address": {"_target_": "torch.nn.Linear", "address": "https://example.org/x.pt"},
+    "model.net.weights": {"net": {"_target_": "torchvision.models.vgg11", "weights": "IMAGENET1K_V1"}},
+    "model.x.download": {"x": {"_target_": "torchvision.datasets.FakeData", "download": 1}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "node"), FETCHES.items(), ids=list(FETCHES))
+def test_nothing_is_fetched(key: str, node: dict[str, Any]) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        refuse_untrusted({"model": node})
+    assert str(refused.value).startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize("name", ["downloads.MNIST", "downloads.CIFAR10", "fashion.FashionMNIST"])
+def test_a_default_place_is_not_read_either(name: str) -> None:
+    with pytest.raises(NotAllowed, match=r"dataset\.root: data is not read"):
+        refuse_untrusted({"dataset": {"_target_": f"sweepboard.data.{name}"}})
+    with pytest.raises(NotAllowed, match=r"dataset\._args_: "):
+        refuse_untrusted({"dataset": {"_target_": f"sweepboard.data.{name}", "_args_": ["x"]}})
+
+
+@pytest.mark.parametrize("value", ["${oc.env:HOME}", "$HOME", "a ${b}", "\\${oc.env:X}"])
+def test_no_variable_of_the_environment_is_read(value: str) -> None:
+    with pytest.raises(NotAllowed, match=r"^model\.x\.y\[0\]: .*environment"):
+        refuse_untrusted({"model": {"x": {"y": [value]}}})
+
+
+GIANTS: dict[str, dict[str, Any]] = {
+    "dataset.workers": {"dataset": {"workers": 5000}},
+    "dataset.size": {"dataset": {"_target_": "torchvision.datasets.FakeData", "size": 10**9}},
+    "dataset.image_size": {"dataset": {"image_size": [3, 100_000, 100_000]}},
+    "dataset": {"dataset": {"samples": 1_000_000, "features": 1_000_000}},
+    "model.layers[0].in_features": {"model": {"layers": [{"in_features": 1e12}]}},
+    "dataset.num_classes": {"dataset": {"num_classes": 10**9}},
+    "threads": {"threads": 100_000},
+}
+
+
+@pytest.mark.parametrize(("key", "config"), GIANTS.items(), ids=list(GIANTS))
+def test_sizes_are_bounded(key: str, config: dict[str, Any]) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        refuse_untrusted(config)
+    assert str(refused.value).startswith(f"{key}: ")

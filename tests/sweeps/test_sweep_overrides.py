@@ -1,0 +1,101 @@
+"""Every word of a sweep's command counts as it would for a single run, or is refused with what to type."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweepboard.errors import ConfigError
+from sweepboard.sweeps.grid import grid
+from sweepboard.sweeps.sweep_filter import Condition
+from tests.command import TINY, Command
+
+LR = "optimizer.lr=0.1,0.2"
+
+
+def jobs(command: Command, *words: str) -> list[str]:
+    return [entry["job"] for entry in command("plan", "--json", *TINY, *words).json]
+
+
+@pytest.mark.parametrize(
+    ("words", "points"),
+    [
+        (["m=a", "m={x:1},{x:2}"], [["m=a", "m={x:1}"], ["m=a", "m={x:2}"]]),
+        (["m=a,b", "m={x:1}"], [["m=a", "m={x:1}"], ["m=b", "m={x:1}"]]),
+        (["m={x:1}", "m={y:2}"], [["m={x:1}", "m={y:2}"]]),
+        (["m.x=5", "m={x:1}", "m.x=6,7"], [["m={x:1}", "m.x=6"], ["m={x:1}", "m.x=7"]]),
+        (["m=a,b", "m=c"], [["m=c"]]),
+        (["m=a", "+m={k:1},{k:2}"], [["m=a", "+m={k:1}"], ["m=a", "+m={k:2}"]]),
+        (["m/act=relu", "m.act={s:1},{s:2}"], [["m/act=relu", "m.act={s:1}"], ["m/act=relu", "m.act={s:2}"]]),
+    ],
+)
+def test_an_option_and_mappings_of_one_key_all_stand(words: list[str], points: list[list[str]]) -> None:
+    assert grid(words) == points
+
+
+def test_an_option_and_a_mapping_make_jobs_of_both(command: Command) -> None:
+    mappings = "optimizer={lr:0.1,momentum:0.5},{lr:0.2,momentum:0.5}"
+    assert jobs(command, "optimizer=sgd", mappings) == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
+    both = jobs(command, "optimizer=sgd,adam", "optimizer={lr:0.1},{lr:0.2}")
+    assert both == [
+        "optimizer=sgd,optimizer.lr=0.1",
+        "optimizer=sgd,optimizer.lr=0.2",
+        "optimizer=adam,optimizer.lr=0.1",
+        "optimizer=adam,optimizer.lr=0.2",
+    ]
+    zipped = jobs(command, "optimizer=sgd", mappings, "seed=1,2", "sweep.zip=[optimizer,seed]")
+    assert zipped == ["optimizer.lr=0.1,seed=1", "optimizer.lr=0.2,seed=2"]
+    twice = ["optimizer=sgd,adam", "optimizer={lr:0.1},{lr:0.2}", "seed=1,2", "sweep.zip=[optimizer,seed]"]
+    assert "sweep.zip: optimizer has values twice" in command("plan", *TINY, *twice, code=2).line
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("sweep.zip=optimizer.lr,seed", "write sweep.zip=[optimizer.lr,seed]"),
+        ("sweep.name=a,b", "sweep.name=a,b: is one setting of the whole sweep; give it one value"),
+        ("sweep.jobs=1,2", "sweep.jobs=1,2: is one setting"),
+        ("sweep.retry=range(2)", "sweep.retry=range(2): is one setting"),
+        ("sweep.on_failure=choice(stop,continue)", "is one setting"),
+        ("++sweep.time_limit=1,2", "sweep.time_limit=1,2: is one setting"),
+        ("sweep={jobs: 1},{jobs: 2}", "is one setting"),
+        ("sweep.filter=optimizer.lr<0.15,seed>1", "is no comparison"),
+        ("sweep.filter=[optimizer.lr<0.15]", "is no comparison"),
+    ],
+)
+def test_a_setting_of_the_sweep_has_one_value(command: Command, word: str, line: str) -> None:
+    assert line in command("plan", *TINY, LR, "seed=1,2", word, code=2).line
+
+
+def test_settings_of_the_sweep_in_any_spelling(command: Command) -> None:
+    for word in ("+sweep.filter=optimizer.lr < 0.15", "++sweep.filter=optimizer.lr < 0.15"):
+        assert len(jobs(command, LR, word)) == 1
+    assert len(jobs(command, LR, 'sweep={filter: "optimizer.lr < 0.15"}')) == 1
+    assert jobs(command, LR, "sweep={jobs: 1}") == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
+    both = command("plan", *TINY, LR, "sweep.name=a", "hydra.sweep.dir=b", code=2).line
+    assert "sweep.name=a: hydra.sweep.dir names the folder already" in both
+
+
+@pytest.mark.parametrize("text", ["seed", "1", "'yes'", "not seed", "seed and True", "(seed > 1,)", "[]"])
+def test_what_says_neither_yes_nor_no_is_no_filter(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no comparison"):
+        Condition(text).holds({"seed": 1})
+
+
+def test_a_boolean_is_a_filter() -> None:
+    assert Condition("dataset.in_memory and not x").holds({"dataset.in_memory": True, "x": False})
+
+
+def test_a_sweeper_that_would_drop_a_word_is_refused(command: Command) -> None:
+    for launcher in ("local", "basic"):
+        words = [
+            "hydra/sweeper=basic",
+            f"hydra/launcher={launcher}",
+            "optimizer=sgd",
+            "optimizer={lr:0.1},{lr:0.2}",
+        ]
+        assert command("-m", *TINY, *words, code=2).line == (
+            "sweepboard: optimizer: hydra/sweeper=basic takes one word of a key and would drop the others; "
+            "use hydra/sweeper=grid"
+        )
+    twice = ["hydra/sweeper=optuna", "optimizer=sgd,adam", "optimizer={lr:0.1},{lr:0.2}"]
+    assert "optimizer: has values twice" in command("-m", *TINY, *twice, code=2).line

@@ -34,6 +34,10 @@ def test_a_sweep_over_hyperparameters_and_seeds_is_comparable(
 
 
 NO_TEST = {tag: points for tag, points in DEFAULT_CURVES.items() if not tag.startswith("test/")}
+CHANGE = {
+    "when": 1.0, "step": 12, "differences": ["train samples: 40 -> 39", "classes: a -> b"],
+    "data_fingerprint": "f2", "samples": {}, "classes": [], "sources": {},
+}  # fmt: skip
 FAILED = {"status": "failed", "step": 30}
 OTHER_TORCH = ENVIRONMENT["torch"] | {"version": "3.0"}
 WITH_GPU = ENVIRONMENT["hardware"] | {"host": "there", "gpus": ["H100"]}
@@ -65,6 +69,16 @@ WITH_GPU = ENVIRONMENT["hardware"] | {"host": "there", "gpus": ["H100"]}
         ({"record": FAILED}, "length", "end: finished in a, failed at step 30 of 500 in b"),
         ({"config": {"optimizer.lr": 0.5, "seed": 7}}, "seeds", "0 for a; 7 for b"),
         ({"environment": {"code": {"commit": "beef"}}}, "code", "commit: c0ffee in a, beef in b"),
+        (
+            {"environment": {"sources": {"mine": "d2", "more": "d1"}}},
+            "code",
+            "own module mine: d1 in a, d2 in b",
+        ),
+        (
+            {"record": {"changed": [CHANGE]}},
+            "resumed",
+            "accepted changes: none in a, train samples: 40 -> 39, classes: a -> b, from step 12 in b",
+        ),
         ({"record": {"sweepboard": "9.9"}}, "versions", "sweepboard: 0.1.0 in a, 9.9 in b"),
         ({"environment": {"torch": OTHER_TORCH}}, "versions", "torch: 2.15.0 in a, 3.0 in b"),
         ({"environment": {"packages": {"numpy": "1.0"}}}, "versions", "numpy: 2.4.6 in a, 1.0 in b"),
@@ -81,8 +95,8 @@ def test_each_condition_is_named_alone(
     kind: str,
     what: str,
 ) -> None:
-    write_run(tmp_path / "a")
-    write_run(tmp_path / "b", **changes)
+    write_run(tmp_path / "a", environment={"sources": {"mine": "d1"}})
+    write_run(tmp_path / "b", **{"environment": {"sources": {"mine": "d1"}}, **changes})
     assert differences(tmp_path, capsys) == [(kind, what)]
 
 

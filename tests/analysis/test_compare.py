@@ -224,3 +224,12 @@ def test_a_picture_of_any_names(
     picture = str(tmp_path / "p.png")
     command = ["compare", str(tmp_path / "runs"), "--metric", f"val/{name}", "--plot", picture]
     assert main(command) == 0, capsys.readouterr().err
+
+
+def test_numbers_as_text_are_sorted_as_numbers(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, lr in {"a": "1e-1", "b": "2e-3", "c": 0.02, "d": "nan", "e": "auto"}.items():
+        write_run(tmp_path / name, {"optimizer.lr": lr})
+    rows = compare(gather([tmp_path]), sort="lr").rows
+    assert [row.values["optimizer.lr"] for row in rows] == ["2e-3", 0.02, "1e-1", "auto", "nan"]

@@ -58,6 +58,25 @@ def test_what_is_so(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "width == 0.001",
+        "width in [1, 0.001]",
+        "0.0001 < width < 0.01",
+        "not width != 0.001",
+        "width == '1e-3'",
+        "lr == '0.010'",
+        "model != 1",
+        "not model == 1",
+    ],
+)
+def test_a_number_written_as_text_is_a_number_beside_one(text: str) -> None:
+    words = Words([], ["width", "lr", "model"], [])
+    values = {"width": "1e-3", "lr": 0.01, "model": "nan"}
+    assert condition(text, words)(values)
+
+
+@pytest.mark.parametrize(
     "text", ["model.dropout < 1", "model.dropout >= 1", "model < 1", "test/accuracy > 0"]
 )
 def test_what_a_run_lacks_or_cannot_be_ordered_is_no_match(text: str) -> None:

@@ -101,6 +101,14 @@ def test_accepted_data_are_written_beside_the_first(command: Command, photos: Pa
     command("resume", "run", "trainer.epochs=3")  # with what was accepted
     shutil.copy(photos / "cats/02.png", photos / "cats/01.png")
     assert "train samples: 39 -> 40" in command("resume", "run", "trainer.epochs=4", code=2).line
+    shutil.copytree("run", "copy")
+    (Path("copy") / "run.json").write_text(json.dumps(record_of(RUN) | {"changed": []}))
+    difference = {
+        "key": "resumed.1",
+        "first": "(none)",
+        "second": f"train samples: 40 -> 39, from step {first['step']}",
+    }
+    assert difference in command("diff", "copy", "run", "--json").json
     said = command("rerun", "run").out
     assert "differs: the run itself: as it began -> train samples: 40 -> 39, from step " in said
     assert "other numbers are to be expected" in said

@@ -21,7 +21,7 @@ UNLIKE = 5.0
 
 KINDS = (
     "damage", "tags", "step-unit", "data", "evaluation", "length",
-    "seeds", "code", "versions", "arithmetic", "hardware",
+    "seeds", "code", "resumed", "versions", "arithmetic", "hardware",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from sweepboard.analysis.metrics import metric_tags
 from sweepboard.analysis.run_checks import some
 from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
 from sweepboard.analysis.vocabulary import Words, metric_key
-from sweepboard.analysis.where import condition, sort_key
+from sweepboard.analysis.where import as_number, condition, sort_key
 from sweepboard.errors import UserError, did_you_mean
 
 log = logging.getLogger(__name__)
@@ -151,5 +151,6 @@ def _is_missing(value: Any) -> bool:
 
 
 def _order(value: Any) -> tuple[bool, Any]:
-    """Numbers before texts, each in their own order."""
-    return (True, value) if isinstance(value, str) else (False, value)
+    """Numbers, as texts too, before other texts, each in their own order."""
+    value = as_number(value)
+    return isinstance(value, str), value

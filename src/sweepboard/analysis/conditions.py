@@ -35,7 +35,8 @@ def evidence_of(run: Run) -> Evidence:
         "step-unit": dict(_step_unit(run, settings)),
         "evaluation": dict(_evaluation(run, settings)),
         "length": dict(_length(run, settings)),
-        "code": dict(_code(run, environment)),
+        "code": {**dict(_code(run, environment)), **_sources(environment)},
+        "resumed": dict(_accepted_changes(run)),
         "versions": dict(_versions(run, environment)),
         "arithmetic": {key: settings[key] for key in _ARITHMETIC if key in settings},
         "hardware": dict(_hardware(environment)),
@@ -91,6 +92,16 @@ def _code(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
     if state.get("commit"):
         yield "commit", str(state["commit"])[:12]
     yield "uncommitted changes", _digest(RunFolder(run.path).changes) or "none"
+
+
+def _sources(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's own modules, each by its digest as the run began."""
+    return {f"own module {name}": digest for name, digest in (environment.get("sources") or {}).items()}
+
+
+def _accepted_changes(run: Run) -> Iterator[tuple[str, str]]:
+    if run.record:
+        yield "accepted changes", "; ".join(run.record.accepted_changes) or "none"
 
 
 def _digest(path: Path) -> str | None:

@@ -2,12 +2,14 @@
 
 The grammar is a small part of Python's, read with `ast` and never given to Python to evaluate: comparisons of
 names and constants, joined by `and`, `or`, `not` and parentheses. A name that Python could not spell stands
-in quotes on the left: `'learning-rate' < 0.1`, `last('val/top-5') > 0.9`.
+in quotes on the left: `'learning-rate' < 0.1`, `last('val/top-5') > 0.9`. Beside a number a text is the
+number that it spells: other tools log `"1e-3"`.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -140,10 +142,36 @@ def _joined(left: str | None, separator: str, right: str | None) -> str | None:
     return None if left is None or right is None else f"{left}{separator}{right}"
 
 
+def as_number(value: Any) -> Any:
+    """The number that a text spells; any other value as it is."""
+    if not isinstance(value, str) or "_" in value:
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return value if math.isnan(number) else number
+
+
+def _alike(one: Any, other: Any) -> tuple[Any, Any]:
+    """Both, as numbers where only one of them is a text."""
+    return (
+        (one, other) if isinstance(one, str) == isinstance(other, str) else (as_number(one), as_number(other))
+    )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return operator.eq(*_alike(one, other))
+
+
+def _unequal(one: Any, other: Any) -> bool:
+    return not _equal(one, other)
+
+
 def _ordered(compare: _Compare) -> _Compare:
     def compared(one: Any, other: Any) -> bool:
         try:
-            return bool(compare(one, other))
+            return bool(compare(*_alike(one, other)))
         except TypeError:  # text and number, or no value
             return False
 
@@ -154,7 +182,7 @@ def _within(one: Any, other: Any) -> bool:
     """One of a list, or a part of a text."""
     if isinstance(other, str):
         return isinstance(one, str) and one in other
-    return isinstance(other, list) and one in other
+    return isinstance(other, list) and any(_equal(one, each) for each in other)
 
 
 def _not_within(one: Any, other: Any) -> bool:
@@ -162,10 +190,10 @@ def _not_within(one: Any, other: Any) -> bool:
 
 
 _COMPARE: dict[type[ast.cmpop], _Compare] = {
-    ast.Eq: operator.eq,
-    ast.Is: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.IsNot: operator.ne,
+    ast.Eq: _equal,
+    ast.Is: _equal,
+    ast.NotEq: _unequal,
+    ast.IsNot: _unequal,
     ast.Lt: _ordered(operator.lt),
     ast.LtE: _ordered(operator.le),
     ast.Gt: _ordered(operator.gt),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sweepboard.analysis.load import Run
 
 DETAILS = """Compared are tags, what a step is, data and split, what is evaluated and how, length, seeds,
-code, versions, precision, threads, device and processor. Hyperparameters are what you compare over: they may
-differ.
+code and your own modules, changes accepted by resume, versions, precision, threads, device and processor.
+Hyperparameters are what you compare over: they may differ.
 """
 
 

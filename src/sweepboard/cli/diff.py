@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def differences(first: SavedRun, second: SavedRun) -> list[Difference]:
-    """Settings, then environment, then results."""
+    """Settings, then environment, then results and what was accepted on the way to them."""
     return [
         *between_configs(first.config, second.config),
         *between_environments(first.environment, second.environment),
@@ -43,7 +43,8 @@ def _results(run: SavedRun) -> dict[str, object]:
     record = run.record
     best = {f"best/val_{name}": value for name, value in record.best.items()}
     fields = {"status": record.true_status, "step": record.step, "data": record.data_fingerprint[:12]}
-    return {**fields, **record.metrics, **best}
+    changes = {f"resumed.{number}": change for number, change in enumerate(record.accepted_changes, 1)}
+    return {**fields, **changes, **record.metrics, **best}
 
 
 def _shown(value: object) -> str:

@@ -146,6 +146,11 @@ class RunRecord:
         return accepted[-1] if accepted else first
 
     @property
+    def accepted_changes(self) -> list[str]:
+        """What was accepted when the run was resumed, each time in one line."""
+        return [f"{', '.join(change['differences'])}, from step {change['step']}" for change in self.changed]
+
+    @property
     def true_status(self) -> str:
         """`status`, but `interrupted` where the process that should be running is gone from this host."""
         if self.status == RUNNING and self.host == socket.gethostname() and not self._process_lives():

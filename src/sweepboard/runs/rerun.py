@@ -28,13 +28,8 @@ def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> 
         for change in between_configs(saved.config, prepared.config)
     ]
     accepted = [
-        Difference(
-            "the run itself",
-            "as it began",
-            f"{', '.join(change['differences'])}, from step {change['step']}",
-            matters=True,
-        )
-        for change in saved.record.changed
+        Difference("the run itself", "as it began", change, matters=True)
+        for change in saved.record.accepted_changes
     ]
     return [*settings, *accepted, *between_environments(saved.environment, now)]
 

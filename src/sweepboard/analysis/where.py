@@ -155,13 +155,13 @@ def as_number(value: Any) -> Any:
 
 def _alike(one: Any, other: Any) -> tuple[Any, Any]:
     """Both, as numbers where only one of them is a text."""
-    return (
-        (one, other) if isinstance(one, str) == isinstance(other, str) else (as_number(one), as_number(other))
-    )
+    if isinstance(one, str) == isinstance(other, str):
+        return one, other
+    return as_number(one), as_number(other)
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return operator.eq(*_alike(one, other))
+    return bool(operator.eq(*_alike(one, other)))
 
 
 def _unequal(one: Any, other: Any) -> bool:

@@ -23,12 +23,12 @@ GROUPS = {
 }
 CONFIG: dict[str, Any] = {
     "seed": 0, "device": "cpu", "threads": 1,
-    "model": {"_target_": "sweepboard.models.cnn.CNN", "dropout": 0.5},
-    "dataset": {"_target_": "sweepboard.data.datasets.fashion_mnist.FashionMini", "batch_size": 64,
+    "model": {"_target_": "sweepboard.models.CNN", "dropout": 0.5},
+    "dataset": {"_target_": "sweepboard.data.FashionMini", "batch_size": 64,
                 "val_fraction": 0.1, "validate_on": "split", "augment": "none"},
     "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.001},
     "scheduler": {},
-    "task": {"_target_": "sweepboard.training.tasks.Classification", "label_smoothing": 0.0},
+    "task": {"_target_": "sweepboard.tasks.Classification", "label_smoothing": 0.0},
     "trainer": {"epochs": 5, "steps": None, "precision": "fp32", "limit_val_batches": None,
                 "checkpoint": {"metric": None, "mode": None}, "early_stopping": {"patience": None}},
     "facts": {"epochs": 5, "steps": 500, "steps_per_epoch": 100},

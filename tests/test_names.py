@@ -70,7 +70,7 @@ CONFIG = {
     "seed": 3,
     "threads": 2,
     "model": {
-        "_target_": "sweepboard.models.mlp.MLP",
+        "_target_": "sweepboard.models.MLP",
         "hidden": [128, 64],
         "batch_norm": False,
         "outputs": 10,

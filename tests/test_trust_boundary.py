@@ -46,7 +46,10 @@ STARTS = (
     ),
     *(
         "sweepboard",
+        "sweepboard.data",
+        "sweepboard.models",
         "sweepboard.models.cnn",
+        "sweepboard.tasks",
         "sweepboard.data.datasets.image_folder",
         "sweepboard.training.tasks",
     ),

@@ -12,22 +12,27 @@ from sweepboard.import_path import leave_out_working_directory
 
 leave_out_working_directory()
 
-from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sweepboard.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from sweepboard.analysis.api import load_runs
-    from sweepboard.runs.load_model import load_model
+    from sweepboard.analysis.api import load_run as load_run
+    from sweepboard.analysis.api import load_runs as load_runs
+    from sweepboard.runs.load_model import load_model as load_model
+    from sweepboard.training.callback import Callback as Callback
+    from sweepboard.training.tasks import Task as Task
 
 __version__ = version("sweepboard")
-__all__ = ["load_model", "load_runs"]
 
-_FACE = {"load_model": "sweepboard.runs.load_model", "load_runs": "sweepboard.analysis.api"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: `import sweepboard` stays light."""
-    if name not in _FACE:
-        raise AttributeError(f"module 'sweepboard' has no attribute {name!r}")
-    return getattr(import_module(_FACE[name]), name)
+__all__, __getattr__ = lazy_exports(
+    __name__,
+    {
+        "Callback": "sweepboard.training.callback",
+        "Task": "sweepboard.training.tasks",
+        "load_model": "sweepboard.runs.load_model",
+        "load_run": "sweepboard.analysis.api",
+        "load_runs": "sweepboard.analysis.api",
+    },
+)

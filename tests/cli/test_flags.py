@@ -24,7 +24,7 @@ def test_flags_stand_between_overrides(argv: list[str], command: Command) -> Non
     Path("c").mkdir()
     composed = yaml.safe_load(command(*argv).out)
     assert composed["seed"] == 5
-    assert composed["model"]["_target_"] == "sweepboard.models.mlp.MLP"
+    assert composed["model"]["_target_"] == "sweepboard.models.MLP"
 
 
 def test_no_word_at_all_is_the_default_run() -> None:

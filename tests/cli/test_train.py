@@ -130,7 +130,7 @@ def test_trainer_debug_checks_everything_once(command: Command) -> None:
 
 def test_cfg_job_prints_the_configuration_and_trains_nothing(command: Command) -> None:
     said = command("--cfg", "job", "model=mlp")
-    assert yaml.safe_load(said.out)["model"]["_target_"] == "sweepboard.models.mlp.MLP"
+    assert yaml.safe_load(said.out)["model"]["_target_"] == "sweepboard.models.MLP"
     assert not Path("outputs").exists()
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from sweepboard.board.settings import LoggingSettings
+from sweepboard.compose.locate import PUBLIC
 from sweepboard.compose.settings_help import settings
 from sweepboard.data.settings import DatasetSettings
+from sweepboard.errors import ConfigError
 from sweepboard.sweeps.settings import SweepSettings
 from sweepboard.training.settings import SchedulerSettings, TrainerSettings
 from tests.compose.conftest import Prepare
@@ -36,6 +39,28 @@ def test_every_option_composes_and_fits(option: str, prepare: Prepare, photos: P
     group, _, name = option.partition("/")
     prepared = prepare(f"{group}={name}", *NEEDS.get(option, []))
     assert prepared.groups[group] == name
+
+
+def test_targets_of_ours_are_public_names() -> None:
+    texts = [path.read_text() for path in CONF.rglob("*.yaml")]
+    ours = {name for text in texts for name in re.findall(r"_target_: *(sweepboard\.[\w.]+)", text)}
+    assert ours, "YAML names classes of ours"
+    for module, _, name in (target.rpartition(".") for target in ours):
+        assert module in PUBLIC
+        assert name in import_module(module).__all__
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("sweepboard.models.cnn.CNN", "type sweepboard.models.CNN"),
+        ("sweepboard.training.tasks.Regression", "type sweepboard.tasks.Regression"),
+        ("sweepboard.files.write_atomic", "those are in sweepboard.data, sweepboard.models"),
+    ],
+)
+def test_a_file_of_ours_is_no_public_name(typed: str, hint: str, prepare: Prepare) -> None:
+    with pytest.raises(ConfigError, match=f"model._target_: {typed} is no public name of sweepboard; {hint}"):
+        prepare(f"model={{_target_: {typed}}}")
 
 
 @pytest.fixture

@@ -97,10 +97,10 @@ MISTAKES = {
         "optimizer.learning_rate: torch.optim.Adam has no such argument; did you mean optimizer.lr?"
     ),
     "model.droput=0.1": (
-        "model.droput: sweepboard.models.cnn.CNN has no such argument; did you mean model.dropout?"
+        "model.droput: sweepboard.models.CNN has no such argument; did you mean model.dropout?"
     ),
     "dataset.batchsize=3": (
-        "dataset.batchsize: sweepboard.data.datasets.fashion_mnist.FashionMini has no such argument; "
+        "dataset.batchsize: sweepboard.data.FashionMini has no such argument; "
         "did you mean dataset.batch_size?"
     ),
     "optimizer.params=3": "optimizer.params: given by sweepboard itself; leave it out",
@@ -129,20 +129,20 @@ MISTAKES = {
         "optimizer: torch.optim.Adam cannot be built: ValueError: Invalid beta parameter at index 0: 2"
     ),
     "model.dropout=2": (
-        "model: sweepboard.models.cnn.CNN cannot be built: ValueError: "
+        "model: sweepboard.models.CNN cannot be built: ValueError: "
         "dropout probability has to be between 0 and 1, but got 2"
     ),
     # Parts that do not fit each other.
     "dataset=line": (
-        "task: sweepboard.training.tasks.Classification needs classes, but the targets here are real numbers; "
+        "task: sweepboard.tasks.Classification needs classes, but the targets here are real numbers; "
         "use task=regression, or make them whole where they are numbers of classes (target.long())"
     ),
     "task=regression": (
-        "task: sweepboard.training.tasks.Regression needs real numbers, but the targets here are classes; "
+        "task: sweepboard.tasks.Regression needs real numbers, but the targets here are classes; "
         "use task=classification"
     ),
     "model.outputs=7": (
-        "model: sweepboard.models.cnn.CNN gives for inputs of shape (batch, 1, 28, 28) outputs of shape (batch, 7), "
+        "model: sweepboard.models.CNN gives for inputs of shape (batch, 1, 28, 28) outputs of shape (batch, 7), "
         "but the data set needs (batch, 10)"
     ),
     "trainer.early_stopping.metric=acuracy": (

@@ -91,7 +91,7 @@ def test_parts_of_experiments_are_built_and_packages_can_be_allowed(run: Path, c
 @pytest.mark.parametrize(
     "target",
     ["torch.nn.Linear", "torch.optim.SGD", "torch.optim.lr_scheduler.StepLR", "torchvision.models.resnet18",
-     "torchvision.datasets.FakeData", "sweepboard.models.cnn.CNN"],
+     "torchvision.datasets.FakeData", "sweepboard.models.CNN"],
 )  # fmt: skip
 def test_allowed(target: str) -> None:
     refuse_untrusted({"model": {"_target_": target}})

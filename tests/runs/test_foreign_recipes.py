@@ -180,7 +180,7 @@ def test_no_variable_of_the_environment_reaches_the_folder(
 
 
 def test_data_of_a_stranger_is_where_the_reader_says(foreign: Path, command: Command) -> None:
-    root = {"_target_": "sweepboard.data.datasets.mnist_cifar.MNIST", "root": "data"}
+    root = {"_target_": "sweepboard.data.MNIST", "root": "data"}
     config = yaml.safe_load((foreign / "config.yaml").read_text())
     keep = {key: value for key, value in config["dataset"].items() if key != "_target_"}
     edit_config(foreign, dataset={**keep, **root})

@@ -71,7 +71,7 @@ MISTAKES = {  # where ~ stands for hydra.sweeper.
         "model=linear,cnn",
         "model.dropout=interval(0,0.5)",
     ): "in model=linear model.dropout=0.0: model.dropout: "
-    "sweepboard.models.linear.Linear has no such argument; it takes input_shape, outputs",
+    "sweepboard.models.Linear has no such argument; it takes input_shape, outputs",
     ("seed=1",): "there is nothing to search: give a key an interval, "
     "as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))'",
     (LR, "sweep.zip=[a,b]"): "sweep.zip: hydra/sweeper=optuna knows nothing of it; use hydra/sweeper=grid",

@@ -11,6 +11,7 @@ from typing import Any
 from sweepboard.analysis.compare import matching
 from sweepboard.analysis.load import Run, gather
 from sweepboard.analysis.table import values_of
+from sweepboard.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,17 @@ def load_runs(path: str | Path = "outputs", where: str | None = None) -> Results
     `sweepboard.errors.UserError` where there is no run.
     """
     return Results(Result(run) for run in matching(gather([Path(path)]), where))
+
+
+def load_run(path: str | Path) -> Result:
+    """Return the run in the folder `path`.
+
+    Raise `sweepboard.errors.UserError` where there is no run, or several.
+    """
+    found = load_runs(path)
+    if len(found) > 1:
+        raise UserError(f"{path}: there are {len(found)} runs below it; name one, or use load_runs")
+    return found[0]
 
 
 def _pandas() -> Any:

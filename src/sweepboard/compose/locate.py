@@ -18,6 +18,9 @@ from sweepboard.vision import explained
 
 TARGET = "_target_"
 
+PUBLIC = ("sweepboard.data", "sweepboard.models", "sweepboard.schedules", "sweepboard.tasks")
+"""Modules of ours whose public names (`__all__`) may be targets: files may move, these names stay."""
+
 
 def locate(path: Any, key: str) -> Callable[..., Any]:
     """The class or function at the dotted `path`, which stands at `key` of the configuration.
@@ -27,6 +30,7 @@ def locate(path: Any, key: str) -> Callable[..., Any]:
     """
     if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
         raise ConfigError(f"{key}: {path!r} is not the dotted name of a class, such as torch.optim.Adam")
+    _refuse_private_name(path, key)
     found: Any = None
     parts = path.split(".")
     for depth in range(1, len(parts) + 1):
@@ -35,6 +39,16 @@ def locate(path: Any, key: str) -> Callable[..., Any]:
         kind = "a module" if isinstance(found, ModuleType) else f"a {type(found).__name__}"
         raise ConfigError(f"{key}: {path} is {kind}; name a class or a function")
     return found  # type: ignore[no-any-return]
+
+
+def _refuse_private_name(path: str, key: str) -> None:
+    """Raise `ConfigError` for a file of ours where the public name should stand."""
+    module, _, name = path.rpartition(".")
+    if path.partition(".")[0] != "sweepboard" or module in PUBLIC:
+        return
+    face = next((face for face in PUBLIC if name in import_module(face).__all__), None)
+    hint = f"type {face}.{name}" if face else f"those are in {', '.join(PUBLIC)}"
+    raise ConfigError(f"{key}: {path} is no public name of sweepboard; {hint}")
 
 
 def _member(parent: Any, parts: list[str], key: str) -> Any:
@@ -66,7 +80,7 @@ def _missing(parent: Any, parts: list[str], key: str) -> str:
     path = ".".join(parts)
     if parent is None:
         return f"{key}: there is no module {path} here or among the installed packages"
-    names = {name for name in dir(parent) if not name.startswith("_")}
+    names = {name for name in [*dir(parent), *getattr(parent, "__all__", [])] if not name.startswith("_")}
     names |= {module.name for module in pkgutil.iter_modules(getattr(parent, "__path__", []))}
     match = nearest(parts[-1], names)
     hint = f"; did you mean {'.'.join([*parts[:-1], match])}?" if match else ""

@@ -1,0 +1,22 @@
+"""Public names that are imported when they are first asked for: `import sweepboard` stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[list[str], Callable[[str], Any]]:
+    """Return `__all__` and `__getattr__` (PEP 562) of a package.
+
+    `homes` gives the module that defines each public name: `{"CNN": "sweepboard.models.cnn"}`. A type checker
+    needs the same imports below `if TYPE_CHECKING:`.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(homes[name]), name)
+
+    return sorted(homes), get

@@ -1,0 +1,21 @@
+"""What is learned: the loss and the metrics of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sweepboard.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from sweepboard.training.tasks import Classification as Classification
+    from sweepboard.training.tasks import Regression as Regression
+    from sweepboard.training.tasks import Task as Task
+
+__all__, __getattr__ = lazy_exports(
+    __name__,
+    {
+        "Classification": "sweepboard.training.tasks",
+        "Regression": "sweepboard.training.tasks",
+        "Task": "sweepboard.training.tasks",
+    },
+)

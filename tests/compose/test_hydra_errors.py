@@ -28,10 +28,7 @@ MISTAKES = {
     "+model=mlp": "+model: is chosen already; leave out the +",
     "+seed=3": "+seed: is there already; leave out the +",
     "~seeed": "~seeed: there is nothing of that name to delete; did you mean seed?",
-    "~model.nope": (
-        "~model.nope: there is nothing of that name to delete, or it is null, which cannot be deleted; "
-        "sweepboard --help lists them all"
-    ),
+    "~model.nope": ("~model.nope: there is nothing of that name to delete; sweepboard --help lists them all"),
     "~model.dropout=7": "~model.dropout=7: its value is 0.5; type ~model.dropout to delete any",
     "~trainer.epochs": "~trainer.epochs: a setting cannot be deleted; give it another value",
     "facts.outputs=3": "facts.outputs: follows from the data set and the length of the run; leave it out",

@@ -139,11 +139,11 @@ def test_values_in_a_mapping_are_told(words: list[str], word: str, remedy: str, 
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("model.hidden+=[8]", "model.hidden+=[8]: a list is given as a whole; type model.hidden=[...]"),
-        ("model.hidden+=8", "model.hidden+=8: a list is given as a whole; type model.hidden=[...]"),
-        ("model.hidden.2=8", "model.hidden[2]: the list ends before; type model.hidden=[...]"),
-        ("+model.hidden.7=8", "model.hidden[7]: the list ends before; type model.hidden=[...]"),
+        ("model.hidden+=[8,4]", "model.hidden+=[8,4]: type 'model.hidden=extend_list(8,4)' to add to a list"),
+        ("model.hidden+=8", "model.hidden+=8: type 'model.hidden=extend_list(8)' to add to a list"),
+        ("model.hidden.2=8", "model.hidden[2]: the list ends before; type 'model.hidden=extend_list(...)'"),
+        ("+model.hidden.7=8", "model.hidden[7]: the list ends before; type 'model.hidden=extend_list(...)'"),
     ],
 )
-def test_a_list_is_given_as_a_whole(word: str, line: str, command: Command) -> None:
+def test_how_a_list_is_extended_is_told(word: str, line: str, command: Command) -> None:
     assert command("model=mlp", word, "--cfg", "job", code=2).line.startswith(f"sweepboard: {line}")

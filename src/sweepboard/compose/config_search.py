@@ -21,6 +21,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweepboard import plain_yaml
+from sweepboard.compose.overrides import install
 from sweepboard.compose.schema import register
 from sweepboard.errors import ConfigError, reason
 from sweepboard.files import read_text
@@ -33,6 +34,8 @@ SHIPPED_CONFIG = "shipped_config"
 
 _SHIPPED_VALUES = "shipped_values"
 _PACKAGE = "sweepboard.conf"
+
+install()
 
 
 @contextmanager

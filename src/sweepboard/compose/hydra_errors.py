@@ -71,7 +71,7 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
     key, text = error.full_key or "", _first_line(error)
     if text == "list index out of range":
         whole = key.rpartition("[")[0]
-        return ConfigError(f"{key}: the list ends before; type {whole}=[...] with all its entries")
+        return ConfigError(f"{key}: the list ends before; type '{whole}=extend_list(...)' to add to it")
     if isinstance(error, InterpolationToMissingValueError):
         return missing_value(text.rpartition(" ")[2])
     if isinstance(error, MissingMandatoryValue):
@@ -252,12 +252,8 @@ _SENTENCES: dict[str, Callable[..., str]] = {
     r"^Sweep parameters '(.+)' requires --multirun": lambda word: (
         f"{word}: several values are a sweep or a search; add -m"
     ),
-    r"^Could not append to config. An item is already at '(.+)'": lambda key: (
-        f"+{key}: is there already; leave out the +"
-    ),
     r"^Could not delete from config. '(.+)' does not exist": lambda key: (
-        f"~{key}: there is nothing of that name to delete"
-        f"{', or it is null, which cannot be deleted' * ('.' in key)}{did_you_mean_key(key)}"
+        f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}"
     ),
     r"^Could not delete from config. The value of '(.+)' is (.*) and not (.*)\.$": lambda key, now, typed: (
         f"~{key}={typed}: its value is {shown(now)}; type ~{key} to delete any"

@@ -59,7 +59,7 @@ def why_unreadable(word: str) -> str:
     if not equals or not key.strip():
         return f"{word}: an override is written key=value"
     if key.endswith("+"):
-        return f"{word}: a list is given as a whole; type {key[:-1]}=[...] with all its entries"
+        return f"{word}: type {shlex.quote(f'{key[:-1]}=extend_list({_entries(value)})')} to add to a list"
     if key != key.strip() or value != value.lstrip():
         return f"{word}: there are blanks around the =; type {_typed(key.strip(), value.strip())}"
     if _INDEX.search(key):
@@ -73,6 +73,10 @@ def why_unreadable(word: str) -> str:
         )
     sign = next((sign for sign in value if not _KNOWN.match(sign)), "=")
     return f"{word}: {sign} needs quotes; type {_typed(key, value)}"
+
+
+def _entries(text: str) -> str:
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
 def _typed(key: str, value: str) -> str:

@@ -23,13 +23,17 @@ from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import leaves, links_of, resolved
 from sweepboard.compose.option_names import is_group, with_names
+from sweepboard.compose.overrides import extension_of, list_at, refuse_to_replace
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.schema import OPEN_GROUPS
+from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError
 
 GROUPS = (*OPEN_GROUPS, "trainer", "logging")
 """Groups whose option a rerun may take anew. A preset changes several at once and is not one of them."""
+
+_ABSENT = object()
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Recipe:
             if _is_choice(override, config_dirs):
                 new._choose(override, config_dirs)
             else:
+                new._refuse_vain(override)
                 new._set(override)
                 new._note_typed(override.key_or_group)
             new.overrides.append(str(override.input_line))
@@ -97,11 +102,26 @@ class Recipe:
         if override.is_sweep_override():
             raise ConfigError(f"{key}: one value is wanted here; several are a sweep (sweepboard -m ...)")
         parent, name = self._parent(key), key.rpartition(".")[2]
+        added = extension_of(override)
+        if added is not None:
+            before = list_at(key, parent.get(name))
+            parent[name] = before + self._linked(key, [None] * len(before) + added)[len(before) :]
+            return
         self._drop_links(key)
         if override.is_delete():
             parent.pop(name, None)
         else:
-            self._enter(parent, name, key, override.value())
+            parent[name] = self._linked(key, override.value())
+
+    def _refuse_vain(self, override: Override) -> None:
+        """Raise `ConfigError` where a word deletes what is not there, or adds what is."""
+        key = override.key_or_group
+        now: Any = self.config
+        for part in key.split("."):
+            now = now.get(part, _ABSENT) if isinstance(now, dict) else _ABSENT
+        if override.is_delete() and now is _ABSENT:
+            raise ConfigError(f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}")
+        refuse_to_replace(override, None if now is _ABSENT else now)
 
     def _parent(self, key: str) -> dict[str, Any]:
         """The mapping in which `key` is, made where there is none. Raises `ConfigError`."""
@@ -112,12 +132,13 @@ class Recipe:
                 raise ConfigError(f"{key}: {part} is a value and has no keys")
         return parent
 
-    def _enter(self, parent: dict[str, Any], name: str, key: str, value: Any) -> None:
-        """A typed value, its resolvers (`${oc.env:LR}`) resolved now; `${other.key}` becomes a link."""
+    def _linked(self, key: str, value: Any) -> Any:
+        """A typed value, its resolvers (`${oc.env:LR}`) resolved now; each `${other.key}` in it is a link."""
         typed: DictConfig = OmegaConf.create({"value": value})
-        links = {key + one.removeprefix("value"): to for one, to in links_of(typed).items()}
-        self.links |= links
-        parent[name] = None if key in links else resolved(typed)["value"]
+        for place, other in links_of(typed).items():
+            self.links[key + place.removeprefix("value")] = other
+            OmegaConf.update(typed, place, None)
+        return resolved(typed)["value"]
 
     def _drop_links(self, key: str) -> None:
         self.links = {one: to for one, to in self.links.items() if not _is_below(one, key)}

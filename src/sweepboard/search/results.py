@@ -12,9 +12,11 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
 
 from sweepboard import plain_yaml
+from sweepboard.compose.overrides import extends
 from sweepboard.files import write_atomic, write_json
 from sweepboard.formatting import number as shown
 from sweepboard.runs.secrets import is_masked, masked_words
@@ -116,7 +118,8 @@ def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
         plain["hydra"] = {"mode": RunMode.RUN.name}
     for override in overrides:
         if override not in options and override not in deleted:
-            _enter(plain, override)
+            key, value = override.key_or_group, override.value()
+            _enter(plain, key, _in_full(study, words, key) if extends(override) else value)
     head = f"# @package _global_\n# {view.label}: {_values(study, trial)}, of {len(study.trials)} trials\n"
     head += "".join(f"# type this, too, which YAML cannot say: {each.input_line}\n" for each in deleted)
     head += "".join(f"# a secret, to be typed again: {word}\n" for word in words if is_masked(word))
@@ -134,11 +137,16 @@ def _defaults(options: Sequence[Override]) -> Iterator[Any]:
             yield {f"{verb}/{option.key_or_group}": option.value()}
 
 
-def _enter(plain: dict[str, Any], override: Override) -> None:
-    *path, name = override.key_or_group.split(".")
+def _in_full(study: Study, words: Sequence[str], key: str) -> Any:
+    """The whole list at `key`, of which a word says only what is added."""
+    return OmegaConf.to_container(OmegaConf.select(study.search.compose(words), key))
+
+
+def _enter(plain: dict[str, Any], key: str, value: Any) -> None:
+    *path, name = key.split(".")
     for part in path:
         plain = plain.setdefault(part, {})
-    _lay(plain, name, _value(override.value()))
+    _lay(plain, name, _value(value))
 
 
 def _lay(plain: dict[str, Any], name: str, value: Any) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -27,6 +26,7 @@ from sweepboard import __version__, plain_yaml
 from sweepboard.compose.allowlist import refuse_untrusted
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import leaves, links_of
+from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.schema import Config, schema
@@ -101,8 +101,7 @@ class Search:
         values = [word for word in words if word not in self._choices and word not in self.fixed]
         try:
             config = deepcopy(self._composed[" ".join(choices)])
-            parsed = OverridesParser.create().parse_overrides(values)
-            ConfigLoaderImpl._apply_overrides_to_config(parsed, config)
+            apply_overrides(OverridesParser.create().parse_overrides(values), config)
         except Exception as error:
             raise explain(error, words, self.config_dirs) from error
         config.hydra.overrides.task = list(words)

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
+from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError
@@ -42,7 +42,7 @@ class Composer:
             config: DictConfig = pickle.loads(
                 self._composition(tuple(word for word in words if word not in values))
             )
-            ConfigLoaderImpl._apply_overrides_to_config(self._parser.parse_overrides(values), config)
+            apply_overrides(self._parser.parse_overrides(values), config)
         except Exception as error:
             raise explain(error, words, self._config_dirs) from error
         config.hydra.overrides.task = list(words)
@@ -67,7 +67,7 @@ class Composer:
         """Raise `ConfigError` where an option brings settings of a sweep, which here is under way already."""
         typed = [word for word in typed_words(self._master) if is_setting(word)]
         whole = composed.copy()
-        ConfigLoaderImpl._apply_overrides_to_config(self._parser.parse_overrides(typed), whole)
+        apply_overrides(self._parser.parse_overrides(typed), whole)
         for key in _OF_THE_SWEEP:
             if _written(whole, key) != _written(self._master, key):
                 option = next((word for word in words if key_of(word) == "experiment"), " ".join(words))

@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compose.overrides import extends
 from sweepboard.errors import ConfigError
 from sweepboard.names import key_of as key_of
 
@@ -46,16 +47,21 @@ def last_of_each_key(overrides: Sequence[Override]) -> list[Override]:
     """The overrides that stand: of each key the last one, but every mapping.
 
     `optimizer=sgd optimizer={lr: 0.1}` chooses an option and changes a value in it: a mapping is laid over
-    what is there already, as for a single run.
+    what is there already, and a list extended, as for a single run.
     """
-    mappings = any(map(takes_mapping, overrides))
+    mappings = any(map(_builds_on, overrides))
     kept: dict[tuple[str, int], Override] = {}
     for place, override in enumerate(overrides, start=1):
-        slot = (key_of(override.get_key_element()), place if takes_mapping(override) else 0)
+        slot = (key_of(override.get_key_element()), place if _builds_on(override) else 0)
         if mappings:  # between them the order counts
             kept.pop(slot, None)
         kept[slot] = override
     return list(kept.values())
+
+
+def _builds_on(override: Override) -> bool:
+    """Whether the override needs what is there already."""
+    return takes_mapping(override) or extends(override)
 
 
 def takes_mapping(override: Override) -> bool:

@@ -1,0 +1,172 @@
+"""How typed values are laid over a configuration: as Hydra 1.3 does it, and what it lacks.
+
+`extend_list(8)` adds to a list, as in Hydra 1.4; `+key=` replaces nothing, neither a list nor a value inside
+a mapping; `~key` deletes a null too.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser import overrides_parser
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweepboard.errors import ConfigError
+
+_create_functions = overrides_parser.create_functions
+_apply_as_hydra = ConfigLoaderImpl._apply_overrides_to_config
+
+
+@dataclass(frozen=True)
+class Extension(QuotedString):
+    """The value of `extend_list(...)`; `text` is how it is written."""
+
+    values: list[Any] = field(default_factory=list)
+
+    def with_quotes(self) -> str:
+        """Return the text that Hydra's grammar reads the same value from."""
+        return self.text
+
+
+def install() -> None:
+    """Have Hydra parse and apply overrides in this way, wherever it does so; once or many times."""
+    overrides_parser.create_functions = create_functions
+    ConfigLoaderImpl._apply_overrides_to_config = staticmethod(apply_overrides)  # type: ignore[assignment]
+
+
+def create_functions() -> Any:
+    """Return the functions of Hydra's grammar, and `extend_list`."""
+    functions = _create_functions()
+    functions.definitions["extend_list"] = inspect.signature(_extend_list, eval_str=True)
+    functions.functions["extend_list"] = _extend_list
+    return functions
+
+
+def _extend_list(*values: Any) -> Extension:
+    texts = (Override._get_value_element_as_str(_with_quotes(value)) for value in values)
+    plain = [Override._convert_value(value) for value in values]
+    return Extension(f"extend_list({','.join(texts)})", Quote.single, plain)
+
+
+def _with_quotes(value: Any) -> Any:
+    # Hydra takes the quotes of an argument away: without them '8' would be a number.
+    return QuotedString(value, Quote.single) if isinstance(value, str) else value
+
+
+def extension_of(override: Override) -> list[Any] | None:
+    """Return the values that the override adds to a list, None for every other override.
+
+    Raise `ConfigError` where `extend_list` stands inside a value.
+    """
+    value = override._value
+    if isinstance(value, Extension):
+        return value.values
+    if not isinstance(value, ChoiceSweep) and any(map(_is_extension, _inside(value))):
+        raise ConfigError(f"{override.input_line}: extend_list stands alone; type KEY=extend_list(...)")
+    return None
+
+
+def extends(override: Override) -> bool:
+    """Whether the override adds to a list, or does so for one of its values to go through."""
+    value = override._value
+    return any(map(_is_extension, value.list if isinstance(value, ChoiceSweep) else [value]))
+
+
+def _is_extension(value: object) -> bool:
+    return isinstance(value, Extension)
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for child in children:
+        yield child
+        yield from _inside(child)
+
+
+def apply_overrides(overrides: Iterable[Override], config: DictConfig) -> None:
+    """Lay values over a configuration. Raise `ConfigError`, or what Hydra raises."""
+    for override in overrides:
+        key, added = override.key_or_group, extension_of(override)
+        if added is not None:
+            OmegaConf.update(config, key, list_at(key, _plain(_selected(config, key))) + added)
+        elif _deletes_null(override, config):
+            _delete(config, key)
+        else:
+            if override.is_delete():
+                _refuse_to_delete_entry(key, config)
+            if override.is_add():
+                refuse_to_replace(override, _selected(config, key))
+            _apply_as_hydra([override], config)
+
+
+def _selected(config: DictConfig, key: str) -> Any:
+    return OmegaConf.select(config, key, throw_on_missing=False)
+
+
+def list_at(key: str, now: Any) -> list[Any]:
+    """Return `now`, the value of `key`. Raise `ConfigError` where it is no list to add to."""
+    if not isinstance(now, list):
+        raise ConfigError(f"{key}: is no list to add to; type {key}=[...]")
+    return now
+
+
+def refuse_to_replace(override: Override, now: Any) -> None:
+    """Raise `ConfigError` where `+key=` would replace a list, or a value inside of the mapping `now`."""
+    key, value = override.key_or_group, override.value()
+    if now is None or not override.is_add():
+        return
+    before = _plain(now)
+    if isinstance(value, list) and isinstance(before, list):
+        typed = override.get_value_element_as_str()
+        raise ConfigError(
+            f"+{key}: is there already; type {quote(f'{key}=extend_list({typed[1:-1]})')} to add to it, "
+            f"or {quote(f'{key}={typed}')} to replace it"
+        )
+    if not isinstance(value, dict):
+        raise ConfigError(f"+{key}: is there already; leave out the +")
+    if clash := next(_both(value, before, key), None):
+        raise ConfigError(
+            f"+{key}: {clash} is there already; type {quote(f'+{override.input_line}')} to add and replace"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """`value` in plain containers, `${...}` in it as it is written."""
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _both(new: Mapping[Any, Any], now: Any, key: str) -> Iterator[str]:
+    """The keys that have a value in both mappings."""
+    for name, child in new.items():
+        there = now.get(name) if isinstance(now, Mapping) else now
+        if isinstance(child, Mapping) and isinstance(there, Mapping):
+            yield from _both(child, there, f"{key}.{name}")
+        elif there not in (None, "???"):
+            yield f"{key}.{name}"
+
+
+def _refuse_to_delete_entry(key: str, config: DictConfig) -> None:
+    above = key.rpartition(".")[0]
+    if above and OmegaConf.is_list(_selected(config, above)):
+        raise ConfigError(f"~{key}: a list is given as a whole; type {above}=[...]")
+
+
+def _deletes_null(override: Override, config: DictConfig) -> bool:
+    key = override.key_or_group
+    above, _, name = key.rpartition(".")
+    if not override.is_delete() or override.value() is not None or _selected(config, key) is not None:
+        return False
+    parent = _selected(config, above) if above else config
+    return isinstance(parent, DictConfig) and name in parent
+
+
+def _delete(config: DictConfig, key: str) -> None:
+    above, _, name = key.rpartition(".")
+    with open_dict(config):
+        del (_selected(config, above) if above else config)[name]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sweepboard.compose import model_size_limits
 from sweepboard.compose.allowed_objects import find, may_be_built
 from sweepboard.compose.allowlist import NotAllowed, refuse_untrusted
 
@@ -162,6 +163,10 @@ GIANTS: dict[str, dict[str, Any]] = {
     "model.layers[0].in_features": {"model": {"layers": [{"in_features": 1e12}]}},
     "dataset.num_classes": {"dataset": {"num_classes": 10**9}},
     "threads": {"threads": 100_000},
+    "dataset.transform.padding": {"dataset": {"transform": {"padding": 100_000}}},
+    "dataset.test.transform.transforms[0].size": {
+        "dataset": {"test": {"transform": {"transforms": [{"size": 5000}]}}}
+    },
 }
 
 
@@ -170,3 +175,72 @@ def test_sizes_are_bounded(key: str, config: dict[str, Any]) -> None:
     with pytest.raises(NotAllowed) as refused:
         refuse_untrusted(config)
     assert str(refused.value).startswith(f"{key}: ")
+
+
+def linear(size: int, **more: Any) -> dict[str, Any]:
+    return {"_target_": "torch.nn.Linear", "in_features": size, "out_features": size, **more}
+
+
+CONV = {"_target_": "torch.nn.Conv2d", "in_channels": 20_000, "out_channels": 20_000, "kernel_size": 3}
+LSTM = {"_target_": "torch.nn.LSTM", "input_size": 1000}
+RESNET = {"_target_": "torchvision.models.resnet50", "weights": None}
+GIANT_MODELS: dict[str, dict[str, Any]] = {
+    "model": {"model": linear(50_000)},
+    "model.net": {"model": {"net": linear(50_000, device="cpu")}},
+    "model.parts[1]": {
+        "model": {"parts": [linear(3), {"_target_": "torch.nn.Sequential", "_args_": [CONV]}]}
+    },
+    "model.parts[2]": {"model": {"parts": [linear(16_000)] * 3}},
+    "task.loss": {"task": {"loss": {**CONV, "_partial_": True}}},
+    "dataset.wrapped[0]": {"dataset": {"wrapped": [{**LSTM, "hidden_size": 1000, "num_layers": 100}]}},
+    "model.wide": {"model": {"wide": {**RESNET, "width_per_group": 8192}}},
+}
+
+
+@pytest.mark.parametrize(("key", "config"), GIANT_MODELS.items(), ids=list(GIANT_MODELS))
+def test_what_models_take_is_bounded(key: str, config: dict[str, Any]) -> None:
+    with pytest.raises(NotAllowed, match=r"; if you trust it, add --allow torch") as refused:
+        refuse_untrusted(config, built=["model", "task", "dataset"])
+    assert str(refused.value).startswith(f"{key}: ")
+    home = str(refused.value).rpartition("--allow ")[2]
+    refuse_untrusted(config, [home, "torch.nn"], built=["model", "task", "dataset"])
+
+
+def test_the_number_of_layers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_size_limits, "_TENSORS", 1000)
+    with pytest.raises(NotAllowed, match=r"^model: torch\.nn\.LSTM takes more than 1,000 tensors"):
+        refuse_untrusted({"model": {**LSTM, "hidden_size": 2, "num_layers": 10_000_000}}, built=["model"])
+
+
+def test_a_giant_that_was_typed_is_the_readers_own() -> None:
+    typed = {f"model.{name}": value for name, value in linear(50_000).items()}
+    refuse_untrusted({"model": linear(50_000)}, typed=typed, built=["model"])
+    with pytest.raises(NotAllowed):
+        refuse_untrusted({"model": linear(50_000)}, typed={"model.in_features": 50_000}, built=["model"])
+
+
+def test_what_samples_take_in_a_model_is_bounded() -> None:
+    config: dict[str, Any] = {
+        "device": "cpu",
+        "facts": {"input_shape": [3, 8, 8]},
+        "dataset": {"batch_size": 64, "eval_batch_size": 100},
+        "model": {"_target_": "torch.nn.Upsample", "scale_factor": 16.0},
+    }
+    refuse_untrusted(config, built=["model"])
+    for name in ("batch_size", "eval_batch_size"):
+        many = {**config, "dataset": {**config["dataset"], name: 10_000_000}}
+        with pytest.raises(NotAllowed, match=rf"^dataset\.{name}: 10000000 samples .*dataset\.{name}=\.\.\."):
+            refuse_untrusted(many, built=["model"])
+        refuse_untrusted(many, typed={f"dataset.{name}": 10_000_000}, built=["model"])
+    with pytest.raises(NotAllowed, match=r"^model: torch\.nn\.Upsample takes more than 4 GiB"):
+        refuse_untrusted({**config, "model": {**config["model"], "scale_factor": 3000.0}}, built=["model"])
+
+
+@pytest.mark.parametrize("name", ["regnet_x_400mf", "swin_t", "lraspp_mobilenet_v3_large"])
+def test_models_that_read_their_own_tensors_are_no_giants(name: str) -> None:
+    node = {"_target_": f"torchvision.models.{name}", "weights": None, "weights_backbone": None}
+    if name != "lraspp_mobilenet_v3_large":
+        del node["weights_backbone"]
+    else:
+        node["_target_"] = f"torchvision.models.segmentation.{name}"
+    refuse_untrusted({"model": node}, built=["model"])

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import sweepboard
+from sweepboard.compose.refusal import NotAllowed
 from sweepboard.runs.saved_run import origin_of, read_run
 from sweepboard.runs.signing import Origin
 from tests.command import TINY, Command, only_run, record_of
@@ -191,6 +192,16 @@ def test_data_of_a_stranger_is_where_the_reader_says(foreign: Path, command: Com
     # The model alone needs no data.
     sweepboard.load_model(foreign)
     command("export", str(foreign), "--output", "model.safetensors")
+
+
+def test_a_giant_of_a_stranger_is_refused_before_it_takes_memory(foreign: Path, command: Command) -> None:
+    edit_config(foreign, model={"_target_": "torch.nn.Linear", "in_features": 50_000, "out_features": 50_000})
+    for verb in (*VERBS, "export"):
+        line = command(verb, str(foreign), code=2).line
+        assert line.startswith("sweepboard: model: torch.nn.Linear takes more than 2 GiB of memory")
+        assert line.endswith("; if you trust it, add --allow torch.nn.modules.linear")
+    with pytest.raises(NotAllowed, match="2 GiB"):
+        sweepboard.load_model(foreign)
 
 
 def swept(command: Command) -> Path:

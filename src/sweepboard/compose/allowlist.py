@@ -16,6 +16,7 @@ from sweepboard.compose.allowed_objects import find, full_name, is_within, may_b
 from sweepboard.compose.call_checks import signature
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET
+from sweepboard.compose.model_size_limits import refuse_giant_models
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.size_limits import refuse_giants
 
@@ -36,13 +37,15 @@ def refuse_untrusted(
     allowed: Sequence[str] = (),
     typed: Mapping[str, Any] | None = None,
     folder: Path | None = None,
+    built: Sequence[str] = (),
 ) -> None:
     """Check a plain, resolved configuration of unknown origin before anything in it is imported or built.
 
     Allowed are the targets of our own YAML; layers, optimizers, schedulers, models, transforms and some data
     sets of torch and torchvision; and what the user named in `allowed`: packages (`timm`), modules or exact
     names. What has the value that the user has `typed` is theirs (leaves by their keys). Files are read
-    only in `folder`, which has no links. Raises `NotAllowed` with the key.
+    only in `folder`, which has no links. The groups `built` come next, so that the memory that their
+    models would take is looked at. Raises `NotAllowed` with the key.
     """
     typed = typed or {}
     for key, node in targets(config):
@@ -53,6 +56,7 @@ def refuse_untrusted(
     for key, value in foreign:
         _check_leaf(key, value, folder)
     refuse_giants(foreign)
+    refuse_giant_models(config, built, allowed, typed)
 
 
 def refuse_untrusted_targets(config: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:

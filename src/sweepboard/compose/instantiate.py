@@ -57,8 +57,8 @@ def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) ->
     cause = error.__cause__
     inner = re.search(r"^full_key: (.+)$", str(error), re.MULTILINE)
     place = f"{key}.{inner.group(1)}" if inner else key
-    if cause is None:
-        return ConfigError(f"{place}: {str(error).partition(chr(10))[0]}")
+    if cause is None or isinstance(cause, InstantiationException):
+        return ConfigError(f"{place}: {str(cause or error).partition(chr(10))[0]}")
     if isinstance(cause, UserError):
         return cause
     if isinstance(cause, ValueError | TypeError | RuntimeError | AssertionError | OSError):

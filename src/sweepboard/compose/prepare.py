@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil, prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -63,8 +63,14 @@ class Prepared:
     """Whether all of it is this user's own word, and nothing came from someone else's run or sweep."""
 
 
-Check = Callable[[Mapping[str, Any]], None]
-"""Looks at a resolved configuration before anything that it names is imported."""
+class Check(Protocol):
+    """Looks at a resolved configuration before anything that it names is imported."""
+
+    def __call__(self, config: Mapping[str, Any], *, built: Sequence[str]) -> None:
+        """Refuse what may not be built; the groups `built` are those that come next."""
+
+
+_AFTER_DATA = ("model", "task", "optimizer", "scheduler")
 
 
 def prepare(
@@ -81,7 +87,7 @@ def prepare(
         enable_hydra_values(config)
     _refuse_given_facts(node)
     if check is not None:
-        check(_with_facts(node, _stand_ins()))
+        check(_with_facts(node, _stand_ins()), built=["dataset"])
     follow_typed_targets(node, overrides)
     read_numbers(node)
     links = links_of(node)
@@ -95,7 +101,7 @@ def prepare(
     for name in ("sweep", "imports"):  # how jobs are run, and what made the values, is no part of a run
         del plain[name]
     if check is not None:
-        check(plain)
+        check(plain, built=_AFTER_DATA)
     if not plain["trainer"]["compile"]:
         spare_the_compiler()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}

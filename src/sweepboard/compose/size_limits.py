@@ -16,11 +16,15 @@ _MOST = {"dataset.workers": 64, "threads": 1024}
 _SIZE = 10_000_000
 """The largest size that an argument of a model or a data set may name."""
 
+_SIDE = 4096
+"""The most that a transform may make of an image's side: its pixels are the square of it."""
+
 _NUMBERS = 1_000_000_000
 """The most numbers that sizes of a data set may come to together, or those of a list."""
 
 # Of these the numbers of a data set are not made up.
 _NO_SIZE = re.compile(r"seed|.*classes")
+_TRANSFORM = re.compile(r"dataset\.(test\.)?\w*transforms?[.\[].*")
 _SHARED = {f"dataset.{item.name}" for item in fields(DatasetSettings)}
 
 
@@ -53,6 +57,8 @@ def _refuse_product(key: str, sizes: Iterable[tuple[str, int]]) -> None:
 def _limit(key: str) -> float:
     if key in _MOST:
         return _MOST[key]
+    if _TRANSFORM.fullmatch(key):
+        return _SIDE
     sized = key.startswith(("model.", "dataset.")) and key.rpartition(".")[2] != "seed"
     return _SIZE if sized else float("inf")
 

@@ -23,7 +23,7 @@ def into_memory(
     of that memory. Images are decoded once, by `workers` processes within `timeout` seconds a batch."""
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
-    if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > _capacity(device) // 4:
+    if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > capacity(device) // 4:
         return split
     whole = cached(*split.made_from(), lambda: _read_all(split, spec, workers, timeout))
     return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
@@ -39,7 +39,7 @@ def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | 
     return TensorSplit(inputs, targets)
 
 
-def _capacity(device: torch.device) -> int:
+def capacity(device: torch.device) -> int:
     """Bytes of memory in all."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory

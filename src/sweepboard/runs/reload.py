@@ -73,7 +73,7 @@ class Trust:
         """Refuse a configuration that is built as it stands. Raises `NotAllowed`."""
         if not self.own:
             recipe = self.recipe(config, {}, {}, [])
-            self._check(recipe)(recipe.config)
+            self._check(recipe)(recipe.config, built=[])
 
     def _check(self, recipe: Recipe) -> Check:
         return partial(refuse_untrusted, allowed=self.allowed, typed=recipe.typed, folder=self.folder)
@@ -113,7 +113,7 @@ def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
         refuse_links(saved.folder)
         refuse_untrusted_targets(saved.config, allowed)
         model = {"model": saved.config.get("model")}
-        refuse_untrusted(model, allowed, folder=saved.folder.path)
+        refuse_untrusted(model, allowed, folder=saved.folder.path, built=["model"])
 
 
 def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> None:

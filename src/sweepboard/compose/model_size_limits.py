@@ -1,0 +1,198 @@
+"""How much memory the models of a configuration that came from someone else would take, found without it.
+
+They are built once with tensors that have a shape and no content (torch's meta device), and each is counted
+as it is made. Single sizes do not tell: two of them multiply, and layers multiply both.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from inspect import isclass
+from math import inf
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from sweepboard.compose.allowed_objects import find, full_name, is_within
+from sweepboard.compose.instantiate import construct
+from sweepboard.compose.interpolations import leaves
+from sweepboard.compose.locate import TARGET
+from sweepboard.compose.refusal import NotAllowed
+from sweepboard.data.memory import capacity
+from sweepboard.errors import UserError
+from sweepboard.training.seeding import random_states_kept
+
+_MODELS = 2 * 2**30
+"""The most bytes that all models of a run may take: half a billion weights. Training takes more."""
+
+_SAMPLES = 4 * 2**30
+"""The most bytes that two samples may take on their way through the model."""
+
+_TENSORS = 20_000
+"""The most tensors of which models may be made: each layer takes some kilobytes beside its weights."""
+
+_SMALL = 2**16
+"""Bytes up to which a tensor keeps its content: some models read depths and widths out of tensors."""
+
+_BATCH = 2
+_FUNCTIONS = ("torchvision.models", "sweepboard.models")
+"""Of which packages functions make models."""
+
+
+def refuse_giant_models(
+    config: Mapping[str, Any],
+    groups: Sequence[str],
+    allowed: Sequence[str] = (),
+    typed: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuse models, layers and losses in `groups` that together would fill the memory. Raises `NotAllowed`.
+
+    The targets of the configuration have been looked at before. What is `allowed` by its name is not
+    counted, and neither is a model of which every value was `typed`. Raises `ConfigError` for a model that
+    cannot be built.
+    """
+    typed = typed or {}
+    count = _Count(_MODELS, _TENSORS)
+    for group in groups:
+        for key, node in _models(config.get(group), group, allowed):
+            if not all(place in typed for place, _ in leaves(node, key)):
+                with _without_traces(), _refused(key, node):
+                    model = _build(key, node, count)
+                    if key == "model" and "facts" in config:
+                        _refuse_giant_batches(_taken(model, config["facts"]["input_shape"]), config, typed)
+
+
+def _models(node: Any, key: str, allowed: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The outermost nodes that make a `torch.nn.Module`, with their keys."""
+    if isinstance(node, Mapping) and _makes_a_model(node.get(TARGET), allowed):
+        yield key, node
+    elif isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from _models(value, f"{key}.{name}", allowed)
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _models(value, f"{key}[{index}]", allowed)
+
+
+def _makes_a_model(target: Any, allowed: Sequence[str]) -> bool:
+    found = find(target, allowed)
+    name = full_name(found) or ""
+    if found is None or any(is_within(name, one) for one in allowed):
+        return False
+    if isclass(found):
+        return issubclass(found, nn.Module)
+    return any(is_within(name, package) for package in _FUNCTIONS)
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    with random_states_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the real build will say it again
+        yield
+
+
+@contextmanager
+def _refused(key: str, node: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except _TooMuch as error:
+        home = (full_name(find(node[TARGET])) or "").rpartition(".")[0]
+        raise NotAllowed(
+            f"{key}: {node[TARGET]} takes {error}, more than a run folder that is not yours may ask of this "
+            f"machine; if you trust it, add --allow {home}"
+        ) from error
+
+
+def _build(key: str, node: Mapping[str, Any], count: _Count) -> Any:
+    with count:
+        return construct({**node, "_partial_": False}, key)
+
+
+def _taken(model: nn.Module, shape: Sequence[int]) -> _Count:
+    """What two samples take on their way. What does not fit the data is told by the rehearsal."""
+    count = _Count(_SAMPLES)
+    try:
+        with count:
+            model(torch.zeros(_BATCH, *shape))
+    except _TooMuch:
+        raise
+    except Exception:
+        pass
+    return count
+
+
+def _refuse_giant_batches(count: _Count, config: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
+    """Refuse batches that would fill the memory; where that is a GPU's, torch says so and nothing is lost."""
+    if config["device"] != "cpu":
+        return
+    memory = capacity(torch.device("cpu"))
+    for name, size in {"batch_size": count.bytes, "eval_batch_size": count.largest}.items():
+        samples = config["dataset"][name]
+        if size // _BATCH * samples > memory and f"dataset.{name}" not in typed:
+            raise NotAllowed(
+                f"dataset.{name}: {samples} samples at once take {size // _BATCH * samples / 2**30:.1f} GiB "
+                f"in this model, more than this machine has; type dataset.{name}=... to say it yourself"
+            )
+
+
+class _TooMuch(UserError):
+    """Memory beyond the bound."""
+
+
+class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the tensors that are made inside the block, and gives content to small ones alone."""
+
+    def __init__(self, most_bytes: int, most_tensors: float = inf) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._most = most_bytes, most_tensors
+        self.bytes = self.largest = self._tensors = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do without content first what was asked for, and so tell how much memory the result takes."""
+        given = (args, dict(kwargs or {}))
+        if not any("Tensor" in str(value.type) for value in func._schema.returns):
+            return func(*args, **given[1])  # a number: what it is read from must have content
+        made = _call(func, tree_map_only(Tensor, _without_content, given), "meta")
+        small = self._counted(func, made) <= _SMALL
+        if small and not any(one.is_meta for one in tree_leaves(given) if isinstance(one, Tensor)):
+            return _call(func, given, "cpu")
+        return args[0] if func._schema.is_mutable and _is_alias(func) else made
+
+    def _counted(self, func: Any, made: Any) -> int:
+        """The bytes of what `func` has made; 0 for a part or a change of what was there before."""
+        if _is_alias(func):
+            return 0
+        tensors = [one for one in tree_leaves(made) if isinstance(one, Tensor)]
+        size = sum(one.numel() * one.element_size() for one in tensors)
+        self.bytes += size
+        self.largest = max(self.largest, size)
+        self._tensors += len(tensors)
+        if self.bytes > self._most[0]:
+            raise _TooMuch(f"more than {self._most[0] / 2**30:.0f} GiB of memory")
+        if self._tensors > self._most[1]:
+            raise _TooMuch(f"more than {self._most[1]:,} tensors")
+        return size
+
+
+def _call(func: Any, given: tuple[Any, dict[str, Any]], device: str) -> Any:
+    args, kwargs = given
+    if any(argument.name == "device" for argument in func._schema.arguments):
+        kwargs = {**kwargs, "device": torch.device(device)}
+    return func(*args, **kwargs)
+
+
+def _without_content(tensor: Tensor) -> Tensor:
+    if tensor.is_meta:
+        return tensor
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _is_alias(func: Any) -> bool:
+    return any(value.alias_info is not None for value in func._schema.returns)

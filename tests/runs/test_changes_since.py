@@ -268,6 +268,34 @@ def test_a_finished_run_without_checkpoints_is_sent_in_no_circle(command: Comman
         assert "resume" not in line
 
 
+def test_a_run_of_which_only_the_best_weights_are_left(command: Command) -> None:
+    """They can be tested, exported and loaded, and are not replaced by those of a run started anew."""
+    command(*NUMBERS, "trainer.epochs=2", IN)
+    for path in (RUN / "checkpoints").glob("last*"):
+        path.unlink()
+    record = record_of(RUN)
+    best = (RUN / "checkpoints/best.pt").read_bytes()
+    for status, words in {"finished": ["trainer.epochs=3"], "interrupted": [], "running": []}.items():
+        (RUN / "run.json").write_text(json.dumps(record | {"status": status, "pid": 0, "step": 6}))
+        line = command("resume", "run", *words, code=2).line
+        assert "run: checkpoints/last.pt is gone, and best.pt (step " in line
+        assert "`sweepboard rerun run`" in line
+        assert (RUN / "checkpoints/best.pt").read_bytes() == best
+    command("export", "run")
+    sweepboard.load_model("run")
+    assert "add --checkpoint best" in command("export", "run", "--checkpoint", "last", code=2).line
+
+
+def test_a_kill_between_the_first_best_and_the_first_last_weights_costs_nothing(command: Command) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweepboard.training.checkpoint.Checkpoints._replace_last", lambda *_: None)
+        command(*NUMBERS, IN)
+    step = record_of(RUN)["best_steps"]["accuracy"]
+    (RUN / "run.json").write_text(json.dumps(record_of(RUN) | {"status": "running", "pid": 0, "step": step}))
+    command("resume", "run")
+    assert record_of(RUN)["status"] == "finished"
+
+
 def test_the_summary_says_of_which_weights_a_value_is(command: Command) -> None:
     said = command(*NUMBERS, "optimizer=sgd", "optimizer.lr=3", "trainer.epochs=5", IN).out
     steps = record_of(RUN)["best_steps"]

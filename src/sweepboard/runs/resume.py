@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sweepboard.compose.build import Experiment, build
@@ -15,11 +16,11 @@ from sweepboard.runs.execute import Make, execute
 from sweepboard.runs.load_model import weights_gone
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.log_file import logged_to
-from sweepboard.runs.record import FINISHED, RunRecord
+from sweepboard.runs.record import FINISHED, RUNNING, RunRecord
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
 from sweepboard.training.callback import Callback
-from sweepboard.training.checkpoint import Checkpoints, fitting
+from sweepboard.training.checkpoint import Checkpoints, DamagedCheckpoint, fitting, load_checkpoint
 from sweepboard.training.loop import Progress
 from sweepboard.training.signals import StopFlag
 
@@ -52,7 +53,7 @@ _FREE = (
 
 
 class NothingToResume(UserError):
-    """A run that has come to its end and whose checkpoints are gone."""
+    """A run whose checkpoint to go on from is gone."""
 
 
 def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
@@ -152,10 +153,30 @@ def _state(saved: SavedRun, prepared: Prepared) -> dict[str, Any] | None:
     state = checkpoints.load(prepared.config["facts"]["steps"])
     if state is not None:
         return state
+    _refuse_only_best(saved, checkpoints.best)
     if saved.record.status == FINISHED:
         raise NothingToResume(weights_gone(saved.folder))
     log.warning("no checkpoint was saved yet: starting from the beginning")
     return None
+
+
+def _refuse_only_best(saved: SavedRun, best: Path) -> None:
+    """Raise `NothingToResume` where a run started anew would replace the weights that are left of it.
+
+    A kill between the first best.pt and the first last.pt leaves only that, too, and then nothing is lost.
+    """
+    try:
+        state = load_checkpoint(best, saved.record.id)
+    except (FileNotFoundError, DamagedCheckpoint):
+        return
+    step, first = state["step"], state["first"]
+    if first and saved.record.status == RUNNING and saved.record.step <= step:
+        return
+    raise NothingToResume(
+        f"{saved.folder}: checkpoints/last.pt is gone, and best.pt (step {step}) has weights to test, export "
+        "and load, but not all that it takes to go on: put last.pt back, or type "
+        f"`sweepboard rerun {saved.folder}`"
+    )
 
 
 def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found: list[Difference]) -> None:

@@ -47,7 +47,8 @@ class Checkpoints:
     """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`; where a
     validation of the run's end only was the best, also the best before, for a run that becomes longer.
 
-    `run` is the run's own mark (`RunRecord.id`), which stands in every checkpoint.
+    `run` is the run's own mark (`RunRecord.id`), which stands in every checkpoint, and whether it was the
+    first that was saved.
 
     Only the process that trains the run may call `save` and `clean`. Saving takes from the training thread
     the time to copy the state in memory; a second thread packs it and writes it to the disk. A save that
@@ -144,7 +145,8 @@ class Checkpoints:
     def _write_all(self, states: dict[Path, Any], first: Callable[[], None]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""
         try:
-            self._unsaved |= {path: packed({"run": self.run, **state}) for path, state in states.items()}
+            mark = {"run": self.run, "first": not self.last.exists()}
+            self._unsaved |= {path: packed({**mark, **state}) for path, state in states.items()}
             states.clear()  # the memory that they take
             first()
             failed = [self._tried(path) for path in tuple(self._unsaved)]

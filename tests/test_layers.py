@@ -17,7 +17,7 @@ PACKAGE = Path(sweepboard.__file__).parent
 ROOMS = (
     # What everybody may use: small, without torch where it is imported by `--help`.
     "import_path", "lazy_exports", "errors", "formatting", "files", "names", "plain_yaml", "scratch",
-    "spreadsheet", "hyperparameters", "vision", "startup", "hardware",
+    "spreadsheet", "hyperparameters", "expressions", "vision", "startup", "hardware",
     # The rooms, each of which may import only what stands above it in this list.
     "execution", "data", "models", "training", "board", "compose", "runs", "analysis", "sweeps", "search",
     "cli",

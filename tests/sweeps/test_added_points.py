@@ -23,7 +23,7 @@ RESUME = ["resume", "outputs/sweeps/s"]
 @pytest.fixture
 def planned(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command, whose sweeps are planned and not run."""
-    for module in ("resume", "plugins"):
+    for module in ("resume", "hydra_plugins"):
         monkeypatch.setattr(f"sweepboard.sweeps.{module}.run_jobs", lambda *_, **__: [])
     return command
 

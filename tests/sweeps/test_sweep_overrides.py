@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweepboard.errors import ConfigError
 from sweepboard.sweeps.grid import grid
-from sweepboard.sweeps.sweep_filter import Condition
 from tests.command import TINY, Command
 
 LR = "optimizer.lr=0.1,0.2"
@@ -73,16 +71,6 @@ def test_settings_of_the_sweep_in_any_spelling(command: Command) -> None:
     assert jobs(command, LR, "sweep={jobs: 1}") == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
     both = command("plan", *TINY, LR, "sweep.name=a", "hydra.sweep.dir=b", code=2).line
     assert "sweep.name=a: hydra.sweep.dir names the folder already" in both
-
-
-@pytest.mark.parametrize("text", ["seed", "1", "'yes'", "not seed", "seed and True", "(seed > 1,)", "[]"])
-def test_what_says_neither_yes_nor_no_is_no_filter(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no comparison"):
-        Condition(text).holds({"seed": 1})
-
-
-def test_a_boolean_is_a_filter() -> None:
-    assert Condition("dataset.in_memory and not x").holds({"dataset.in_memory": True, "x": False})
 
 
 def test_a_sweeper_that_would_drop_a_word_is_refused(command: Command) -> None:

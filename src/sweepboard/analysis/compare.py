@@ -15,10 +15,10 @@ from sweepboard.analysis.load import Run
 from sweepboard.analysis.metric_names import UNKNOWN
 from sweepboard.analysis.metrics import metric_tags
 from sweepboard.analysis.run_checks import some
+from sweepboard.analysis.run_names import RunNames, metric_key
 from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
-from sweepboard.analysis.vocabulary import Words, metric_key
-from sweepboard.analysis.where import as_number, condition, sort_key
 from sweepboard.errors import UserError, did_you_mean
+from sweepboard.expressions import Expression, as_number
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def compare(
     rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
     _tell_equal_seeds(rows)
     keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.asked})
-    key = sort_key(sort, words(runs)) if sort else _by_first(shown, modes)
+    key = Expression(sort).name(names_of(runs)) if sort else _by_first(shown, modes)
     return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)
 
 
@@ -100,18 +100,18 @@ def _by_first(shown: Sequence[str], modes: Mapping[str, str]) -> str:
     return metric_key(shown[0], "best") if shown and modes[shown[0]] != UNKNOWN else "name"
 
 
-def words(runs: Sequence[Run]) -> Words:
-    """What runs can be sorted and filtered by."""
+def names_of(runs: Sequence[Run]) -> RunNames:
+    """Return what runs can be sorted and filtered by."""
     hparams = dict.fromkeys(key for run in runs for key in run.hparams)
     tags = dict.fromkeys(tag for run in runs for tag in run.modes)
-    return Words(FIELDS, list(hparams), list(tags))
+    return RunNames(FIELDS, list(hparams), list(tags))
 
 
 def matching(runs: Sequence[Run], where: str | None) -> list[Run]:
     """The runs for which the condition holds. Raises `UserError` where it holds for none."""
     if where is None:
         return list(runs)
-    holds = condition(where, words(runs))
+    holds = Expression(where).condition(names_of(runs))
     chosen = [run for run in runs if holds(values_of(run))]
     if not chosen:
         raise UserError(f"--where {where!r} leaves none of {len(runs)} runs")

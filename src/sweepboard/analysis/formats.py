@@ -7,8 +7,8 @@ from typing import Any
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.metrics import Spread
+from sweepboard.analysis.run_names import PARTS, metric_key
 from sweepboard.analysis.table import Row
-from sweepboard.analysis.vocabulary import PARTS, metric_key
 from sweepboard.spreadsheet import as_csv as table_as_csv
 
 

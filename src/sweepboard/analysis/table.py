@@ -11,7 +11,7 @@ from typing import Any
 from sweepboard.analysis.load import Run
 from sweepboard.analysis.metric_names import UNKNOWN
 from sweepboard.analysis.metrics import Spread, spread
-from sweepboard.analysis.vocabulary import PARTS, metric_key
+from sweepboard.analysis.run_names import PARTS, metric_key
 
 FIELDS = ("name", "seed", "status", "time")
 """What every run can be sorted and filtered by, beside its hyperparameters and metrics."""
@@ -64,7 +64,7 @@ class Row:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """What the row can be sorted by, by the keys of `Words`."""
+        """What the row can be sorted by, by the keys of `RunNames`."""
         means = [values_of(run) for run in self.runs]
         keys = dict.fromkeys(key for each in means for key in each)
         return {key: _middle([each.get(key) for each in means]) for key in keys}
@@ -98,7 +98,7 @@ def _common_start(one: str, other: str) -> str:
 
 
 def values_of(run: Run) -> dict[str, Any]:
-    """What is known of a run, by the keys of `Words`."""
+    """What is known of a run, by the keys of `RunNames`."""
     values = run.hparams | {"name": run.name, "seed": run.seed, "status": run.status, "time": run.seconds}
     for tag, score in run.scores.items():
         values |= {metric_key(tag, part): getattr(score, part) for part in PARTS}

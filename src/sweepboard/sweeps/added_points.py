@@ -13,12 +13,12 @@ from sweepboard.compose.interpolations import follow
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import Recipe
 from sweepboard.errors import ConfigError, UserError
+from sweepboard.expressions import Expression
 from sweepboard.runs.reload import Trust
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.plan import Plan, PlannedJob
-from sweepboard.sweeps.points import BadPoint, holds
+from sweepboard.sweeps.points import BadPoint, holds, read_filter
 from sweepboard.sweeps.settings import SweepSettings
-from sweepboard.sweeps.sweep_filter import Condition
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 
 
@@ -38,7 +38,7 @@ def added(
     plan: Plan, new: Sequence[Sequence[str]], only: str | None, config_dirs: Sequence[Path], trust: Trust
 ) -> Iterator[Prepared]:
     """Yield every job of the plan with each of the `new` points on top, where the condition `only` holds."""
-    condition = Condition(only) if only else None
+    condition = read_filter(only)
     recipes = [(point, _changed(job, point, config_dirs, trust)) for point in new for job in plan.jobs]
     kept = [(point, one) for point, one in recipes if condition is None or _holds(condition, one)]
     if recipes and not kept:
@@ -54,7 +54,7 @@ def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path],
         raise BadPoint(f"in {' '.join(words)}: {error}") from error
 
 
-def _holds(condition: Condition, recipe: Recipe) -> bool:
+def _holds(condition: Expression, recipe: Recipe) -> bool:
     templates = templates_of(recipe.links)
     links = {key: other for key, other in recipe.links.items() if key not in templates}
     return holds(condition, follow(recipe.config, links), recipe.groups)

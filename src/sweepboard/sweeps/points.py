@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,10 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from sweepboard.compose.automatic import threads_of_environment
 from sweepboard.compose.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.expressions import BadExpression, Expression
 from sweepboard.names import flatten
 from sweepboard.runs.reload import require_secrets
 from sweepboard.sweeps.plan import Point
-from sweepboard.sweeps.sweep_filter import Condition
 
 Compose = Callable[[Sequence[str]], DictConfig]
 """From the words of a point to its configuration with the `hydra` block."""
@@ -28,7 +29,7 @@ def check_points(words: Sequence[Sequence[str]], compose: Compose, only: str | N
 
     Raises `BadPoint` for the first mistake in any of them, with the words that tell it from the others.
     """
-    condition = Condition(only) if only else None
+    condition = read_filter(only)
     composed = [(point, _composed(point, words, compose)) for point in words]
     kept = [
         (point, config) for point, config in composed if condition is None or _of_point(condition, config)
@@ -45,22 +46,51 @@ def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Co
         raise _bad(point, points, error) from error
 
 
-def _of_point(condition: Condition, config: DictConfig) -> bool:
+def read_filter(text: str | None) -> Expression | None:
+    """Return the condition of `sweep.filter`. Raise `ConfigError` where it cannot be read."""
+    try:
+        return Expression(text) if text else None
+    except BadExpression as error:
+        raise ConfigError(f"sweep.filter={text}: {error}") from error
+
+
+def _of_point(condition: Expression, config: DictConfig) -> bool:
     return holds(condition, config, config.hydra.runtime.choices)
 
 
-def holds(condition: Condition, config: DictConfig, groups: Mapping[Any, Any]) -> bool:
-    """Whether the condition holds for a configuration and the options chosen. Raises `ConfigError`."""
-    return condition.holds({name: _value(name, condition, config, groups) for name in condition.names})
+def holds(condition: Expression, config: DictConfig, groups: Mapping[Any, Any]) -> bool:
+    """Whether the condition holds for a configuration and the options chosen. Raise `ConfigError`."""
+    settings = _Settings(config, groups)
+    try:
+        return condition.condition(settings, strict=True)(settings)
+    except BadExpression as error:
+        raise ConfigError(f"sweep.filter={condition.text}: {error}") from error
 
 
-def _value(name: str, condition: Condition, config: DictConfig, groups: Mapping[Any, Any]) -> Any:
-    """The option of a config group, or the value of a key."""
-    if name in groups:
-        return groups[name]
-    if not _has(config, name):
-        raise condition.mistake(f"there is no {name}; {_hint(name, config)}")
-    return OmegaConf.select(config, name)
+@dataclass(frozen=True)
+class _Settings(Mapping[str, Any]):
+    """The options of the config groups and the values of the keys of one configuration, by name."""
+
+    config: DictConfig
+    groups: Mapping[Any, Any]
+    parts: Collection[str] = ()
+
+    def knows(self, name: str) -> bool:
+        return name in self.groups or _has(self.config, name)
+
+    def key(self, name: str, part: str | None = None) -> str:
+        if not self.knows(name):
+            raise BadExpression(f"there is no {name}; {_hint(name, self.config)}")
+        return name
+
+    def __getitem__(self, name: str) -> Any:
+        return self.groups[name] if name in self.groups else OmegaConf.select(self.config, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(map(str, self.config))
+
+    def __len__(self) -> int:
+        return len(self.config)
 
 
 def _hint(name: str, config: DictConfig) -> str:

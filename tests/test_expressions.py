@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepboard.analysis.vocabulary import Words
-from sweepboard.analysis.where import condition, sort_key
+from sweepboard.analysis.run_names import RunNames
 from sweepboard.errors import UserError
+from sweepboard.expressions import BadExpression, Expression
 
-WORDS = Words(
+NAMES = RunNames(
     fields=["seed", "status"],
     hparams=["model", "optimizer.lr", "model.dropout", "task.dropout", "learning-rate"],
     metrics=["val/accuracy", "val/loss", "test/accuracy", "val/top-5"],
@@ -50,11 +47,15 @@ RUN = {
         "model.dropout == None",
         "model.dropout != 0.5",
         "lr > -1",
+        "lr * step(val/loss) / 2 < 2 and -lr + 1 > .9",
+        "val/accuracy / (val/loss) > 3",
+        "lr / seed == 0.01",
+        "last(val/loss) - best(val/loss) == 0.5",
     ],
 )
 def test_what_is_so(text: str) -> None:
-    assert condition(text, WORDS)(RUN)
-    assert not condition(f"not ({text})", WORDS)(RUN)
+    assert Expression(text).condition(NAMES)(RUN)
+    assert not Expression(f"not ({text})").condition(NAMES)(RUN)
 
 
 @pytest.mark.parametrize(
@@ -71,16 +72,26 @@ def test_what_is_so(text: str) -> None:
     ],
 )
 def test_a_number_written_as_text_is_a_number_beside_one(text: str) -> None:
-    words = Words([], ["width", "lr", "model"], [])
+    words = RunNames([], ["width", "lr", "model"], [])
     values = {"width": "1e-3", "lr": 0.01, "model": "nan"}
-    assert condition(text, words)(values)
+    assert Expression(text).condition(words)(values)
 
 
 @pytest.mark.parametrize(
-    "text", ["model.dropout < 1", "model.dropout >= 1", "model < 1", "test/accuracy > 0"]
+    "text",
+    [
+        "model.dropout * 2 < 1",
+        "model / 2 < 1",
+        "lr / 0 > 1",
+        "-model < 1",
+        "model.dropout < 1",
+        "model.dropout >= 1",
+        "model < 1",
+        "test/accuracy > 0",
+    ],
 )
 def test_what_a_run_lacks_or_cannot_be_ordered_is_no_match(text: str) -> None:
-    assert not condition(text, WORDS)(RUN)
+    assert not Expression(text).condition(NAMES)(RUN)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +100,8 @@ def test_what_a_run_lacks_or_cannot_be_ordered_is_no_match(text: str) -> None:
         ("optimizr.lr < 1", "no run has 'optimizr.lr'; did you mean optimizer.lr?"),
         ("val/acuracy > 1", "no run has 'val/acuracy'; did you mean val/accuracy?"),
         ("modle == cnn", "no run has 'modle'; did you mean model?"),
+        ("seed", "'seed' is no comparison; write it as 'optimizer.lr < 0.1 and model == cnn'"),
+        ("lr * mdel > 1", "no run has 'mdel'; did you mean model?"),
         ("stauts", "no run has 'stauts'; did you mean status?"),
         ("dropout > 0", "'dropout' could be model.dropout or task.dropout: type the whole name"),
         (
@@ -97,23 +110,24 @@ def test_what_a_run_lacks_or_cannot_be_ordered_is_no_match(text: str) -> None:
         ),
         (
             "__import__('os') == 1",
-            "\"__import__('os')\" is neither a name nor a comparison of names, numbers and texts",
+            "\"__import__('os')\" is not understood; write comparisons such as "
+            "'optimizer.lr < 0.1 and model == cnn'",
         ),
     ],
 )
 def test_mistakes_are_told_in_one_line(text: str, message: str) -> None:
     with pytest.raises(UserError) as error:
-        condition(text, WORDS)
+        Expression(text).condition(NAMES)(RUN)
     assert str(error.value) == message
 
 
 def test_a_key_to_sort_by() -> None:
-    assert sort_key("lr", WORDS) == "optimizer.lr"
-    assert sort_key("val/accuracy", WORDS) == "best(val/accuracy)"
-    assert sort_key("last(val/loss)", WORDS) == "last(val/loss)"
-    assert sort_key("'learning-rate'", WORDS) == "learning-rate"
-    with pytest.raises(UserError, match="neither a name"):
-        sort_key("lr < 1", WORDS)
+    assert Expression("lr").name(NAMES) == "optimizer.lr"
+    assert Expression("val/accuracy").name(NAMES) == "best(val/accuracy)"
+    assert Expression("last(val/loss)").name(NAMES) == "last(val/loss)"
+    assert Expression("'learning-rate'").name(NAMES) == "learning-rate"
+    with pytest.raises(UserError, match="is not understood"):
+        Expression("lr < 1").name(NAMES)
 
 
 NUMBERS = st.integers(-3, 3)
@@ -139,15 +153,20 @@ EXPRESSIONS = st.recursive(
 
 @given(EXPRESSIONS, st.fixed_dictionaries(dict.fromkeys("abc", NUMBERS)))
 def test_it_means_what_python_means(text: str, values: dict[str, int]) -> None:
-    words = Words(fields=[], hparams="abc", metrics=[])
-    assert condition(text, words)(values) == eval(text, {}, dict(values))
+    words = RunNames(fields=[], hparams="abc", metrics=[])
+    assert Expression(text).condition(words)(values) == eval(text, {}, dict(values))
 
 
 @given(st.text(max_size=30) | st.text("ab<>=()[]'.,/ 1", max_size=30))
 def test_any_text_is_a_condition_or_a_mistake(text: str) -> None:
     try:
-        holds = condition(text, Words(fields=[], hparams=["a", "b"], metrics=["val/a.b"]))
-    except UserError:
+        holds = Expression(text).condition(RunNames(fields=[], hparams=["a", "b"], metrics=["val/a.b"]))
+        assert holds({"a": 1, "b": "x"}) in (True, False)
+    except BadExpression:
         return
-    values: dict[str, Any] = {"a": 1, "b": "x"}
-    assert operator.truth(holds(values)) in (True, False)
+
+
+@pytest.mark.parametrize("text", ["model / 2 > 1", "model < 1", "seed", "seed and True", "lr / 0 > 1"])
+def test_a_strict_condition_refuses_what_cannot_be_computed(text: str) -> None:
+    with pytest.raises(BadExpression):
+        Expression(text).condition(NAMES, strict=True)(RUN)

@@ -49,12 +49,15 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
     tune_allocator()
     with prestarted_server():
         from sweepboard.cli.sweep_display import display
+        from sweepboard.search.resume import resume_search
         from sweepboard.sweeps.resume import ResumeRequest, resume_sweep
 
+        folder = SweepFolder(Path(options.run))
+        go_on = resume_search if folder.search.is_file() else resume_sweep
         accept = options.accept_changes
         words = list(map(with_quoted_filter, options.overrides))
         wish = ResumeRequest(words, accept, options.failed, options.allow, config_dirs(options))
-        return exit_code(resume_sweep(SweepFolder(Path(options.run)), wish, display()))
+        return exit_code(go_on(folder, wish, display()))
 
 
 def exit_code(views: Sequence[JobView]) -> int:

@@ -23,7 +23,7 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.launch import left_to_do, views_of
 from sweepboard.sweeps.plan_file import read_plan
-from sweepboard.sweeps.resume import ResumeRequest, check_jobs, settings_now, with_secrets
+from sweepboard.sweeps.resume import ResumeRequest, check_jobs, refuse_unreadable, settings_now, with_secrets
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of
 
 _TRIALS = f"{PREFIX}.trials"
@@ -31,6 +31,7 @@ _TRIALS = f"{PREFIX}.trials"
 
 def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
     """Go on with a search from what was frozen of it. A `UserError` comes before any job."""
+    refuse_unreadable(wish.words)
     if wish.failed:
         raise ConfigError(f"--failed: in a search a failed trial is one; more come with {_TRIALS}=N")
     with only_writer(RunFolder(folder.path)):

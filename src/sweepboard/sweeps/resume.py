@@ -63,11 +63,7 @@ class ResumeRequest:
 
 def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
     """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
-    _refuse_unreadable(wish.words)
-    if folder.search.is_file():
-        from sweepboard.search.resume import resume_search
-
-        return resume_search(folder, wish, listener)
+    refuse_unreadable(wish.words)
     with only_writer(RunFolder(folder.path)):
         plan = read_plan(folder)
         trust = Trust(plan.own, wish.allowed, folder.path)
@@ -94,7 +90,8 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         return run_jobs(folder, longer, jobs, settings, listener, accept=wish.accept_changes)
 
 
-def _refuse_unreadable(words: Sequence[str]) -> None:
+def refuse_unreadable(words: Sequence[str]) -> None:
+    """Raise `ConfigError` for a word that Hydra's grammar does not know."""
     try:
         overrides_parser().parse_overrides(list(words))
     except HydraException as error:

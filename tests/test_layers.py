@@ -17,10 +17,11 @@ PACKAGE = Path(sweepboard.__file__).parent
 ROOMS = (
     # What everybody may use: small, without torch where it is imported by `--help`.
     "import_path", "lazy_exports", "errors", "formatting", "files", "names", "plain_yaml", "scratch",
-    "spreadsheet", "hyperparameters", "expressions", "vision", "startup", "hardware",
+    "spreadsheet", "hyperparameters", "expressions", "vision", "startup", "cgroups", "hardware",
+    "parent_death",
     # The rooms, each of which may import only what stands above it in this list.
     "execution", "data", "models", "training", "board", "compose", "runs", "analysis", "sweeps", "search",
-    "cli",
+    "cli", "testing",
 )  # fmt: skip
 FLOORS = {name: floor for floor, name in enumerate(ROOMS)}
 

@@ -1,29 +1,49 @@
-"""What this machine has for jobs: cores, memory, GPUs."""
+"""What this process may use of its machine: cores, memory, GPUs. The one probe for runs and sweeps alike."""
 
 from __future__ import annotations
 
-import math
 import os
-import sys
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-_CGROUPS = Path("/sys/fs/cgroup")
+from sweepboard.cgroups import cpu_quotas, memory_limits
 
 
 def cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than its container's share."""
+    """Return the cores that this process may use.
+
+    The least of those that it is bound to, the quota of its container and the share of its Slurm task.
+    """
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([bound, *_cpu_quotas()]))
+    return max(1, min([bound, *cpu_quotas(), *_slurm_cores()]))
+
+
+def default_threads() -> int:
+    """Return the CPU threads of a run for which none are given: `OMP_NUM_THREADS`, else `cores()`."""
+    return threads_of_environment() or cores()
+
+
+def threads_of_environment() -> int | None:
+    """Return the number in `OMP_NUM_THREADS`, or None."""
+    return _number("OMP_NUM_THREADS")
+
+
+def total_memory() -> int | None:
+    """Return the bytes of memory that this process may use in all; None where not known."""
+    limits = (each.limit for each in memory_limits())
+    return min([*_physical_memory(), *limits, *_slurm_memory()], default=None)
 
 
 def available_memory() -> int | None:
-    """Bytes that can still be used without swapping, here and in the container; None where not known."""
-    return min([*_system_memory(), *_container_memory()], default=None)
+    """Return the bytes that can still be used without swapping, here and in the container; None where not
+    known."""
+    left = (max(0, each.limit - each.used) for each in memory_limits())
+    return min([*_free_memory(), *left], default=None)
 
 
 def resident_memory(pid: int) -> int:
-    """Bytes of memory that a process has in use now, shared ones too; 0 where not known."""
+    """Return the bytes of memory that a process uses now, shared ones too; 0 where not known."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
@@ -31,8 +51,18 @@ def resident_memory(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
 def gpus() -> list[str]:
-    """Names for CUDA_VISIBLE_DEVICES of the GPUs that this process may use. Imports torch."""
+    """Return the names, for CUDA_VISIBLE_DEVICES, of the GPUs that this process may use. Imports torch."""
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -43,40 +73,35 @@ def gpus() -> list[str]:
     return names[:count]
 
 
-def _cpu_quotas() -> Iterator[int]:
-    for folder in _own_groups():
-        quota, _, period = _text(folder / "cpu.max").partition(" ")
-        if quota.isdigit() and period.isdigit():
-            yield math.ceil(int(quota) / int(period))
+def _physical_memory() -> Iterator[int]:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _system_memory() -> Iterator[int]:
-    for line in _text(Path("/proc/meminfo")).splitlines():
+def _free_memory() -> Iterator[int]:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
         if line.startswith("MemAvailable:"):
             yield int(line.split()[1]) * 1024
 
 
-def _container_memory() -> Iterator[int]:
-    for folder in _own_groups():
-        limit, used = _text(folder / "memory.max"), _text(folder / "memory.current")
-        if limit.isdigit() and used.isdigit():
-            # Cached files count as used but give way.
-            cached = dict(line.split() for line in _text(folder / "memory.stat").splitlines())
-            yield max(0, int(limit) - int(used) + int(cached.get("inactive_file", 0)))
+def _slurm_cores() -> Iterator[int]:
+    """Slurm does not bind a task to its cores everywhere."""
+    share = _number("SLURM_CPUS_PER_TASK") or _number("SLURM_CPUS_ON_NODE")
+    if share is not None:
+        yield share
 
 
-def _own_groups() -> Iterator[Path]:
-    """The control group of this process (version 2) and those around it."""
-    if sys.platform != "linux":
-        return
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
-        if line.startswith("0::/"):
-            own = _CGROUPS / line[4:]
-            yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(_CGROUPS))
+def _slurm_memory() -> Iterator[int]:
+    per_node = _number("SLURM_MEM_PER_NODE")  # in MiB; 0 for all that the node has
+    if per_node is not None:
+        yield per_node * 2**20
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+def _number(variable: str) -> int | None:
+    """Return the number above 0 in an environment variable, or None."""
+    text = os.environ.get(variable, "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None

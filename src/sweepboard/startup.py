@@ -1,4 +1,4 @@
-"""What is set once per process, before torch works: the allocator, its libraries, the number of threads."""
+"""What is set once per process, before torch works: allocator, libraries, threads, where output goes."""
 
 from __future__ import annotations
 
@@ -78,3 +78,13 @@ def set_threads(threads: int | None) -> int:
     if threads is not None:
         torch.set_num_threads(threads)
     return torch.get_num_threads()
+
+
+def write_output_to(log: Path) -> None:
+    """Append to a file what this process, its C libraries and its children print from now on."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for number in (1, 2):
+        os.dup2(handle, number)
+    os.close(handle)

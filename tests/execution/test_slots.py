@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepboard import hardware
-from sweepboard.execution.slots import Place, Slots, Use
+from sweepboard.execution import Resources
+from sweepboard.execution.local.slots import Place, Slots, Use
 
 GIB = 1 << 30
 
 
 def free(amount: int | None) -> Slots:
-    return Slots(cores=8, memory=lambda: amount)
+    return Slots(Resources(cores=8), memory=lambda: amount)
 
 
 @given(st.integers(1, 64), st.lists(st.integers(1, 80), max_size=40))
 def test_jobs_take_no_more_cores_than_there_are(cores: int, wanted: list[int]) -> None:
-    slots, running = Slots(cores, memory=lambda: None), list[Use]()
+    slots, running = Slots(Resources(cores), memory=lambda: None), list[Use]()
     for threads in wanted:
         if slots.place(threads, False, running):
             running.append(Use(threads))
@@ -29,7 +26,7 @@ def test_jobs_take_no_more_cores_than_there_are(cores: int, wanted: list[int]) -
 
 
 def test_a_number_of_jobs_is_the_users_own_decision() -> None:
-    slots = Slots(cores=2, jobs=3, memory=lambda: None)
+    slots = Slots(Resources(cores=2, jobs=3), memory=lambda: None)
     assert slots.place(2, False, [Use(2), Use(2)])
     assert not slots.place(1, False, [Use(1), Use(1), Use(1)])
 
@@ -46,18 +43,18 @@ def test_a_job_waits_for_memory_that_those_before_it_have_yet_to_take() -> None:
 
 
 def test_gpus_are_filled_evenly_and_leave_the_cores_alone() -> None:
-    slots = Slots(cores=1, gpus=["0", "1"], jobs_per_gpu=2, memory=lambda: None)
+    slots = Slots(Resources(cores=1, gpus=("0", "1"), jobs_per_gpu=2), memory=lambda: None)
     assert slots.place(4, True, [Use(gpu="0")]) == Place("1")
     assert slots.place(4, True, [Use(gpu="0"), Use(gpu="1"), Use(gpu="1")]) == Place("0")
     assert slots.place(4, True, [Use(gpu="0"), Use(gpu="1")] * 2) is None
     assert slots.place(1, False, [Use(gpu="0"), Use(gpu="1")]) == Place()
 
 
-def test_a_container_has_what_its_own_limits_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.current").write_text("900\n")
-    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 300\n")
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    monkeypatch.setattr(hardware, "_own_groups", lambda: [tmp_path])
-    assert hardware.available_memory() == 400
-    assert hardware.cores() == 1
+def test_cores_are_divided_among_the_jobs_that_run_at_once() -> None:
+    assert Resources(8).cores_per_job(4, on_gpu=False) == 2
+    assert Resources(8).cores_per_job(100, on_gpu=False) == 1
+    assert Resources(8, jobs=2).cores_per_job(100, on_gpu=False) == 4
+    assert Resources(8, jobs=2).cores_per_job(1, on_gpu=False) == 8
+    assert Resources(8, gpus=("0", "1")).cores_per_job(100, on_gpu=True) == 4
+    assert Resources(8, gpus=("0", "1"), jobs_per_gpu=2).cores_per_job(100, on_gpu=True) == 2
+    assert Resources(8).cores_per_job(3, on_gpu=True) == 8, "without a GPU nothing is known"

@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from sweepboard.compose.allowlist import NotAllowed
 from sweepboard.compose.schema import register
+from sweepboard.execution import Ended, Event, Job, Message, Started
 from sweepboard.execution.channel import Channel
-from sweepboard.execution.pool import Ended, Event, Job, JobMessage, Started
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 from sweepboard.search.objective import Objective
@@ -129,7 +129,7 @@ class Stage:
         if run.code == 0 and run.pruned is None and run.validation < VALIDATIONS:
             run.validation += 1
             run.record("interrupted")
-            return JobMessage(run.job.name, {"validated": run.news()})
+            return Message(run.job.name, {"validated": run.news()})
         del self.running[run.job.name]
         if run.code == 0:
             run.record("pruned" if run.pruned else "finished", run.pruned)

@@ -70,7 +70,7 @@ def results(name: str) -> dict[str, dict[str, Any]]:
 REASONS = {
     "raise": "KeyError: 'no such thing'",
     "exit": "the code called sys.exit(0)",
-    "leave": "its process ended with exit code 0 before the training had",
+    "leave": "process exited with code 0 before training finished",
     "kill": "killed by SIGKILL (kill -9, or the system where memory ran out)",
     "nan": "loss became non-finite at step",
     "hang": "took longer than sweep.time_limit=8 seconds",

@@ -92,14 +92,14 @@ def test_cores_are_divided_among_the_jobs_at_once_and_the_share_is_frozen(
         return [entry["threads"] for entry in command("plan", "--json", *words, *TINY, "threads=null").json]
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(plan, "cores", lambda: 8)
+    monkeypatch.setattr("sweepboard.execution.local.executor.cores", lambda: 8)
     assert threads("seed=1,2") == [4, 4]
     assert threads("seed=range(0,20)") == [1] * 20
     assert threads("seed=range(0,20)", "sweep.jobs=3") == [2] * 20
     assert threads("seed=1") == [8]
     assert [entry["threads"] for entry in command("plan", "--json", "threads=1,3", *TINY[2:]).json] == [1, 3]
     command("-m", "seed=1,2", "sweep.name=s", HERE, *TINY, "threads=null")
-    monkeypatch.setattr(plan, "cores", lambda: 2)
+    monkeypatch.setattr("sweepboard.execution.local.executor.cores", lambda: 2)
     assert threads("seed=1,2", "sweep.name=s") == [4, 4]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert threads("seed=3,4") == [3, 3]

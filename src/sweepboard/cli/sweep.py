@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from sweepboard.cli.command_line import Request, multirun_request, with_quoted_filter
 from sweepboard.cli.run_options import config_dirs
-from sweepboard.execution.process import prestarted_server
+from sweepboard.execution import prestarted_server
 from sweepboard.startup import tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.local_jobs import PRELOAD
 
 if TYPE_CHECKING:
     from sweepboard.sweeps.hydra_task import SweepTask
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def run_sweep(request: Request) -> int:
     """Run all jobs. Returns 0 where every one has come to its end, else 1."""
-    with prestarted_server() if _runs_here(request) else nullcontext():
+    with prestarted_server(PRELOAD) if _runs_here(request) else nullcontext():
         from sweepboard.cli.sweep_display import display
 
         task = new_task(request)
@@ -47,7 +48,7 @@ def new_task(request: Request) -> SweepTask:
 def go_on_with_sweep(options: argparse.Namespace) -> int:
     """`sweepboard resume SWEEP`, its arguments as `options`."""
     tune_allocator()
-    with prestarted_server():
+    with prestarted_server(PRELOAD):
         from sweepboard.cli.sweep_display import display
         from sweepboard.search.resume import resume_search
         from sweepboard.sweeps.resume import ResumeRequest, resume_sweep

@@ -1,14 +1,14 @@
-"""What this machine has: the values of `device: auto` and `threads: null`, and what it cannot do."""
+"""The values of `device: auto` and `threads: null` on this machine, and the devices that it does not have."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from sweepboard.errors import ConfigError
+from sweepboard.hardware import default_threads
 
 
 def automatic(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,22 +18,6 @@ def automatic(config: Mapping[str, Any]) -> dict[str, Any]:
     if config["trainer"]["precision"] == "fp16" and device == "cpu":
         raise ConfigError("trainer.precision=fp16: needs a GPU, and this run is on the CPU; use bf16 or fp32")
     return {"device": device, "threads": config["threads"] or default_threads()}
-
-
-def default_threads() -> int:
-    """`OMP_NUM_THREADS` where it is set, as torch itself has it; else the cores that this process may use."""
-    limit = threads_of_environment()
-    if limit is not None:
-        return limit
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def threads_of_environment() -> int | None:
-    """The number in `OMP_NUM_THREADS`, or None."""
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return int(limit) if limit.isdecimal() and int(limit) > 0 else None
 
 
 def _device(word: str) -> str:

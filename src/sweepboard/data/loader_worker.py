@@ -24,7 +24,7 @@ from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import FOLDER, free_bytes
 from sweepboard.data.types import Split
 from sweepboard.errors import DamagedFile, RunFailed, UserError
-from sweepboard.execution.parent import die_with
+from sweepboard.parent_death import die_with
 
 _KINDS = (DamagedFile, RunFailed, UserError)
 """Errors that a worker tells of, the most special first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from math import prod
 
 import torch
@@ -11,6 +10,7 @@ from sweepboard.data.cache import cached
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.types import DataSpec, Split, TensorSplit
+from sweepboard.hardware import total_memory
 
 _BATCH = 64
 _CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | 
 
 
 def capacity(device: torch.device) -> int:
-    """Bytes of memory in all."""
+    """Return the bytes of memory in all; 0 where not known."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return total_memory() or 0

@@ -1,0 +1,33 @@
+"""Running jobs in processes of their own, here or elsewhere: the `Executor` contract and its backends."""
+
+from sweepboard.execution.executor import (
+    LOST,
+    TIME_LIMIT,
+    Ended,
+    Event,
+    Executor,
+    Job,
+    JobChannel,
+    Message,
+    Payload,
+    Resources,
+    Started,
+)
+from sweepboard.execution.local import LocalExecutor, local_resources, prestarted_server
+
+__all__ = [
+    "Ended",
+    "Event",
+    "Executor",
+    "Job",
+    "JobChannel",
+    "LOST",
+    "LocalExecutor",
+    "Message",
+    "Payload",
+    "Resources",
+    "Started",
+    "TIME_LIMIT",
+    "local_resources",
+    "prestarted_server",
+]

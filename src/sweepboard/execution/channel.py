@@ -1,4 +1,4 @@
-"""Messages between the processes of a sweep: JSON lines over a socket, and open files beside them."""
+"""Messages between two processes of this machine: JSON lines over a socket, with open files."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import json
 import selectors
 import socket
 from collections import deque
-from typing import Any, TypeAlias
 
-Message: TypeAlias = dict[str, Any]
+from sweepboard.execution.executor import Payload
 
 _CHUNK = 1 << 16
 _MOST_HANDLES = 64
 
 
 class Channel:
-    """One end of a connection between two processes of this machine.
+    """One end of a connection between two processes; a `JobChannel` where a job has it.
 
-    It ends when the process at the other end has ended, in whatever way: by this the processes of a sweep
-    learn of each other's death.
+    It ends when the process at the other end ends, in whatever way, so that each learns of the other's death.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -29,29 +27,29 @@ class Channel:
         """Whether the other end is gone."""
 
         self.handles: deque[int] = deque()
-        """Files that came with messages, in their order; whoever takes one closes it."""
+        """Open files that came with messages, in their order; the caller closes what it takes."""
 
     @staticmethod
     def pair() -> tuple[Channel, socket.socket]:
-        """A channel, and the socket of its other end to be given away."""
+        """Return a channel and the socket of its other end, for another process."""
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         return Channel(mine), theirs
 
     def fileno(self) -> int:
-        """For `selectors`, which tells when there is something to receive."""
+        """Return the number by which `selectors` waits for messages."""
         return self._socket.fileno()
 
-    def send(self, message: Message, handle: int | None = None) -> None:
-        """Send one message, with an open file if given. Where the other end is gone, nobody hears it."""
-        line = json.dumps(message).encode() + b"\n"
+    def send(self, payload: Payload, handle: int | None = None) -> None:
+        """Send one message, with an open file if given. Does nothing where the other end is gone."""
+        line = json.dumps(payload).encode() + b"\n"
         try:
             sent = socket.send_fds(self._socket, [line], [handle]) if handle is not None else 0
             self._socket.sendall(line[sent:])
         except ConnectionError:
             self.ended = True
 
-    def receive(self) -> list[Message]:
-        """Wait for messages. None have come where the other end is gone, or only part of one is here."""
+    def receive(self) -> list[Payload]:
+        """Wait for messages. The list is empty where the other end is gone or only part of one came."""
         try:
             data, handles, _, _ = socket.recv_fds(self._socket, _CHUNK, _MOST_HANDLES)
         except ConnectionError:
@@ -61,9 +59,9 @@ class Channel:
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def poll(self) -> list[Message]:
-        """Every message that has come so far, without waiting."""
-        messages: list[Message] = []
+    def poll(self) -> list[Payload]:
+        """Return every message that has come so far, without waiting."""
+        messages: list[Payload] = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             while not self.ended and selector.select(0):
@@ -71,6 +69,6 @@ class Channel:
         return messages
 
     def close(self) -> None:
-        """Close this end; the other end sees it."""
+        """Close this end; at the other one, `ended` becomes true."""
         with contextlib.suppress(OSError):
             self._socket.close()

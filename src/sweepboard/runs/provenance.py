@@ -8,7 +8,6 @@ import os
 import platform
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.files import write_atomic, write_json
+from sweepboard.hardware import cores, processor, total_memory
 from sweepboard.runs.differences import between_environments
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.saved_run import read_environment
@@ -100,15 +100,15 @@ def torch_build() -> dict[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
-    """Host, processor, memory and GPUs."""
+    """Return the host, the processor, and what this process may use of cores, memory and GPUs."""
     import torch
 
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
+        "cpu": processor(),
+        "cores": cores(),
         "memory_gib": _memory_gib(),
         "gpus": [torch.cuda.get_device_name(index) for index in cuda],
     }
@@ -191,16 +191,6 @@ def _no_filters(code: Path) -> Mapping[str, str] | None:
     return settings
 
 
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
 def _memory_gib() -> float | None:
-    if sys.platform == "win32" or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return None
-    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    memory = total_memory()
+    return round(memory / 2**30, 1) if memory is not None else None

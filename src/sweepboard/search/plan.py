@@ -33,6 +33,7 @@ from sweepboard.sweeps.hydra_plugins import (
     refuse_settings,
     save_composed,
 )
+from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan import Plan, threads_per_job
 from sweepboard.sweeps.plan_file import write_plan
 from sweepboard.sweeps.points import check_points
@@ -62,7 +63,9 @@ def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str
     wanted = make_search(request, settings, words_of_jobs(words))
     with begun(request, wanted) as (folder, made):
         save_composed(request, folder)
-        request.task.views = carry_out(folder, made, request.settings, request.task.listener)
+        request.task.views = carry_out(
+            folder, made, local_executor(request.settings), request.settings, request.task.listener
+        )
 
 
 def make_search(request: SweepRequest, settings: SearchSettings, words: Sequence[str]) -> Search:
@@ -132,7 +135,9 @@ def _checked(made: Search, groups: Sequence[str], request: SweepRequest) -> Sear
             )
     validations = max(map(validations_of, points))
     check_together(made.settings, made.space, objectives, validations)
-    threads = threads_per_job([points[0]] * made.settings.trials, request.settings)
+    threads = threads_per_job(
+        [points[0]] * made.settings.trials, local_executor(request.settings).resources()
+    )
     return replace(made, objectives=objectives, validations=validations, threads=threads)
 
 

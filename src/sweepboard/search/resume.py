@@ -22,6 +22,7 @@ from sweepboard.search.settings import PREFIX, search_settings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.launch import left_to_do, views_of
+from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan_file import read_plan
 from sweepboard.sweeps.resume import ResumeRequest, check_jobs, refuse_unreadable, settings_now, with_secrets
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of
@@ -46,7 +47,9 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
             write_search(folder, wanted)
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
-        return carry_out(folder, wanted, settings, listener, accept=wish.accept_changes)
+        return carry_out(
+            folder, wanted, local_executor(settings), settings, listener, accept=wish.accept_changes
+        )
 
 
 def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from optuna.trial import TrialState
 
 from sweepboard.errors import UserError
-from sweepboard.execution.pool import GRACE, Pool
+from sweepboard.execution import Executor
 from sweepboard.names import label
 from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
 from sweepboard.runs.signing import Origin
@@ -21,7 +21,7 @@ from sweepboard.search.study import SAME_AS, Study, Trial, reason_of
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
 from sweepboard.sweeps.labels import words_of
-from sweepboard.sweeps.launch import Launch, slots_for, views_of
+from sweepboard.sweeps.launch import Launch, views_of
 from sweepboard.sweeps.outcome import STOPPED
 from sweepboard.sweeps.plan import PlannedJob, with_threads
 from sweepboard.sweeps.plan_file import read_plan, write_plan
@@ -37,9 +37,9 @@ GOING_ON = (WAITING, RUNNING, INTERRUPTED)
 def carry_out(
     folder: SweepFolder,
     search: Search,
+    executor: Executor,
     settings: SweepSettings,
     display: SweepCallback,
-    grace: float = GRACE,
     accept: bool = False,
 ) -> list[JobView]:
     """Run the search to its last trial, as many trials at once as there is room for. Returns their views.
@@ -52,8 +52,8 @@ def carry_out(
     try:
         if not study.complete:
             like = planned(search, "", next(search.space.corners()))
-            with StopFlag() as stop, Pool(slots_for([like], settings), settings.time_limit, grace) as pool:
-                conductor.run(pool, like, stop)
+            with StopFlag() as stop, executor:
+                conductor.run(executor, like, stop)
     finally:
         run = {job.label for job in conductor.plan.jobs}
         write_results(folder, conductor.plan, [view for view in conductor.views if view.label in run])
@@ -110,7 +110,7 @@ class Conductor(SweepCallback):
             if trial.state == TrialState.FAIL:
                 view.state, view.reason = FAILED, reason_of(trial)
 
-    def run(self, pool: Pool, like: PlannedJob, stop: StopFlag) -> None:
+    def run(self, executor: Executor, like: PlannedJob, stop: StopFlag) -> None:
         """Until the last trial has ended. A signal stops them all; then `Interrupted` is raised.
 
         `like` is a job that needs as much room as any.
@@ -122,7 +122,7 @@ class Conductor(SweepCallback):
             self.folder,
             self._runs,
             self.settings,
-            pool,
+            executor,
             self,
             self.plan.command,
             swept,
@@ -132,14 +132,14 @@ class Conductor(SweepCallback):
         )
         for trial in self.study.running():
             self._begin(trial)
-        while self._wants_more or pool.busy:
-            while self._wants_more and pool.has_room(self.launch.as_job(like)):
+        while self._wants_more or executor.busy:
+            while self._wants_more and executor.has_room(self.launch.as_job(like)):
                 self._begin(self.study.ask())
             for view in self.launch.poll():
                 self._settle(view)
             if stop.signum is not None:
                 self._given_up = True
-                pool.stop_all(STOPPED)
+                executor.stop_all(STOPPED)
         if stop.signum is not None:
             raise Interrupted(stop.signum)
 

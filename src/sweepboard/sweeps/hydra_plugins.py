@@ -29,6 +29,7 @@ from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import DONE, JobView
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan import (
     Plan,
     PlannedJob,
@@ -122,7 +123,10 @@ def _planner(request: SweepRequest, words: Sequence[str]) -> MakePlan:
     moment = moment_of(SweepFolder(request.named)) if request.named else datetime.now()
     with now_is(moment):
         checked = check_points(points, request.composer.compose, settings.filter)
-    return lambda threads: replace(make_plan(checked, settings, request.task.command, threads), moment=moment)
+    return lambda threads: replace(
+        make_plan(checked, settings, local_executor(settings).resources(), request.task.command, threads),
+        moment=moment,
+    )
 
 
 def _show_plan(request: SweepRequest, make: MakePlan) -> None:
@@ -136,7 +140,9 @@ def _carry_out(request: SweepRequest, folder: SweepFolder, plan: Plan) -> list[J
     save_composed(request, folder)
     jobs = left_to_do(plan, views_of(plan, folder))
     if request.runs_here:
-        return run_jobs(folder, plan, jobs, request.settings, request.task.listener)
+        return run_jobs(
+            folder, plan, jobs, local_executor(request.settings), request.settings, request.task.listener
+        )
     return _run_elsewhere(request, folder, plan, jobs)
 
 
@@ -230,7 +236,9 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
         save_composed(request, folder)
         wanted = {digest(one.config) for one in prepared}
         jobs = [job for job in left_to_do(plan, views_of(plan, folder)) if job.digest in wanted]
-        views = request.task.views = run_jobs(folder, plan, jobs, request.settings, request.task.listener)
+        views = request.task.views = run_jobs(
+            folder, plan, jobs, local_executor(request.settings), request.settings, request.task.listener
+        )
     labels = {job.digest: job.label for job in plan.jobs}
     by_label = {view.label: view for view in views}
     return [_job_return(by_label[labels[digest(one.config)]], one.overrides) for one in prepared]
@@ -239,7 +247,9 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
 def _plan_so_far(request: SweepRequest, folder: SweepFolder, points: Sequence[Point]) -> Plan:
     if folder.plan.is_file():
         return read_plan(folder)
-    threads = threads_per_job([point.prepared for point in points], request.settings)
+    threads = threads_per_job(
+        [point.prepared for point in points], local_executor(request.settings).resources()
+    )
     return Plan((), threads, request.task.command)
 
 

@@ -1,4 +1,4 @@
-"""What the process of a job does: one run from its frozen configuration, and news of it to the sweep."""
+"""The main function of a job's process: one run from its frozen configuration, reported to the sweep."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from sweepboard.compose.hydra_values import placed
 from sweepboard.compose.instantiate import open_data
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
-from sweepboard.execution.channel import Channel
-from sweepboard.execution.server import write_output_to
+from sweepboard.execution import JobChannel
 from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
@@ -25,7 +24,7 @@ from sweepboard.runs.record import FAILED
 from sweepboard.runs.record_callback import ending
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
-from sweepboard.startup import tune_allocator
+from sweepboard.startup import tune_allocator, write_output_to
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
@@ -35,10 +34,10 @@ from sweepboard.training.progress import Progress
 from sweepboard.training.signals import Interrupted, Pruned
 
 NEWS = 0.5
-"""Seconds between two messages about how far a job is; validations are told at once."""
+"""Seconds between two progress messages; validations are sent at once."""
 
 
-def run(arguments: Mapping[str, Any], channel: Channel) -> None:
+def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     """Train one job; `arguments` are those of `train`.
 
     Ends the process with exit code 0 where the run has finished or was pruned. What it prints, tracebacks
@@ -101,7 +100,7 @@ def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> E
 
 
 def warm_up() -> None:
-    """Do in the job server what every job would do anew: whatever takes time and is the same for all."""
+    """Compute once, in the job server, what is slow and the same for all jobs."""
     packages()
 
 
@@ -123,13 +122,13 @@ def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, s
 
 
 class Reporter(Callback):
-    """Tells the sweep how far the run is, and ends it where the sweep says that it is pruned.
+    """Reports the run's progress to the sweep, and ends the run where the sweep prunes it.
 
-    One that `waits` does not train on before the sweep has answered a validation, with `{"go_on": true}` or
-    `{"prune": why}`, so that when a run is pruned does not hang on how fast it is.
+    With `waits`, training goes on after a validation only when the sweep has answered `{"go_on": true}` or
+    `{"prune": why}`: the speed of a run then does not decide when it is pruned.
     """
 
-    def __init__(self, channel: Channel, waits: bool = False) -> None:
+    def __init__(self, channel: JobChannel, waits: bool = False) -> None:
         self._channel, self._waits = channel, waits
         self._told = 0.0
 

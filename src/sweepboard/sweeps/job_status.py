@@ -1,4 +1,4 @@
-"""What is known of each job while a sweep runs, and who is told when it changes."""
+"""The state of each job while a sweep runs, and the callbacks for its changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sweepboard.analysis.metric_names import MAX, MIN
 from sweepboard.analysis.metrics import mode_of
-from sweepboard.execution.channel import Message
+from sweepboard.execution import Payload
 from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
 from sweepboard.sweeps.folder import SweepFolder
 
@@ -62,16 +62,16 @@ class JobView:
         self.state, self.reason, self.traceback, self.gpu = RUNNING, None, None, gpu
         self.attempts, self.since = self.attempts + 1, time.monotonic()
 
-    def hear(self, message: Message) -> bool:
-        """Take in a message of the job; returns whether it was about a validation."""
-        for name, value in (message.get("news") or message.get("validated") or {}).items():
+    def hear(self, payload: Payload) -> bool:
+        """Update the view from a message of the job. Return whether it was about a validation."""
+        for name, value in (payload.get("news") or payload.get("validated") or {}).items():
             setattr(self, name, value)
-        self.reason = message.get("error", self.reason)
-        self.traceback = message.get("traceback", self.traceback)
-        return "validated" in message
+        self.reason = payload.get("error", self.reason)
+        self.traceback = payload.get("traceback", self.traceback)
+        return "validated" in payload
 
     def read(self, record: RunRecord) -> None:
-        """Take in what the run's own record says."""
+        """Update the view from the run's own record."""
         self.step, self.total_steps, self.epoch = record.step, record.total_steps, record.epoch
         self.seconds, self.primary_metric, self.best = (
             record.seconds,
@@ -91,7 +91,7 @@ def _part(record: RunRecord, prefix: str) -> dict[str, float]:
 
 
 class SweepCallback:
-    """JobMessage what happens in a sweep; every method may be left as it is."""
+    """Called as a sweep proceeds; every method does nothing unless it is overridden."""
 
     def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         """Before the first job starts; views of jobs that are done already say so."""

@@ -1,13 +1,11 @@
-"""A planned sweep carried out: its jobs through the pool, their ends judged, everyone told."""
+"""Run a plan's jobs on an executor, record how they end, notify callbacks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sweepboard.execution.pool import GRACE, Ended, Event, Job, JobMessage, Pool, Started
-from sweepboard.execution.slots import Slots
-from sweepboard.hardware import cores, gpus
+from sweepboard.execution import Ended, Event, Executor, Job, Message, Started
 from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
@@ -21,13 +19,6 @@ JOB = "sweepboard.sweeps.job_main:run"
 """What runs in the process of a job."""
 
 ANOTHER_FAILED = "stopped because another job failed (sweep.on_failure=stop)"
-
-
-def slots_for(jobs: Sequence[PlannedJob], settings: SweepSettings) -> Slots:
-    """The room that this machine has for such jobs."""
-    at_once = settings.jobs if isinstance(settings.jobs, int) else None
-    devices = gpus() if any(job.gpu for job in jobs) else ()
-    return Slots(cores(), at_once, devices, settings.jobs_per_gpu)
 
 
 def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
@@ -55,7 +46,7 @@ class Launch:
         folder: SweepFolder,
         views: dict[str, JobView],
         settings: SweepSettings,
-        pool: Pool,
+        executor: Executor,
         listener: SweepCallback,
         command: str = "",
         swept: Sequence[str] = (),
@@ -64,7 +55,7 @@ class Launch:
         accept: bool = False,
     ) -> None:
         self.accept = accept
-        self.folder, self.views, self.settings, self.pool = folder, views, settings, pool
+        self.folder, self.views, self.settings, self.executor = folder, views, settings, executor
         self.listener, self.command, self.swept, self.waits = listener, command, list(swept), waits
         self.own = own
         self._jobs: dict[str, PlannedJob] = {}
@@ -73,10 +64,10 @@ class Launch:
         """Run a job as soon as there is room."""
         self._jobs[job.label] = job
         self.views.setdefault(job.label, JobView(job.label))
-        self.pool.submit(self.as_job(job))
+        self.executor.submit(self.as_job(job))
 
     def as_job(self, job: PlannedJob) -> Job:
-        """A planned job as the pool takes it."""
+        """Return a planned job as an executor takes it."""
         arguments: dict[str, Any] = {
             "folder": str(self.folder.job(job.label)),
             "config": job.config,
@@ -90,26 +81,26 @@ class Launch:
             "own": self.own,
             "accept": self.accept,
         }
-        return Job(job.label, JOB, arguments, job.cores, job.gpu)
+        return Job(job.label, JOB, arguments, job.cores, job.gpu, self.settings.time_limit)
 
     def prune(self, label: str, why: str) -> None:
-        """Ask a running job to end early because others do better."""
-        self.pool.tell(label, {"prune": why})
+        """Tell a running job to end early because others do better."""
+        self.executor.tell(label, {"prune": why})
 
     def let_go_on(self, label: str) -> None:
         """Tell a running job that its validation was good enough."""
-        self.pool.tell(label, {"go_on": True})
+        self.executor.tell(label, {"go_on": True})
 
     def poll(self) -> list[JobView]:
-        """Let the pool work for a moment; returns the jobs of which something new is known."""
-        return [self._take(event) for event in self.pool.poll()]
+        """Wait a moment for events. Return the views that they changed."""
+        return [self._take(event) for event in self.executor.poll()]
 
     def run(self, stop: StopFlag) -> None:
         """Until no job runs or waits. A signal stops them all; then `Interrupted` is raised."""
-        while self.pool.busy:
+        while self.executor.busy:
             self.poll()
             if stop.signum is not None:
-                self.pool.stop_all(STOPPED)
+                self.executor.stop_all(STOPPED)
         if stop.signum is not None:
             raise Interrupted(stop.signum)
 
@@ -119,8 +110,8 @@ class Launch:
             case Started(gpu=gpu):
                 view.has_started(gpu)
                 self.listener.on_state(view)
-            case JobMessage(message=message):
-                (self.listener.on_validation if view.hear(message) else self.listener.on_news)(view)
+            case Message(payload=payload):
+                (self.listener.on_validation if view.hear(payload) else self.listener.on_news)(view)
             case Ended():
                 self._judge(view, event)
         return view
@@ -140,21 +131,21 @@ class Launch:
     def _after_failure(self, view: JobView) -> None:
         if view.attempts <= self.settings.retry:
             self.listener.on_note(f"{view.label} is tried again ({view.attempts} of {self.settings.retry})")
-            self.pool.submit(self.as_job(self._jobs[view.label]))
+            self.executor.submit(self.as_job(self._jobs[view.label]))
         elif self.settings.on_failure == "stop":
-            self.pool.stop_all(ANOTHER_FAILED)
+            self.executor.stop_all(ANOTHER_FAILED)
 
 
 def run_jobs(
     folder: SweepFolder,
     plan: Plan,
     jobs: Sequence[PlannedJob],
+    executor: Executor,
     settings: SweepSettings,
     listener: SweepCallback,
-    grace: float = GRACE,
     accept: bool = False,
 ) -> list[JobView]:
-    """Run some jobs of a plan to their ends; returns the views of all jobs of the plan.
+    """Run some jobs of a plan to their ends. Return the views of all jobs of the plan.
 
     Raises `Interrupted` after SIGINT or SIGTERM, once every job has saved and ended; a second SIGINT kills
     them.
@@ -163,12 +154,12 @@ def run_jobs(
     listener.on_start(folder, list(views.values()))
     try:
         if jobs:
-            with StopFlag() as stop, Pool(slots_for(jobs, settings), settings.time_limit, grace) as pool:
+            with StopFlag() as stop, executor:
                 launch = Launch(
                     folder,
                     views,
                     settings,
-                    pool,
+                    executor,
                     listener,
                     plan.command,
                     plan.swept,

@@ -1,11 +1,11 @@
-"""How a job ended: by what its process did, and by what its own record says."""
+"""How a job ended, by the end of its process and by its own record."""
 
 from __future__ import annotations
 
 import logging
 import signal
 
-from sweepboard.execution.pool import SERVER_LOST, TIME_LIMIT, Ended
+from sweepboard.execution import LOST, TIME_LIMIT, Ended
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import (
     FAILED,
@@ -20,11 +20,11 @@ from sweepboard.runs.record import (
 log = logging.getLogger(__name__)
 
 STOPPED = "the sweep was stopped"
-"""Why the pool asks jobs to stop where not one of them is to blame."""
+"""The reason given to jobs that are stopped through no fault of theirs."""
 
 
 def record_of(folder: RunFolder) -> RunRecord | None:
-    """The record of a job's run; None where there is none yet, or none that can be read."""
+    """Return the record of a job's run; None where there is none yet, or none that can be read."""
     try:
         return read_record(folder) if folder.record.is_file() else None
     except DamagedRecord:
@@ -34,33 +34,35 @@ def record_of(folder: RunFolder) -> RunRecord | None:
 def outcome(
     ended: Ended, record: RunRecord | None, said: str | None, time_limit: float | None
 ) -> tuple[str, str | None]:
-    """State and reason of a job whose process has ended; `said` is the error that it told of itself."""
+    """Return the state of a job whose process has ended, and the reason; `said` is the error that it sent."""
     status = record.status if record is not None else None
-    if status in (FINISHED, PRUNED) and ended.code == 0:
+    if status in (FINISHED, PRUNED) and ended.code in (0, None):
         return str(status), record.reason if record else None
-    if ended.asked == TIME_LIMIT:
+    if ended.stop_reason == TIME_LIMIT:
         return FAILED, f"took longer than sweep.time_limit={time_limit:g} seconds"
     if said is not None:
         return FAILED, said
-    if ended.asked is not None and ended.asked != SERVER_LOST:
-        return INTERRUPTED, ended.asked
-    if status == INTERRUPTED and ended.code > 0:
+    if ended.stop_reason is not None and ended.stop_reason != LOST:
+        return INTERRUPTED, ended.stop_reason
+    if status == INTERRUPTED and (ended.code is None or ended.code > 0):
         return INTERRUPTED, record.reason if record else None
     return FAILED, _end_of_process(ended)
 
 
 def _end_of_process(ended: Ended) -> str:
-    if ended.asked == SERVER_LOST:
+    if ended.stop_reason == LOST:
         return "killed with the job server of the sweep"
+    if ended.code is None:
+        return "process ended before training finished"
     if ended.code == -signal.SIGKILL:
         return "killed by SIGKILL (kill -9, or the system where memory ran out)"
     if ended.code < 0:
         return f"killed by {signal.Signals(-ended.code).name}"
-    return f"its process ended with exit code {ended.code} before the training had"
+    return f"process exited with code {ended.code} before training finished"
 
 
 def correct_record(folder: RunFolder, state: str, reason: str | None) -> None:
-    """Enter the end of a job that could not do so itself, for everyone who looks into its folder."""
+    """Write the end of a job into its record where the job could not do so itself."""
     record = record_of(folder) or RunRecord()
     if folder.path.is_dir() and (record.status, record.reason) != (state, reason):
         record.end(state, reason)

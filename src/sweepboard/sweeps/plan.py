@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
-from sweepboard.hardware import cores, gpus
+from sweepboard.execution import Resources
 from sweepboard.runs.secrets import masked
 from sweepboard.runs.signing import Origin
 from sweepboard.sweeps.labels import differing, labels, words_of
@@ -100,16 +100,21 @@ class Point:
 
 
 def make_plan(
-    points: Sequence[Point], settings: SweepSettings, command: str = "", threads: int | None = None
+    points: Sequence[Point],
+    settings: SweepSettings,
+    resources: Resources,
+    command: str = "",
+    threads: int | None = None,
 ) -> Plan:
-    """The plan of these points; `threads` is the number of an earlier plan of the same sweep.
+    """Return the plan of these points, for an executor with these resources.
 
-    Where the user gave none, the cores are divided among the jobs that run at once, once and for all: the
-    number changes the last bits of a result, so it must not depend on how, when or where the plan is run.
+    `threads` is the number of an earlier plan of the same sweep. Where the user gave none, the cores are
+    divided among the jobs that run at once, once and for all: the number changes the last bits of a result,
+    so it must not depend on how or when the plan is run.
     """
     distinct, repeated = _told_apart(points)
     if threads is None:
-        threads = threads_per_job([point.prepared for point in distinct], settings)
+        threads = threads_per_job([point.prepared for point in distinct], resources)
     jobs = add_jobs((), [with_threads(point, threads) for point in distinct])
     return Plan(jobs, threads, command, asdict(settings), repeated=tuple(repeated))
 
@@ -133,14 +138,10 @@ def extended(plan: Plan, added: Sequence[Prepared]) -> Plan:
     return replace(plan, jobs=add_jobs(plan.jobs, added))
 
 
-def threads_per_job(jobs: Sequence[Prepared], settings: SweepSettings) -> int:
-    """The cores of this machine divided by the jobs that run at once, at least 1."""
-    at_once = len(jobs)
-    if isinstance(settings.jobs, int):
-        at_once = min(at_once, settings.jobs)
-    elif any(job.config["device"].startswith("cuda") for job in jobs):
-        at_once = min(at_once, len(gpus()) * settings.jobs_per_gpu)
-    return max(1, cores() // max(1, at_once))
+def threads_per_job(jobs: Sequence[Prepared], resources: Resources) -> int:
+    """Return the cores divided by the jobs that run at once, at least 1."""
+    on_gpu = any(job.config["device"].startswith("cuda") for job in jobs)
+    return resources.cores_per_job(len(jobs), on_gpu)
 
 
 def digest(config: dict[str, Any]) -> str:

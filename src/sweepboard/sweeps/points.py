@@ -8,10 +8,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.automatic import threads_of_environment
 from sweepboard.compose.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.expressions import BadExpression, Expression
+from sweepboard.hardware import threads_of_environment
 from sweepboard.names import flatten
 from sweepboard.runs.reload import require_secrets
 from sweepboard.sweeps.plan import Point

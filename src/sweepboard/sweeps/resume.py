@@ -31,6 +31,7 @@ from sweepboard.sweeps.grid import Axis, axis
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
 from sweepboard.sweeps.lengthen import length_words, lengthened
+from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
@@ -87,7 +88,8 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
             write_plan(folder, replace(longer, jobs=(*plan.jobs, *longer.jobs[len(plan.jobs) :])))
         if len(longer.jobs) > len(plan.jobs):
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
-        return run_jobs(folder, longer, jobs, settings, listener, accept=wish.accept_changes)
+        executor = local_executor(settings)
+        return run_jobs(folder, longer, jobs, executor, settings, listener, accept=wish.accept_changes)
 
 
 def refuse_unreadable(words: Sequence[str]) -> None:

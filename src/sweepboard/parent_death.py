@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""Have a process end with the one that started it (Linux)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel (Linux) kill this process when its parent dies; leave if it has died already.
+    """Have the kernel kill this process when its parent dies; exit if it has died already.
 
-    `parent` is the id of the process that forked this one, taken before it did.
+    `parent` is the id of the parent, read before this process was made.
     """
     _ask_for(signal.SIGKILL)
     if os.getppid() != parent:
@@ -21,7 +21,7 @@ def die_with(parent: int) -> None:
 
 
 def outlive_parent() -> None:
-    """Take `die_with` back, for a process that has work to do when its parent is gone."""
+    """Undo `die_with`, for a process with work to do after its parent's death."""
     _ask_for(0)
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sweepboard.execution.executor import Resources
 from sweepboard.hardware import available_memory
 
 
 @dataclass(frozen=True)
 class Use:
-    """What a running job takes. `resident` is the memory it has in use now, in bytes."""
+    """What a running job takes; `resident` is the memory that it uses now, in bytes."""
 
     cores: int = 1
     gpu: str | None = None
@@ -27,33 +28,26 @@ class Place:
 
 @dataclass
 class Slots:
-    """The room that the jobs of a sweep share."""
+    """The room that running jobs share."""
 
-    cores: int
-    jobs: int | None = None
-    """Jobs at once; None for as many as have cores (jobs without a GPU) or a GPU."""
-
-    gpus: Sequence[str] = ()
-    """Names as CUDA_VISIBLE_DEVICES takes them."""
-
-    jobs_per_gpu: int = 1
+    resources: Resources
     memory: Callable[[], int | None] = available_memory
-    """Tells how many bytes are free."""
+    """Returns how many bytes are free."""
 
     peak: int = 0
-    """The most memory that any job of the sweep was seen to use; 0 before the first has ended."""
+    """The most memory that any ended job has used; 0 before the first has ended."""
 
     def place(self, cores: int, gpu: bool, running: Sequence[Use]) -> Place | None:
-        """A place for a job beside those that run, or None. A job that runs alone always has one."""
+        """Return a place for a job beside those that run, or None. There always is one where none runs."""
         if self._too_many(running):
             return None
-        place = self._on_a_gpu(running) if gpu and self.gpus else self._on_cores(cores, running)
+        place = self._on_a_gpu(running) if gpu and self.resources.gpus else self._on_cores(cores, running)
         if place is None or not running:
             return place
         return None if self._too_large(running) else place  # last: to ask for memory costs most
 
     def _too_many(self, running: Sequence[Use]) -> bool:
-        return self.jobs is not None and len(running) >= self.jobs
+        return self.resources.jobs is not None and len(running) >= self.resources.jobs
 
     def _too_large(self, running: Sequence[Use]) -> bool:
         """Whether memory would run out when every job comes to the largest peak seen so far."""
@@ -62,14 +56,15 @@ class Slots:
         return free is not None and self.peak > 0 and still_to_come + self.peak > free
 
     def _on_cores(self, cores: int, running: Sequence[Use]) -> Place | None:
-        fits = not running or self.jobs is not None or _cores(running) + cores <= self.cores
+        has_limit = self.resources.jobs is not None
+        fits = not running or has_limit or _cores(running) + cores <= self.resources.cores
         return Place() if fits else None
 
     def _on_a_gpu(self, running: Sequence[Use]) -> Place | None:
         """The GPU with the fewest jobs, where that is fewer than it may have."""
         taken = Counter(use.gpu for use in running)
-        gpu = min(self.gpus, key=lambda name: taken[name])
-        return Place(gpu) if taken[gpu] < self.jobs_per_gpu else None
+        gpu = min(self.resources.gpus, key=lambda name: taken[name])
+        return Place(gpu) if taken[gpu] < self.resources.jobs_per_gpu else None
 
 
 def _cores(running: Sequence[Use]) -> int:

@@ -1,17 +1,17 @@
-"""The job server: a process that has imported torch once and forks a fresh process for every job.
+"""The job server: a process that imports what jobs need once and forks a fresh process for every job.
 
-The sweep's own process (the parent) starts it and asks over a `Channel`:
+Its parent, the process with the executor, starts it and sends requests over a `Channel`:
 
     {"preload": ["module", "module:name", …]}                    import these, call those
     {"start": id, "function": "module:name", "arguments": {…}, "environment": {…}}    with the job's channel
     {"signal": id, "number": 15}                                 to the job's process
     {"kill": id}                                                 the job and every process it started
 
-and is told `{"started": id, "pid": …}` and `{"ended": id, "code": …, "peak": bytes}`.
+The server reports `{"started": id, "pid": …}` and `{"ended": id, "code": …, "peak": bytes}`.
 
-Nothing outlives its parent. When the parent is gone, by `kill -9` too, the server sees its channel end, kills
-the process group of every job and leaves. When the server itself is killed, the kernel kills the jobs.
-CUDA is never touched here, because a process that has used it cannot fork one that does.
+Nothing outlives the parent. After its death, by `kill -9` too, the server finds its channel at an end, kills
+the process group of every job and exits. When the server itself is killed, the kernel kills the jobs.
+CUDA is never used here, because a process that has used it cannot fork one that does.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from sweepboard.execution.channel import Channel, Message
-from sweepboard.execution.parent import die_with, outlive_parent
+from sweepboard.execution.channel import Channel
+from sweepboard.execution.executor import Payload
+from sweepboard.parent_death import die_with, outlive_parent
 
 
 def serve(handle: int) -> None:
@@ -64,7 +65,7 @@ class _Server:
         for pid in self._jobs:
             _kill_group(pid)
 
-    def _answer(self, messages: list[Message]) -> None:
+    def _answer(self, messages: list[Payload]) -> None:
         for message in messages:
             if "preload" in message:
                 preload(message["preload"])
@@ -73,7 +74,7 @@ class _Server:
             else:
                 self._signal(message)
 
-    def _start(self, message: Message, handle: int) -> None:
+    def _start(self, message: Payload, handle: int) -> None:
         server = os.getpid()
         outlive_parent()  # from now on: to end the jobs, and whatever they have started
         try:
@@ -92,7 +93,7 @@ class _Server:
         self._jobs[pid] = message["start"]
         self._parent.send({"started": message["start"], "pid": pid})
 
-    def _signal(self, message: Message) -> None:
+    def _signal(self, message: Payload) -> None:
         job = message.get("signal", message.get("kill"))
         for pid in (pid for pid, number in self._jobs.items() if number == job):
             if "kill" in message:
@@ -131,7 +132,7 @@ def preload(names: Sequence[str]) -> None:
     gc.freeze()  # so that no collection in a job touches, and thereby copies, the memory it shares with us
 
 
-def run_job(message: Message, handle: int, server: int) -> None:
+def run_job(message: Payload, handle: int, server: int) -> None:
     """Be the process of a job: never returns."""
     code = 1
     try:
@@ -166,16 +167,6 @@ def _prefer_as_oom_victim() -> None:
     # When memory runs out, the kernel is to kill a job and not the sweep.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
-
-
-def write_output_to(log: Path) -> None:
-    """Send what this process and its C libraries print to the end of a file."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    for number in (1, 2):
-        os.dup2(handle, number)
-    os.close(handle)
 
 
 def _kill_group(leader: int) -> None:

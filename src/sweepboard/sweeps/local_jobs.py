@@ -1,0 +1,26 @@
+"""The local executor as sweeps use it: its limits, and what is loaded once for all jobs."""
+
+from __future__ import annotations
+
+import sys
+
+from sweepboard.execution import LocalExecutor, local_resources
+from sweepboard.sweeps.settings import SweepSettings
+
+PRELOAD = (
+    "sweepboard.sweeps.job_main:warm_up",
+    # What numpy, PIL and torch import only when they are used, as every run does.
+    *("numpy.random", "PIL.PngImagePlugin"),
+    *("torch.nested._internal.nested_tensor", "torch.utils.serialization.config"),
+)
+"""What every job needs: modules to be imported, and functions to be called, once for all jobs."""
+
+_SLOW_IMPORTS = ("torchvision", "torch._dynamo", "timm")
+"""Modules that take a second to import. Where planning needed one, so do the jobs."""
+
+
+def local_executor(settings: SweepSettings) -> LocalExecutor:
+    """Return an executor for jobs on this machine, with the limits in `settings`. Imports torch."""
+    jobs = settings.jobs if isinstance(settings.jobs, int) else None
+    needed = [module for module in _SLOW_IMPORTS if module in sys.modules]
+    return LocalExecutor(local_resources(jobs, settings.jobs_per_gpu), [*PRELOAD, *needed])

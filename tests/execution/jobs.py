@@ -1,0 +1,49 @@
+"""Jobs of the local executor's own tests, beside those of the conformance suite."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sweepboard.execution import JobChannel
+from sweepboard.testing.executor_jobs import hang
+
+Arguments = dict[str, Any]
+
+
+def say(arguments: Arguments, channel: JobChannel) -> None:
+    """Send the GPU and whether torch is loaded."""
+    channel.send({"gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "torch": "torch" in sys.modules})
+
+
+def eat(arguments: Arguments, channel: JobChannel) -> None:
+    """Use so many bytes for a moment."""
+    block = bytearray(arguments["bytes"])
+    block[:: os.sysconf("SC_PAGE_SIZE")] = b"x" * len(block[:: os.sysconf("SC_PAGE_SIZE")])
+    time.sleep(0.2)
+
+
+class ToFile:
+    """Stands in for a channel, where the parent is another program than the test."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def send(self, payload: dict[str, Any]) -> None:
+        self._path.write_text(" ".join(map(str, payload["pids"])))
+
+
+def hang_and_note(arguments: Arguments, channel: JobChannel) -> None:
+    """Write the process ids of a job that ignores SIGTERM into a file."""
+    hang({"deaf": True}, ToFile(arguments["file"]))  # type: ignore[arg-type]
+
+
+def share(arguments: Arguments, channel: JobChannel) -> None:
+    """Note that one runs, wait until as many as wanted run at once, and leave."""
+    folder = Path(arguments["folder"])
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < arguments["together"]:
+        time.sleep(0.01)

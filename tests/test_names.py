@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepboard.hyperparameters import asked_for, group_name, hparams, shown
+from sweepboard.hyperparameters import asked_for, board_columns, group_name, hparams
 from sweepboard.names import LABEL_LENGTH, label
 
 KEYS = st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8}){0,2}", fullmatch=True)
@@ -122,7 +122,9 @@ def test_hparams_are_what_makes_a_difference() -> None:
         "trainer.precision": "fp32",
     }
     told = row | {"dataset._target_": "x.Y"}
-    assert shown(row | classes, [], []) == told, "an option tells its class, and there is none of the data"
+    assert board_columns(row | classes, [], []) == told, (
+        "an option tells its class, and there is none of the data"
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,8 +143,8 @@ def test_what_was_asked_for_is_a_column(words: list[str], swept: list[str], key:
     asked = asked_for(CONFIG, words, swept)
     row = hparams(CONFIG, GROUPS, asked)
     assert row[key] == value
-    assert key in shown(row, asked, [])
-    assert shown(row, asked, [key]) == {key: value}, "a swept key is a column, and the only one"
+    assert key in board_columns(row, asked, [])
+    assert board_columns(row, asked, [key]) == {key: value}, "a swept key is a column, and the only one"
     if not key.startswith("optimizer"):
         assert key not in hparams(CONFIG, GROUPS)
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from typing import Any
 
 
 def number(value: float) -> str:
     """A metric in four significant digits, a whole number as it is."""
     whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
     return str(int(value)) if whole else f"{value:.4g}"
+
+
+def yaml_text(value: Any, longest: int = 60) -> str:
+    """Return a value as it would be written in YAML, cut where it is long."""
+    words = {None: "null", True: "true", False: "false"}
+    text = words[value] if value is None or isinstance(value, bool) else str(value) or "''"
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def duration(seconds: float) -> str:

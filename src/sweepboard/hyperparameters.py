@@ -84,7 +84,7 @@ def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[s
     return [*known, *own, *(name for name in _OF_RUNNER if name in groups and name in asked)]
 
 
-def shown(row: Mapping[str, Any], asked: Collection[str], swept: Collection[str]) -> dict[str, Any]:
+def board_columns(row: Mapping[str, Any], asked: Collection[str], swept: Collection[str]) -> dict[str, Any]:
     """The columns of one run's row on the board, which knows no other runs.
 
     Of a sweep they are what was `swept`; else all but the classes that an option tells already. A table needs

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.analysis.discover import find
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.cli import main
+from sweepboard.runs.discover import discover
 from tests.conftest import WriteRun
 
 
@@ -43,10 +43,10 @@ def test_mean_and_spread_at_the_steps_that_all_seeds_have(
 
 
 def test_aggregates_are_no_runs_and_are_replaced(seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = find([seeds])
+    before = discover([seeds])
     for _ in range(2):
         assert main(["compare", str(seeds), "--aggregate"]) == 0
-        assert find([seeds]) == before
+        assert discover([seeds]) == before
     assert len(list((seeds / "aggregate" / "optimizer.lr=0.1" / "mean").iterdir())) == 1
     assert not list(seeds.glob(".*"))
 

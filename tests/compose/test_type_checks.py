@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepboard.compose.call_checks import check_call, takes
-from sweepboard.compose.type_checks import fits, shown, wanted
+from sweepboard.compose.type_checks import fits, wanted
 from sweepboard.errors import ConfigError
+from sweepboard.formatting import yaml_text
 
 FITS: list[tuple[Any, Any]] = [
     (1, int), (1, float), (1.5, float), (True, bool), ("a", str), (None, None), (None, int | None),
@@ -62,7 +63,7 @@ def test_a_union_takes_what_one_of_it_takes(value: Any, kinds: list[Any]) -> Non
 
 @given(PLAIN)
 def test_a_value_is_shown_short(value: Any) -> None:
-    assert 0 < len(shown(value)) <= 60
+    assert 0 < len(yaml_text(value)) <= 60
 
 
 def check(target: Any, **arguments: Any) -> None:

@@ -17,13 +17,13 @@ from pathlib import Path
 from sweepboard import __version__
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.curves import Band, band
-from sweepboard.analysis.discover import AGGREGATE
 from sweepboard.analysis.run_checks import some
 from sweepboard.analysis.table import Row
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.names import label
+from sweepboard.runs.discover import AGGREGATE
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ KINDS = (
 
 
 @dataclass(frozen=True)
-class Difference:
+class UnequalCondition:
     """A condition that is not the same in all runs."""
 
     kind: str
@@ -36,7 +36,7 @@ class Difference:
     """One line with the values and the runs that have them."""
 
 
-def check(runs: Sequence[Run]) -> list[Difference]:
+def check(runs: Sequence[Run]) -> list[UnequalCondition]:
     """Everything that makes the runs hard to compare; what is recorded of only some is compared among those.
 
     Hyperparameters are what runs are compared over, and are no difference in this sense.
@@ -46,12 +46,12 @@ def check(runs: Sequence[Run]) -> list[Difference]:
     return sorted(found, key=lambda each: KINDS.index(each.kind))
 
 
-def _damage(runs: Sequence[Run]) -> Iterator[Difference]:
+def _damage(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Of a damaged run nobody knows how it was made."""
-    yield from (Difference("damage", f"{run.name}: {run.damage}") for run in runs if run.damage)
+    yield from (UnequalCondition("damage", f"{run.name}: {run.damage}") for run in runs if run.damage)
 
 
-def _tags(runs: Sequence[Run]) -> Iterator[Difference]:
+def _tags(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Tags that some runs lack, those that the same runs lack together."""
     lacking: dict[tuple[str, ...], list[str]] = {}
     for tag in sorted({tag for run in runs for tag in run.curves}):
@@ -59,10 +59,10 @@ def _tags(runs: Sequence[Run]) -> Iterator[Difference]:
         if without:
             lacking.setdefault(without, []).append(tag)
     for without, tags in lacking.items():
-        yield Difference("tags", f"{some(tags, 3)}: missing in {_who(without, len(runs))}")
+        yield UnequalCondition("tags", f"{some(tags, 3)}: missing in {_who(without, len(runs))}")
 
 
-def _step_distances(runs: Sequence[Run]) -> Iterator[Difference]:
+def _step_distances(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Of other tools nobody knows what a step is: runs that log a tag every step and every 100 may differ."""
     if all(run.record for run in runs):
         return
@@ -72,7 +72,7 @@ def _step_distances(runs: Sequence[Run]) -> Iterator[Difference]:
         if known and max(known.values()) >= UNLIKE * min(known.values()):
             few, many = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
             text = f"{tag} is {known[few]:g} steps apart in {few} and {known[many]:g} in {many}"
-            yield Difference("step-unit", f"{text}: do their steps count the same thing?")
+            yield UnequalCondition("step-unit", f"{text}: do their steps count the same thing?")
             return
 
 
@@ -81,7 +81,7 @@ def _distance(run: Run, tag: str) -> float | None:
     return float(np.median(np.diff(steps))) if len(steps) > 1 else None
 
 
-def _data(runs: Sequence[Run]) -> Iterator[Difference]:
+def _data(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """The same samples and split; where the seed draws the split, for each seed apart.
 
     Data that cannot say what is in it is known by its folder.
@@ -105,7 +105,7 @@ def _seed_draws_split(config: Mapping[str, Any]) -> bool:
     return dataset.get("validate_on") != "test" and bool(dataset.get("val_fraction"))
 
 
-def _last_steps(runs: Sequence[Run]) -> Iterator[Difference]:
+def _last_steps(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Of other tools' runs the length is where the log ends."""
     if not all(run.record for run in runs):
         yield from _unequal("length", "last step", runs, _last_step)
@@ -115,7 +115,7 @@ def _last_step(run: Run) -> int | None:
     return max((int(run.curves[tag][0][-1]) for tag in run.modes), default=None)
 
 
-def _seeds(runs: Sequence[Run]) -> Iterator[Difference]:
+def _seeds(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Every config with the same seeds."""
     configs = [group for group in grouped(runs) if any(run.seed is not None for run in group)]
     by_seeds: dict[tuple[int, ...], list[str]] = {}
@@ -127,10 +127,10 @@ def _seeds(runs: Sequence[Run]) -> Iterator[Difference]:
             f"{', '.join(map(str, seeds))} for {_who(names, len(configs), 'configs')}"
             for seeds, names in by_seeds.items()
         ]
-        yield Difference("seeds", "; ".join(parts))
+        yield UnequalCondition("seeds", "; ".join(parts))
 
 
-def _recorded(runs: Sequence[Run]) -> Iterator[Difference]:
+def _recorded(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """All that runs of ours record of themselves."""
     evidence = {run.path: evidence_of(run) for run in runs}
     names = dict.fromkeys((kind, name) for each in evidence.values() for kind in each for name in each[kind])
@@ -139,7 +139,7 @@ def _recorded(runs: Sequence[Run]) -> Iterator[Difference]:
     yield from _packages(runs)
 
 
-def _packages(runs: Sequence[Run]) -> Iterator[Difference]:
+def _packages(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Installed packages in one line: in two environments there are many that differ."""
     installed = {run.path: packages_of(run) for run in runs}
     names = sorted({name for each in installed.values() for name in each})
@@ -149,10 +149,12 @@ def _packages(runs: Sequence[Run]) -> Iterator[Difference]:
         for difference in _unequal("versions", name, runs, lambda run: installed[run.path].get(name))  # noqa: B023
     ]
     if found:
-        yield Difference("versions", some(found, 3))
+        yield UnequalCondition("versions", some(found, 3))
 
 
-def _unequal(kind: str, name: str, runs: Sequence[Run], value: Callable[[Run], Any]) -> Iterator[Difference]:
+def _unequal(
+    kind: str, name: str, runs: Sequence[Run], value: Callable[[Run], Any]
+) -> Iterator[UnequalCondition]:
     by_value: dict[Hashable, list[str]] = {}
     for run in runs:
         here = value(run)
@@ -161,7 +163,7 @@ def _unequal(kind: str, name: str, runs: Sequence[Run], value: Callable[[Run], A
     if len(by_value) > 1:
         often = sorted(by_value.items(), key=lambda item: -len(item[1]))
         parts = [f"{as_text(here)} in {_who(names, len(runs))}" for here, names in often]
-        yield Difference(kind, f"{name}: {some(parts, 4)}")
+        yield UnequalCondition(kind, f"{name}: {some(parts, 4)}")
 
 
 def _who(names: Sequence[str], total: int, things: str = "runs") -> str:

@@ -17,7 +17,6 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.analysis.curves import Points, rising
-from sweepboard.analysis.discover import Found, find
 from sweepboard.analysis.merged_folders import merged, seed_in, without_seed
 from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score
 from sweepboard.analysis.run_checks import some
@@ -27,6 +26,7 @@ from sweepboard.errors import reason
 from sweepboard.files import read_text
 from sweepboard.hyperparameters import DATA, ROOT, Hparams, asked_for, group_name, hparams
 from sweepboard.names import flatten
+from sweepboard.runs.discover import Found, discover
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
 from sweepboard.runs.saved_run import DamagedRun, read_config
@@ -111,7 +111,7 @@ class Run:
 
 def gather(paths: Sequence[Path]) -> list[Run]:
     """Read every run at or below `paths`. Raises `UserError` where there is none."""
-    runs = [_ours(found) if found.ours else _of_another_tool(found) for found in find(paths)]
+    runs = [_ours(found) if found.ours else _of_another_tool(found) for found in discover(paths)]
     return _with_hparams(merged(runs))
 
 

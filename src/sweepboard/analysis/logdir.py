@@ -13,11 +13,11 @@ from pathlib import Path
 from tensorboard.plugins.hparams.api_pb2 import Experiment
 from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
-from sweepboard.analysis.discover import tell_unreadable
 from sweepboard.board.event_reader import hparams_messages, read_scalars_by_file
 from sweepboard.board.event_writer import event_files
 from sweepboard.board.scalar_decoder import Series
 from sweepboard.board.tfrecord import Damage
+from sweepboard.runs.discover import tell_unreadable
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, read_record
 from sweepboard.runs.saved_run import DamagedRun, read_config

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from sweepboard.cli.table import print_table
-from sweepboard.formatting import number
+from sweepboard.formatting import number, yaml_text
 from sweepboard.runs.differences import Difference, between_configs, between_environments
 from sweepboard.runs.saved_run import SavedRun, read_run
 
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps([_plain(difference) for difference in found], indent=2))
     elif found:
-        rows = [[item.key, _shown(item.then), _shown(item.now)] for item in found]
+        rows = [[item.key, _text(item.then), _text(item.now)] for item in found]
         print_table(["", str(first.folder), str(second.folder)], rows)
     else:
         print("no difference")
@@ -47,8 +47,8 @@ def _results(run: SavedRun) -> dict[str, object]:
     return {**fields, **changes, **record.metrics, **best}
 
 
-def _shown(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
+def _text(value: object) -> str:
+    return number(value) if isinstance(value, float) else yaml_text(value, longest=10_000)
 
 
 def _plain(difference: Difference) -> dict[str, object]:

@@ -10,7 +10,8 @@ from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
 from sweepboard.files import as_json
 from sweepboard.formatting import age, duration, number, printable
-from sweepboard.runs.folder import RunFolder, find_runs
+from sweepboard.runs.discover import walk_runs
+from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, as_plain, read_record
 
 HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> int:
     root = Path(options.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder that holds your runs (default: outputs)")
-    runs = find_runs(root)
+    runs = [RunFolder(path) for path in sorted(path for path, ours in walk_runs(root) if ours)]
     if options.json:
         print(as_json([_plain(run) for run in runs]))
     elif runs:

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from sweepboard.cli.command_line import Request, compose_request
 from sweepboard.cli.table import print_table
 from sweepboard.compose.value_origins import DEFAULT, origins
+from sweepboard.formatting import yaml_text
 from sweepboard.names import flatten
 
 
@@ -17,11 +18,6 @@ def print_origins(request: Request) -> int:
     written = OmegaConf.to_container(composed, resolve=False)
     assert isinstance(written, dict)
     values = {str(key): value for key, value in written.items() if key not in ("facts", "hydra")}
-    rows = [[key, _shown(value), found.get(key, DEFAULT)] for key, value in flatten(values)]
+    rows = [[key, yaml_text(value, 10_000), found.get(key, DEFAULT)] for key, value in flatten(values)]
     print_table(["key", "value", "from"], rows)
     return 0
-
-
-def _shown(value: object) -> str:
-    words = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)

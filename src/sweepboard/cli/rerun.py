@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
-    from sweepboard.cli.run_display import shown
+    from sweepboard.cli.run_display import run_display
     from sweepboard.compose.hydra_values import placed
     from sweepboard.runs.execute import execute, new_record
     from sweepboard.runs.lock import claimed
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         label(safe_words(prepared.config, prepared.overrides)),
         datetime.now(),
     )
-    with claimed(new.path) as folder, shown() as watchers:
+    with claimed(new.path) as folder, run_display() as watchers:
         print(f"run folder: {printable(folder)}", flush=True)
         check = DataCheck(saved, lambda found: print_differences([found]))
         execute(placed(prepared, folder.path), folder, record, [check, *watchers])

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         )
     saved = read_run(options.run)
     tune_allocator()
-    from sweepboard.cli.run_display import shown
+    from sweepboard.cli.run_display import run_display
     from sweepboard.runs.record import read_record
     from sweepboard.runs.resume import prepare_resume, resume, why_complete
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         print(printable(f"{saved.folder} {complete}"))
         return 0
     settle()
-    with shown() as watchers:
+    with run_display() as watchers:
         resume(saved, prepared, watchers, options.accept_changes)
     print_summary(read_record(saved.folder), saved.folder)
     return 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def shown() -> Iterator[list[Callback]]:
+def run_display() -> Iterator[list[Callback]]:
     """Observers that show a run on this process's terminal, and warnings beside them, during the block."""
     if sys.stdout.isatty():
         with _bar() as bar:

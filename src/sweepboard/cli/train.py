@@ -68,14 +68,14 @@ def _train(request: Request, composed: DictConfig) -> int:
     callbacks = callbacks_of(composed)
 
     def job(_: DictConfig) -> None:
-        from sweepboard.cli.run_display import shown
+        from sweepboard.cli.run_display import run_display
         from sweepboard.compose.hydra_values import placed
         from sweepboard.runs.execute import execute, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
         settle()
-        with shown() as watchers:
+        with run_display() as watchers:
             execute(placed(prepared, folder.path), folder, record, watchers)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 

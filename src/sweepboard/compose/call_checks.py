@@ -8,8 +8,9 @@ from inspect import Parameter
 from typing import Any
 
 from sweepboard.compose.locate import TARGET, locate, nodes
-from sweepboard.compose.type_checks import fits, parameter_types, plain_value, shown, wanted
+from sweepboard.compose.type_checks import fits, parameter_types, plain_value, wanted
 from sweepboard.errors import ConfigError, nearest
+from sweepboard.formatting import yaml_text
 
 RESERVED = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 """Keys by which `instantiate` is told how to build; never arguments."""
@@ -106,10 +107,11 @@ def check_type(value: Any, annotation: Any, key: str) -> None:
 def _got(value: Any, annotation: Any, key: str) -> str:
     """The value; of a text that only lacks to be read as YAML, that it is one, and the other way round."""
     if isinstance(value, str) and fits(plain_value(value), annotation):
-        return f"the text {shown(value)!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
+        text = yaml_text(value)
+        return f"the text {text!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
     if isinstance(value, int | float) and fits("text", annotation):
-        return f"""{shown(value)}; a text that looks like a number is quoted, typed as '{key}="..."'"""
-    return shown(value)
+        return f"""{yaml_text(value)}; a text that looks like a number is quoted, typed as '{key}="..."'"""
+    return yaml_text(value)
 
 
 def _check_complete(parameters: list[Parameter], filled: set[str], name: str, key: str) -> None:

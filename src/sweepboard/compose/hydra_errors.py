@@ -31,11 +31,12 @@ from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.compose.override_grammar import why_unreadable
 from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.settings_help import settings
-from sweepboard.compose.type_checks import shown, wanted
+from sweepboard.compose.type_checks import wanted
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
 from sweepboard.compose.yaml_errors import explain_options, place_of_value
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text
+from sweepboard.formatting import yaml_text
 
 GROUPS = (*OPEN_GROUPS, "trainer", "logging", "experiment")
 """The config groups of a run."""
@@ -256,7 +257,7 @@ _SENTENCES: dict[str, Callable[..., str]] = {
         f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}"
     ),
     r"^Could not delete from config. The value of '(.+)' is (.*) and not (.*)\.$": lambda key, now, typed: (
-        f"~{key}={typed}: its value is {shown(now)}; type ~{key} to delete any"
+        f"~{key}={typed}: its value is {yaml_text(now)}; type ~{key} to delete any"
     ),
     r"Could not override '(.+)'\. No match in the defaults list": lambda group: (
         f"override {group}: there is no such group{did_you_mean_key(group)}"

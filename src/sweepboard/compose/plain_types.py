@@ -11,7 +11,8 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from sweepboard.compose.type_checks import fits, shown, wanted
+from sweepboard.compose.type_checks import fits, wanted
+from sweepboard.formatting import yaml_text
 
 T = TypeVar("T")
 
@@ -40,12 +41,12 @@ def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> Non
         for index, item in enumerate(value):
             check_plain((get_args(kind) or (Any,))[0], item, f"{key}[{index}]", whole)
     elif kind is not Any and not (fits(value, kind) and _is_usual(value)):
-        raise WrongType(f"{key or 'it'} is {shown(value)} and not {wanted(kind)}")
+        raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not {wanted(kind)}")
 
 
 def _check_fields(kind: Any, value: Any, key: str, whole: bool) -> None:
     if not isinstance(value, Mapping):
-        raise WrongType(f"{key or 'it'} is {shown(value)} and not a mapping")
+        raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not a mapping")
     for name, annotation in _types(kind).items():
         inner = f"{key}.{name}" if key else name
         if name in value:
@@ -56,11 +57,11 @@ def _check_fields(kind: Any, value: Any, key: str, whole: bool) -> None:
 
 def _check_mapping(kind: Any, value: Any, key: str, whole: bool) -> None:
     if not isinstance(value, Mapping):
-        raise WrongType(f"{key or 'it'} is {shown(value)} and not a mapping")
+        raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not a mapping")
     _, annotation = get_args(kind) or (str, Any)
     for name, item in value.items():
         if not isinstance(name, str):
-            raise WrongType(f"{key or 'it'} has {shown(name)} as a key, which is no text")
+            raise WrongType(f"{key or 'it'} has {yaml_text(name)} as a key, which is no text")
         if not (item is None and annotation is float):  # NaN, which JSON has not
             check_plain(annotation, item, f"{key}.{name}" if key else name, whole)
 

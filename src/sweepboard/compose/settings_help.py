@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, get_type_hints
 
 from sweepboard.compose.schema import SHARED_KEYS, Config
-from sweepboard.compose.type_checks import shown
+from sweepboard.formatting import yaml_text
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def _walk(cls: type, prefix: str) -> Iterator[Setting]:
         if is_dataclass(nested):
             yield from _walk(nested, f"{key}.")
         elif not isinstance(default, dict):
-            text = default if isinstance(default, str) else shown(default)
+            text = default if isinstance(default, str) else yaml_text(default)
             yield Setting(key, text, texts[item.name], types[item.name])
 
 

@@ -103,13 +103,6 @@ def _read(text: str) -> Any:
         return None
 
 
-def shown(value: Any) -> str:
-    """The value as it would be written in YAML, cut where it is long."""
-    words = {None: "null", True: "true", False: "false"}
-    text = words[value] if value is None or isinstance(value, bool) else str(value) or "''"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def parameter_types(function: Callable[..., Any]) -> dict[str, Any]:
     """The evaluated annotations of a function's or a class's parameters, as far as they can be evaluated."""
     made = function.__init__ if inspect.isclass(function) else function

@@ -11,8 +11,8 @@ from typing import Any
 from sweepboard.compose.call_checks import check_type
 from sweepboard.compose.schema import OPEN_GROUPS, SHARED_KEYS
 from sweepboard.compose.settings_help import settings
-from sweepboard.compose.type_checks import shown
 from sweepboard.errors import ConfigError, nearest
+from sweepboard.formatting import yaml_text
 from sweepboard.names import flatten
 from sweepboard.search.settings import PREFIX as SEARCH
 from sweepboard.search.settings import SearchSettings
@@ -107,7 +107,7 @@ def _check_folders(config: Mapping[str, Any]) -> None:
 def _check_word(key: str, value: Any) -> None:
     valid = WORDS.get(key)
     if valid and value not in valid:
-        raise ConfigError(f"{key}={value}: choose from {', '.join(map(shown, valid))}")
+        raise ConfigError(f"{key}={value}: choose from {', '.join(map(yaml_text, valid))}")
     if key == "device" and not _DEVICE.fullmatch(value):
         raise ConfigError(f"device={value}: choose from auto, cpu, cuda, cuda:0 (or another number), mps")
 
@@ -126,10 +126,10 @@ def _check_range(key: str, value: Any) -> None:
     else:
         right, range_ = 0 < value < math.inf, "a number above 0"
     if not right:
-        raise ConfigError(f"{key}: must be {range_}, got {shown(value)}")
+        raise ConfigError(f"{key}: must be {range_}, got {yaml_text(value)}")
 
 
 def _check_learning_rate(config: Mapping[str, Any]) -> None:
     rate = config["optimizer"].get("lr")
     if isinstance(rate, int | float) and not 0 < rate < math.inf:
-        raise ConfigError(f"optimizer.lr: must be a finite number above 0, got {shown(rate)}")
+        raise ConfigError(f"optimizer.lr: must be a finite number above 0, got {yaml_text(rate)}")

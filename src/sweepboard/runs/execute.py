@@ -17,7 +17,7 @@ from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import reason
 from sweepboard.files import Unreadable, read_text, remove_leftovers, write_atomic, writing
-from sweepboard.hyperparameters import DATA, asked_for, group_name, hparams, shown
+from sweepboard.hyperparameters import DATA, asked_for, board_columns, group_name, hparams
 from sweepboard.names import key_of
 from sweepboard.runs.epoch_log import EpochLog
 from sweepboard.runs.folder import RunFolder
@@ -142,7 +142,7 @@ def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, dat
     group = group_name(masked(row) | {DATA: data or str(config["dataset"].get("root"))})
     texts = {"config": config_text(prepared.config), "command": record.command}
     settings = LoggingSettings(**prepared.config["logging"])
-    return open_board(folder.path, settings, masked(shown(row, asked, swept)), group, texts)
+    return open_board(folder.path, settings, masked(board_columns(row, asked, swept)), group, texts)
 
 
 def train(

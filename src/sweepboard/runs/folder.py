@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,9 @@ from pathlib import Path
 
 from sweepboard.errors import UserError
 from sweepboard.files import writing
+
+RECORD = "run.json"
+"""The file that makes a folder that of a run."""
 
 
 class NotARun(UserError):
@@ -31,7 +33,7 @@ class RunFolder:
     @property
     def record(self) -> Path:
         """Status, times, command, metrics."""
-        return self.path / "run.json"
+        return self.path / RECORD
 
     @property
     def environment(self) -> Path:
@@ -112,17 +114,3 @@ def open_run(path: str | Path) -> RunFolder:
     if not folder.path.exists():
         raise NotARun(f"{path}: no such folder; `sweepboard ls` lists the runs")
     raise NotARun(f"{path} is no run folder (it has no run.json); `sweepboard ls {path}` lists runs below it")
-
-
-def find_runs(root: Path) -> list[RunFolder]:
-    """All runs at or below `root`, in order of their paths.
-
-    Nothing below a run is looked at, and symbolic links are not followed: a link to a run would list it
-    twice.
-    """
-    found = []
-    for folder, folders, names in os.walk(root):
-        if "run.json" in names:
-            found.append(RunFolder(Path(folder)))
-            folders.clear()
-    return sorted(found, key=lambda run: run.path)

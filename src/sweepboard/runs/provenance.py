@@ -17,7 +17,7 @@ from typing import Any
 from sweepboard.files import write_atomic, write_json
 from sweepboard.hardware import cores, processor, total_memory
 from sweepboard.runs.differences import between_environments
-from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.folder import RECORD, RunFolder
 from sweepboard.runs.saved_run import read_environment
 from sweepboard.runs.secrets import masked_text
 from sweepboard.runs.source_digests import sources
@@ -141,7 +141,7 @@ def uncommitted_patch(code: Path) -> str:
 
 def _is_result(code: Path, name: str) -> bool:
     """Whether a file lies in the folder of a run or a sweep, which does not change what code does."""
-    marks = (".hydra", "run.json", "sweep.json")
+    marks = (".hydra", RECORD, "sweep.json")
     folders = list(Path(name).parents)[:-1]  # without `code` itself
     return any((code / folder / mark).exists() for folder in folders for mark in marks)
 

@@ -49,7 +49,7 @@ class Mismatch:
     now: float | None
 
     def __str__(self) -> str:
-        return f"{self.tag} at step {self.step}: {_shown(self.then)} then, {_shown(self.now)} now"
+        return f"{self.tag} at step {self.step}: {_exact(self.then)} then, {_exact(self.now)} now"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _agree(left: float, right: float, tolerance: float) -> bool:
     return abs(left - right) <= tolerance * max(1.0, abs(left), abs(right))
 
 
-def _shown(value: float | None) -> Any:
+def _exact(value: float | None) -> Any:
     return "no value" if value is None else f"{value:.9g}"
 
 

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial
 from sweepboard import plain_yaml
 from sweepboard.compose.overrides import extends
 from sweepboard.files import write_atomic, write_json
-from sweepboard.formatting import number as shown
+from sweepboard.formatting import number
 from sweepboard.runs.secrets import is_masked, masked_words
 from sweepboard.search.study import Study, reason_of
 from sweepboard.sweeps.folder import SweepFolder
@@ -77,7 +77,7 @@ def _named(study: Study) -> Iterator[tuple[FrozenTrial, str]]:
 
 def _values(study: Study, trial: FrozenTrial) -> str:
     tags = [objective.tag for objective in study.search.objectives]
-    return ", ".join(f"{tag} {shown(value)}" for tag, value in zip(tags, trial.values or (), strict=False))
+    return ", ".join(f"{tag} {number(value)}" for tag, value in zip(tags, trial.values or (), strict=False))
 
 
 def _summary(study: Study, views: Sequence[JobView]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sweepboard.errors import reason
-from sweepboard.formatting import number as shown
 from sweepboard.search.journal import DamagedStudy, Journal
 from sweepboard.search.samplers import grid_order, pruner_for, sampler_for
 from sweepboard.search.search_file import Search
@@ -116,7 +115,7 @@ class Study:
             if settings.pruner == "median"
             else f"not the best of {settings.reduction}"
         )
-        return f"{objective.tag} {shown(best)} after {count} validation{'s' * (count > 1)}: {rule}"
+        return f"{objective.tag} {number_text(best)} after {count} validation{'s' * (count > 1)}: {rule}"
 
     def tell(self, number: int, values: Sequence[float]) -> None:
         """A trial has finished, and came to one value for each objective."""

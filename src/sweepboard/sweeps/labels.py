@@ -25,7 +25,7 @@ def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> li
     A point is what was said of its job: key to word (`{"optimizer.lr": "optimizer.lr=0.1"}`). What all points
     have in common is left out. `given` are the labels that the first points have already.
     """
-    keys, names = differing(points), list(given)
+    keys, names = varying_keys(points), list(given)
     used = {name.casefold() for name in names}
     for point in points[len(given) :]:
         name = label([word for key, word in point.items() if key in keys]) or ALONE
@@ -36,7 +36,7 @@ def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> li
     return names
 
 
-def differing(points: Sequence[Mapping[str, str]]) -> set[str]:
+def varying_keys(points: Sequence[Mapping[str, str]]) -> set[str]:
     """The keys of which not all points say the same; of a single point all."""
     keys = {key for point in points for key in point}
     return {key for key in keys if len(points) == 1 or len({point.get(key) for point in points}) > 1}
@@ -67,7 +67,7 @@ def _words(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]
         value = _select(config, one)
         plain = value is not None and not isinstance(value, Mapping)
         word = _QUOTED_NAME.sub(r"\1", str(typed))
-        yield one, f"{one}={shown(value) if plain or one != key else word}"
+        yield one, f"{one}={override_text(value) if plain or one != key else word}"
 
 
 def _mapping(override: str) -> dict[str, Any]:
@@ -83,14 +83,14 @@ def _select(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def shown(value: Any) -> str:
+def override_text(value: Any) -> str:
     """A value as Hydra's grammar would take it again, without blanks: `0.1`, `true`, `null`, `[128,64]`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
+        return f"[{','.join(map(override_text, value))}]"
     text = str(value)
     is_other = isinstance(value, str) and (text == "null" or isinstance(plain_value(text), int | float))
     return quoted(text) if is_other else text

@@ -13,7 +13,7 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.execution import Resources
 from sweepboard.runs.secrets import masked
 from sweepboard.runs.signing import Origin
-from sweepboard.sweeps.labels import differing, labels, words_of
+from sweepboard.sweeps.labels import labels, varying_keys, words_of
 from sweepboard.sweeps.settings import SweepSettings
 
 
@@ -86,7 +86,7 @@ class Plan:
     def swept(self) -> list[str]:
         """The keys in which the jobs differ, in the order in which they were typed."""
         points = [job.words for job in self.jobs]
-        keys = differing(points)
+        keys = varying_keys(points)
         return list(dict.fromkeys(key for point in points for key in point if key in keys))
 
 

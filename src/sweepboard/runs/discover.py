@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sweepboard.errors import UserError, reason
 from sweepboard.formatting import printable
+from sweepboard.runs.folder import RECORD
 
 log = logging.getLogger(__name__)
 
-RECORD = "run.json"
 AGGREGATE = "aggregate.json"
 """Marks a folder of runs that `compare --aggregate` wrote: means of runs, not runs."""
 
@@ -29,16 +29,16 @@ class Found:
     ours: bool
 
 
-def find(paths: Sequence[Path]) -> list[Found]:
-    """Every run at or below `paths`, once, in order of its folder.
+def discover(paths: Sequence[Path]) -> list[Found]:
+    """Return every run at or below `paths`, once, in order of its folder.
 
-    Below a run of ours nothing is looked at; links are not followed, and aggregates are passed over. Raises
+    Below a run of ours nothing is looked at; links are not followed, and aggregates are passed over. Raise
     `UserError` for a path that is not there or holds no run.
     """
     base = _common_folder(paths)
     found: dict[Path, Found] = {}
     for path in paths:
-        runs = [Found(folder, _name(folder, base), ours) for folder, ours in _walk(path)]
+        runs = [Found(folder, _name(folder, base), ours) for folder, ours in walk_runs(path)]
         if not runs:
             raise UserError(
                 f"{path}: no runs here (no {RECORD} and no event files); give a folder that holds runs"
@@ -47,7 +47,8 @@ def find(paths: Sequence[Path]) -> list[Found]:
     return sorted(found.values(), key=lambda run: run.path)
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, bool]]:
+def walk_runs(root: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield the folder of each run at or below `root`, and whether it has a record of ours."""
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder of a run, or one that holds runs")
     for folder, folders, names in os.walk(root, onerror=tell_unreadable):

@@ -14,6 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from sweepboard.errors import reason
+from sweepboard.formatting import number as number_text
 from sweepboard.search.journal import DamagedStudy, Journal
 from sweepboard.search.samplers import grid_order, pruner_for, sampler_for
 from sweepboard.search.search_file import Search

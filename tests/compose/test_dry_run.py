@@ -220,6 +220,30 @@ def test_batch_norm_with_batches_of_one_is_told(
     )
 
 
+ONE_LEFT = ["dataset=gaussian", "dataset.samples=641", "dataset.val_fraction=0", "dataset.batch_size=64"]
+
+
+def test_batch_norm_with_a_last_batch_of_one_is_told(mistake: Mistake) -> None:
+    assert mistake(*ONE_LEFT, "model=mlp", "model.batch_norm=true") == (
+        "dataset.batch_size=64: the last batch of 641 samples has one: batch norm cannot train on one "
+        "sample; use dataset.drop_last=true, another size, or a model without batch norm"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dataset.drop_last=true"],
+        ["trainer.limit_train_batches=10"],
+        ["trainer.steps=10"],
+        ["dataset.samples=642"],
+        ["model.batch_norm=false"],
+    ],
+)
+def test_a_last_batch_of_one_that_is_not_trained_on_is_right(words: list[str], prepare: Prepare) -> None:
+    prepare(*ONE_LEFT, "model=mlp", "model.batch_norm=true", *words)
+
+
 def test_batches_of_one_without_batch_norm_are_right(prepare: Prepare) -> None:
     prepare("dataset=gaussian", "model=mlp", "model.batch_norm=false", "dataset.batch_size=1")
     prepare("dataset=fashion_mini", "model=cnn", "dataset.batch_size=1")  # many values per channel

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from sweepboard.compose.instantiate import Refused, arguments, construct, settings_of
 from sweepboard.compose.locate import TARGET, told
-from sweepboard.data.types import DataSpec
+from sweepboard.data.settings import DatasetSettings
+from sweepboard.data.splits import batches_per_epoch, split_sizes
+from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.training.learner import check_compiler
 from sweepboard.training.schedules import Schedule
@@ -24,11 +26,12 @@ MANY = 50_000_000
 """Weights from which on a rehearsal computes shapes alone."""
 
 
-def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
+def rehearse(config: Mapping[str, Any], source: Source) -> None:
     """Raise `ConfigError` where model, task, optimizer or scheduler refuse a value, or do not fit the data.
 
     Leaves the global random states as they were.
     """
+    spec = source.spec
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the real build will say it again
         task = as_task(construct(config["task"], "task"), spec)
@@ -37,8 +40,8 @@ def rehearse(config: Mapping[str, Any], spec: DataSpec) -> None:
         _check_outputs(outputs, config["model"][TARGET], task, spec)
         _check_training_outputs(in_training, config["model"], task, spec)
         _check_trainable(model, in_training, config["model"][TARGET])
-        if config["dataset"]["batch_size"] == 1:
-            _check_single_samples(model, spec)
+        if single := _single_samples(config, source):
+            _check_single_samples(model, spec, *single)
         _check_loss(task, config["task"][TARGET], outputs, spec)
         _check_metrics(config, task, spec)
         _check_optimizer(config, model)
@@ -146,7 +149,21 @@ def _why_none(model: nn.Module) -> str:
     return "all are frozen" if any(True for _ in model.parameters()) else "it has no parameters"
 
 
-def _check_single_samples(model: nn.Module, spec: DataSpec) -> None:
+def _single_samples(config: Mapping[str, Any], source: Source) -> tuple[str, str] | None:
+    """How a training batch comes to have one sample, and what to set instead; None where none has."""
+    settings, facts = settings_of(DatasetSettings, config["dataset"]), config["facts"]
+    if settings.batch_size == 1:
+        return "dataset.batch_size=1", "2 or more"
+    samples, limit = split_sizes(settings, source)["train"], config["trainer"]["limit_train_batches"]
+    reached = limit is None or limit >= batches_per_epoch(settings, source)
+    alone = samples % settings.batch_size == 1 and not settings.drop_last
+    if not (alone and reached and facts["steps"] >= facts["steps_per_epoch"]):
+        return None
+    how = f"dataset.batch_size={settings.batch_size}: the last batch of {samples:,} samples has one"
+    return how, "dataset.drop_last=true, another size"
+
+
+def _check_single_samples(model: nn.Module, spec: DataSpec, how: str, instead: str) -> None:
     """The model in training with a batch of one: batch norm needs more than one value per channel."""
     weight = next(model.parameters())
     try:
@@ -155,8 +172,8 @@ def _check_single_samples(model: nn.Module, spec: DataSpec) -> None:
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         norm = "more than 1 value per channel" in str(error)
         why = "batch norm cannot train on one sample" if norm else f"the model cannot take it: {told(error)}"
-        remedy = "use 2 or more, or a model without batch norm" if norm else "use 2 or more"
-        raise ConfigError(f"dataset.batch_size=1: {why}; {remedy}") from error
+        remedy = f"{instead}, or a model without batch norm" if norm else instead
+        raise ConfigError(f"{how}: {why}; use {remedy}") from error
 
 
 def _check_loss(task: Task, target: str, outputs: Tensor, spec: DataSpec) -> None:

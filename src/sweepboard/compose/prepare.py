@@ -105,7 +105,7 @@ def prepare(
     if not plain["trainer"]["compile"]:
         spare_the_compiler()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
-    rehearse(filled(plain, templates), source.spec)
+    rehearse(filled(plain, templates), source)
     plain, links = unfilled(plain, templates), {**links, **templates}
     return Prepared(plain, links, chosen(groups, plain, _own_folders(config)), list(overrides), source)
 

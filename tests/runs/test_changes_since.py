@@ -25,11 +25,14 @@ PHOTOS = [*SHORT, "dataset=image_folder", "dataset.root=photos", "dataset.image_
 NUMBERS = [*SHORT, "dataset=gaussian", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
 IN = "hydra.run.dir=run"
 CODE = """
+import importlib
 from torch import nn
 from helper import scaled
 class Net(nn.Module):
     def __init__(self, features, outputs):
         super().__init__()
+        importlib.import_module("named")
+        __import__("parts.inner")
         self.layer = nn.Linear(features, outputs)
     def forward(self, x):
         import late
@@ -138,19 +141,27 @@ def write_code(scale: str = "1") -> None:
     Path("mine.py").write_text(CODE)
     Path("helper.py").write_text(f"def scaled(x):\n    return x * {scale}\n")
     Path("late.py").write_text("")
+    Path("named.py").write_text("")
+    Path("parts").mkdir(exist_ok=True)
+    Path("parts/__init__.py").write_text("")
+    Path("parts/inner.py").write_text(
+        "from importlib import import_module as load, import_module\n"
+        "import_module('.beside', __package__)\nimport_module(f'{__name__}')\n"
+    )
+    Path("parts/beside.py").write_text("")
 
 
-@pytest.mark.parametrize("module", ["mine", "helper", "late"])
+@pytest.mark.parametrize("module", ["mine", "helper", "late", "named", "parts.beside"])
 def test_other_code_is_refused_and_named(module: str, command: Command) -> None:
     """Outside of git; a module that another one imports, too, and within a function."""
     write_code()
     command(*OWN, IN)
     sources = json.loads((RUN / "environment.json").read_text())["sources"]
-    assert list(sources) == ["helper", "late", "mine"]
+    assert list(sources) == ["helper", "late", "mine", "named", "parts", "parts.beside", "parts.inner"]
     Path("notes.txt").write_text("no code")
     Path("unused.py").write_text("no = 'part of it'")
     command("resume", "run", "trainer.epochs=2")
-    with Path(f"{module}.py").open("a") as file:
+    with Path(f"{module.replace('.', '/')}.py").open("a") as file:
         file.write("# other\n")
     first = (RUN / "environment.json").read_bytes()
     line = command("resume", "run", "trainer.epochs=3", code=2).line

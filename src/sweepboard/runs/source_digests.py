@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from sweepboard.compose.locate import TARGET, is_users, nodes
 def sources(config: Mapping[str, Any]) -> dict[str, str]:
     """A digest of each module of the user's own that the targets of `config` name, or that these import.
 
-    Found by reading, nothing is imported: what is imported within a function counts, and it is the same in
-    every process. What is installed is known by its version.
+    Found by reading, nothing is imported: what is imported within a function counts, also by
+    `import_module("name")`, and it is the same in every process. What is installed is known by its version.
     """
     found: dict[str, str] = {}
     waiting = [name for key in config for _, node in nodes(config[key], key) for name in _modules(node)]
@@ -64,7 +65,7 @@ def _own(path: Path) -> Path | None:
 
 
 def _imported(content: bytes, package: str) -> Iterator[str]:
-    """Dotted names of all that the import statements of a module may mean."""
+    """Dotted names of all that the imports of a module may mean."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
@@ -74,6 +75,8 @@ def _imported(content: bytes, package: str) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from _imported_from(node, package)
+        elif isinstance(node, ast.Call):
+            yield from _imported_by_call(node, package)
 
 
 def _imported_from(node: ast.ImportFrom, package: str) -> Iterator[str]:
@@ -82,3 +85,14 @@ def _imported_from(node: ast.ImportFrom, package: str) -> Iterator[str]:
     except ImportError:  # beyond the topmost package
         return
     yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _imported_by_call(node: ast.Call, package: str) -> Iterator[str]:
+    """What `import_module("a.b")` or `__import__("a.b")` imports, where the name is written out."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(value=str(name)), *_],
+        ):
+            with suppress(ImportError):  # beyond the topmost package
+                yield resolve_name(name, package)

@@ -11,8 +11,8 @@ import pytest
 from sweepboard.board.event_reader import read_events, read_hparams, read_scalars
 from sweepboard.board.event_writer import event_files
 from sweepboard.board.logger import Board, open_board
-from sweepboard.board.settings import LoggingSettings
 from sweepboard.data.types import DataSpec
+from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.tasks import Classification
 

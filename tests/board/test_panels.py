@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sweepboard.board.logger import open_board
-from sweepboard.board.settings import LoggingSettings
+from sweepboard.settings import LoggingSettings
 from tests.board.tiny import IMAGES, tiny_run
 from tests.browser import CHROMIUM, SHOWN, Window, browser
 from tests.tensorboard_server import Server, eventually, tensorboard_server

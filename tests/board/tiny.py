@@ -10,12 +10,11 @@ import torch
 from torch import nn
 
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.types import Data, DataSpec, Splits, TensorSplit
+from sweepboard.settings import DatasetSettings, TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
-from sweepboard.training.settings import TrainerSettings
 from sweepboard.training.tasks import Classification, Regression
 
 IMAGES = DataSpec(

@@ -15,13 +15,16 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.locate import PUBLIC
-from sweepboard.compose.settings_help import settings
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.errors import ConfigError
-from sweepboard.sweeps.settings import SweepSettings
-from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+from sweepboard.settings import (
+    DatasetSettings,
+    LoggingSettings,
+    SchedulerSettings,
+    SweepSettings,
+    TrainerSettings,
+    settings,
+)
 from tests.compose.conftest import Prepare
 
 CONF = Path(str(files("sweepboard.conf")))
@@ -107,11 +110,11 @@ def test_defaults_in_yaml_and_in_code_are_the_same(file: str, key: str | None, d
 
 
 def test_every_setting_is_described() -> None:
-    described = {setting.key: setting for setting in settings()}
+    described = settings()
     assert described["trainer.epochs"].text == "Passes over the training data."
-    assert described["trainer.epochs"].default == "5"
+    assert described["trainer.epochs"].default == 5
     assert described["scheduler.interval"].default == "step"
-    assert described["logging.histograms"].default == "null"
+    assert described["logging.histograms"].default is None
     assert all(setting.text.endswith((".", ")")) for setting in described.values())
 
 
@@ -143,7 +146,7 @@ def test_composing_needs_no_torch() -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "import sweepboard.names\n"
-        "from sweepboard.compose.settings_help import settings\n"
+        "from sweepboard.settings import settings\n"
         "from sweepboard.compose.value_origins import origins\n"
         "from hydra import compose, initialize_config_module\n"
         "settings(), origins(['experiment=line'])\n"

@@ -59,7 +59,7 @@ MISTAKES = {
     "dataset.augment=rotate": "dataset.augment=rotate: choose from none, crop, flip, crop_flip",
     "scheduler.interval=batch": "scheduler.interval=batch: choose from step, epoch, validation",
     "trainer.checkpoint.mode=best": "trainer.checkpoint.mode=best: choose from min, max",
-    "device=gpu": "device=gpu: choose from auto, cpu, cuda, cuda:0 (or another number), mps",
+    "device=gpu": "device=gpu: choose from auto, cpu, cuda, cuda:1, mps",
     "trainer.epochs=0": "trainer.epochs: must be 1 or more, got 0",
     "trainer.accumulate=-1": "trainer.accumulate: must be 1 or more, got -1",
     "trainer.grad_clip=0.0": "trainer.grad_clip: must be a number above 0, got 0.0",

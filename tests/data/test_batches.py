@@ -21,9 +21,9 @@ from torch.utils.data import Dataset
 
 from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.types import Batch, Batches, Data, DataSpec, Splits, TensorSplit
 from sweepboard.errors import DamagedFile, RunFailed
+from sweepboard.settings import DatasetSettings
 
 CPU = torch.device("cpu")
 
@@ -239,7 +239,6 @@ def test_the_main_process_keeps_its_sigchld_handler() -> None:
 SCRIPT = """
 import multiprocessing, sys, time, torch
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.datasets.synthetic import Gaussian
 data = prepare_data(Gaussian(), DatasetSettings(in_memory=False, workers=1), 0, torch.device("cpu"))
 kept = data.train.epoch(0)

@@ -14,9 +14,9 @@ from PIL import Image
 from sweepboard.data.datasets.image_folder import ImageFiles, ImageFolder
 from sweepboard.data.images import hush_decoders, read_image
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.types import Data
 from sweepboard.errors import ConfigError, DamagedFile
+from sweepboard.settings import DatasetSettings
 
 CPU = torch.device("cpu")
 

@@ -12,10 +12,10 @@ from sweepboard.data.datasets.image_folder import ImageFiles
 from sweepboard.data.datasets.synthetic import Gaussian, Line
 from sweepboard.data.memory import into_memory
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.splits import batches_per_epoch, check_settings, split_sizes
 from sweepboard.data.types import Data, DataSpec, Splits, TensorSplit
 from sweepboard.errors import ConfigError, DamagedFile
+from sweepboard.settings import DatasetSettings
 
 CPU = torch.device("cpu")
 
@@ -51,32 +51,32 @@ def members(data: Data, part: str) -> list[float] | None:
         (
             FashionMini(),
             {"augment": "crop_flop"},
-            "dataset.augment: there is no crop_flop; did you mean crop_flip?",
+            "dataset.augment=crop_flop: choose from none, crop, flip, crop_flip",
         ),
         (
             FashionMini(),
             {"validate_on": "tests"},
-            "dataset.validate_on: there is no tests; did you mean test?",
+            "dataset.validate_on=tests: choose from split, test",
         ),
         (
             FashionMini(),
             {"val_fraction": 1.0},
-            "dataset.val_fraction must be from 0 up to but not 1, not 1.0",
+            "dataset.val_fraction: must be at least 0 and less than 1, got 1.0",
         ),
         (
             FashionMini(),
             {"val_fraction": -0.1},
-            "dataset.val_fraction must be from 0 up to but not 1, not -0.1",
+            "dataset.val_fraction: must be at least 0 and less than 1, got -0.1",
         ),
         (
             FashionMini(),
             {"val_fraction": float("nan")},
-            "dataset.val_fraction must be from 0 up to but not 1, not nan",
+            "dataset.val_fraction: must be at least 0 and less than 1, got nan",
         ),
-        (FashionMini(), {"batch_size": 0}, "dataset.batch_size must be at least 1, not 0"),
-        (FashionMini(), {"eval_batch_size": 0}, "dataset.eval_batch_size must be at least 1, not 0"),
-        (FashionMini(), {"workers": -1}, "dataset.workers must be at least 0, not -1"),
-        (FashionMini(), {"augment_padding": -1}, "dataset.augment_padding must be at least 0, not -1"),
+        (FashionMini(), {"batch_size": 0}, "dataset.batch_size: must be 1 or more, got 0"),
+        (FashionMini(), {"eval_batch_size": 0}, "dataset.eval_batch_size: must be 1 or more, got 0"),
+        (FashionMini(), {"workers": -1}, "dataset.workers: must be 0 or more, got -1"),
+        (FashionMini(), {"augment_padding": -1}, "dataset.augment_padding: must be 0 or more, got -1"),
         (
             Gaussian(),
             {"augment": "flip"},

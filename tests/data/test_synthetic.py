@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from sweepboard.data.datasets.synthetic import Gaussian, Line
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.types import TensorSplit
 from sweepboard.errors import ConfigError
+from sweepboard.settings import DatasetSettings
 
 
 def test_gradient_descent_finds_the_line_in_its_own_units() -> None:

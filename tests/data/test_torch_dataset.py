@@ -14,10 +14,10 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from sweepboard.data.datasets.synthetic import Gaussian
 from sweepboard.data.datasets.torch_dataset import Plain, open_source
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.splits import check_settings
 from sweepboard.data.types import Data, DataSpec
 from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.settings import DatasetSettings
 from sweepboard.vision import import_torchvision
 
 

@@ -18,9 +18,9 @@ from sweepboard.data import shared_memory
 from sweepboard.data.datasets.fashion_mnist import FashionMini
 from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.types import Data, DataSpec
 from sweepboard.errors import DamagedFile, RunFailed
+from sweepboard.settings import DatasetSettings
 
 CPU = torch.device("cpu")
 

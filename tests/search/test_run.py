@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_module
 from optuna.trial import TrialState
 
 from sweepboard.compose.allowlist import NotAllowed
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.schema import register
 from sweepboard.execution import Ended, Event, Job, Message, Started
 from sweepboard.execution.channel import Channel
@@ -32,15 +33,14 @@ from sweepboard.search.search_file import (
     read_search,
     write_search,
 )
-from sweepboard.search.settings import search_settings
 from sweepboard.search.study import Study
+from sweepboard.settings import SEARCH, SearchSettings, SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_main import Reporter
 from sweepboard.sweeps.job_status import SweepCallback
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.plan_file import write_plan
 from sweepboard.sweeps.resume import ResumeRequest
-from sweepboard.sweeps.settings import SweepSettings
 from sweepboard.training.signals import Pruned, StopFlag
 
 VALIDATIONS = 4
@@ -146,7 +146,7 @@ def search_of(*words: str, choices: tuple[str, ...] = (), **settings: Any) -> Se
             for choice in choices or ("",)
         }
     return Search(
-        search_settings(settings),
+        read_settings(SearchSettings, settings, SEARCH),
         space,
         tuple(fixed),
         bases,

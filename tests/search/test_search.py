@@ -31,7 +31,7 @@ def best_words(name: str) -> list[str]:
 
 MISTAKES = {  # where ~ stands for hydra.sweeper.
     (LR, "hydra.sweeper.n_trials=3"): "~n_trials: there is no such setting; did you mean ~trials?",
-    (LR, "hydra.sweeper.trials=0"): "~trials=0: must be a whole number, 1 or more",
+    (LR, "hydra.sweeper.trials=0"): "~trials: must be 1 or more, got 0",
     (LR, "hydra.sweeper.sampler=tpee"): "~sampler=tpee: choose from tpe, random, cmaes, grid",
     (LR, "hydra.sweeper.pruner=med"): "~pruner=med: choose from median, halving, hyperband",
     (LR, "hydra.sweeper.params=3"): "~params=3: must be keys with values, as "

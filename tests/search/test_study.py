@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.search.journal import DamagedStudy, Journal
 from sweepboard.search.objective import Objective
 from sweepboard.search.plan import parsed
 from sweepboard.search.search_file import Search
-from sweepboard.search.settings import search_settings
 from sweepboard.search.study import Study, reason_of
+from sweepboard.settings import SEARCH, SearchSettings
 
 WORDS = ("lr=tag(log, interval(1e-4, 1e-1))", "n=range(1,9)", "m=a,b")
 LOSS = Objective("val/loss", "min")
@@ -29,7 +30,12 @@ def _own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def search(*words: str, objectives: tuple[Objective, ...] = (LOSS,), **settings: Any) -> Search:
     return Search(
-        search_settings(settings), parsed(words or WORDS)[1], (), {}, objectives, validations=VALIDATIONS
+        read_settings(SearchSettings, settings, SEARCH),
+        parsed(words or WORDS)[1],
+        (),
+        {},
+        objectives,
+        validations=VALIDATIONS,
     )
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from sweepboard.data.types import Batch, Data, DataSpec
+from sweepboard.settings import SchedulerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
 from sweepboard.training.schedules import WarmupCosine
 from sweepboard.training.seeding import seed_everything
-from sweepboard.training.settings import SchedulerSettings
 from sweepboard.training.tasks import Classification, Regression
 
 

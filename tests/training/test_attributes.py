@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from sweepboard.data.types import DataSpec
 from sweepboard.errors import UserError
+from sweepboard.settings import TrainerSettings
 from sweepboard.training.attributes import Attributes, set_attributes
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import fit
-from sweepboard.training.settings import TrainerSettings
 from sweepboard.training.tasks import Classification, as_task
 
 SPEC = DataSpec((6,), 4)

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from sweepboard.errors import ConfigError, NonFiniteLoss
+from sweepboard.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.loop import Progress, fit
-from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 
 STEPS_PER_EPOCH = 9  # 70 samples in batches of 8
 
@@ -202,15 +202,15 @@ def test_ticks_are_rare(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (TrainerSettings(epochs=0), "trainer.epochs=0 must be greater than 0"),
-        (TrainerSettings(accumulate=-1), "trainer.accumulate=-1 must be greater than 0"),
+        (TrainerSettings(epochs=0), "trainer.epochs: must be 1 or more, got 0"),
+        (TrainerSettings(accumulate=-1), "trainer.accumulate: must be 1 or more, got -1"),
         (
             TrainerSettings(early_stopping=EarlyStopping(metric="acuracy")),
             "trainer.early_stopping.metric=acuracy is not a metric of this task; did you mean accuracy?",
         ),
         (
             TrainerSettings(checkpoint=CheckpointSettings(mode="lowest")),
-            "trainer.checkpoint.mode=lowest must be min or max",
+            "trainer.checkpoint.mode=lowest: choose from min, max",
         ),
     ],
 )

@@ -12,12 +12,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sweepboard.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.seeding import seed_everything
-from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 from sweepboard.training.signals import Interrupted, StopFlag
 
 

@@ -11,8 +11,8 @@ import torch
 from torch.optim import lr_scheduler
 
 from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.settings import SchedulerSettings
 from sweepboard.training.schedules import Schedule, WarmupCosine
-from sweepboard.training.settings import SchedulerSettings
 
 STEPS = 12
 MAKERS: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
@@ -89,7 +89,7 @@ def test_mistakes_have_one_line() -> None:
     optimizer, schedule = made("OneCycleLR")
     with pytest.raises(RunFailed, match=r"^scheduler: OneCycleLR is shorter than the run: "):
         rates(optimizer, schedule, STEPS + 1)
-    with pytest.raises(ConfigError, match=r"scheduler.interval=steps is unknown; did you mean step\?"):
+    with pytest.raises(ConfigError, match=r"scheduler.interval=steps: choose from step, epoch, validation"):
         Schedule(None, SchedulerSettings(interval="steps"))
     with pytest.raises(ConfigError, match=r"use scheduler.interval=validation"):
         Schedule(lr_scheduler.ReduceLROnPlateau(optimizer), SchedulerSettings(interval="epoch"))

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
-from sweepboard.training.settings import TrainerSettings
 from sweepboard.training.signals import SIGNALS, Interrupted, Pruned, StopFlag
 
 

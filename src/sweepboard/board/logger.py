@@ -16,7 +16,7 @@ from sweepboard.board.images import SampleImages
 from sweepboard.board.profiler import Profile
 from sweepboard.board.projector import Embeddings
 from sweepboard.board.scalars import BoardRecorder
-from sweepboard.board.settings import LoggingSettings
+from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:

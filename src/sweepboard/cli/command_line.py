@@ -22,10 +22,10 @@ from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
 from sweepboard.compose.override_grammar import quoted, with_home
 from sweepboard.compose.results_folder import refuse_other_directory
-from sweepboard.compose.schema import TOP_LEVEL
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError
 from sweepboard.import_path import import_users_modules
+from sweepboard.settings import TOP_LEVEL
 from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key
 
 

@@ -6,7 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from sweepboard.cli.dispatch import VERBS
-from sweepboard.compose.settings_help import settings
+from sweepboard.formatting import yaml_text
+from sweepboard.settings import settings
 
 EXAMPLES = """\
   sweepboard                                       train the default model on the embedded data
@@ -37,7 +38,7 @@ def print_help(config_dirs: list[Path]) -> None:
 
 def setting_lines() -> list[str]:
     """Each setting with its default and what it is for."""
-    rows = [(f"{setting.key}={setting.default}", setting.text) for setting in settings()]
+    rows = [(f"{key}={yaml_text(each.default)}", each.text) for key, each in settings().items()]
     width = max(len(word) for word, _ in rows)
     return [f"  {word:<{width}}  {text}" for word, text in rows]
 

@@ -12,8 +12,8 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
-from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.user_imports import import_modules
+from sweepboard.settings import OPEN_GROUPS
 from sweepboard.sweeps.sweep_overrides import key_of, typed_words
 
 

@@ -9,18 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.instantiate import arguments, construct, settings_of
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared, trainer_settings
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.types import Data, DataSpec
+from sweepboard.settings import DatasetSettings, LoggingSettings, SchedulerSettings, TrainerSettings
 from sweepboard.startup import set_threads
 from sweepboard.training.learner import Learner
 from sweepboard.training.optimizer_patches import spare_the_compiler
 from sweepboard.training.seeding import seed_everything
-from sweepboard.training.settings import SchedulerSettings, TrainerSettings
 from sweepboard.training.tasks import as_task
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.files import read_text
+from sweepboard.settings import OPEN_GROUPS
 
 
 def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[Path]) -> dict[str, str]:

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from sweepboard.compose.instantiate import Refused, arguments, construct, settings_of
 from sweepboard.compose.locate import TARGET, told
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.settings import DatasetSettings, SchedulerSettings
 from sweepboard.training.learner import check_compiler
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.seeding import random_states_kept
-from sweepboard.training.settings import SchedulerSettings
 from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
 
 BATCH = 2

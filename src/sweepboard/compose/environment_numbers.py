@@ -9,8 +9,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET, locate
-from sweepboard.compose.settings_help import settings
 from sweepboard.compose.type_checks import fits, parameter_types
+from sweepboard.settings import settings
 
 
 def read_numbers(config: DictConfig) -> None:
@@ -31,9 +31,8 @@ def _read_number(config: DictConfig, key: str) -> None:
 
 
 def _type_of(config: DictConfig, key: str) -> Any:
-    for setting in settings():
-        if setting.key == key:
-            return setting.type
+    if key in settings():
+        return settings()[key].type
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else None
     if not isinstance(node, DictConfig) or not isinstance(node.get(TARGET), str):

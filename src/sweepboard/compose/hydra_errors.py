@@ -29,16 +29,15 @@ from omegaconf.errors import (
 
 from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.compose.override_grammar import why_unreadable
-from sweepboard.compose.schema import OPEN_GROUPS
-from sweepboard.compose.settings_help import settings
 from sweepboard.compose.type_checks import wanted
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
 from sweepboard.compose.yaml_errors import explain_options, place_of_value
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text
 from sweepboard.formatting import yaml_text
+from sweepboard.settings import GROUPS, OPEN_GROUPS, settings
 
-GROUPS = (*OPEN_GROUPS, "trainer", "logging", "experiment")
+OWN_GROUPS = (*GROUPS, "experiment")
 """The config groups of a run."""
 
 
@@ -119,7 +118,7 @@ def _unresolved(key: str, text: str) -> ConfigError:
 
 
 def _wrong_type(key: str, text: str) -> ConfigError:
-    types = {setting.key: setting.type for setting in settings()}
+    types = {key: setting.type for key, setting in settings().items()}
     below = [name for name in types if name.startswith(f"{key}.")]
     if below:
         return ConfigError(f"{key}: holds several settings; give one of them a value, such as {below[0]}")
@@ -238,7 +237,7 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
             return ConfigError(_file_of(error) + answer(*found.groups()))
     for override in overrides if "must be a string or a list" in text else ():
         group, _, option = override.partition("=")
-        if group in GROUPS and (option == "null" or not option.isidentifier()):
+        if group in OWN_GROUPS and (option == "null" or not option.isidentifier()):
             choices = _choices(group, option, group_options(group, config_dirs))
             return ConfigError(f"{override}: there is no such option; {choices}")
         if not group:

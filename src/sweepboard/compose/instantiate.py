@@ -14,11 +14,11 @@ from omegaconf import OmegaConf
 from sweepboard.compose.call_checks import takes
 from sweepboard.compose.interpolations import escaped
 from sweepboard.compose.locate import TARGET, locate, nodes, told
-from sweepboard.compose.schema import SHARED_KEYS
 from sweepboard.data.datasets.torch_dataset import Plain, open_source
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.import_path import import_users_modules
+from sweepboard.settings import SHARED_KEYS
 
 S = TypeVar("S")
 

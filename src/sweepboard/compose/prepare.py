@@ -28,16 +28,21 @@ from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, 
 from sweepboard.compose.interpolations import follow, leaves, links_of, resolved
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.replaced_classes import follow_typed_targets
-from sweepboard.compose.schema import OPEN_GROUPS, Facts
 from sweepboard.compose.validate import check_settings
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
+from sweepboard.settings import (
+    OPEN_GROUPS,
+    CheckpointSettings,
+    DatasetSettings,
+    EarlyStopping,
+    Facts,
+    TrainerSettings,
+)
 from sweepboard.training.intervals import length
 from sweepboard.training.optimizer_patches import spare_the_compiler
-from sweepboard.training.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 
 
 @dataclass(frozen=True)

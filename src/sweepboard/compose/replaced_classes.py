@@ -22,8 +22,8 @@ from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.instantiate import shared_keys
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET, locate, nodes
-from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.errors import ConfigError
+from sweepboard.settings import OPEN_GROUPS
 
 Layer = dict[str, Any]
 """What one file sets: values by flat keys."""

@@ -26,12 +26,9 @@ from sweepboard.compose.option_names import is_group, with_names
 from sweepboard.compose.overrides import extension_of, list_at, refuse_to_replace
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
-from sweepboard.compose.schema import OPEN_GROUPS
 from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError
-
-GROUPS = (*OPEN_GROUPS, "trainer", "logging")
-"""Groups whose option a rerun may take anew. A preset changes several at once and is not one of them."""
+from sweepboard.settings import GROUPS
 
 _ABSENT = object()
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.settings import OPEN_GROUPS, SHARED_KEYS, TOP_LEVEL, Config, Facts
-
-__all__ = ["OPEN_GROUPS", "SHARED_KEYS", "TOP_LEVEL", "Config", "Facts", "register", "schema"]
+from sweepboard.settings import OPEN_GROUPS, Config
 
 
 def schema() -> DictConfig:

@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from sweepboard.compose.refusal import NotAllowed
-from sweepboard.data.settings import DatasetSettings
+from sweepboard.settings import DatasetSettings
 
 _MOST = {"dataset.workers": 64, "threads": 1024}
 _SIZE = 10_000_000

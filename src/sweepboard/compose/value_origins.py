@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweepboard.compose.config_search import find_file, hydra_ready, load, shipped
-from sweepboard.compose.hydra_errors import GROUPS, explain
+from sweepboard.compose.hydra_errors import OWN_GROUPS, explain
 from sweepboard.compose.option_names import with_names
 from sweepboard.compose.schema import schema
 from sweepboard.names import flatten
@@ -80,7 +80,7 @@ def _from_typed(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield from ((below, str(override.input_line)) for below, _ in flatten(value, key))
         elif (
             "/" not in key
-            and not (key in GROUPS and not override.is_delete())
+            and not (key in OWN_GROUPS and not override.is_delete())
             and not key.startswith("hydra.")
         ):
             yield key, str(override.input_line)

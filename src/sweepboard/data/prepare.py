@@ -15,10 +15,10 @@ from sweepboard.data.loader import LoaderReader
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.seeds import generator
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.splits import check_settings, held_out_samples
 from sweepboard.data.types import Data, DataSpec, Source, Split, Splits, TensorSplit
 from sweepboard.errors import DamagedFile
+from sweepboard.settings import DatasetSettings
 
 
 def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: torch.device) -> Data:

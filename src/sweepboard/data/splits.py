@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import ceil
 
-from sweepboard.data.settings import AUGMENTS, VALIDATE_ON, DatasetSettings
 from sweepboard.data.types import Source
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.errors import ConfigError
+from sweepboard.settings import DatasetSettings, check_values
 
 
 def check_settings(settings: DatasetSettings, source: Source) -> None:
     """Raise a `ConfigError` naming the key of a setting that is wrong in itself or does not fit `source`."""
-    _check_values(settings)
+    check_values(settings, "dataset")
     if settings.augment != "none" and not source.spec.is_image:
         raise ConfigError(
             f"dataset.augment={settings.augment} changes images, but samples here have the shape "
@@ -71,16 +71,3 @@ def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
     """Training batches in an epoch."""
     batches = split_sizes(settings, source)["train"] / settings.batch_size
     return int(batches) if settings.drop_last else ceil(batches)
-
-
-def _check_values(settings: DatasetSettings) -> None:
-    least = {"batch_size": 1, "eval_batch_size": 1, "workers": 0, "augment_padding": 0}
-    for key, smallest in least.items():
-        if getattr(settings, key) < smallest:
-            raise ConfigError(f"dataset.{key} must be at least {smallest}, not {getattr(settings, key)}")
-    for key, words in (("augment", AUGMENTS), ("validate_on", VALIDATE_ON)):
-        word = getattr(settings, key)
-        if word not in words:
-            raise ConfigError(f"dataset.{key}: there is no {word}{did_you_mean(word, words)}")
-    if not 0 <= settings.val_fraction < 1:
-        raise ConfigError(f"dataset.val_fraction must be from 0 up to but not 1, not {settings.val_fraction}")

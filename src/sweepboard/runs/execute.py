@@ -12,7 +12,6 @@ import yaml
 
 from sweepboard import __version__, plain_yaml
 from sweepboard.board.logger import Board, open_board
-from sweepboard.board.settings import LoggingSettings
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import reason
@@ -28,6 +27,7 @@ from sweepboard.runs.record_callback import NotSaved, RecordKeeper, ending
 from sweepboard.runs.saved_run import origin_of, read_run, recipe_bytes
 from sweepboard.runs.secrets import masked, masked_command, masked_words, remember
 from sweepboard.runs.signing import Origin, sign
+from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit

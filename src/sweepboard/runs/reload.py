@@ -14,13 +14,13 @@ from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import check_links
 from sweepboard.compose.prepare import Check, Prepared, prepare_plain
 from sweepboard.compose.run_config import Recipe
-from sweepboard.compose.schema import Config
 from sweepboard.errors import UserError
 from sweepboard.names import flatten
 from sweepboard.runs.lock import refuse_links
 from sweepboard.runs.saved_run import SavedRun, needed_here, origin_of
 from sweepboard.runs.secrets import is_masked
 from sweepboard.runs.signing import Origin
+from sweepboard.settings import Config
 
 log = logging.getLogger(__name__)
 

@@ -13,14 +13,13 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
-from sweepboard.compose.settings import Config
 from sweepboard.errors import NotHere, UserError, reason
 from sweepboard.files import read_json, read_text
 from sweepboard.formatting import printable
 from sweepboard.runs.folder import RunFolder, open_run
 from sweepboard.runs.record import RunRecord, read_record
 from sweepboard.runs.signing import Origin, as_bytes, origin
-from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.settings import Config, SweepSettings
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,11 @@ from typing import Literal
 from sweepboard.board.event_reader import read_scalars
 from sweepboard.compose.instantiate import construct, settings_of
 from sweepboard.compose.prepare import Prepared, trainer_settings
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.data.splits import split_sizes
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import read_record
-from sweepboard.search.settings import DIRECTIONS, PREFIX, SearchSettings
+from sweepboard.settings import SEARCH, DatasetSettings, SearchSettings
 from sweepboard.training.monitor import Monitor
 from sweepboard.training.tasks import as_task, metric_names
 
@@ -57,10 +56,10 @@ def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objecti
     directions: Sequence[str | None] = _listed(settings.direction) or [None] * len(tags)
     if len(directions) != len(tags):
         raise ConfigError(
-            f"{PREFIX}.direction: {len(directions)} for {len(tags)} metrics, {', '.join(tags)}; give one each"
+            f"{SEARCH}.direction: {len(directions)} for {len(tags)} metrics, {', '.join(tags)}; give one each"
         )
     if len(set(tags)) < len(tags):
-        raise ConfigError(f"{PREFIX}.metric: {', '.join(tags)}: name each metric once")
+        raise ConfigError(f"{SEARCH}.metric: {', '.join(tags)}: name each metric once")
     return tuple(
         Objective(tag, _mode(tag, direction, modes[tag]))
         for tag, direction in zip(tags, directions, strict=True)
@@ -113,21 +112,19 @@ def _tag(metric: str, modes: dict[str, str]) -> str:
     tag = metric if "/" in metric else f"val/{metric}"
     if tag not in modes:
         if tag.startswith("val/") and not any(name.startswith("val/") for name in modes):
-            raise ConfigError(f"{PREFIX}.metric={tag}: there is no validation; set dataset.val_fraction=0.1")
-        raise ConfigError(f"{PREFIX}.metric={metric}: no trial measures it{did_you_mean(tag, modes)}")
+            raise ConfigError(f"{SEARCH}.metric={tag}: there is no validation; set dataset.val_fraction=0.1")
+        raise ConfigError(f"{SEARCH}.metric={metric}: no trial measures it{did_you_mean(tag, modes)}")
     return tag
 
 
 def _mode(tag: str, direction: str | None, mode: str) -> str:
     if direction is None:
         return mode
-    if direction not in DIRECTIONS:
-        raise ConfigError(f"{PREFIX}.direction={direction}: choose from minimize, maximize")
-    wanted = DIRECTIONS[direction]
+    wanted = direction[:3]
     if tag.startswith("val/") and wanted != mode:  # a run keeps the best of its validations
         name = tag.removeprefix("val/")
         raise ConfigError(
-            f"{PREFIX}.direction={direction}: the best {tag} of a run is its {mode}imum; "
+            f"{SEARCH}.direction={direction}: the best {tag} of a run is its {mode}imum; "
             f"set trainer.checkpoint.metric={name} and trainer.checkpoint.mode={wanted} too"
         )
     return wanted

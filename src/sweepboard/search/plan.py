@@ -13,6 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import OmegaConf
 
 from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
 from sweepboard.names import label
 from sweepboard.runs.differences import between_configs
@@ -22,8 +23,8 @@ from sweepboard.runs.secrets import is_masked, masked
 from sweepboard.search.objective import objectives_of
 from sweepboard.search.samplers import check_packages, check_together
 from sweepboard.search.search_file import Search, frozen, is_own_search, read_search, write_search
-from sweepboard.search.settings import PREFIX, SearchSettings, search_settings
 from sweepboard.search.space import Axis, Choices, Space, axis_of
+from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.claim import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
 from sweepboard.sweeps.hydra_plugins import (
@@ -51,7 +52,7 @@ def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str
     plain: Any = OmegaConf.to_container(OmegaConf.create(dict(values)))
     plain.pop("params", None)
     words = [*words_of_params(request.config), *words]
-    settings = search_settings(plain)
+    settings = read_settings(SearchSettings, plain, SEARCH)
     check_packages(settings)
     from sweepboard.search.run import carry_out  # imports Optuna
 
@@ -131,7 +132,7 @@ def _checked(made: Search, groups: Sequence[str], request: SweepRequest) -> Sear
     for point in points:
         if objectives_of(made.settings, point) != objectives:
             raise ConfigError(
-                f"{PREFIX}.metric: trials would be judged by different metrics; name one that all have"
+                f"{SEARCH}.metric: trials would be judged by different metrics; name one that all have"
             )
     validations = max(map(validations_of, points))
     check_together(made.settings, made.space, objectives, validations)
@@ -191,7 +192,7 @@ def _essence(search: Search) -> dict[str, Any]:
     """What makes it this search and no other; it may become longer, and be run in another way."""
     plain = search.as_plain()
     essence = {
-        PREFIX: {**plain["settings"], "trials": None},
+        SEARCH: {**plain["settings"], "trials": None},
         "the space": " ".join(map(str, search.space.axes)),
     }
     for base in plain["bases"].values():  # they differ in their groups, and the space says which

@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
@@ -18,7 +19,7 @@ from sweepboard.runs.reload import MaskedSecret, Trust
 from sweepboard.runs.secrets import is_masked
 from sweepboard.search.samplers import check_packages
 from sweepboard.search.search_file import Search, is_own_search, read_search, write_search
-from sweepboard.search.settings import PREFIX, search_settings
+from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.launch import left_to_do, views_of
@@ -27,7 +28,7 @@ from sweepboard.sweeps.plan_file import read_plan
 from sweepboard.sweeps.resume import ResumeRequest, check_jobs, refuse_unreadable, settings_now, with_secrets
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of
 
-_TRIALS = f"{PREFIX}.trials"
+_TRIALS = f"{SEARCH}.trials"
 
 
 def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
@@ -69,7 +70,7 @@ def _longer(search: Search, words: Sequence[str]) -> Search:
                 f"{override.key_or_group}: a search goes on as it began; type {_TRIALS}=N for more trials"
             )
         values = {**asdict(search.settings), "trials": override.value()}
-        search = replace(search, settings=search_settings(values))
+        search = replace(search, settings=read_settings(SearchSettings, values, SEARCH))
     return search
 
 

@@ -18,6 +18,7 @@ from sweepboard.search.objective import NoValue, measured
 from sweepboard.search.results import announce, write_study
 from sweepboard.search.search_file import Search
 from sweepboard.search.study import SAME_AS, Study, Trial, reason_of
+from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
 from sweepboard.sweeps.labels import words_of
@@ -27,7 +28,6 @@ from sweepboard.sweeps.plan import PlannedJob, with_threads
 from sweepboard.sweeps.plan_file import read_plan, write_plan
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.results import write_results
-from sweepboard.sweeps.settings import SweepSettings
 from sweepboard.training.signals import Interrupted, StopFlag
 
 GOING_ON = (WAITING, RUNNING, INTERRUPTED)

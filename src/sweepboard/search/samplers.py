@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sweepboard.errors import ConfigError
 from sweepboard.search.objective import Objective
-from sweepboard.search.settings import PREFIX, SearchSettings
 from sweepboard.search.space import Numbers, Space, Value
+from sweepboard.settings import SEARCH, SearchSettings
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -22,7 +22,7 @@ def check_packages(settings: SearchSettings) -> None:
     """Raise `ConfigError` saying what to install."""
     needed = {"optuna": "hydra/sweeper=optuna"}
     if settings.sampler == "cmaes":
-        needed["cmaes"] = f"{PREFIX}.sampler=cmaes"
+        needed["cmaes"] = f"{SEARCH}.sampler=cmaes"
     for package, word in needed.items():
         if find_spec(package) is None:
             raise ConfigError(f"{word} needs the package {package}: type pip install {package}")
@@ -40,7 +40,7 @@ def check_together(
     if settings.sampler == "grid" and space.points() is None:
         endless = next(axis.key for axis in space.axes if axis.grid is None)
         raise ConfigError(
-            f"{PREFIX}.sampler=grid: the interval of {endless} has no end of values; use range(...) or a list"
+            f"{SEARCH}.sampler=grid: the interval of {endless} has no end of values; use range(...) or a list"
         )
     if settings.pruner is not None:
         _check_pruner(settings, objectives, validations)
@@ -48,13 +48,13 @@ def check_together(
 
 def _check_cmaes(space: Space, objectives: Sequence[Objective]) -> None:
     if len(objectives) > 1:
-        raise ConfigError(f"{PREFIX}.sampler=cmaes is for one metric; use tpe")
+        raise ConfigError(f"{SEARCH}.sampler=cmaes is for one metric; use tpe")
     if not any(isinstance(axis, Numbers) for axis in space.axes):
-        raise ConfigError(f"{PREFIX}.sampler=cmaes needs an interval or a range of numbers; use tpe")
+        raise ConfigError(f"{SEARCH}.sampler=cmaes needs an interval or a range of numbers; use tpe")
 
 
 def _check_pruner(settings: SearchSettings, objectives: Sequence[Objective], validations: int) -> None:
-    word = f"{PREFIX}.pruner={settings.pruner}"
+    word = f"{SEARCH}.pruner={settings.pruner}"
     if len(objectives) > 1 or not objectives[0].validated:
         raise ConfigError(f"{word}: trials are compared by one metric of val/; leave it out")
     if validations <= settings.warmup:

@@ -28,16 +28,17 @@ from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import leaves, links_of
 from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.refusal import NotAllowed
-from sweepboard.compose.schema import Config, schema
+from sweepboard.compose.schema import schema
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text, write_atomic, writing
 from sweepboard.runs.secrets import masked, masked_command, masked_words
 from sweepboard.runs.signing import Origin, origin, sign
 from sweepboard.search.objective import Objective
-from sweepboard.search.settings import SearchSettings, search_settings
 from sweepboard.search.space import Space, Values
+from sweepboard.settings import SEARCH, Config, SearchSettings
 from sweepboard.sweeps.folder import SweepFolder
 
 _FORMAT = 1
@@ -206,7 +207,7 @@ def read_search(folder: SweepFolder) -> Search:
         for base in saved["bases"].values():  # a `${` that was cut in two has no end
             OmegaConf.create(base)
         return Search(
-            settings=search_settings(saved["settings"]),
+            settings=read_settings(SearchSettings, saved["settings"], SEARCH),
             space=Space.from_plain(saved["space"]),
             fixed=tuple(saved["fixed"]),
             bases=saved["bases"],

@@ -15,10 +15,10 @@ from sweepboard.compose.run_config import Recipe
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.expressions import Expression
 from sweepboard.runs.reload import Trust
+from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.points import BadPoint, holds, read_filter
-from sweepboard.sweeps.settings import SweepSettings
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sweepboard import plain_yaml
 from sweepboard.compose.override_grammar import quoted
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.results_folder import asked_for, is_asked_for, refuse_other_directory
-from sweepboard.errors import ConfigError, RunFailed, did_you_mean
+from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.secrets import masked
+from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.claim import MakePlan, begun, named_folder, plan_for
 from sweepboard.sweeps.composer import Composer
 from sweepboard.sweeps.folder import SweepFolder
@@ -43,7 +45,6 @@ from sweepboard.sweeps.plan import (
 from sweepboard.sweeps.plan_file import moment_of, read_plan, write_plan
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.results import write_results
-from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key, typed_words, words_of_jobs
 from sweepboard.sweeps.sweep_time import now_is
 from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
@@ -63,12 +64,7 @@ class SweepRequest:
     def settings(self) -> SweepSettings:
         """The `sweep` block. Raises `ConfigError` for a value that cannot be."""
         values: dict[str, object] = OmegaConf.to_container(self.config.sweep, resolve=True)  # type: ignore[assignment]
-        known = {item.name for item in fields(SweepSettings)}
-        for name in values.keys() - known:
-            raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
-        settings = SweepSettings(**values)  # type: ignore[arg-type]
-        check(settings)
-        return settings
+        return read_settings(SweepSettings, values, "sweep")
 
     @property
     def root(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from sweepboard.execution import LocalExecutor, local_resources
-from sweepboard.sweeps.settings import SweepSettings
+from sweepboard.settings import SweepSettings
 
 PRELOAD = (
     "sweepboard.sweeps.job_main:warm_up",

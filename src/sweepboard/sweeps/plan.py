@@ -13,8 +13,8 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.execution import Resources
 from sweepboard.runs.secrets import masked
 from sweepboard.runs.signing import Origin
+from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.labels import labels, varying_keys, words_of
-from sweepboard.sweeps.settings import SweepSettings
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from hydra.errors import HydraException
 
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.override_grammar import unquoted
-from sweepboard.compose.plain_types import WrongType, built
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.run_config import Recipe
-from sweepboard.compose.schema import Config
-from sweepboard.errors import ConfigError, UserError, did_you_mean
+from sweepboard.errors import UserError
 from sweepboard.names import flatten
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder
@@ -25,6 +24,7 @@ from sweepboard.runs.reload import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.runs.resume import Changed, refuse_changes
 from sweepboard.runs.saved_run import read_run
 from sweepboard.runs.secrets import is_masked, mask
+from sweepboard.settings import Config, SweepSettings
 from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import Axis, axis
@@ -36,7 +36,6 @@ from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
-from sweepboard.sweeps.settings import SweepSettings, check
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of, refuse_several
 from sweepboard.sweeps.sweep_time import now_is
 
@@ -140,16 +139,8 @@ def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSetting
     values = {name: value for name, value in saved.items() if name in known}
     for override in OverridesParser.create().parse_overrides([word for word in words if is_setting(word)]):
         refuse_several(override)
-        name = override.key_or_group.removeprefix("sweep.")
-        if name not in known:
-            raise ConfigError(f"sweep.{name}: there is no such setting{did_you_mean(name, known)}")
-        values[name] = override.value()
-    try:
-        settings = built(SweepSettings, values)
-    except WrongType as error:
-        raise ConfigError(f"sweep.{error}") from error
-    check(settings)
-    return settings
+        values[override.key_or_group.removeprefix("sweep.")] = override.value()
+    return read_settings(SweepSettings, values, "sweep")
 
 
 def _secrets(plan: Plan) -> set[str]:

@@ -10,11 +10,11 @@ from dataclasses import fields
 from typing import Any
 
 from sweepboard.compose.plain_types import check_plain
-from sweepboard.data.settings import DatasetSettings
 from sweepboard.errors import reason
 from sweepboard.files import alone_in, read_json, write_json, writing
 from sweepboard.runs.resume import Changed
 from sweepboard.runs.secrets import masked
+from sweepboard.settings import DatasetSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan_file import DamagedSweep
 

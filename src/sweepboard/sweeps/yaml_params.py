@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.override_grammar import quoted
 from sweepboard.errors import ConfigError
-from sweepboard.search.settings import PREFIX
+from sweepboard.settings import SEARCH
 from sweepboard.sweeps.sweep_overrides import is_setting
 
-PARAMS = f"{PREFIX}.params"
+PARAMS = f"{SEARCH}.params"
 
 
 def words_of_params(config: DictConfig) -> list[str]:

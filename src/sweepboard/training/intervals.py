@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from sweepboard.errors import ConfigError
-from sweepboard.training.settings import TrainerSettings
+from sweepboard.settings import TrainerSettings, check_values
 
 FETCH_EVERY = 1000
 """Updates after which losses are looked at even if nothing else is due."""
@@ -17,7 +17,7 @@ def length(settings: TrainerSettings, batches: int) -> tuple[int, int]:
 
     Raises ConfigError for a length or an interval that is not positive.
     """
-    _require_positive(settings)
+    check_values(settings, "trainer")
     if settings.limit_train_batches is not None:
         batches = min(batches, settings.limit_train_batches)
     if batches == 0:
@@ -69,24 +69,3 @@ def due(step: int, intervals: tuple[int, ...]) -> bool:
 def _intervals(per_epoch: int, epochs: int | None, steps: int | None) -> tuple[int, ...]:
     by_epochs = () if epochs is None else (epochs * per_epoch,)
     return by_epochs if steps is None else (*by_epochs, steps)
-
-
-def _require_positive(settings: TrainerSettings) -> None:
-    values = {
-        "epochs": settings.epochs,
-        "steps": settings.steps,
-        "accumulate": settings.accumulate,
-        "grad_clip": settings.grad_clip,
-        "val_every_epochs": settings.val_every_epochs,
-        "val_every_steps": settings.val_every_steps,
-        "limit_train_batches": settings.limit_train_batches,
-        "limit_val_batches": settings.limit_val_batches,
-        "limit_test_batches": settings.limit_test_batches,
-        "early_stopping.patience": settings.early_stopping.patience,
-        "checkpoint.every_epochs": settings.checkpoint.every_epochs,
-        "checkpoint.every_steps": settings.checkpoint.every_steps,
-        "checkpoint.every_minutes": settings.checkpoint.every_minutes,
-    }
-    for key, value in values.items():
-        if value is not None and not value > 0:
-            raise ConfigError(f"trainer.{key}={value:g} must be greater than 0")

@@ -15,12 +15,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
+from sweepboard.settings import SchedulerSettings
 from sweepboard.training.attributes import Attributes, set_attributes
 from sweepboard.training.meter import Meter
 from sweepboard.training.optimizer_patches import plain_step
 from sweepboard.training.precision import Precision
 from sweepboard.training.schedules import Schedule
-from sweepboard.training.settings import SchedulerSettings
 from sweepboard.training.tasks import Task, modules_of
 
 MODEL = "model"

@@ -15,6 +15,7 @@ from typing import Any
 
 from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.data.waiting import GaveUpWaiting
+from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.evaluate import evaluate
@@ -23,7 +24,6 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states, random_states_kept, set_random_states
-from sweepboard.training.settings import TrainerSettings
 from sweepboard.training.signals import IN_A_WAIT, Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from sweepboard.errors import ConfigError, did_you_mean
-from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+from sweepboard.settings import SchedulerSettings, TrainerSettings
 from sweepboard.training.tasks import Mode, Task
 
 
@@ -123,11 +123,7 @@ _NO_VALIDATION = "needs a validation set: use dataset.val_fraction=0.1 or datase
 def _mode(key: str, metric: str, mode: str | None, modes: Mapping[str, Mode]) -> Mode:
     if metric not in modes:
         raise ConfigError(_unknown(f"{key}.metric", metric, modes))
-    if mode is None:
-        return modes[metric]
-    if mode not in ("min", "max"):
-        raise ConfigError(f"{key}.mode={mode} must be min or max")
-    return cast(Mode, mode)
+    return modes[metric] if mode is None else cast(Mode, mode)
 
 
 def _unknown(key: str, metric: str, metrics: Sequence[str] | Mapping[str, Mode]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sweepboard.data.types import Data
+from sweepboard.settings import TrainerSettings
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
-from sweepboard.training.settings import TrainerSettings
 
 
 @dataclass

@@ -10,10 +10,8 @@ from typing import Any, cast
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
-from sweepboard.errors import ConfigError, RunFailed, did_you_mean
-from sweepboard.training.settings import SchedulerSettings
-
-INTERVALS = ("step", "epoch", "validation")
+from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.settings import SchedulerSettings, check_values
 
 
 class WarmupCosine(LambdaLR):
@@ -53,9 +51,7 @@ class Schedule:
     """
 
     def __init__(self, scheduler: LRScheduler | None, settings: SchedulerSettings) -> None:
-        if settings.interval not in INTERVALS:
-            hint = did_you_mean(settings.interval, INTERVALS)
-            raise ConfigError(f"scheduler.interval={settings.interval} is unknown{hint}")
+        check_values(settings, "scheduler")
         if isinstance(scheduler, ReduceLROnPlateau) and settings.interval != "validation":
             raise ConfigError(
                 "ReduceLROnPlateau follows a validation metric: use scheduler.interval=validation"

@@ -1,49 +1,51 @@
-"""Settings of what is written to the board (no torch in here; the config system reads this class too)."""
+"""Settings of what is written to the board."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from sweepboard.settings.field import setting
 
 
 @dataclass
 class LoggingSettings:
     """What a run writes to its event files, and how often."""
 
-    enabled: bool = True
+    enabled: bool = setting(True, "logging")
     """Write event files at all."""
 
-    every_steps: int | None = 50
+    every_steps: int | None = setting(50, "logging", minimum=1)
     """Updates between two points of `train/…`, `lr`, `epoch` and `perf/…`; null: one point an epoch."""
 
-    hparams: bool = True
+    hparams: bool = setting(True, "logging")
     """A row of the HParams table."""
 
-    text: bool = True
+    text: bool = setting(True, "logging", off="false")
     """The resolved configuration and the command as text."""
 
-    layout: bool = True
+    layout: bool = setting(True, "logging", off="false")
     """Custom-scalars charts with training and validation in one picture."""
 
-    images: int = 16
+    images: int = setting(16, "logging", minimum=0, off="0")
     """Sample images of the training data to show; 0 for none."""
 
-    histograms: int | None = None
+    histograms: int | None = setting(None, "logging", minimum=1, off="null")
     """Epochs between two histograms of every weight and gradient; null for none."""
 
-    graph: bool = False
+    graph: bool = setting(False, "logging", off="false")
     """The model's graph, made with torch.export."""
 
-    predictions: int = 0
+    predictions: int = setting(0, "logging", minimum=0, off="0")
     """Fixed validation samples whose predictions are drawn at each validation; 0 for none."""
 
-    confusion_matrix: bool = False
+    confusion_matrix: bool = setting(False, "logging", off="false")
     """A confusion matrix of the last validation (classification)."""
 
-    pr_curves: bool = False
+    pr_curves: bool = setting(False, "logging", off="false")
     """A precision-recall curve per class at the last validation (classification)."""
 
-    embeddings: int = 0
+    embeddings: int = setting(0, "logging", minimum=0, off="0")
     """Validation samples whose outputs go to the projector at the end; 0 for none."""
 
-    profile: int = 0
+    profile: int = setting(0, "logging", minimum=0, off="0")
     """Updates to trace with torch.profiler near the start, written to `profile/`; 0 for none."""

@@ -1,50 +1,55 @@
-"""Settings that every data set shares, whatever constructor reads it (no torch in here)."""
+"""Settings that every data set shares, whatever its constructor takes beside them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-AUGMENTS = ("none", "crop", "flip", "crop_flip")
-"""Valid words for `dataset.augment`."""
-
-VALIDATE_ON = ("split", "test")
-"""Valid words for `dataset.validate_on`."""
+from sweepboard.settings.field import setting
 
 
 @dataclass
 class DatasetSettings:
     """Keys of the `dataset` group that belong to the runner; all others go to the data set's constructor."""
 
-    batch_size: int = 64
+    batch_size: int = setting(64, "result", minimum=1)
     """Samples in a training batch."""
 
-    eval_batch_size: int = 1000
+    eval_batch_size: int = setting(1000, "speed", minimum=1)
     """Samples in a validation or test batch; changes memory and speed, never a result."""
 
-    val_fraction: float = 0.1
+    val_fraction: float = setting(
+        0.1,
+        "result",
+        minimum=0,
+        below=1,
+        condition="evaluation",
+        used=lambda dataset: dataset.get("validate_on") != "test",
+    )
     """Share of the training set held out for validation, drawn by `seed`; 0 for no validation. Not used where
     the data set has a validation set of its own."""
 
-    validate_on: str = "split"
+    validate_on: str = setting("split", "result", choices=("split", "test"), condition="evaluation")
     """`split` validates on the held-out share, `test` on the test set (then nothing is held out)."""
 
-    augment: str = "none"
+    augment: str = setting("none", "result", choices=("none", "crop", "flip", "crop_flip"))
     """Random changes to training images: `none`, `crop`, `flip` or `crop_flip`."""
 
-    augment_padding: int = 4
+    augment_padding: int = setting(
+        4, "result", minimum=0, used=lambda dataset: "crop" in str(dataset.get("augment"))
+    )
     """Pixels of zero padding on each side from which `crop` cuts."""
 
-    drop_last: bool = False
+    drop_last: bool = setting(False, "result")
     """Leave out a last training batch that is smaller than the others."""
 
-    in_memory: bool = True
+    in_memory: bool = setting(True, "speed")
     """Keep the whole data set in memory on the device where the source allows it and it fits; else a
     DataLoader reads it. Changes memory and speed, never a result."""
 
-    workers: int = 0
+    workers: int = setting(0, "speed", minimum=0, untrusted_maximum=64)
     """DataLoader processes for a data set that is not kept in memory; 0 reads in the main process. Changes
     speed, never a result."""
 
-    timeout: int | None = 600
+    timeout: int | None = setting(600, "speed", minimum=1)
     """Seconds that the workers may take for a batch; then the run fails, since a sample is stuck. None waits
     for ever. Changes no result."""

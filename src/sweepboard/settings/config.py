@@ -1,20 +1,29 @@
-"""The settings of a run by name and type; nothing of Hydra or torch in here, so that any reader may ask."""
+"""The whole configuration of a run by name and type."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sweepboard.board.settings import LoggingSettings
-from sweepboard.data.settings import DatasetSettings
-from sweepboard.sweeps.settings import SweepSettings
-from sweepboard.training.settings import SchedulerSettings, TrainerSettings
+from sweepboard.settings.dataset import DatasetSettings
+from sweepboard.settings.field import setting
+from sweepboard.settings.logging import LoggingSettings
+from sweepboard.settings.sweep import SweepSettings
+from sweepboard.settings.trainer import SchedulerSettings, TrainerSettings
 
 OPEN_GROUPS = ("model", "dataset", "optimizer", "scheduler", "task")
 """Groups whose keys are arguments of the constructor that `_target_` names."""
 
+CLOSED_GROUPS = ("trainer", "logging")
+"""Groups whose keys are settings of the runner, and no others."""
+
+GROUPS = (*OPEN_GROUPS, *CLOSED_GROUPS)
+
 SHARED_KEYS: dict[str, type] = {"dataset": DatasetSettings, "scheduler": SchedulerSettings}
 """Keys of open groups that belong to the runner and are never handed to the constructor."""
+
+ROOT = "dataset.root"
+"""Where data lies: an argument of those data sets that are read from a folder."""
 
 
 @dataclass
@@ -50,20 +59,26 @@ class Facts:
 class Config:
     """Everything a run is made from."""
 
-    seed: int = 0
+    seed: int = setting(0, "result", minimum=0, maximum=2**32 - 1)  # what every library that is seeded takes
     """Start of every random sequence: weights, order of samples, augmentation, dropout."""
 
-    device: str = "auto"
+    device: str = setting(
+        "auto",
+        "result",
+        choices=("auto", "cpu", "cuda", "cuda:1", "mps"),
+        pattern=r"cuda:\d+",
+        condition="arithmetic",
+    )
     """Where to compute: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` takes the first of cuda, mps, cpu."""
 
-    threads: int | None = None
+    threads: int | None = setting(None, "result", minimum=1, untrusted_maximum=1024, condition="arithmetic")
     """CPU threads of torch, part of the record because they change the last bits; null takes
     OMP_NUM_THREADS, or all cores, in a sweep divided by the jobs that run at once."""
 
-    output_root: str = "outputs"
+    output_root: str = setting("outputs", "place")
     """The folder below which every run gets its own."""
 
-    imports: list[str] = field(default_factory=list)
+    imports: list[str] = setting([], "place")
     """Modules of your own to import first, which register resolvers (`OmegaConf.register_new_resolver`)."""
 
     model: dict[str, Any] = field(default_factory=dict)

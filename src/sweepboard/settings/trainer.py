@@ -1,35 +1,48 @@
-"""Settings of the training loop (no torch in here; the config system reads these classes too)."""
+"""Settings of the training loop."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from sweepboard.settings.field import setting
 
 
 @dataclass
 class SchedulerSettings:
     """Keys of the `scheduler` group that belong to the runner; all others go to its constructor."""
 
-    interval: str = "step"
+    interval: str = setting(
+        "step",
+        "result",
+        choices=("step", "epoch", "validation"),
+        used=lambda scheduler: "_target_" in scheduler,
+    )
     """When the scheduler steps: after each update (`step`), `epoch`, or `validation` (with its metric)."""
 
-    metric: str = "loss"
+    metric: str = setting("loss", "result", used=lambda scheduler: scheduler.get("interval") == "validation")
     """Validation metric handed to a scheduler that steps at each `validation`."""
+
+
+def _stops_early(early_stopping: Mapping[str, Any]) -> bool:
+    return early_stopping.get("patience") is not None
 
 
 @dataclass
 class EarlyStopping:
     """Stop when a validation metric no longer improves."""
 
-    patience: int | None = None
+    patience: int | None = setting(None, "result", minimum=1)
     """Validations without an improvement before the run stops; null never stops early."""
 
-    metric: str | None = None
+    metric: str | None = setting(None, "result", used=_stops_early)
     """Validation metric to watch (`loss`, `accuracy`, …); null takes the task's own primary metric."""
 
-    mode: str | None = None
+    mode: str | None = setting(None, "result", choices=("min", "max"), used=_stops_early)
     """`min` or `max`; null takes the metric's own direction."""
 
-    min_delta: float = 0.0
+    min_delta: float = setting(0.0, "result", minimum=0, used=_stops_early)
     """How much better a value must be to count as an improvement."""
 
 
@@ -37,19 +50,19 @@ class EarlyStopping:
 class CheckpointSettings:
     """When the state of a run is saved, and by which metric the best one is kept."""
 
-    every_epochs: int | None = 1
+    every_epochs: int | None = setting(1, "speed", minimum=1)
     """Save `last` after every so many epochs; null: not by epochs."""
 
-    every_steps: int | None = None
+    every_steps: int | None = setting(None, "speed", minimum=1)
     """Save `last` after every so many updates; null: not by updates."""
 
-    every_minutes: float | None = None
+    every_minutes: float | None = setting(None, "speed", above=0)
     """Save `last` when so many minutes have passed since the last save; null: not by time."""
 
-    metric: str | None = None
+    metric: str | None = setting(None, "result")
     """Validation metric by which `best` is chosen; null takes the task's own primary metric."""
 
-    mode: str | None = None
+    mode: str | None = setting(None, "result", choices=("min", "max"))
     """`min` or `max`; null takes the metric's own direction."""
 
 
@@ -57,42 +70,44 @@ class CheckpointSettings:
 class TrainerSettings:
     """Length, arithmetic and schedule of a run."""
 
-    epochs: int = 5
+    epochs: int = setting(5, "length", minimum=1, used=lambda trainer: trainer.get("steps") is None)
     """Passes over the training data."""
 
-    steps: int | None = None
+    steps: int | None = setting(None, "length", minimum=1)
     """Length in optimizer updates; when given, it decides and `epochs` does not."""
 
-    accumulate: int = 1
+    accumulate: int = setting(1, "result", minimum=1)
     """Batches whose gradients are averaged into one update."""
 
-    grad_clip: float | None = None
+    grad_clip: float | None = setting(None, "result", above=0)
     """Largest norm of the gradient over all parameters; null leaves it alone."""
 
-    precision: str = "fp32"
+    precision: str = setting("fp32", "result", choices=("fp32", "bf16", "fp16"), condition="arithmetic")
     """Arithmetic of forward and backward: `fp32`, `bf16`, or `fp16` (with loss scaling, on a GPU)."""
 
-    compile: bool | str = False
+    compile: bool | str = setting(
+        False, "result", choices=(False, True, "reduce-overhead", "max-autotune"), condition="arithmetic"
+    )
     """Compile the model with torch.compile: seconds to minutes of start-up, then often faster on a GPU. Also
     the name of a mode: `reduce-overhead` replays CUDA graphs, for small models whose batches have one shape;
     `max-autotune` tries kernels first."""
 
-    channels_last: bool = True
+    channels_last: bool = setting(True, "result", condition="arithmetic")
     """Store image tensors channels-last, which convolutions run faster on; changes no shape."""
 
-    val_every_epochs: int | None = 1
+    val_every_epochs: int | None = setting(1, "result", minimum=1)
     """Validate after every so many epochs; null: not by epochs. The end of a run is always validated."""
 
-    val_every_steps: int | None = None
+    val_every_steps: int | None = setting(None, "result", minimum=1)
     """Validate after every so many updates; null: not by updates."""
 
-    limit_train_batches: int | None = None
+    limit_train_batches: int | None = setting(None, "result", minimum=1)
     """Use only the first so many batches of each training epoch."""
 
-    limit_val_batches: int | None = None
+    limit_val_batches: int | None = setting(None, "result", minimum=1, condition="evaluation")
     """Use only the first so many batches of a validation."""
 
-    limit_test_batches: int | None = None
+    limit_test_batches: int | None = setting(None, "result", minimum=1, condition="evaluation")
     """Use only the first so many batches of the final test."""
 
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)

@@ -1,0 +1,54 @@
+"""Every setting of the runner, written once: type, default, docstring, rules and effect.
+
+Nothing of torch, Hydra or the other rooms is imported here, so that any file may ask.
+"""
+
+from sweepboard.settings.checks import check_values
+from sweepboard.settings.config import (
+    CLOSED_GROUPS,
+    GROUPS,
+    OPEN_GROUPS,
+    ROOT,
+    SHARED_KEYS,
+    TOP_LEVEL,
+    Config,
+    Facts,
+)
+from sweepboard.settings.dataset import DatasetSettings
+from sweepboard.settings.docstrings import field_texts
+from sweepboard.settings.field import Effect, Rules, setting
+from sweepboard.settings.logging import LoggingSettings
+from sweepboard.settings.queries import Setting, effect_of, keys_with, settings, settings_in
+from sweepboard.settings.search import SEARCH, SearchSettings
+from sweepboard.settings.sweep import SweepSettings
+from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, SchedulerSettings, TrainerSettings
+
+__all__ = [
+    "CLOSED_GROUPS",
+    "GROUPS",
+    "OPEN_GROUPS",
+    "ROOT",
+    "SEARCH",
+    "SHARED_KEYS",
+    "TOP_LEVEL",
+    "CheckpointSettings",
+    "Config",
+    "DatasetSettings",
+    "EarlyStopping",
+    "Effect",
+    "Facts",
+    "LoggingSettings",
+    "Rules",
+    "SchedulerSettings",
+    "SearchSettings",
+    "Setting",
+    "SweepSettings",
+    "TrainerSettings",
+    "check_values",
+    "effect_of",
+    "field_texts",
+    "keys_with",
+    "setting",
+    "settings",
+    "settings_in",
+]

@@ -1,0 +1,23 @@
+"""The docstrings below the fields of a dataclass, which Python itself does not keep."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from functools import cache
+from itertools import pairwise
+
+
+@cache
+def field_texts(cls: type) -> dict[str, str]:
+    """Return the string below each field in the source of `cls`, on one line, by the field's name."""
+    # Not inspect.getsource(cls): that parses the module again for each class.
+    module = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
+    classes = {node.name: node.body for node in module.body if isinstance(node, ast.ClassDef)}
+    texts = {}
+    for field, text in pairwise(classes[cls.__name__]):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                texts[name] = " ".join(words.split())
+    return texts

@@ -1,0 +1,73 @@
+"""What is known of each setting, asked by its dotted key. Every list of settings is a query of this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, get_type_hints
+
+from sweepboard.settings.config import ROOT, SHARED_KEYS, Config
+from sweepboard.settings.docstrings import field_texts
+from sweepboard.settings.field import Effect, Rules, rules_of
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the runner."""
+
+    key: str
+    """Dotted, as typed: `trainer.epochs`."""
+
+    default: Any
+    type: Any
+    rules: Rules
+    group: type
+    """The dataclass that has it as a field."""
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition(".")[2]
+
+    @property
+    def text(self) -> str:
+        """The docstring below the field, on one line."""
+        return field_texts(self.group)[self.name]
+
+
+@cache
+def settings() -> dict[str, Setting]:
+    """Return every setting of the runner by its key, in the order of `Config`."""
+    return {each.key: each for each in settings_in(Config)}
+
+
+def settings_in(group: type, prefix: str = "") -> Iterator[Setting]:
+    """Yield the settings of a dataclass and of the groups in it; `prefix` comes before their keys."""
+    types = get_type_hints(group)
+    for item in fields(group):
+        key, rules = f"{prefix}{item.name}", rules_of(item)
+        nested = SHARED_KEYS.get(key, types[item.name])
+        if is_dataclass(nested):
+            yield from settings_in(nested, f"{key}.")  # type: ignore[arg-type]
+        elif rules is not None:
+            yield Setting(key, _default(item), types[item.name], rules, group)
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default_factory() if item.default_factory is not MISSING else item.default
+
+
+def keys_with(*effects: Effect) -> frozenset[str]:
+    """Return the keys of the runner's settings that have one of these effects."""
+    return frozenset(key for key, each in settings().items() if each.rules.effect in effects)
+
+
+def effect_of(key: str) -> Effect | None:
+    """Return the effect of a leaf of a run's configuration: an argument of a class changes the result, and
+    where data lies does not. None for a fact, which follows from other settings."""
+    if key in settings():
+        return settings()[key].rules.effect
+    if key.startswith("facts."):
+        return None
+    return "place" if key == ROOT else "result"

@@ -163,3 +163,18 @@ def test_other_sweepers_run_on_our_launcher(command: Command) -> None:
     assert (
         "hydra/sweeper=basic knows nothing of it" in command("-m", *words, "sweep.filter=seed>1", code=2).line
     )
+
+
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("local", marks=pytest.mark.slow)])
+def test_a_failed_job_of_another_sweeper_is_a_failed_command(command: Command, launcher: str) -> None:
+    words = [
+        "hydra/sweeper=basic",
+        f"hydra/launcher={launcher}",
+        "hydra.sweep.dir=s",
+        "+model.how=raise,none",
+    ]
+    command("-m", *MODEL, *words, code=1)
+    assert {record_of(path.parent)["status"] for path in Path("s").glob("*/run.json")} == {
+        "failed",
+        "finished",
+    }

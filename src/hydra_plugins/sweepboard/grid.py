@@ -23,4 +23,4 @@ class GridSweeper(Sweeper):
         from sweepboard.sweeps.yaml_params import words_of_params
 
         order = SweepRequest(*self._order)
-        sweep_grid(order, [*words_of_params(order.config), *arguments])
+        return sweep_grid(order, [*words_of_params(order.config), *arguments])

@@ -22,4 +22,4 @@ class SearchSweeper(Sweeper):
         from sweepboard.search.plan import search
         from sweepboard.sweeps.hydra_plugins import SweepRequest
 
-        search(SweepRequest(*self._order), self._settings, arguments)
+        return search(SweepRequest(*self._order), self._settings, arguments)

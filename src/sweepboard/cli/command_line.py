@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra import compose
 from hydra.core.plugins import Plugins
-from hydra.types import RunMode, TaskFunction
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from hydra_plugins.sweepboard.grid import GridSweeper
@@ -27,6 +28,10 @@ from sweepboard.errors import ConfigError
 from sweepboard.import_path import import_users_modules
 from sweepboard.settings import TOP_LEVEL
 from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key
+
+if TYPE_CHECKING:
+    from sweepboard.sweeps.hydra_task import SweepTask
+    from sweepboard.sweeps.sweep_result import SweepResult
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig
     return composed
 
 
-def multirun_request(request: Request, task: TaskFunction) -> None:
+def multirun_request(request: Request, task: SweepTask) -> SweepResult:
     """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
     _register_plugins()
     import_users_modules()  # callbacks of the user's own
@@ -97,7 +102,7 @@ def multirun_request(request: Request, task: TaskFunction) -> None:
                 refuse_other_directory(master)
             if others:
                 refuse_two_of_a_key(overrides, str(sweeper))
-            multirun(hydra, request.config_name, task, overrides)
+            return multirun(hydra, request.config_name, task, overrides)
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)
         if mistake is error:

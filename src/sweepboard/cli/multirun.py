@@ -1,34 +1,45 @@
-"""A sweep as Hydra starts it, but for words that hold for options which only the points choose."""
+"""Start a sweep as Hydra does; overrides of an option that only some points choose are left to the points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.settings import OPEN_GROUPS
 from sweepboard.sweeps.sweep_overrides import key_of, typed_words
 
+if TYPE_CHECKING:
+    from sweepboard.sweeps.hydra_task import SweepTask
+    from sweepboard.sweeps.sweep_result import SweepResult
 
-def multirun(hydra: Hydra, name: str, task: TaskFunction, overrides: Sequence[str]) -> None:
-    """As `Hydra.multirun`, which lays every word with one value over the default options.
+
+def multirun(hydra: Hydra, name: str, task: SweepTask, overrides: Sequence[str]) -> SweepResult:
+    """Do what `Hydra.multirun` does, but leave overrides of a swept group to its points.
 
     `model=a,b model/act=tanh` is no mistake where the default model has no `act`.
     """
+    from sweepboard.sweeps.hydra_plugins import SweepRequest
+    from sweepboard.sweeps.sweep_result import SweepResult, result_in
+
     config = _composed(hydra, name, overrides)
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=name)
     context = HydraContext(hydra.config_loader, callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
-    sweeper.sweep(arguments=typed_words(config))
+    returned = sweeper.sweep(arguments=typed_words(config))
     callbacks.on_multirun_end(config=config, config_name=name)
+    if isinstance(returned, SweepResult):
+        return returned
+    return result_in(SweepRequest(context, task, config).folder)  # the sweeper is not ours
 
 
 def _composed(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:

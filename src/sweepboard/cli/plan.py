@@ -47,7 +47,7 @@ def _frozen(words: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]]
     folder = SweepFolder(Path(words[0])) if words else None
     if folder is None or not folder.plan.is_file():
         return None
-    from sweepboard.sweeps.launch import views_of
+    from sweepboard.sweeps.job_status import views_of
     from sweepboard.sweeps.plan_file import read_plan
 
     plan = read_plan(folder)
@@ -58,9 +58,9 @@ def _of_request(words: Sequence[str]) -> tuple[SweepFolder | None, Plan, Sequenc
     request = parse([*words, "--multirun"])
     task = new_task(request)
     task.plan_only = True
-    multirun_request(request, task)
-    assert task.planned is not None
-    return *task.planned, task.views
+    result = multirun_request(request, task)
+    assert result.plan is not None  # a sweeper that makes none refuses
+    return result.folder, result.plan, result.views
 
 
 def _records(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> list[dict[str, object]]:

@@ -28,8 +28,7 @@ def run_sweep(request: Request) -> int:
 
         task = new_task(request)
         task.listener = display()
-        multirun_request(request, task)
-        return exit_code(task.views)
+        return int(not multirun_request(request, task).is_done)
 
 
 def _runs_here(request: Request) -> bool:

@@ -40,11 +40,12 @@ from sweepboard.sweeps.plan_file import write_plan
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.sweep_overrides import last_of_each_key, words_of_jobs
+from sweepboard.sweeps.sweep_result import SweepResult
 from sweepboard.sweeps.yaml_params import words_of_params
 from sweepboard.training.intervals import Intervals
 
 
-def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str]) -> None:
+def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str]) -> SweepResult:
     """Search as `values`, the sweeper's settings, say, in the space of `words`; or go on with that.
 
     `params` among the settings is a space in YAML, on top of which the words are.
@@ -64,9 +65,10 @@ def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str
     wanted = make_search(request, settings, words_of_jobs(words))
     with begun(request, wanted) as (folder, made):
         save_composed(request, folder)
-        request.task.views = carry_out(
+        views = carry_out(
             folder, made, local_executor(request.settings), request.settings, request.task.listener
         )
+        return SweepResult(views, folder=folder)
 
 
 def make_search(request: SweepRequest, settings: SearchSettings, words: Sequence[str]) -> Search:

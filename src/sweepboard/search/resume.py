@@ -21,8 +21,8 @@ from sweepboard.search.samplers import check_packages
 from sweepboard.search.search_file import Search, is_own_search, read_search, write_search
 from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.job_status import JobView, SweepCallback
-from sweepboard.sweeps.launch import left_to_do, views_of
+from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
+from sweepboard.sweeps.launch import left_to_do
 from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan_file import read_plan
 from sweepboard.sweeps.resume import ResumeRequest, check_jobs, refuse_unreadable, settings_now, with_secrets

@@ -20,9 +20,9 @@ from sweepboard.search.search_file import Search
 from sweepboard.search.study import SAME_AS, Study, Trial, reason_of
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
+from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
 from sweepboard.sweeps.labels import words_of
-from sweepboard.sweeps.launch import Launch, views_of
+from sweepboard.sweeps.launch import Launch
 from sweepboard.sweeps.outcome import STOPPED
 from sweepboard.sweeps.plan import PlannedJob, with_threads
 from sweepboard.sweeps.plan_file import read_plan, write_plan

@@ -29,8 +29,8 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.hydra_task import SweepTask
-from sweepboard.sweeps.job_status import DONE, JobView
-from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.job_status import DONE, JobView, views_of
+from sweepboard.sweeps.launch import left_to_do, run_jobs
 from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan import (
     Plan,
@@ -46,6 +46,7 @@ from sweepboard.sweeps.plan_file import moment_of, read_plan, write_plan
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.results import write_results
 from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key, typed_words, words_of_jobs
+from sweepboard.sweeps.sweep_result import SweepResult
 from sweepboard.sweeps.sweep_time import now_is
 from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
 
@@ -72,6 +73,11 @@ class SweepRequest:
         return Path(str(self.config.output_root))
 
     @property
+    def folder(self) -> SweepFolder:
+        """The folder of the sweep under a sweeper that is not ours."""
+        return SweepFolder(self.named or Path(str(self.config.hydra.sweep.dir)))
+
+    @property
     def named(self) -> Path | None:
         """The folder that the user named, if any."""
         name, folder = self.settings.name, asked_for(self.config, "hydra.sweep.dir")
@@ -96,18 +102,17 @@ class SweepRequest:
         return Composer(self.context.config_loader, self.config, self.task.config_dirs)
 
 
-def sweep_grid(request: SweepRequest, words: Sequence[str]) -> None:
-    """Plan every combination, freeze the plan, do what is left to do."""
+def sweep_grid(request: SweepRequest, words: Sequence[str]) -> SweepResult:
+    """Plan every combination, freeze the plan, run the jobs that are not done yet."""
     _refuse_what_would_be_left_aside(request)
     with env_override(request.config.hydra.job.env_set):  # values may name these variables
         make = _planner(request, words_of_jobs(words))
     if request.task.plan_only:
-        _show_plan(request, make)
-        return
+        return _only_planned(request, make)
     with begun(make, request.root, request.named, datetime.now()) as (folder, plan):
         for point in plan.repeated:
             request.task.listener.on_note(f"{point} was asked for more than once: it is one job")
-        request.task.views = _carry_out(request, folder, plan)
+        return SweepResult(_carry_out(request, folder, plan), plan, folder)
 
 
 def _planner(request: SweepRequest, words: Sequence[str]) -> MakePlan:
@@ -125,11 +130,11 @@ def _planner(request: SweepRequest, words: Sequence[str]) -> MakePlan:
     )
 
 
-def _show_plan(request: SweepRequest, make: MakePlan) -> None:
+def _only_planned(request: SweepRequest, make: MakePlan) -> SweepResult:
     plan = plan_for(request.named, make)
     folder = SweepFolder(request.named) if request.named else None
     views = list(views_of(plan, folder).values()) if folder else [JobView(job.label) for job in plan.jobs]
-    request.task.planned, request.task.views = (folder, plan), views
+    return SweepResult(views, plan, folder)
 
 
 def _carry_out(request: SweepRequest, folder: SweepFolder, plan: Plan) -> list[JobView]:
@@ -218,7 +223,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     refuse_two_of_a_key(typed_words(request.config), request.chosen("sweeper"))
     refuse_what_hydra_does(request)
     request.task.refuse_to_plan()
-    folder = SweepFolder(request.named or Path(str(request.config.hydra.sweep.dir)))
+    folder = request.folder
     moment = moment_of(folder)
     with now_is(moment):
         points = check_points([words_of_jobs(words) for words in batch], request.composer.compose)
@@ -232,7 +237,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
         save_composed(request, folder)
         wanted = {digest(one.config) for one in prepared}
         jobs = [job for job in left_to_do(plan, views_of(plan, folder)) if job.digest in wanted]
-        views = request.task.views = run_jobs(
+        views = run_jobs(
             folder, plan, jobs, local_executor(request.settings), request.settings, request.task.listener
         )
     labels = {job.digest: job.label for job in plan.jobs}

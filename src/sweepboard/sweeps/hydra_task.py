@@ -33,17 +33,11 @@ class SweepTask:
     plan_only: bool = False
     """Make the plan, but no folder and no run."""
 
-    planned: tuple[SweepFolder | None, Plan] | None = None
-    """The plan that was asked for, and its folder where that was named."""
-
-    views: list[JobView] = field(default_factory=list)
-    """What became of the jobs, once the sweep has ended."""
-
     process: int = field(default_factory=os.getpid)
 
     def __getstate__(self) -> dict[str, Any]:
         # joblib sends the task to other processes, from where nobody could follow a display.
-        return {**self.__dict__, "listener": SweepCallback(), "views": []}
+        return {**self.__dict__, "listener": SweepCallback()}
 
     def refuse_to_plan(self) -> None:
         """Raise `ConfigError` where a plan was asked for, which only the grid sweeper makes."""

@@ -11,6 +11,8 @@ from sweepboard.analysis.metrics import mode_of
 from sweepboard.execution import Payload
 from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.outcome import record_of
+from sweepboard.sweeps.plan import Plan
 
 WAITING = "waiting"
 DONE = (FINISHED, PRUNED)
@@ -88,6 +90,20 @@ class JobView:
 
 def _part(record: RunRecord, prefix: str) -> dict[str, float]:
     return {t.removeprefix(prefix): value for t, value in record.metrics.items() if t.startswith(prefix)}
+
+
+def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
+    """Return a view of every job of the plan, from the records in its folder."""
+    return {job.label: view_of(job.label, folder) for job in plan.jobs}
+
+
+def view_of(label: str, folder: SweepFolder) -> JobView:
+    """Return the view of a job. A run without a living process counts as interrupted."""
+    view, record = JobView(label), record_of(folder.job(label))
+    if record is not None:
+        view.state, view.reason = record.true_status, record.reason
+        view.read(record)
+    return view
 
 
 class SweepCallback:

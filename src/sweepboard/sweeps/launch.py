@@ -9,7 +9,7 @@ from sweepboard.execution import Ended, Event, Executor, Job, Message, Started
 from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, RUNNING
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback
+from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
 from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome, record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.results import write_results
@@ -19,17 +19,6 @@ JOB = "sweepboard.sweeps.job_main:run"
 """What runs in the process of a job."""
 
 ANOTHER_FAILED = "stopped because another job failed (sweep.on_failure=stop)"
-
-
-def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
-    """Every job as its folder says it is. A run without a living process counts as interrupted."""
-    views = {job.label: JobView(job.label) for job in plan.jobs}
-    for label, view in views.items():
-        record = record_of(folder.job(label))
-        if record is not None:
-            view.state, view.reason = record.true_status, record.reason
-            view.read(record)
-    return views
 
 
 class Launch:

@@ -28,8 +28,8 @@ from sweepboard.settings import Config, SweepSettings
 from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import Axis, axis
-from sweepboard.sweeps.job_status import JobView, SweepCallback
-from sweepboard.sweeps.launch import left_to_do, run_jobs, views_of
+from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
+from sweepboard.sweeps.launch import left_to_do, run_jobs
 from sweepboard.sweeps.lengthen import length_words, lengthened
 from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended

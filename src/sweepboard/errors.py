@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -47,6 +48,19 @@ class NonFiniteLoss(RunFailed):
             "try a smaller optimizer.lr, or trainer.grad_clip=1.0"
         )
         self.step, self.lr = step, lr
+
+
+class NotSaved(RunFailed):
+    """The end of a run could not be written: the disk is full, or the folder is gone."""
+
+    def __init__(self, folder: Path, why: str) -> None:
+        if folder.is_dir():
+            super().__init__(
+                f"the end of the run could not be saved in {folder}: {why}; "
+                f"`sweepboard resume {folder}` makes up for it once that is mended"
+            )
+        else:
+            super().__init__(f"the folder {folder} is gone: nothing of the run is saved")
 
 
 def reason(error: BaseException) -> str:

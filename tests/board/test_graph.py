@@ -16,7 +16,6 @@ from torch.nn.parameter import is_lazy
 
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.graph import ModelGraph, graph_of
-from sweepboard.board.logger import Board
 from tests.board.tiny import IMAGES, Net, tiny_run
 
 
@@ -141,11 +140,10 @@ class Undecided(nn.Module):
 def test_a_graph_that_cannot_be_made_is_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    board = Board(pictures=[ModelGraph(EventWriter(tmp_path))])
     with caplog.at_level(logging.WARNING):
-        tiny_run([board], model=Undecided(), epochs=1)
+        tiny_run([ModelGraph(EventWriter(tmp_path))], model=Undecided(), epochs=1)
     (message,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert message.startswith("the board goes without ModelGraph: ")
+    assert message.startswith("the run goes on without 0 ModelGraph: ")
     assert "\n" not in message
     assert capfd.readouterr().err == ""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweepboard.board.logger import open_board
+from sweepboard.board.open_board import open_board
 from sweepboard.settings import LoggingSettings
 from tests.board.tiny import IMAGES, tiny_run
 from tests.browser import CHROMIUM, SHOWN, Window, browser
@@ -31,8 +31,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder = logdir / f"lr={lr}"
         folder.mkdir()
         board = open_board(folder, EVERYTHING, {"lr": lr}, str(lr), {"config": f"lr: {lr}"})
-        tiny_run([board], IMAGES)
-        board.finish("finished")
+        tiny_run([*board.values()], IMAGES)
     return logdir
 
 

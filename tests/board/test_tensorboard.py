@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.board.event_writer import EventWriter
-from sweepboard.board.scalars import BoardRecorder
+from sweepboard.board.logger import TensorBoard
 from sweepboard.data.types import DataSpec
 from sweepboard.training.tasks import Classification
 from tests.tensorboard_server import Server, eventually, tensorboard_server
@@ -22,19 +22,24 @@ pytestmark = pytest.mark.slow
 LAST = 60
 
 
-def progress_at(step: int = 0, logged: dict[str, int] | None = None, due: bool = False) -> Any:
-    """What a recorder asks of a run."""
+def progress_at(step: int = 0, due: bool = False) -> Any:
+    """What the logger reads of a run."""
     log_from = 0 if step == 0 else step if due else step + 1
     learner, data = SimpleNamespace(task=Classification()), SimpleNamespace(spec=DataSpec((4,), classes=3))
-    return SimpleNamespace(step=step, log_from=log_from, logged=logged or {}, learner=learner, data=data)
+    return SimpleNamespace(step=step, log_from=log_from, learner=learner, data=data)
 
 
-def recorder(folder: Path, hparams: dict[str, Any], group: str) -> BoardRecorder:
+def recorder(
+    folder: Path, hparams: dict[str, Any], group: str, state: dict[str, Any] | None = None
+) -> TensorBoard:
     folder.mkdir(parents=True, exist_ok=True)
-    return BoardRecorder(EventWriter(folder), (hparams, group), {"config": "lr: 0.1 # ```"}, with_layout=True)
+    board = TensorBoard(EventWriter(folder), (hparams, group), {"config": "lr: 0.1 # ```"}, with_layout=True)
+    if state is not None:
+        board.load_state_dict(state)
+    return board
 
 
-def log(board: BoardRecorder, steps: range) -> None:
+def log(board: TensorBoard, steps: range) -> None:
     for step in steps:
         board.on_scalars(step, {"train/loss": 1 / step, "lr": 0.1})
         if step % 10 == 0:
@@ -50,13 +55,12 @@ def finished_run(folder: Path, hparams: dict[str, Any], group: str) -> None:
 
 def run_resumed_five_times(folder: Path) -> None:
     """Each attempt saves at a step, logs some more, and is killed; twice in the middle of a record."""
-    progress = progress_at(0)
+    progress, state = progress_at(0), None
     for attempt, (save, killed) in enumerate([(10, 15), (20, 20), (20, 27), (35, 36), (50, 59)]):
-        board = recorder(folder, {"lr": 0.1, "model": "resumed"}, "resumed")
+        board = recorder(folder, {"lr": 0.1, "model": "resumed"}, "resumed", state)
         board.on_start(progress)
         log(board, range(progress.step + 1, save + 1))
-        progress = progress_at(save)
-        board.on_checkpoint(progress)
+        progress, state = progress_at(save), board.state_dict()
         log(board, range(save + 1, killed + 1))
         board.writer.close()  # what reached the system when the kill came
         if attempt % 2:
@@ -64,7 +68,7 @@ def run_resumed_five_times(folder: Path) -> None:
                 file.write(b"\x30\0\0\0\0\0\0\0torn")
         if attempt == 2:
             board.finish("failed")
-    board = recorder(folder, {"lr": 0.1, "model": "resumed"}, "resumed")
+    board = recorder(folder, {"lr": 0.1, "model": "resumed"}, "resumed", state)
     board.on_start(progress)
     log(board, range(progress.step + 1, LAST + 1))
     board.finish("finished")
@@ -168,11 +172,11 @@ def test_a_tensorboard_that_looks_on_shows_a_resumed_run_without_ghosts(
     board, progress = recorder(folder, {"lr": 0.1}, "g"), progress_at(10)
     board.on_start(progress_at(0))
     log(board, range(1, 11))
-    board.on_checkpoint(progress)
+    state = board.state_dict()
     log(board, range(11, 30))
     board.finish("failed") if ending == "failed" else board.writer.close()
     with tensorboard_server(tmp_path, fast) as server:
-        board = recorder(folder, {"lr": 0.1}, "g")
+        board = recorder(folder, {"lr": 0.1}, "g", state)
         board.on_start(progress)
         log(board, range(11, 21))
         board.writer.flush()

@@ -22,7 +22,7 @@ from sweepboard.board.event_writer import (
     write_event_file,
 )
 from sweepboard.board.hparams import end_info, start_info
-from sweepboard.board.scalars import BoardRecorder
+from sweepboard.board.logger import TensorBoard
 from sweepboard.board.tfrecord import frame
 from sweepboard.board.truncate import CutFailed, cut_from, cut_to
 
@@ -40,13 +40,14 @@ SITTINGS = st.lists(
 )
 
 
-def saved(step: int, due: bool, logged: dict[str, int] | None = None) -> Any:
-    """Progress as a checkpoint of `step` brings it back; `due` where nothing was logged at that step yet."""
+def saved(step: int, due: bool, state: dict[str, Any] | None = None) -> Any:
+    """Progress as a checkpoint of `step` brings it back, with the `state` of the logger in it; `due` where
+    nothing was logged at that step yet."""
     log_from = 0 if step == 0 else step if due else step + 1
-    return SimpleNamespace(step=step, log_from=log_from, logged=logged or {})
+    return SimpleNamespace(step=step, log_from=log_from, state=state)
 
 
-def log(board: BoardRecorder, step: int) -> None:
+def log(board: TensorBoard, step: int) -> None:
     board.on_scalars(step, {"train/loss": 1 / step})
     if step % 3 == 0:
         board.on_scalars(step, {"val/loss": 2 / step})
@@ -54,18 +55,18 @@ def log(board: BoardRecorder, step: int) -> None:
 
 def sit(folder: Path, start: Any, updates: int, saves: set[int], interrupted: bool) -> Any:
     """Train up to `updates` steps from `start`; gives the progress of the last checkpoint."""
-    board = BoardRecorder(EventWriter(folder))
+    board = TensorBoard(EventWriter(folder))
+    if start.state is not None:
+        board.load_state_dict(start.state)
     board.on_start(start)
     last, checkpoint = min(start.step + updates, LAST), start
     for step in range(start.log_from or 1, last + 1):
         if interrupted and step == last:  # a signal comes after the update, before what is due then
-            checkpoint = saved(step, due=True)
-            board.on_checkpoint(checkpoint)
+            checkpoint = saved(step, due=True, state=board.state_dict())
             break
         log(board, step)
         if step in saves:
-            checkpoint = saved(step, due=False)
-            board.on_checkpoint(checkpoint)
+            checkpoint = saved(step, due=False, state=board.state_dict())
     board.writer.close()
     return checkpoint
 
@@ -83,7 +84,7 @@ def test_a_run_killed_anywhere_logs_what_an_uninterrupted_one_logs(
         with history_files(folder)[-1].open("ab") as file:
             file.write(frame(b"never finished because of a kill")[:tail])
         if forgets_position:
-            progress.logged = {}
+            progress.state = None
     sit(folder, progress, LAST, set(), interrupted=False)
     series = read_scalars(folder)
     assert series["train/loss"].steps.tolist() == list(range(1, LAST + 1))
@@ -94,15 +95,15 @@ def test_a_run_killed_anywhere_logs_what_an_uninterrupted_one_logs(
 
 
 def test_a_position_cuts_by_time_not_by_step(tmp_path: Path) -> None:
-    board, checkpoint = BoardRecorder(EventWriter(tmp_path)), saved(5, due=False)
+    board = TensorBoard(EventWriter(tmp_path))
     board.on_start(saved(0, due=False))
     board.on_scalars(5, {"val/loss": 1.0})
-    board.on_checkpoint(checkpoint)
+    position = board.state_dict()["position"]
     board.on_scalars(5, {"test/loss": 1.0})
     board.on_scalars(3, {"late": 1.0})
     board.writer.close()
     for _ in range(2):
-        cut_to(tmp_path, checkpoint.logged)
+        cut_to(tmp_path, position)
         assert list(read_scalars(tmp_path)) == ["val/loss"]
 
 
@@ -125,7 +126,7 @@ def test_a_cut_takes_back_how_the_run_ended_and_keeps_what_it_is(tmp_path: Path,
 
 def test_a_resumed_run_says_anew_what_it_is_and_leaves_no_empty_files(tmp_path: Path) -> None:
     for epochs in (5, 20):
-        board = BoardRecorder(EventWriter(tmp_path), ({"trainer.epochs": epochs}, f"group{epochs}"))
+        board = TensorBoard(EventWriter(tmp_path), ({"trainer.epochs": epochs}, f"group{epochs}"))
         board.on_start(saved(0, due=False))
         log(board, 1)
         board.finish("finished")

@@ -14,7 +14,8 @@ from sweepboard.data.types import Data, DataSpec, Splits, TensorSplit
 from sweepboard.settings import DatasetSettings, TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
-from sweepboard.training.loop import Progress, fit
+from sweepboard.training.loop import fit
+from sweepboard.training.progress import Progress
 from sweepboard.training.tasks import Classification, Regression
 
 IMAGES = DataSpec(
@@ -83,6 +84,7 @@ def tiny_run(
     """Five updates an epoch, three epochs; the same run every time whatever watches it."""
     torch.manual_seed(0)
     net = model or Net(spec)
+    named = {f"{index} {type(each).__name__}": each for index, each in enumerate(callbacks)}
     task = Regression() if spec.classes is None else Classification()
     learner = Learner(net, task, torch.optim.Adam(net.parameters(), 0.01))
-    return fit(learner, tiny_data(spec), TrainerSettings(**{"epochs": 3, **settings}), callbacks=callbacks)
+    return fit(learner, tiny_data(spec), TrainerSettings(**{"epochs": 3, **settings}), callbacks=named)

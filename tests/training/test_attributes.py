@@ -91,7 +91,7 @@ PLACES = ["number", "container", "tensor", "buffer", "frozen", "loss", "task"]
 def test_a_resumed_run_goes_on_with_it(where: str, world: Any, tmp_path: Path) -> None:
     def attempt(steps: int, **more: Any) -> tuple[str, dict[int, float]]:
         mine, journal = learner(where), world.journal()
-        fit(mine, world.data(), TrainerSettings(steps=steps), callbacks=[journal], **more)
+        fit(mine, world.data(), TrainerSettings(steps=steps), callbacks={"journal": journal}, **more)
         return weights_sha256(mine.model), journal.tags("val/loss")
 
     digest, losses = attempt(18)

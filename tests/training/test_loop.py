@@ -26,7 +26,7 @@ def run(world: Any, settings: TrainerSettings, every: int | None = None, **more:
     journal = world.journal()
     learner = more.pop("learner", None) or world.learner("none")
     data = more.pop("data", None) or world.data()
-    callbacks = [journal, *more.pop("callbacks", ())]
+    callbacks = {"journal": journal, **more.pop("callbacks", {})}
     progress = fit(learner, data, settings, logging_every_steps=every, callbacks=callbacks, **more)
     return progress, journal
 
@@ -95,7 +95,7 @@ def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: Any, tmp_pa
             world.line_data(),
             TrainerSettings(steps=1000),
             logging_every_steps=2,
-            callbacks=[journal],
+            callbacks={"journal": journal},
             checkpoints=Checkpoints(tmp_path),
         )
     step = caught.value.step
@@ -149,7 +149,7 @@ def test_nobody_disturbs_the_random_numbers_of_training(world: Any, tmp_path: Pa
     )
     settings = TrainerSettings(epochs=2, checkpoint=CheckpointSettings(every_steps=1))
     quiet, _ = run(world, TrainerSettings(epochs=2))
-    loud, _ = run(world, settings, data=noisy, callbacks=[Rude()], checkpoints=Checkpoints(tmp_path))
+    loud, _ = run(world, settings, data=noisy, callbacks={"rude": Rude()}, checkpoints=Checkpoints(tmp_path))
     assert weights_sha256(quiet.learner.model) == weights_sha256(loud.learner.model)
 
 
@@ -194,7 +194,7 @@ def test_ticks_are_rare(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         def on_tick(self, progress: Progress) -> None:
             ticks.append(progress.seconds)
 
-    run(world, TrainerSettings(steps=300, val_every_epochs=None), callbacks=[Ticking()])
+    run(world, TrainerSettings(steps=300, val_every_epochs=None), callbacks={"ticking": Ticking()})
     assert 10 < len(ticks) < 30
     assert all(later - earlier >= 0.15 for earlier, later in pairwise(ticks))
 

@@ -89,7 +89,7 @@ def train(world: Any, name: str, folder: Path | None, **more: Any) -> tuple[str,
         world.data(),
         trainer,
         logging_every_steps=every,
-        callbacks=[journal, *more.pop("callbacks", ())],
+        callbacks={"journal": journal, **more.pop("callbacks", {})},
         checkpoints=Checkpoints(folder) if folder else None,
         **more,
     )
@@ -138,7 +138,7 @@ def test_killed_without_warning(
     monkeypatch.setattr("sweepboard.training.loop.TICK", 0.0)
     journal = world.journal()
     try:
-        train(world, name, tmp_path, journal=journal, callbacks=[KillAt(step)])
+        train(world, name, tmp_path, journal=journal, callbacks={"kill": KillAt(step)})
     except Killed:
         resume = Checkpoints(tmp_path).load()
         journal = journal.cut(resume["log_from"] if resume else 0)
@@ -164,7 +164,7 @@ def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> Non
     assert state is not None
     assert "base_lrs" not in state["learner"]["schedule"]
     learner, journal = world.learner("warmup"), world.journal()
-    fit(learner, world.data(), TrainerSettings(steps=30), callbacks=[journal], resume=state)
+    fit(learner, world.data(), TrainerSettings(steps=30), callbacks={"journal": journal}, resume=state)
     assert learner.step == 30
     assert max(step for _, step in journal.scalars) == 30
 
@@ -176,7 +176,7 @@ def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, schedul
     def attempt(steps: int, **more: Any) -> tuple[str, Any]:
         learner, journal = world.learner(scheduler), more.pop("journal", world.journal())
         trainer = TrainerSettings(steps=steps, val_every_steps=4)
-        fit(learner, world.data(), trainer, logging_every_steps=5, callbacks=[journal], **more)
+        fit(learner, world.data(), trainer, logging_every_steps=5, callbacks={"journal": journal}, **more)
         return weights_sha256(learner.model), journal
 
     digest, whole = attempt(30)
@@ -202,7 +202,7 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
             world.data(),
             TrainerSettings(steps=steps, val_every_epochs=None),
             logging_every_steps=4,
-            callbacks=[journal],
+            callbacks={"journal": journal},
             checkpoints=Checkpoints(tmp_path),
             resume=resume,
         )
@@ -223,7 +223,7 @@ def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: Any, tmp_pa
         learner, checkpoints = world.learner("none", lr=3.0), Checkpoints(folder)
         progress = fit(learner, world.data(), trainer, checkpoints=checkpoints, resume=resume)
         assert not checkpoints.previous_best.exists() or steps % 4
-        return progress.best_steps, load_checkpoint(checkpoints.best)["step"]
+        return dict(progress.best_steps), load_checkpoint(checkpoints.best)["step"]
 
     ends_were_best = 0
     for steps in (5, 6, 7, 9, 10, 11):

@@ -42,7 +42,7 @@ def test_a_signal_saves_and_leaves(world: Any, tmp_path: Path, signum: int) -> N
             world.learner(),
             world.data(),
             TrainerSettings(epochs=3),
-            callbacks=[SignalAtEpochEnd(signum)],
+            callbacks={"signal": SignalAtEpochEnd(signum)},
             checkpoints=Checkpoints(tmp_path),
             stop=stop,
         )
@@ -116,24 +116,27 @@ def test_a_pruned_run_is_saved_and_could_go_on(
 ) -> None:
     monkeypatch.setattr("sweepboard.training.loop.TICK", 0.0)
     settings, whole = TrainerSettings(epochs=3), world.journal()
-    fit(world.learner(), world.data(), settings, callbacks=[whole])
+    fit(world.learner(), world.data(), settings, callbacks={"journal": whole})
     before, checkpoints = world.journal(), Checkpoints(tmp_path)
     with pytest.raises(Pruned):
         fit(
             world.learner(), world.data(), settings,
-            callbacks=[before, PruneAt(event, 1.0)], checkpoints=checkpoints,
+            callbacks={"journal": before, "prune": PruneAt(event, 1.0)}, checkpoints=checkpoints,
         )  # fmt: skip
     state = checkpoints.load()
     assert state is not None
     assert state["step"] in (9, 10)  # at once, or with the next update
     journal = before.cut(state["log_from"])
-    fit(world.learner(), world.data(), settings, callbacks=[journal], resume=state)
+    fit(world.learner(), world.data(), settings, callbacks={"journal": journal}, resume=state)
     assert journal.repeatable() == whole.repeatable()
 
 
 def test_at_the_end_there_is_nothing_to_prune(world: Any) -> None:
     progress = fit(
-        world.learner(), world.data(), TrainerSettings(epochs=2), callbacks=[PruneAt("on_validation", 2.0)]
+        world.learner(),
+        world.data(),
+        TrainerSettings(epochs=2),
+        callbacks={"prune": PruneAt("on_validation", 2.0)},
     )
     assert progress.test_metrics
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sweepboard.board.event_writer import EventWriter
     from sweepboard.data.types import Batch, DataSpec
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 
@@ -51,6 +51,8 @@ class Predictions(Callback):
     against true values.
     """
 
+    may_fail = True
+
     def __init__(self, writer: EventWriter, count: int) -> None:
         self.writer = writer
         self.count = count
@@ -69,6 +71,8 @@ class Predictions(Callback):
 
 class FinalFigures(Callback):
     """Confusion matrix and precision-recall curves of the finished model on the validation set."""
+
+    may_fail = True
 
     def __init__(self, writer: EventWriter, confusion_matrix: bool, pr_curves: bool) -> None:
         self.writer = writer

@@ -33,11 +33,13 @@ from sweepboard.training.seeding import random_states_kept
 
 if TYPE_CHECKING:
     from sweepboard.board.event_writer import EventWriter
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 
 class ModelGraph(Callback):
     """Writes the graph of the model once, at the start of a run."""
+
+    may_fail = True
 
     def __init__(self, writer: EventWriter) -> None:
         self.writer = writer

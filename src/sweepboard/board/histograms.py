@@ -18,7 +18,7 @@ from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
     from sweepboard.board.event_writer import EventWriter
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 logger = logging.getLogger("sweepboard")
 
@@ -28,6 +28,8 @@ BINS = 64
 
 class Histograms(Callback):
     """Writes `weights/<parameter>` and `gradients/<parameter>` every so many epochs, and at the end."""
+
+    may_fail = True
 
     def __init__(self, writer: EventWriter, every_epochs: int) -> None:
         self.writer = writer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sweepboard.board.event_writer import EventWriter
     from sweepboard.data.types import DataSpec
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
@@ -39,6 +39,8 @@ LINE = 13
 
 class SampleImages(Callback):
     """Writes `train/samples` at the start of a run: the first samples, with their classes."""
+
+    may_fail = True
 
     def __init__(self, writer: EventWriter, count: int) -> None:
         self.writer = writer

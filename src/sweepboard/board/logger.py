@@ -1,115 +1,126 @@
-"""Everything that a run tells TensorBoard, as one callback."""
+"""TensorBoard as a logger: event files in the folder of the run."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sweepboard.board.event_writer import EventWriter
-from sweepboard.board.figures import FinalFigures, Predictions
-from sweepboard.board.graph import ModelGraph
-from sweepboard.board.histograms import Histograms
-from sweepboard.board.hparams import Hparam
-from sweepboard.board.images import SampleImages
-from sweepboard.board.profiler import Profile
-from sweepboard.board.projector import Embeddings
-from sweepboard.board.scalars import BoardRecorder
-from sweepboard.settings import LoggingSettings
-from sweepboard.training.callback import Callback
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from sweepboard.board import summaries
+from sweepboard.board.event_writer import END, START, EventWriter, event_files, write_event_file
+from sweepboard.board.histograms import buckets_of
+from sweepboard.board.hparams import Hparam, end_info, start_info
+from sweepboard.board.layout import layout
+from sweepboard.board.text import plain_text
+from sweepboard.board.truncate import cut_from, cut_to, remove_empty
+from sweepboard.training.logger import Logger
+from sweepboard.training.tasks import metric_names
 
 if TYPE_CHECKING:
-    from sweepboard.training.loop import Progress
+    from PIL import Image
+    from torch import Tensor
 
-logger = logging.getLogger("sweepboard")
+    from sweepboard.training.progress import Progress
+
+Row: TypeAlias = tuple[Mapping[str, Hparam], str]
+"""A run's hparams, and the group whose runs differ in the seed only."""
 
 
-class Board(Callback):
-    """The scalars of a run, and its pictures, through one writer.
+class TensorBoard(Logger):
+    """Writes what a run logs through `writer`.
 
-    A picture that cannot be made is one line of warning; it is not tried again, and the run goes on.
+    `row` makes a row of the HParams table, `texts` are shown as they are by their tags, `with_layout` adds
+    charts that show training and validation together.
     """
 
-    def __init__(self, recorder: BoardRecorder | None = None, pictures: Sequence[Callback] = ()) -> None:
-        self.recorder = recorder
-        self.pictures = list(pictures)
+    def __init__(
+        self,
+        writer: EventWriter,
+        row: Row | None = None,
+        texts: Mapping[str, str] | None = None,
+        with_layout: bool = False,
+    ) -> None:
+        self.writer = writer
+        self.row = row
+        self.texts = dict(texts or {})
+        self.with_layout = with_layout
+        self._running = False
+        self._position: dict[str, int] = {}
 
-    def on_start(self, progress: Progress) -> None:
-        self._tell("on_start", progress)
+    def start(self, progress: Progress) -> None:
+        """Remove what a resumed run will log again, then go on in a new file. Raise `CutFailed`."""
+        self._truncate(progress)
+        self._write_start(progress)
+        self.writer.purge_step = progress.log_from
+        self.writer.flush()
+        self._running = True
 
-    def on_tick(self, progress: Progress) -> None:
-        self._tell("on_tick", progress)
+    def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        self.writer.add_scalars(step, scalars)
 
-    def on_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        self._tell("on_scalars", step, scalars)
+    def image(self, step: int, tag: str, picture: Image.Image) -> None:
+        self.writer.add(step, Summary(value=[summaries.image(tag, picture)]))
 
-    def on_epoch_end(self, progress: Progress) -> None:
-        self._tell("on_epoch_end", progress)
+    def histogram(self, step: int, tag: str, values: Tensor) -> None:
+        """Log `values`, which must be finite numbers."""
+        buckets = buckets_of(values)
+        if buckets is not None:
+            self.writer.add(step, Summary(value=[summaries.histogram(tag, buckets)]))
 
-    def on_validation(self, progress: Progress) -> None:
-        self._tell("on_validation", progress)
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        self.writer.add(step, Summary(value=[summaries.text(tag, markdown)]))
 
-    def on_checkpoint(self, progress: Progress) -> None:
-        self._tell("on_checkpoint", progress)
+    def state_dict(self) -> dict[str, Any]:
+        """Flush, and return the length of each event file: what comes after it is logged again."""
+        return {"position": self.writer.position()} if self._running else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._position = dict(state["position"])
 
     def make_durable(self) -> None:
-        if self.recorder is not None:
-            self.recorder.make_durable()
+        self.writer.sync()
 
-    def on_end(self, progress: Progress) -> None:
-        self._tell("on_end", progress)
+    def close(self, status: str) -> None:
+        """Close the event files, and say in one more how the run ended."""
+        if not self._running:
+            return
+        self._running = False
+        self.writer.close()
+        if self.row is not None:
+            self._write_file(END, [end_info(status)])
+        with suppress(OSError):  # empty files are untidy, no more
+            remove_empty(self.writer.folder)
 
-    def finish(self, status: str) -> None:
-        """Close the event files of a run that ended as `finished`, `failed` or `interrupted`."""
-        self._tell_pictures("finish", status)  # first, for they may still have something to write
-        if self.recorder is not None:
-            self.recorder.finish(status)
+    def _truncate(self, progress: Progress) -> None:
+        if progress.step == 0:  # nothing was trained yet, and all that was written is written again
+            cut_to(self.writer.folder, {})
+        elif self._position:
+            cut_to(self.writer.folder, self._position)
+        else:
+            cut_from(self.writer.folder, progress.log_from)
 
-    def _tell(self, event: str, *what: Any) -> None:
-        if self.recorder is not None:
-            getattr(self.recorder, event)(*what)
-        self._tell_pictures(event, *what)
+    def _write_start(self, progress: Progress) -> None:
+        """The start in a file of its own, which a resumed run replaces: it may have become longer."""
+        older = [path for path in event_files(self.writer.folder) if path.suffix == START]
+        if self._write_file(START, list(self._start(progress))):
+            for path in older:
+                path.unlink()
 
-    def _tell_pictures(self, event: str, *what: Any) -> None:
-        for picture in tuple(self.pictures):
-            try:
-                getattr(picture, event)(*what)
-            except Exception as error:  # whatever a model, a plot or a full disk comes up with
-                self.pictures.remove(picture)
-                reason = str(error).strip().partition("\n")[0] or type(error).__name__
-                logger.warning("the board goes without %s: %s", type(picture).__name__, reason)
+    def _start(self, progress: Progress) -> Iterator[Summary]:
+        if self.row is not None:
+            hparams, group = self.row
+            yield start_info(hparams, group)
+        if self.with_layout:
+            yield layout(metric_names(progress.learner.task, progress.data.spec))
+        for tag, content in self.texts.items():
+            yield plain_text(tag, content)
 
-
-def open_board(
-    folder: Path,
-    settings: LoggingSettings,
-    hparams: Mapping[str, Hparam],
-    group: str,
-    texts: Mapping[str, str],
-) -> Board:
-    """The board of the run in `folder`, as `settings` want it.
-
-    `hparams` make the run's row, `group` names the row's repeats (same hparams, other seed), `texts` are
-    shown as they are by their tags (`config`, `command`).
-    """
-    if not settings.enabled:
-        return Board()
-    writer = EventWriter(folder)
-    row = (hparams, group) if settings.hparams else None
-    recorder = BoardRecorder(writer, row, texts if settings.text else {}, settings.layout)
-    return Board(recorder, _pictures(writer, folder, settings))
-
-
-def _pictures(writer: EventWriter, folder: Path, on: LoggingSettings) -> list[Callback]:
-    figures = on.confusion_matrix or on.pr_curves
-    pictures = [
-        SampleImages(writer, on.images) if on.images else None,
-        ModelGraph(writer) if on.graph else None,
-        Histograms(writer, on.histograms) if on.histograms else None,
-        Predictions(writer, on.predictions) if on.predictions else None,
-        FinalFigures(writer, on.confusion_matrix, on.pr_curves) if figures else None,
-        Embeddings(folder, on.embeddings) if on.embeddings else None,
-        Profile(writer, folder, on.profile) if on.profile else None,
-    ]
-    return [picture for picture in pictures if picture is not None]
+    def _write_file(self, suffix: str, summaries: list[Summary]) -> bool:
+        try:
+            write_event_file(self.writer.folder, suffix, summaries)
+        except OSError as error:
+            self.writer.warn_once(error)
+            return False
+        return True

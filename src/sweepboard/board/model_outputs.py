@@ -17,7 +17,7 @@ from sweepboard.training.evaluate import evaluating
 
 if TYPE_CHECKING:
     from sweepboard.training.learner import Learner
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 
 def outputs_of(learner: Learner, inputs: Tensor) -> Tensor:

@@ -10,20 +10,18 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tensorboard.compat.proto.summary_pb2 import Summary
-from torch.profiler import profile, record_function, schedule
+from torch.profiler import profile, schedule
 
 from sweepboard.board import summaries
 from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
     from sweepboard.board.event_writer import EventWriter
-    from sweepboard.training.learner import Learner
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 logger = logging.getLogger("sweepboard")
 
@@ -37,15 +35,17 @@ ROWS = 20
 class Profile(Callback):
     """Traces `updates` updates into `profile/trace.json.gz` and writes the text `profile/operators`.
 
-    The loop has no hook per update, so that a run without a profiler pays nothing for it: this one stands in
-    front of `learner.update` for these few updates and then steps aside.
+    A step of the trace reaches from the end of one update to the end of the next: it holds the wait for the
+    batch, too.
     """
+
+    may_fail = True
 
     def __init__(self, writer: EventWriter, folder: Path, updates: int) -> None:
         self.writer = writer
         self.place = folder / "profile"
         self.last = SKIPPED + updates
-        self._learner: Learner | None = None
+        self._running = False
         plan = schedule(wait=SKIPPED - 1, warmup=1, active=updates, repeat=1)
         self.profiler = profile(schedule=plan, on_trace_ready=self._save, acc_events=True)
 
@@ -54,39 +54,23 @@ class Profile(Callback):
             return
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it chats to stderr, of missing GPUs too
         _wake_kineto()
-        self._learner = learner = progress.learner
-        vars(learner)["update"] = self._stepping(learner, learner.update)
         self.profiler.start()
+        self._running = True
 
-    def on_end(self, progress: Progress) -> None:
-        self._stop(progress.learner)  # where the run was shorter than the trace
+    def on_update(self, progress: Progress) -> None:
+        if self._running:
+            self.profiler.step()
+            if self.profiler.step_num == self.last:
+                self._stop()
 
     def finish(self, status: str) -> None:
-        """A profiler that is left on brings the process down as it ends."""
-        if self._learner is not None:
-            self._stop(self._learner)
+        """Stop where the run was shorter than the trace: one left on takes the process down at its exit."""
+        if self._running:
+            self._stop()
 
-    def _stepping(self, learner: Learner, update: Callable[..., Any]) -> Callable[..., Any]:
-        def update_and_step(*args: Any, **kwargs: Any) -> Any:
-            with record_function("update"):
-                result = update(*args, **kwargs)
-            try:
-                self._step(learner)
-            except Exception as error:  # a trace that cannot be written must not end the run
-                logger.warning("the run goes on without a profile: %s", error)
-                vars(learner).pop("update", None)
-            return result
-
-        return update_and_step
-
-    def _step(self, learner: Learner) -> None:
-        self.profiler.step()
-        if self.profiler.step_num == self.last:
-            self._stop(learner)
-
-    def _stop(self, learner: Learner) -> None:
-        if vars(learner).pop("update", None) is not None:
-            self.profiler.stop()
+    def _stop(self) -> None:
+        self._running = False
+        self.profiler.stop()
 
     def _save(self, profiler: profile) -> None:
         self.place.mkdir(exist_ok=True)

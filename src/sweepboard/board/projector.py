@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from sweepboard.data.types import DataSpec
-    from sweepboard.training.loop import Progress
+    from sweepboard.training.progress import Progress
 
 CHUNK = 250
 """Samples that go through the model at once."""
@@ -40,6 +40,8 @@ class Embeddings(Callback):
 
     For classification: a point is the model's logits.
     """
+
+    may_fail = True
 
     def __init__(self, folder: Path, count: int) -> None:
         self.folder = folder

@@ -43,10 +43,10 @@ def main(arguments: list[str]) -> int:
         label(safe_words(prepared.config, prepared.overrides)),
         datetime.now(),
     )
-    with claimed(new.path) as folder, run_display() as watchers:
+    with claimed(new.path) as folder, run_display() as display:
         print(f"run folder: {printable(folder)}", flush=True)
         check = DataCheck(saved, lambda found: print_differences([found]))
-        execute(placed(prepared, folder.path), folder, record, [check, *watchers])
+        execute(placed(prepared, folder.path), folder, record, {"data check": check, **display})
     print_summary(record, folder)
     return 0
 

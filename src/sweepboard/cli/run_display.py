@@ -12,7 +12,7 @@ from sweepboard.formatting import printable
 from sweepboard.runs.epoch_log import EPOCHS, epoch_in_progress, state_of
 from sweepboard.runs.log_file import LOGGER
 from sweepboard.training.callback import Callback
-from sweepboard.training.loop import Progress
+from sweepboard.training.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def run_display() -> Iterator[list[Callback]]:
-    """Observers that show a run on this process's terminal, and warnings beside them, during the block."""
+def run_display() -> Iterator[dict[str, Callback]]:
+    """Show warnings on this process's terminal during the block; yield the callbacks that show the run."""
     if sys.stdout.isatty():
         with _bar() as bar:
-            yield [ProgressBar(bar)]
+            yield {"progress bar": ProgressBar(bar)}
     else:
         lines = logging.StreamHandler(sys.stdout)
         warnings_ = logging.StreamHandler(sys.stderr)
         with _attached(lines, _is_epoch_line), _attached(warnings_, _is_warning):
-            yield []
+            yield {}
 
 
 @contextmanager

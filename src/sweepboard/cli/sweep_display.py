@@ -16,9 +16,10 @@ from rich.text import Text
 from sweepboard.cli.summary import program
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import duration, number, printable
-from sweepboard.runs.record import FAILED, RUNNING
+from sweepboard.runs.record import RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, best_first
+from sweepboard.training.ending import FAILED
 
 BETWEEN_LINES = 10.0
 """Seconds between two plain lines about validations of one job."""

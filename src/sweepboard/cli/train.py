@@ -75,8 +75,8 @@ def _train(request: Request, composed: DictConfig) -> int:
         print(f"run folder: {printable(folder)}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
         settle()
-        with run_display() as watchers:
-            execute(placed(prepared, folder.path), folder, record, watchers)
+        with run_display() as display:
+            execute(placed(prepared, folder.path), folder, record, display)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 
         print_summary(record, folder)

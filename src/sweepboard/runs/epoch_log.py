@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from sweepboard.formatting import duration, number
 from sweepboard.training.callback import Callback
-from sweepboard.training.loop import Progress
+from sweepboard.training.progress import Progress
 
 log = logging.getLogger("sweepboard")
 EPOCHS = logging.getLogger("sweepboard.epochs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from sweepboard import __version__, plain_yaml
-from sweepboard.board.logger import Board, open_board
+from sweepboard.board.open_board import open_board
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import reason
@@ -22,15 +22,16 @@ from sweepboard.runs.epoch_log import EpochLog
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.provenance import write_provenance
-from sweepboard.runs.record import FINISHED, RunRecord
-from sweepboard.runs.record_callback import NotSaved, RecordKeeper, ending
+from sweepboard.runs.record import RunRecord
+from sweepboard.runs.record_callback import RecordCallback
 from sweepboard.runs.saved_run import origin_of, read_run, recipe_bytes
 from sweepboard.runs.secrets import masked, masked_command, masked_words, remember
 from sweepboard.runs.signing import Origin, sign
 from sweepboard.settings import LoggingSettings
-from sweepboard.training.callback import Callback
+from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
-from sweepboard.training.loop import Progress, fit
+from sweepboard.training.loop import fit
+from sweepboard.training.progress import Progress
 from sweepboard.training.signals import StopFlag
 
 log = logging.getLogger(__name__)
@@ -60,15 +61,15 @@ def execute(
     prepared: Prepared,
     folder: RunFolder,
     record: RunRecord,
-    watchers: Sequence[Callback] = (),
+    callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     resume: Mapping[str, Any] | None = None,
     make: Make = build,
 ) -> Progress:
     """Train what `prepared` says in the claimed `folder`; its record is right after any end.
 
-    `resume` is the state of a checkpoint to go on from, `make` builds what `prepared` says. The caller holds
-    the folder (`only_writer`). Raises `NotWritable` before, and `NotSaved` after the training of a run that
-    cannot be kept.
+    `callbacks` follow the run beside its own, `resume` is the state of a checkpoint to go on from, `make`
+    builds what `prepared` says. The caller holds the folder (`only_writer`). Raise `NotWritable` before the
+    training, and `NotSaved` after it where the end could not be written.
     """
     with logged_to(folder.log):
         with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
@@ -77,14 +78,20 @@ def execute(
             save_config(prepared, folder, record)
             record.start()
             record.write(folder)
-        with RecordKeeper(record, folder) as keeper, StopFlag(at_once=True) as stop:
+        with RecordCallback(record, folder) as recorded, StopFlag(at_once=True) as stop:
             with writing(folder.path):
                 write_provenance(folder, Path.cwd(), prepared.config, record.attempts)
             experiment = make(prepared)
             board = open_run_board(prepared, folder, record, experiment.data.content)
-            checkpoints = Checkpoints(folder.checkpoints, record.id)
-            return train(
-                experiment, board, checkpoints, folder, [keeper, EpochLog(), *watchers], stop, resume
+            return fit(
+                experiment.learner,
+                experiment.data,
+                experiment.trainer,
+                logging_every_steps=experiment.logging.every_steps,
+                callbacks={**board, "record": recorded, "epoch log": EpochLog(), **callbacks},
+                checkpoints=Checkpoints(folder.checkpoints, record.id),
+                stop=stop,
+                resume=resume,
             )
 
 
@@ -130,10 +137,12 @@ def config_text(config: Mapping[str, Any]) -> str:
     return plain_yaml.dump(masked(dict(config)))
 
 
-def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, data: str) -> Board:
-    """The board of a run: its hyperparameters, its configuration and its command beside what it will log.
+def open_run_board(
+    prepared: Prepared, folder: RunFolder, record: RunRecord, data: str
+) -> dict[str, Callback]:
+    """Return the callbacks of a run's board, which also shows its hyperparameters, configuration and command.
 
-    Runs on other `data` (a digest, or empty where it has none) are no repeats of it.
+    `data` is the digest of the data, or empty: runs on other data are no repeats of this one.
     """
     config, words = prepared.config, prepared.overrides
     asked = asked_for(config, words, record.swept)
@@ -143,33 +152,3 @@ def open_run_board(prepared: Prepared, folder: RunFolder, record: RunRecord, dat
     texts = {"config": config_text(prepared.config), "command": record.command}
     settings = LoggingSettings(**prepared.config["logging"])
     return open_board(folder.path, settings, masked(board_columns(row, asked, swept)), group, texts)
-
-
-def train(
-    experiment: Experiment,
-    board: Board,
-    checkpoints: Checkpoints,
-    folder: RunFolder,
-    callbacks: Sequence[Callback],
-    stop: StopFlag,
-    resume: Mapping[str, Any] | None,
-) -> Progress:
-    """Fit, and tell the board how it ended. Raises `NotSaved` where the end did not reach the disk."""
-    try:
-        progress = fit(
-            experiment.learner,
-            experiment.data,
-            experiment.trainer,
-            logging_every_steps=experiment.logging.every_steps,
-            callbacks=[board, *callbacks],
-            checkpoints=checkpoints,
-            stop=stop,
-            resume=resume,
-        )
-        if trouble := checkpoints.wait():
-            raise NotSaved(folder, trouble)
-    except BaseException as error:
-        board.finish(ending(error)[0])
-        raise
-    board.finish(FINISHED)
-    return progress

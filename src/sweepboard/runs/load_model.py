@@ -12,11 +12,11 @@ from torch import nn
 from sweepboard.compose.build import build_model
 from sweepboard.errors import UserError
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import FINISHED
 from sweepboard.runs.reload import refuse_foreign_model
 from sweepboard.runs.saved_run import SavedRun, needed_here, read_run
 from sweepboard.training.attributes import set_attributes
 from sweepboard.training.checkpoint import fitting, load_checkpoint
+from sweepboard.training.ending import FINISHED
 from sweepboard.training.learner import MODEL
 
 CHECKPOINTS = ("best", "last")

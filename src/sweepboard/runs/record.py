@@ -14,10 +14,10 @@ from sweepboard.errors import UserError, reason
 from sweepboard.files import read_json, write_json
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.secrets import without_known
+from sweepboard.training.ending import INTERRUPTED
 
-RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "interrupted"
-PRUNED = "pruned"
-"""Status of a run that was stopped because others of its search do better."""
+RUNNING = "running"
+"""The status of a run that has not ended; `training.ending` has the others."""
 
 
 class DamagedRecord(UserError):

@@ -6,35 +6,22 @@ import logging
 import time
 from types import TracebackType
 
-from sweepboard.errors import RunFailed, UserError
+from sweepboard.errors import NotSaved, UserError
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RunRecord
+from sweepboard.runs.record import RunRecord
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import weights_sha256
-from sweepboard.training.loop import Progress
-from sweepboard.training.signals import Interrupted, Pruned
+from sweepboard.training.ending import FAILED, status_of
+from sweepboard.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
 
-class NotSaved(RunFailed):
-    """A run that was trained to its end, which did not reach the disk: it is full, or the folder is gone."""
+class RecordCallback(Callback):
+    """Writes the record at validations and checkpoints; as a context manager, also how the block ended.
 
-    def __init__(self, folder: RunFolder, reason: str) -> None:
-        if folder.path.is_dir():
-            super().__init__(
-                f"the end of the run could not be saved in {folder}: {reason}; "
-                f"`sweepboard resume {folder}` makes up for it once that is mended"
-            )
-        else:
-            super().__init__(f"the folder {folder} is gone: nothing of the run is saved")
-
-
-class RecordKeeper(Callback):
-    """Writes the record at validations and checkpoints, and with the way the block ended.
-
-    A folder that can no longer be written never stops training, since it may become so again: it is told
-    once. Only an end that cannot be written is an error, `NotSaved`.
+    A folder that cannot be written is one warning, and training goes on: the disk may have room again later.
+    Only an end that cannot be written is an error, `NotSaved`.
     """
 
     def __init__(self, record: RunRecord, folder: RunFolder) -> None:
@@ -42,7 +29,7 @@ class RecordKeeper(Callback):
         self._warned = False
         self._written = 0.0
 
-    def __enter__(self) -> RecordKeeper:
+    def __enter__(self) -> RecordCallback:
         return self
 
     def __exit__(
@@ -54,7 +41,7 @@ class RecordKeeper(Callback):
             log.error("failed: %s", self.record.reason, exc_info=None if expected else error)
         trouble = self._write()
         if trouble is not None and error is None:
-            raise NotSaved(self.folder, trouble)
+            raise NotSaved(self.folder.path, trouble)
 
     def on_start(self, progress: Progress) -> None:
         self.record.total_steps = progress.total_steps
@@ -67,7 +54,7 @@ class RecordKeeper(Callback):
         self._enter(progress)
 
     def on_checkpoint(self, progress: Progress) -> None:
-        """Not at each of many a second: the file costs more than to copy a small model."""
+        """Write it at most once a second: the file costs more than the copy of a small model."""
         self._enter(progress, write=time.monotonic() > self._written + 1.0)
 
     def on_end(self, progress: Progress) -> None:
@@ -85,7 +72,7 @@ class RecordKeeper(Callback):
             self._write()
 
     def _write(self) -> str | None:
-        """Returns why it could not be written, if so."""
+        """Return why it could not be written, or None."""
         self._written = time.monotonic()
         try:
             self.record.write(self.folder)
@@ -99,16 +86,16 @@ class RecordKeeper(Callback):
 
 
 def ending(error: BaseException | None) -> tuple[str, str | None]:
-    """Status and reason of a run that ended with `error`."""
-    if error is None:
-        return FINISHED, None
-    if isinstance(error, KeyboardInterrupt | Interrupted):
-        return INTERRUPTED, str(error) or "stopped by Ctrl-C"
-    if isinstance(error, Pruned):
-        return PRUNED, str(error)
+    """Return the status and the reason of a run that `error` ended, or that came to its end (None)."""
+    return status_of(error), None if error is None else _reason(error)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "stopped by Ctrl-C"
     if isinstance(error, SystemExit):
-        return FAILED, f"the code called sys.exit({error.code!r})"
+        return f"the code called sys.exit({error.code!r})"
     if isinstance(error, UserError):
-        return FAILED, str(error)
+        return str(error)
     lines = str(error).strip().splitlines()
-    return FAILED, f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

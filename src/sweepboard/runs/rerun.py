@@ -9,7 +9,7 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.runs.differences import Difference, between_configs, between_environments
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.training.callback import Callback
-from sweepboard.training.loop import Progress
+from sweepboard.training.progress import Progress
 
 _WITHOUT_EFFECT = (
     "output_root",
@@ -43,7 +43,7 @@ def expectation(found: Sequence[Difference]) -> str:
 
 
 class DataCheck(Callback):
-    """Notices before the first update that the data is not what it was, and calls `tell`."""
+    """Calls `tell` before the first update where the data are not those of the `saved` run."""
 
     def __init__(self, saved: SavedRun, tell: Callable[[Difference], None]) -> None:
         self.then, self.tell = saved.record.data_fingerprint, tell

@@ -16,11 +16,12 @@ from sweepboard.runs.execute import Make, execute
 from sweepboard.runs.load_model import weights_gone
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.log_file import logged_to
-from sweepboard.runs.record import FINISHED, RUNNING, RunRecord
+from sweepboard.runs.record import RUNNING, RunRecord
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
-from sweepboard.training.callback import Callback
+from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints, DamagedCheckpoint, fitting, load_checkpoint
+from sweepboard.training.ending import FINISHED
 from sweepboard.training.loop import Progress
 from sweepboard.training.signals import StopFlag
 
@@ -105,7 +106,7 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
 def resume(
     saved: SavedRun,
     prepared: Prepared,
-    watchers: Sequence[Callback] = (),
+    callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     accept: bool = False,
     make: Make = build,
 ) -> Progress:
@@ -131,7 +132,7 @@ def resume(
                 experiment.learner.load_state_dict(state["learner"])
         with logged_to(folder.log):
             _enter(record, prepared, experiment, found)
-        return execute(prepared, folder, record, watchers, state, lambda _: experiment)
+        return execute(prepared, folder, record, callbacks, state, lambda _: experiment)
 
 
 def _found(saved: SavedRun, prepared: Prepared, experiment: Experiment) -> list[Difference]:

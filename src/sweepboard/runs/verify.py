@@ -16,11 +16,11 @@ from sweepboard.runs.differences import Difference
 from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.lock import claimed
 from sweepboard.runs.provenance import environment
-from sweepboard.runs.record import FINISHED
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.rerun import DataCheck, differences
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.scratch import scratch_folder
+from sweepboard.training.ending import FINISHED
 
 NOT_COMPARED = ("perf/", "test_")
 """Tags that tell how fast a run was, never the same twice; and what `sweepboard test` found later."""
@@ -149,7 +149,7 @@ def verify(
     record = new_record(prepared, "sweepboard verify")
     with scratch_folder("sweepboard-verify-") as scratch:
         with claimed(scratch / "run") as folder:
-            execute(placed(prepared, folder.path), folder, record, [check])
+            execute(placed(prepared, folder.path), folder, record, {"data check": check})
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)

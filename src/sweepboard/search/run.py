@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from sweepboard.errors import UserError
 from sweepboard.execution import Executor
 from sweepboard.names import label
-from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING
+from sweepboard.runs.record import RUNNING
 from sweepboard.runs.signing import Origin
 from sweepboard.search.journal import DamagedStudy
 from sweepboard.search.objective import NoValue, measured
@@ -28,6 +28,7 @@ from sweepboard.sweeps.plan import PlannedJob, with_threads
 from sweepboard.sweeps.plan_file import read_plan, write_plan
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.results import write_results
+from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 from sweepboard.training.signals import Interrupted, StopFlag
 
 GOING_ON = (WAITING, RUNNING, INTERRUPTED)

@@ -14,13 +14,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweepboard.errors import ConfigError
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import FAILED, RUNNING
+from sweepboard.runs.record import RUNNING
 from sweepboard.runs.secrets import is_masked
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.plan_file import read_plan
+from sweepboard.training.ending import FAILED
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
 from sweepboard.runs.provenance import packages
-from sweepboard.runs.record import FAILED
 from sweepboard.runs.record_callback import ending
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
@@ -29,7 +28,8 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
 from sweepboard.sweeps.same_data import refuse_other_content
-from sweepboard.training.callback import Callback
+from sweepboard.training.callback import NO_CALLBACKS, Callback
+from sweepboard.training.ending import FAILED
 from sweepboard.training.progress import Progress
 from sweepboard.training.signals import Interrupted, Pruned
 
@@ -48,7 +48,7 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     write_output_to(folder.log)
     try:
-        train(folder, arguments, [Reporter(channel, arguments.get("waits", False))])
+        train(folder, arguments, {"sweep": Reporter(channel, arguments.get("waits", False))})
     except Pruned:
         return
     except Interrupted as stop:
@@ -59,7 +59,9 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
         sys.exit(1)
 
 
-def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Callback] = ()) -> None:
+def train(
+    folder: RunFolder, job: Mapping[str, Any], callbacks: Mapping[str, Callback] = NO_CALLBACKS
+) -> None:
     """Begin the run of a frozen job, or go on with it where its folder has it already.
 
     `job` has the `config`, `links`, `groups` and `overrides` of a `PlannedJob`, and the sweep's `command`.
@@ -78,14 +80,14 @@ def train(folder: RunFolder, job: Mapping[str, Any], watchers: Sequence[Callback
     make = partial(_on_the_same_data, SweepFolder(folder.path.parent), accept)
     if folder.begun:
         saved = read_run(folder.path)
-        resume(saved, prepared, watchers, accept, build if saved.record.data_fingerprint else make)
+        resume(saved, prepared, callbacks, accept, build if saved.record.data_fingerprint else make)
         return
     with only_writer(folder):
         write_hydra_files(folder, job)
         record = new_record(prepared, job["command"])
         record.swept = list(job.get("swept", ()))
         try:
-            execute(prepared, folder, record, watchers, make=make)
+            execute(prepared, folder, record, callbacks, make=make)
         except Changed:
             folder.record.unlink()  # it has not begun: its turn is when the data are back, or accepted
             raise
@@ -156,8 +158,8 @@ class Reporter(Callback):
             "total_epochs": progress.total_epochs,
             "seconds_left": progress.seconds_left if progress.step else None,
             "primary_metric": progress.learner.task.primary_metric,
-            "metrics": progress.val_metrics,
-            "best": progress.best,
+            "metrics": dict(progress.val_metrics),
+            "best": dict(progress.best),
         }
         self._channel.send({"validated" if validated else "news": news})
 

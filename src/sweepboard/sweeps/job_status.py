@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sweepboard.analysis.metric_names import MAX, MIN
 from sweepboard.analysis.metrics import mode_of
 from sweepboard.execution import Payload
-from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, RunRecord
+from sweepboard.runs.record import RUNNING, RunRecord
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan

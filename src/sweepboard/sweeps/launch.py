@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sweepboard.execution import Ended, Event, Executor, Job, Message, Started
-from sweepboard.runs.record import FAILED, FINISHED, INTERRUPTED, RUNNING
+from sweepboard.runs.record import RUNNING
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
 from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome, record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.results import write_results
+from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED
 from sweepboard.training.signals import Interrupted, StopFlag
 
 JOB = "sweepboard.sweeps.job_main:run"

@@ -7,15 +7,8 @@ import signal
 
 from sweepboard.execution import LOST, TIME_LIMIT, Ended
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import (
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    PRUNED,
-    DamagedRecord,
-    RunRecord,
-    read_record,
-)
+from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
+from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 
 log = logging.getLogger(__name__)
 

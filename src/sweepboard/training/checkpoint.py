@@ -58,6 +58,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, run: str = "") -> None:
         self.run = run
+        self.run_folder = folder.parent
         self.last = folder / "last.pt"
         self.previous = folder / "last.previous.pt"
         self.best = folder / "best.pt"

@@ -9,21 +9,23 @@ was due then, or that update alone, and what was due is done first thing after t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.data.waiting import GaveUpWaiting
+from sweepboard.errors import NotSaved
 from sweepboard.settings import TrainerSettings
-from sweepboard.training.callback import Callback
+from sweepboard.training.callback import NO_CALLBACKS, Callback
+from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
 from sweepboard.training.monitor import Monitor, check_watched
-from sweepboard.training.progress import Progress
-from sweepboard.training.seeding import random_states, random_states_kept, set_random_states
+from sweepboard.training.progress import Measured, Progress
+from sweepboard.training.seeding import random_states, set_random_states
 from sweepboard.training.signals import IN_A_WAIT, Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
@@ -39,43 +41,59 @@ def fit(
     settings: TrainerSettings,
     *,
     logging_every_steps: int | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     checkpoints: Checkpoints | None = None,
     stop: StopFlag | None = None,
     resume: Mapping[str, Any] | None = None,
 ) -> Progress:
     """Train to the end, validating, logging and saving as the settings say; then test the final weights.
 
-    `logging_every_steps` is in updates (None: once an epoch). `resume` is a state of `checkpoints.load()`:
-    the run goes on from there to the very weights and scalars that it would have had without the stop.
+    `logging_every_steps` is in updates (None: once an epoch). The names of `callbacks` are those of their
+    states in checkpoints. `resume` is a state of `checkpoints.load()`: the run goes on from there to the same
+    weights and scalars that it would have had without the stop.
 
-    Raises NonFiniteLoss; Interrupted when `stop` was set, and Pruned when a callback raised it, after a
-    checkpoint; ConfigError for settings that do not go together.
+    Raise NonFiniteLoss; Interrupted when `stop` was set, and Pruned when a callback raised it, after a
+    checkpoint; NotSaved where the last checkpoint could not be written; ConfigError for settings that do not
+    go together. After any of these, and after any other error, `finish` was called on every callback.
     """
+    stop = stop or StopFlag()
+    listeners = CallbackList(callbacks, stop)
+    with listeners.finishing():
+        intervals = _intervals(learner, data, settings, logging_every_steps)
+        loop = _Loop(learner, data, settings, intervals, listeners, checkpoints, stop)
+        if resume is not None:
+            loop.load_state_dict(resume)
+        if checkpoints is not None:
+            checkpoints.clean(loop.monitor.best_steps.get(loop.monitor.chosen))
+        loop.run()
+        if checkpoints is not None and (reason := checkpoints.wait()):
+            raise NotSaved(checkpoints.run_folder, reason)
+    return loop.progress
+
+
+def _intervals(learner: Learner, data: Data, settings: TrainerSettings, log_every: int | None) -> Intervals:
     validates = data.val is not None
-    intervals = Intervals.of(settings, len(data.train), logging_every_steps, validates)
+    intervals = Intervals.of(settings, len(data.train), log_every, validates)
     names = metric_names(learner.task, data.spec)
     check_watched(settings, learner.schedule.settings, learner.task, names, validates)
-    loop = _Loop(Progress(learner, data, settings, intervals), callbacks, checkpoints, stop or StopFlag())
-    if resume is not None:
-        loop.load_state_dict(resume)
-    if checkpoints is not None:
-        checkpoints.clean(loop.monitor.best_steps.get(loop.monitor.chosen))
-    loop.run()
-    return loop.progress
+    return intervals
 
 
 class _Loop:
     def __init__(
         self,
-        progress: Progress,
-        callbacks: Sequence[Callback],
+        learner: Learner,
+        data: Data,
+        settings: TrainerSettings,
+        intervals: Intervals,
+        callbacks: CallbackList,
         checkpoints: Checkpoints | None,
         stop: StopFlag,
     ) -> None:
-        self.progress, self.callbacks, self.checkpoints, self.stop = progress, callbacks, checkpoints, stop
-        self.learner, self.data, self.settings = progress.learner, progress.data, progress.settings
-        self.intervals = progress.intervals
+        self.learner, self.data, self.settings, self.intervals = learner, data, settings, intervals
+        self.callbacks, self.checkpoints, self.stop = callbacks, checkpoints, stop
+        self.measured = Measured()
+        self.progress = Progress(learner, data, settings, intervals, self.measured)
         task, spec = self.learner.task, self.data.spec
         self.monitor = Monitor.of(self.settings, task, metric_names(task, spec))
         self.due = False  # the last update has been made, and what was due then has not been done
@@ -86,12 +104,12 @@ class _Loop:
         """From wherever the state stands to the end."""
         self.stop.at_once = False  # from here on there is something to save
         try:
-            self._tell("on_start")
+            self.callbacks.on_start(self._progress_now())
             if self.due:
                 self._do_what_is_due()
             while not self.progress.finished:
                 self._train_epoch()
-            self._tell("on_end")
+            self.callbacks.on_end(self._progress_now())
         except (Interrupted, Pruned):
             self._save(last=True)
             raise
@@ -116,10 +134,12 @@ class _Loop:
 
     def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
         """Make updates and nothing else; fewer where a signal comes or a checkpoint by the minute is due."""
-        started, before = time.perf_counter(), self.learner.step
+        started, before, callbacks = time.perf_counter(), self.learner.step, self.callbacks
         try:
             for _, group in zip(range(before, step), groups, strict=False):
                 self.learner.update(group)
+                if callbacks.per_update:
+                    callbacks.on_update(self.progress)
                 if self.stop.is_set or (time.perf_counter() > self.looked + TICK and self._look()):
                     break
             else:
@@ -134,8 +154,8 @@ class _Loop:
     def _look(self) -> bool:
         """What goes by the clock; returns whether a checkpoint is due, or the end."""
         self.looked = time.perf_counter()
-        self.progress.seconds = self.looked - self.began
-        self._call("on_tick")
+        self.measured.seconds = self.looked - self.began
+        self.callbacks.on_tick(self.progress)
         return self._minutes_are_over() or self.stop.is_set
 
     def _do_what_is_due(self) -> None:
@@ -191,35 +211,33 @@ class _Loop:
 
     def _log_training(self) -> None:
         """A point of everything that is measured in training, over the updates since the last one."""
-        progress, meter = self.progress, self.learner.meter
-        progress.train_metrics = meter.metrics()
-        progress.samples_per_second = meter.samples / self.busy
+        measured, meter = self.measured, self.learner.meter
+        measured.train_metrics = meter.metrics()
+        measured.samples_per_second = meter.samples / self.busy
         meter.clear()
         self.busy = 0.0
         self._emit(
             {
-                **_tagged("train/", progress.train_metrics),
+                **_tagged("train/", measured.train_metrics),
                 "lr": float(self.learner.lr),
-                "epoch": progress.epochs_done,
-                "perf/samples_per_second": progress.samples_per_second,
+                "epoch": self.progress.epochs_done,
+                "perf/samples_per_second": measured.samples_per_second,
             }
         )
 
     def _end_epoch(self) -> None:
-        self._tell("on_epoch_end")
+        self.callbacks.on_epoch_end(self._progress_now())
         self.learner.schedule.after("epoch", {})
 
     def _end_validation(self, metrics: dict[str, float], monitor: Monitor) -> None:
-        progress, self.monitor = self.progress, monitor
-        progress.val_metrics = metrics
-        progress.best, progress.best_steps = monitor.best, monitor.best_steps
-        progress.stopped_early = monitor.should_stop
+        self.measured.val_metrics = metrics
+        self._show(monitor)
         self._emit({**_tagged("val/", metrics), **_tagged("best/val_", monitor.best)})
         self.learner.schedule.after("validation", metrics)
-        self._tell("on_validation")
+        self.callbacks.on_validation(self._progress_now())
 
     def _end_test(self, metrics: dict[str, float]) -> None:
-        self.progress.test_metrics = metrics
+        self.measured.test_metrics = metrics
         self._emit(_tagged("test/", metrics))
 
     def _save(self, last: bool = False, best: bool = False) -> None:
@@ -227,41 +245,31 @@ class _Loop:
         if self.checkpoints is None or not (last or best):
             return
         if last:
-            self._tell("on_checkpoint")
+            self.callbacks.on_checkpoint(self._progress_now())
             self.saved = time.perf_counter()
         last_state, best_state = self.state_dict() if last else None, self._best_state() if best else None
         of_end_only = not due(self.learner.step, self.intervals.validate)
-        self.checkpoints.save(last_state, best_state, self._make_durable, of_end_only)
-
-    def _make_durable(self) -> None:
-        for callback in self.callbacks:
-            callback.make_durable()
+        self.checkpoints.save(last_state, best_state, self.callbacks.make_durable, of_end_only)
 
     def _minutes_are_over(self) -> bool:
         minutes = self.settings.checkpoint.every_minutes
         return minutes is not None and time.perf_counter() > self.saved + 60.0 * minutes
 
-    def _tell(self, event: str) -> None:
-        """Call a method of every callback. Whatever random numbers they draw, training cannot tell."""
-        self.progress.seconds = time.perf_counter() - self.began
-        with random_states_kept():
-            self._call(event)
+    def _progress_now(self) -> Progress:
+        self.measured.seconds = time.perf_counter() - self.began
+        return self.progress
 
-    def _call(self, event: str) -> None:
-        """A callback that raises Pruned ends the run, but only where its state is whole."""
-        for callback in self.callbacks:
-            try:
-                getattr(callback, event)(self.progress)
-            except Pruned as pruned:
-                self.stop.pruned = pruned
+    def _show(self, monitor: Monitor) -> None:
+        measured, self.monitor = self.measured, monitor
+        measured.best, measured.best_steps = monitor.best, monitor.best_steps
+        measured.stopped_early = monitor.should_stop
 
     def _emit(self, scalars: Mapping[str, float]) -> None:
-        for callback in self.callbacks:
-            callback.on_scalars(self.learner.step, scalars)
+        self.callbacks.on_scalars(self.learner.step, scalars)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything from which `run` goes on to the same end."""
-        progress, step = self.progress, self.learner.step
+        measured, step = self.measured, self.learner.step
         return {
             "step": step,
             "total_steps": self.intervals.total_steps,
@@ -269,33 +277,33 @@ class _Loop:
             "due": self.due,
             "learner": self.learner.state_dict(),
             "monitor": self.monitor.state_dict(),
-            "train_metrics": progress.train_metrics,
-            "val_metrics": progress.val_metrics,
-            "test_metrics": progress.test_metrics,
-            "samples_per_second": progress.samples_per_second,
+            "train_metrics": measured.train_metrics,
+            "val_metrics": measured.val_metrics,
+            "test_metrics": measured.test_metrics,
+            "samples_per_second": measured.samples_per_second,
             "seconds": time.perf_counter() - self.began,
             "busy": self.busy,
-            "logged": progress.logged,
+            "callbacks": self.callbacks.state_dict(),
             "random": random_states(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where `state_dict()` was taken. Raises `DamagedCheckpoint` where it is of something else."""
+        """Go on from where `state_dict()` was taken. Raise `DamagedCheckpoint` where it does not fit."""
         with fitting():
             self._restore(state)
+            callbacks = dict(state["callbacks"])
+        self.callbacks.load_state_dict(callbacks)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        progress = self.progress
+        measured = self.measured
         self.learner.load_state_dict(state["learner"])
-        self.monitor = self.monitor.continued(state["monitor"])
-        progress.best, progress.best_steps = self.monitor.best, self.monitor.best_steps
-        progress.stopped_early = self.monitor.should_stop
-        progress.train_metrics = state["train_metrics"]
-        progress.val_metrics, progress.test_metrics = state["val_metrics"], state["test_metrics"]
-        progress.samples_per_second = state["samples_per_second"]
-        progress.log_from, progress.logged = state["log_from"], state["logged"]
-        if not progress.finished:
-            progress.test_metrics = {}  # of an end that is now further away
+        self._show(self.monitor.continued(state["monitor"]))
+        measured.train_metrics = state["train_metrics"]
+        measured.val_metrics, measured.test_metrics = state["val_metrics"], state["test_metrics"]
+        measured.samples_per_second = state["samples_per_second"]
+        measured.log_from = state["log_from"]
+        if not self.progress.finished:
+            measured.test_metrics = {}  # of an end that is now further away
         self.due, self.busy = state["due"], state["busy"]
         self.began -= state["seconds"]
         set_random_states(state["random"])
@@ -305,7 +313,7 @@ class _Loop:
         return {
             "step": self.learner.step,
             **self.learner.model_state(),
-            "metrics": self.progress.val_metrics,
+            "metrics": self.measured.val_metrics,
         }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sweepboard.data.types import Data
 from sweepboard.settings import TrainerSettings
@@ -11,47 +13,78 @@ from sweepboard.training.learner import Learner
 
 
 @dataclass
+class Measured:
+    """What the loop has measured so far. Only the loop writes it; `Progress` shows it to the callbacks."""
+
+    train_metrics: dict[str, float] = field(default_factory=dict)
+    val_metrics: dict[str, float] = field(default_factory=dict)
+    test_metrics: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    best_steps: dict[str, int] = field(default_factory=dict)
+    samples_per_second: float = 0.0
+    seconds: float = 0.0
+    log_from: int = 0
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True)
 class Progress:
-    """A run as seen from outside, always up to date. Nobody but the loop changes it."""
+    """A read-only view of a run, always up to date."""
 
     learner: Learner
     data: Data
     settings: TrainerSettings
     intervals: Intervals
+    _measured: Measured
 
-    train_metrics: dict[str, float] = field(default_factory=dict)
-    """Loss and metrics over the updates before the last logging point."""
+    @property
+    def train_metrics(self) -> Mapping[str, float]:
+        """Loss and metrics over the updates before the last logging point."""
+        return MappingProxyType(self._measured.train_metrics)
 
-    val_metrics: dict[str, float] = field(default_factory=dict)
-    """Of the last validation."""
+    @property
+    def val_metrics(self) -> Mapping[str, float]:
+        """Loss and metrics of the last validation."""
+        return MappingProxyType(self._measured.val_metrics)
 
-    test_metrics: dict[str, float] = field(default_factory=dict)
-    """Of the final test, with the final weights."""
+    @property
+    def test_metrics(self) -> Mapping[str, float]:
+        """Loss and metrics of the final test, with the final weights."""
+        return MappingProxyType(self._measured.test_metrics)
 
-    best: dict[str, float] = field(default_factory=dict)
-    """The best value of each validation metric."""
+    @property
+    def best(self) -> Mapping[str, float]:
+        """The best value of each validation metric."""
+        return MappingProxyType(self._measured.best)
 
-    best_steps: dict[str, int] = field(default_factory=dict)
-    """The step of each of them."""
+    @property
+    def best_steps(self) -> Mapping[str, int]:
+        """The step of each best value."""
+        return MappingProxyType(self._measured.best_steps)
 
-    samples_per_second: float = 0.0
-    """Training speed over the updates before the last logging point."""
+    @property
+    def samples_per_second(self) -> float:
+        """Training speed over the updates before the last logging point."""
+        return self._measured.samples_per_second
 
-    seconds: float = 0.0
-    """Time since the run began, over all attempts."""
+    @property
+    def seconds(self) -> float:
+        """Time since the run began, over all attempts, when the loop last looked at the clock."""
+        return self._measured.seconds
 
-    log_from: int = 0
-    """The first step that this attempt logs: what a killed one logged from there on is logged again."""
+    @property
+    def log_from(self) -> int:
+        """The first step that this attempt logs: what an earlier attempt logged from there on is replaced."""
+        return self._measured.log_from
 
-    logged: dict[str, int] = field(default_factory=dict)
-    """Where the event files ended at the last checkpoint, kept for the board (`EventWriter.position`)."""
-
-    stopped_early: bool = False
-    """Whether the validation metric has not improved for long enough."""
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the validation metric has not improved for `early_stopping.patience` validations."""
+        return self._measured.stopped_early
 
     @property
     def step(self) -> int:
-        """Updates made."""
+        """Optimizer updates made."""
         return self.learner.step
 
     @property
@@ -65,30 +98,30 @@ class Progress:
 
     @property
     def epoch(self) -> int:
-        """Epochs completed, which is the number (from 0) of the one in progress."""
+        """Epochs completed: the number, from 0, of the epoch in progress."""
         return self.step // self.steps_per_epoch
 
     @property
     def batch(self) -> int:
-        """Batches used in the epoch in progress: only the last update of an epoch takes fewer than others."""
+        """Batches used in the epoch in progress."""
         return self.step % self.steps_per_epoch * self.settings.accumulate
 
     @property
     def epochs_done(self) -> float:
-        """Epochs, the part of the one in progress counted."""
+        """Epochs completed, with the fraction of the one in progress."""
         return self.step / self.steps_per_epoch
 
     @property
     def total_epochs(self) -> float:
-        """Epochs of the whole run, likewise."""
+        """Epochs of the whole run, with a fraction."""
         return self.total_steps / self.steps_per_epoch
 
     @property
     def finished(self) -> bool:
-        """Whether no update is to come."""
+        """Whether the last update has been made."""
         return self.stopped_early or self.step >= self.total_steps
 
     @property
     def seconds_left(self) -> float:
-        """At the speed so far; infinite before the first update."""
+        """Time to the end at the speed so far; infinite before the first update."""
         return self.seconds / self.step * (self.total_steps - self.step) if self.step else float("inf")

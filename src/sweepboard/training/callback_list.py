@@ -1,0 +1,147 @@
+"""The callbacks of a run, called as one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from sweepboard.errors import ConfigError, reason
+from sweepboard.training.callback import Callback
+from sweepboard.training.ending import status_of
+from sweepboard.training.progress import Progress
+from sweepboard.training.seeding import random_states_kept
+from sweepboard.training.signals import Pruned, StopFlag
+
+log = logging.getLogger("sweepboard")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class CallbackList:
+    """Calls each event on every callback, in order. A `Pruned` that one raises is put into `stop`.
+
+    `per_update` holds the callbacks that override `on_update`. Raise `ConfigError` for an object that is not
+    a `Callback`.
+    """
+
+    def __init__(self, callbacks: Mapping[str, Callback], stop: StopFlag) -> None:
+        for name, callback in callbacks.items():
+            _check_class(name, callback)
+        self._all = dict(callbacks)
+        self._active = dict(callbacks)
+        self._stop = stop
+        self.per_update = self._overriding_on_update()
+
+    def on_start(self, progress: Progress) -> None:
+        with random_states_kept():
+            self._each(lambda callback: callback.on_start(progress))
+
+    def on_update(self, progress: Progress) -> None:
+        for name, callback in self.per_update:
+            self._call(name, callback.on_update, progress)
+
+    def on_tick(self, progress: Progress) -> None:
+        self._each(lambda callback: callback.on_tick(progress))
+
+    def on_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        self._each(lambda callback: callback.on_scalars(step, scalars))
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        with random_states_kept():
+            self._each(lambda callback: callback.on_epoch_end(progress))
+
+    def on_validation(self, progress: Progress) -> None:
+        with random_states_kept():
+            self._each(lambda callback: callback.on_validation(progress))
+
+    def on_checkpoint(self, progress: Progress) -> None:
+        with random_states_kept():
+            self._each(lambda callback: callback.on_checkpoint(progress))
+
+    def on_end(self, progress: Progress) -> None:
+        with random_states_kept():
+            self._each(lambda callback: callback.on_end(progress))
+
+    def make_durable(self) -> None:
+        self._each(lambda callback: callback.make_durable())
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Call `finish` on every callback after the block, however that ends, with the right status.
+
+        The first error stays the one that is raised; an error of a later `finish` is logged.
+        """
+        error: BaseException | None = None
+        try:
+            yield
+        except BaseException as raised:
+            error = raised
+        for name, callback in reversed(self._all.items()):
+            error = self._finish(name, callback, error)
+        if error is not None:
+            raise error
+
+    def state_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the state of each callback that has one, by its name."""
+        states = {name: self._call(name, callback.state_dict) for name, callback in [*self._active.items()]}
+        return {name: state for name, state in states.items() if state}
+
+    def load_state_dict(self, states: Mapping[str, dict[str, Any]]) -> None:
+        """Give each callback its state; say so where there is none, or nobody to take it."""
+        with random_states_kept():
+            for name, callback in [*self._active.items()]:
+                if name in states:
+                    self._call(name, callback.load_state_dict, states[name])
+                elif self._call(name, callback.state_dict):
+                    log.warning("%s starts anew: the checkpoint holds no state of it", name)
+        for name in sorted(states.keys() - self._all.keys()):
+            log.warning("%s is in the checkpoint but not in this run: its state is dropped", name)
+
+    def _each(self, event: Callable[[Callback], None]) -> None:
+        for name, callback in [*self._active.items()]:
+            self._call(name, event, callback)
+
+    def _call(self, name: str, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return method(*args, **kwargs)
+        except Pruned as pruned:
+            self._stop.pruned = pruned
+        except Exception as error:
+            if not self._all[name].may_fail:
+                raise
+            self._leave_out(name, error)
+        return None
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        if self._active.pop(name, None) is not None:
+            log.warning("the run goes on without %s: %s", name, reason(error))
+        self.per_update = self._overriding_on_update()
+
+    def _finish(self, name: str, callback: Callback, error: BaseException | None) -> BaseException | None:
+        """Return the error with which the run ends."""
+        try:
+            self._call(name, callback.finish, status_of(error))
+        except BaseException as raised:
+            if error is None:
+                return raised
+            log.error("%s: an error while the run ended", name, exc_info=raised)
+        return error
+
+    def _overriding_on_update(self) -> tuple[tuple[str, Callback], ...]:
+        overrides = [
+            (name, callback)
+            for name, callback in self._active.items()
+            if getattr(callback.on_update, "__func__", None) is not Callback.on_update
+        ]
+        return tuple(overrides)
+
+
+def _check_class(name: str, callback: object) -> None:
+    if not isinstance(callback, Callback):
+        raise ConfigError(
+            f"{name}: {type(callback).__name__} is not a callback; derive its class from "
+            "sweepboard.training.callback.Callback"
+        )

@@ -204,7 +204,7 @@ def test_updates_are_told_only_to_those_that_ask(world: Any) -> None:
     from sweepboard.training.callback_list import CallbackList
 
     average, plain, assigned = Average(), Ending(), Callback()
-    assigned.on_update = print  # type: ignore[method-assign]
+    assigned.on_update = average.on_update  # type: ignore[method-assign]
     callbacks = CallbackList({"a": average, "b": plain, "c": assigned}, StopFlag())
     assert [name for name, _ in callbacks.per_update] == ["a", "c"]
 

@@ -13,6 +13,7 @@ from sweepboard.runs.record import RUNNING, RunRecord
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
+from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 
 WAITING = "waiting"
 DONE = (FINISHED, PRUNED)

@@ -9,7 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +21,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from sweepboard.compose.allowed_objects import find, may_be_built
 from sweepboard.errors import UserError
@@ -213,9 +214,10 @@ WATCH = Path(__file__).with_name("watched_verbs.py")
 OURS, THEIRS = "sweepboard.data", "torchvision.datasets"
 STRANGE: dict[str, dict[str, Any]] = {
     "as it was": {},
-    "a root in the home": {"dataset": {"_target_": f"{OURS}.folder.ImageFolder", "root": "~/private"}},
+    "a root in the home": {"dataset": {"_target_": f"{OURS}.ImageFolder", "root": "~/private"}},
+    "a root of ours": {"dataset": {"_target_": f"{OURS}.ImageFolder", "root": "home/private"}},
     "a root here": {"dataset": {"_target_": f"{THEIRS}.ImageFolder", "root": "private"}},
-    "a default root": {"dataset": {"_target_": f"{OURS}.downloads.MNIST"}},
+    "a default root": {"dataset": {"_target_": f"{OURS}.MNIST"}},
     "a download": {"dataset": {"_target_": f"{THEIRS}.MNIST", "root": "private", "download": True}},
     "weights": {"model": {"_target_": "torchvision.models.resnet18", "weights": "DEFAULT"}},
     "an output root": {"output_root": "private/out"},
@@ -239,14 +241,22 @@ def strange_runs(run: Path, names: list[str]) -> list[str]:
     return copies
 
 
-def watch(runs: list[str], verbs: list[str]) -> dict[str, Any]:
-    """What a process that runs every verb on every run has opened beyond the runs, its outputs and Python."""
-    private = Path("private/a")
-    private.mkdir(parents=True)
-    (private / "secret.png").write_bytes(b"secret")
+def private_pictures() -> None:
+    """Pictures of two classes that a run could train on, here and in the home."""
+    for name in ("train/a", "train/b"):
+        folder = Path("private", name)
+        folder.mkdir(parents=True)
+        for number in range(8):
+            Image.new("L", (28, 28), number).save(folder / f"secret{number}.png")
     shutil.copytree("private", "home/private")
+
+
+def watch(runs: list[str], verbs: list[str], without: Sequence[str] = ()) -> dict[str, Any]:
+    """What a process that runs every verb on every run, `without` a rule, has opened beyond the runs, its
+    outputs and Python."""
+    private_pictures()
     found = subprocess.run(
-        [sys.executable, str(WATCH), json.dumps([[verb, run] for run in runs for verb in verbs])],
+        [sys.executable, str(WATCH), json.dumps([[verb, run] for run in runs for verb in verbs]), *without],
         env={**os.environ, "HOME": str(Path("home").resolve())}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
@@ -258,13 +268,21 @@ def check_watched(run: Path, names: list[str], verbs: list[str]) -> None:
     told = watch(strange_runs(run, names), verbs)
     assert told["beyond"] == []
     assert all(code == 0 for call, code in told["codes"].items() if "as-it-was" in call), told["codes"]
-    assert not list(Path("private").rglob("run.json"))
-    assert sorted(path.name for path in Path("private").rglob("*")) == ["a", "secret.png"]
+    names = {path.name for path in Path("private").rglob("*") if path.is_file()}
+    assert names == {f"secret{number}.png" for number in range(8)}
 
 
 def test_no_verb_opens_anything_beyond_the_folder(command: Command) -> None:
     command(*TINY)
-    check_watched(only_run(Path("outputs")), ["as it was", "a root in the home"], ["rerun", "verify"])
+    check_watched(only_run(Path("outputs")), ["as it was", "a root of ours"], ["rerun", "verify"])
+
+
+def test_the_audit_sees_what_the_rule_of_paths_keeps_from_being_read(command: Command) -> None:
+    command(*TINY)
+    runs = strange_runs(only_run(Path("outputs")), ["a root of ours", "a root here"])
+    told = watch(runs, ["rerun"], ["sweepboard.compose.allowlist._lies_in"])
+    for place in ("'home/private", "'private"):
+        assert any(f"{place}/train/a/secret0.png" in one for one in told["beyond"]), told
 
 
 @pytest.mark.slow

@@ -204,6 +204,32 @@ def test_a_giant_of_a_stranger_is_refused_before_it_takes_memory(foreign: Path, 
         sweepboard.load_model(foreign)
 
 
+def test_a_user_who_can_keep_no_key_is_told_so(
+    command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("file").touch()
+    state = Path("file").resolve()
+    why = (
+        f"no signing key can be kept in {state}/sweepboard, so that your own runs are taken for someone "
+        "else's; set XDG_STATE_HOME to a folder that you can write"
+    )
+    Path("their_own_net.py").write_text(
+        "from sweepboard.models import Linear as Base\nclass Net(Base): pass\n"
+    )
+    words = [*QUICK[:1], "model=linear", *QUICK[2:], "model._target_=their_own_net.Net"]
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(state))
+        assert f"the run is not signed: {why}" in command(*words, "hydra.run.dir=run").err
+        command("-m", *words, "hydra.sweep.dir=s", "seed=1")
+        assert f"the sweep is not signed: {why}" in caplog.text
+        for verb in ("resume", "export"):
+            line = command(verb, "run", code=2).line
+            assert line.startswith("sweepboard: model._target_: their_own_net.Net is not built from")
+            assert line.endswith(f"add --allow their_own_net ({why})")
+    assert "signed" not in command(*words, "hydra.run.dir=signed").err
+    assert "signing key" not in command("resume", "run", code=2).line
+
+
 def swept(command: Command) -> Path:
     """A finished sweep of which one job is to be done again."""
     command("-m", *QUICK, "optimizer.lr=0.1,0.01", "sweep.name=s", "sweep.jobs=1")

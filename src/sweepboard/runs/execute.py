@@ -26,7 +26,7 @@ from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
 from sweepboard.runs.saved_run import origin_of, read_run, recipe_bytes
 from sweepboard.runs.secrets import masked, masked_command, masked_words, remember
-from sweepboard.runs.signing import Origin, sign
+from sweepboard.runs.signing import Origin, sign, why_no_key
 from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
@@ -102,6 +102,8 @@ def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> Non
     """
     text = config_text(prepared.config)
     now = _signature(plain_yaml.load(text), record) if prepared.own else None
+    if prepared.own and now is None:
+        log.warning("the run is not signed: %s", why_no_key())
     if now and folder.record.is_file():
         _sign_until_replaced(folder, record, now)
     record.signature = now

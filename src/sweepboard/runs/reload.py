@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweepboard.compose.allowlist import refuse_untrusted, refuse_untrusted_targets
+from sweepboard.compose.allowlist import NotAllowed, refuse_untrusted, refuse_untrusted_targets
 from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import check_links
 from sweepboard.compose.prepare import Check, Prepared, prepare_plain
@@ -19,7 +20,7 @@ from sweepboard.names import flatten
 from sweepboard.runs.lock import refuse_links
 from sweepboard.runs.saved_run import SavedRun, needed_here, origin_of
 from sweepboard.runs.secrets import is_masked
-from sweepboard.runs.signing import Origin
+from sweepboard.runs.signing import Origin, why_no_key
 from sweepboard.settings import Config
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Trust:
             self._check(recipe)(recipe.config, built=[])
 
     def _check(self, recipe: Recipe) -> Check:
-        return partial(refuse_untrusted, allowed=self.allowed, typed=recipe.typed, folder=self.folder)
+        return partial(_refuse, allowed=self.allowed, typed=recipe.typed, folder=self.folder)
 
 
 def prepare_saved(
@@ -111,9 +112,26 @@ def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
     """Refuse to build the model alone of a run of someone else. Raises `NotAllowed`, `LinkInFolder`."""
     if origin_of(saved) is not Origin.OWN:
         refuse_links(saved.folder)
-        refuse_untrusted_targets(saved.config, allowed)
+        with _told_of_the_key():
+            refuse_untrusted_targets(saved.config, allowed)
         model = {"model": saved.config.get("model")}
-        refuse_untrusted(model, allowed, folder=saved.folder.path, built=["model"])
+        _refuse(model, allowed=allowed, folder=saved.folder.path, built=["model"])
+
+
+def _refuse(config: Mapping[str, Any], *, built: Sequence[str], **limits: Any) -> None:
+    with _told_of_the_key():
+        refuse_untrusted(config, built=built, **limits)
+
+
+@contextmanager
+def _told_of_the_key() -> Iterator[None]:
+    """Say beside a refusal that this user's own runs are refused too, where no signing key can be kept."""
+    try:
+        yield
+    except NotAllowed as error:
+        if (why := why_no_key()) is None:
+            raise
+        raise NotAllowed(f"{error} ({why})") from error
 
 
 def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> None:

@@ -54,6 +54,20 @@ def origin(content: bytes, signature: Any) -> Origin:
     return Origin.CHANGED if any(one.startswith(f"{name}:") for one in given) else Origin.FOREIGN
 
 
+def why_no_key() -> str | None:
+    """Why this user's own runs are not known as theirs, and what to do; None where there is a key."""
+    if _key() is not None:
+        return None
+    try:
+        place = f"in {_state_folder()}"
+    except RuntimeError:
+        place = "without a home"
+    return (
+        f"no signing key can be kept {place}, so that your own runs are taken for someone else's; set "
+        "XDG_STATE_HOME to a folder that you can write"
+    )
+
+
 def is_own(content: bytes, signature: Any) -> bool:
     """Whether `signature` is this user's own of `content`."""
     return origin(content, signature) is Origin.OWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +18,12 @@ from sweepboard.errors import UserError, reason
 from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
 from sweepboard.runs.saved_run import check_config
 from sweepboard.runs.secrets import masked, masked_command, masked_words
-from sweepboard.runs.signing import as_bytes, origin, sign
+from sweepboard.runs.signing import as_bytes, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.labels import words_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
+
+log = logging.getLogger(__name__)
 
 _FORMAT = 1
 _LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder's name that leads to no other folder
@@ -73,6 +76,8 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
             if not path.exists() or read_bytes(path) != text.encode():
                 write_atomic(path, text)
         write_json(folder.plan, _as_plain(plan))
+    if plan.own and (why := why_no_key()):
+        log.warning("the sweep is not signed: %s", why)
 
 
 def replace_plan(folder: SweepFolder, plan: Plan) -> Plan:

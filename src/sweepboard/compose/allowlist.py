@@ -103,6 +103,8 @@ def _check_node(place: str, node: Mapping[str, Any], allowed: Sequence[str]) -> 
 
 def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
     found = find(target, allowed)
+    if not isinstance(target, str) or "." not in target:
+        raise NotAllowed(f"{place}: {target!r} is not the dotted name of a class; type {place}=... and one")
     if found is None or not may_be_built(found, allowed):
         home = (full_name(found) or "").rpartition(".")[0]
         if not any(is_within(home, name) for name in ("torch", "torchvision", "sweepboard")):

@@ -67,6 +67,8 @@ class Trust:
         """Check the recipe like a new run's. What is resolved of a foreign one is looked at before anything
         that it names is imported; what was typed now is trusted. Raises `NotAllowed`, `ConfigError`."""
         check = None if self.own else self._check(recipe)
+        if not self.own:
+            _refuse_followers(recipe.links)
         prepared = prepare_plain(recipe.config, recipe.links, recipe.groups, recipe.overrides, check)
         return replace(prepared, own=self.own)
 
@@ -78,6 +80,16 @@ class Trust:
 
     def _check(self, recipe: Recipe) -> Check:
         return partial(_refuse, allowed=self.allowed, typed=recipe.typed, folder=self.folder)
+
+
+def _refuse_followers(links: Mapping[str, str]) -> None:
+    """Refuse what follows the one setting that a foreign run has no say in. Raises `NotAllowed`."""
+    for key, other in links.items():
+        if other == "output_root":
+            raise NotAllowed(
+                f"{key}: it follows output_root, which is yours and not what this run folder says it was; "
+                f"type {key}=... to say it yourself"
+            )
 
 
 def prepare_saved(

@@ -268,8 +268,8 @@ def check_watched(run: Path, names: list[str], verbs: list[str]) -> None:
     told = watch(strange_runs(run, names), verbs)
     assert told["beyond"] == []
     assert all(code == 0 for call, code in told["codes"].items() if "as-it-was" in call), told["codes"]
-    names = {path.name for path in Path("private").rglob("*") if path.is_file()}
-    assert names == {f"secret{number}.png" for number in range(8)}
+    files = {path.name for path in Path("private").rglob("*") if path.is_file()}
+    assert files == {f"secret{number}.png" for number in range(8)}
 
 
 def test_no_verb_opens_anything_beyond_the_folder(command: Command) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +46,9 @@ def test_every_word_of_an_empty_line() -> None:
     assert {"plan", "resume", "model=", "optimizer=", "seed="} <= set(candidates("sweepboard "))
 
 
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
 def test_a_real_bash_completes(tmp_path: Path) -> None:
     script = (
         'eval "$(sweepboard -sc install=bash)"\n'
@@ -51,13 +58,84 @@ def test_a_real_bash_completes(tmp_path: Path) -> None:
         "try 'sweepboard model=c'\ncomplete -p sweepboard\n"
         'eval "$(sweepboard -sc uninstall=bash)"\ncomplete -p sweepboard\n'
     )
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+        ["bash", "-c", script], cwd=tmp_path, env={**os.environ, "PATH": PATH}, capture_output=True, text=True
     )
     lines = done.stdout.splitlines()
     assert lines[:3] == ["cnn", "trainer.epochs=", "model=cnn"], done.stderr
     assert len(lines) == 4, done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_a_real_fish_completes(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()  # a value, and no folder, is what belongs behind model=
+    (tmp_path / "outputs").mkdir()
+    script = (
+        "sweepboard -sc install=fish | source\n"
+        "for line in 'sweepboard model=c' 'sweepboard -m seed=1,2 trainer.ep' "
+        "'sweepboard plan model=mlp model.h' 'sweepboard rerun outp' 'sweepboard --config-n'\n"
+        "    complete -C $line | string join ' '\nend\n"
+        "sweepboard -sc uninstall=fish | source; complete -c sweepboard\n"
+    )
+    environment = {**os.environ, "PATH": PATH, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    wanted = ["model=cnn", "trainer.epochs=", "model.hidden.", "outputs/", "--config-name"]
+    assert done.stdout.splitlines() == wanted, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_a_real_zsh_completes(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "outputs").mkdir()
+    with Zsh(tmp_path) as zsh:
+        zsh.type('eval "$(sweepboard -sc install=zsh)"; print in""stalled\n')
+        zsh.wait_for("installed")
+        for typed, completed in (
+            ("sweepboard model=c", "sweepboard model=cnn"),
+            ("sweepboard -m seed=1,2 trainer.ep", "trainer.epochs="),
+            ("sweepboard rerun outp", "sweepboard rerun outputs/"),
+            ("sweepboard model=", "model=resnet18"),
+        ):
+            zsh.type(f"{typed}\t")
+            zsh.wait_for(completed)
+            zsh.type("\x15")  # forget the line
+        zsh.type('eval "$(sweepboard -sc uninstall=zsh)"; print "left: $_comps[sweepboard]."\n')
+        zsh.wait_for("left: .")
+
+
+class Zsh:
+    """An interactive zsh on a terminal of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._terminal, child = pty.openpty()
+        environment = {**os.environ, "PATH": PATH, "HOME": str(folder), "TERM": "dumb", "COLUMNS": "200"}
+        self._shell = subprocess.Popen(
+            ["zsh", "-f", "-i"], cwd=folder, env=environment,
+            stdin=child, stdout=child, stderr=child, start_new_session=True,
+        )  # fmt: skip
+        os.close(child)
+
+    def __enter__(self) -> Zsh:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shell.kill()
+        self._shell.wait()
+        os.close(self._terminal)
+
+    def type(self, text: str) -> None:
+        """Press these keys."""
+        os.write(self._terminal, text.encode())
+
+    def wait_for(self, text: str, seconds: float = 30) -> None:
+        """Return when the terminal has shown `text`."""
+        shown, end = "", time.monotonic() + seconds
+        while text not in shown:
+            ready, _, _ = select.select([self._terminal], [], [], max(0, end - time.monotonic()))
+            assert ready, f"{text!r} was not shown: {shown!r}"
+            shown += os.read(self._terminal, 65536).decode(errors="replace")
 
 
 @pytest.mark.parametrize("shell", INSTALL)

@@ -127,13 +127,14 @@ def test_a_question_is_about_one_run(command: Command) -> None:
     [
         ("optimizer={_target_:torch.optim.SGD,lr:interval(0.01,0.1)}", "optimizer.lr=interval(0.01,0.1)"),
         ("optimizer={lr:tag(log,interval(0.01,0.1)),weight_decay:0}", "optimizer.lr=tag(log,interval(0.01,0.1))"),
+        ("optimizer={_target_:torch.optim.SGD,lr:interval(1,2)},{lr:1}", "optimizer.lr=interval(1,2)"),
         ("trainer={epochs: range(1,3)}", "trainer.epochs=range(1,3)"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("words", [[], ["-m", "seed=1,2"]])
+@pytest.mark.parametrize("words", [["-m"], ["-m", "seed=1,2"], ["-m", "hydra/sweeper=optuna"]])
 def test_values_in_a_mapping_are_told(words: list[str], word: str, remedy: str, command: Command) -> None:
     line = command(*words, word, code=2).line
-    assert line.endswith(f"values to go through do not stand in a mapping; type them beside it: {remedy}")
+    assert line.endswith(f"do not stand in a mapping or a list; type them beside it: '{remedy}'")
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,14 @@ _sweepboard_complete() {
 compdef _sweepboard_complete sweepboard
 """
 _FISH = r"""function _sweepboard_complete
-    env COMP_LINE=(commandline -cp | string collect) sweepboard -sc query=fish 2>/dev/null
+    set -l found (env COMP_LINE=(commandline -cp | string collect) sweepboard -sc query=fish 2>/dev/null)
+    if test -n "$found"
+        string join -- \n $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
 end
-complete -c sweepboard -a '(_sweepboard_complete)'
+complete -c sweepboard -f -a '(_sweepboard_complete)'
 """
 INSTALL = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 UNINSTALL = {

@@ -7,6 +7,7 @@ a mapping; `~key` deletes a null too.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from shlex import quote
@@ -14,13 +15,15 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser import overrides_parser
-from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, Sweep
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweepboard.errors import ConfigError
 
 _create_functions = overrides_parser.create_functions
 _apply_as_hydra = ConfigLoaderImpl._apply_overrides_to_config
+
+_VALUES = re.compile(r"(\w+)\s*:\s*((?:\w+\(.*?)?(?:interval|range|choice)\([^()]*\)+)")
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,24 @@ def _with_quotes(value: Any) -> Any:
 
 
 def extension_of(override: Override) -> list[Any] | None:
-    """Return the values that the override adds to a list, None for every other override.
-
-    Raise `ConfigError` where `extend_list` stands inside a value.
-    """
+    """Return the values that the override adds to a list, None for every other override."""
     value = override._value
-    if isinstance(value, Extension):
-        return value.values
-    if not isinstance(value, ChoiceSweep) and any(map(_is_extension, _inside(value))):
+    return value.values if isinstance(value, Extension) else None
+
+
+def refuse_inside(override: Override) -> None:
+    """Raise `ConfigError` where `extend_list` or values to go through stand inside of a value."""
+    inner = list(_inside(override._value))
+    if any(isinstance(value, Sweep) for value in inner):
+        found = _VALUES.search(str(override.input_line))
+        key = override.key_or_group
+        beside = f": {quote(f'{key}.{found[1]}={found[2]}')}" if found else ""
+        raise ConfigError(
+            f"{override.input_line}: values to go through do not stand in a mapping or a list; "
+            f"type them beside it{beside}"
+        )
+    if any(map(_is_extension, inner)):
         raise ConfigError(f"{override.input_line}: extend_list stands alone; type KEY=extend_list(...)")
-    return None
 
 
 def extends(override: Override) -> bool:
@@ -83,15 +94,18 @@ def _is_extension(value: object) -> bool:
 
 
 def _inside(value: Any) -> Iterator[Any]:
+    """All that stands in the mappings and lists of a value, or of each value to go through."""
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    for child in children:
-        yield child
+    for child in value.list if isinstance(value, ChoiceSweep) else children:
+        if not isinstance(value, ChoiceSweep):
+            yield child
         yield from _inside(child)
 
 
 def apply_overrides(overrides: Iterable[Override], config: DictConfig) -> None:
     """Lay values over a configuration. Raise `ConfigError`, or what Hydra raises."""
     for override in overrides:
+        refuse_inside(override)
         key, added = override.key_or_group, extension_of(override)
         if added is not None:
             OmegaConf.update(config, key, list_at(key, _plain(_selected(config, key))) + added)

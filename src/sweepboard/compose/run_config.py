@@ -23,7 +23,7 @@ from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import leaves, links_of, resolved
 from sweepboard.compose.option_names import is_group, with_names
-from sweepboard.compose.overrides import extension_of, list_at, refuse_to_replace
+from sweepboard.compose.overrides import extension_of, list_at, refuse_inside, refuse_to_replace
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.validate import did_you_mean_key
@@ -56,6 +56,7 @@ class Recipe:
             if _is_choice(override, config_dirs):
                 new._choose(override, config_dirs)
             else:
+                refuse_inside(override)
                 new._refuse_vain(override)
                 new._set(override)
                 new._note_typed(override.key_or_group)

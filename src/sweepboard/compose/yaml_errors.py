@@ -259,24 +259,6 @@ def _setting_of_hydra(case: Case) -> str | None:
     return f"{key}: there is no such group; a setting is written hydra.{found[1]}.{found[2]}=..."
 
 
-_VALUES = re.compile(r"(\w+)\s*:\s*((?:\w+\(.*?)?(?:interval|range|choice)\([^()]*\)+)")
-
-
-def _values_in_mapping(case: Case) -> str | None:
-    """Hydra goes through the values of a word, and not through some inside of its value."""
-    if not case.text.startswith("Error merging override") or case.name:
-        return None
-    for override in _parsed(case.overrides):
-        found = _VALUES.search(str(override.input_line))
-        if isinstance(override.value(), dict) and found:
-            key = f"{override.key_or_group}.{found[1]}"
-            return (
-                f"{key}: values to go through do not stand in a mapping; "
-                f"type them beside it: {key}={found[2]}"
-            )
-    return None
-
-
 def _parsed(words: Sequence[str]) -> list[Override]:
     try:
         return list(OverridesParser.create().parse_overrides(list(words)))
@@ -286,6 +268,6 @@ def _parsed(words: Sequence[str]) -> list[Override]:
 
 _EXPLAIN: tuple[Callable[[Case], str | None], ...] = (
     _no_package_line, _dotted_key, _option_in_body, _no_slash, _override_above, _chosen_already,
-    _plus_is_missing, _more_than_once, _twice, _setting_of_hydra, _values_in_mapping,
+    _plus_is_missing, _more_than_once, _twice, _setting_of_hydra,
     _choice_of_defaults, _null_as_a_name,
 )  # fmt: skip

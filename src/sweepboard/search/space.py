@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Sweep
 
+from sweepboard.compose.overrides import refuse_inside
 from sweepboard.errors import ConfigError
 
 Value: TypeAlias = int | float | str
@@ -155,6 +156,7 @@ class Space:
 
 def axis_of(override: Override) -> Axis:
     """The axis that one override with several values spans. Raises `ConfigError`."""
+    refuse_inside(override)
     key, value = override.get_key_element(), override.value()
     tags = value.tags if isinstance(value, Sweep) else set()
     if tags - {LOG} or (tags and isinstance(value, ChoiceSweep)):

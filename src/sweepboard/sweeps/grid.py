@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 
+from sweepboard.compose.overrides import refuse_inside
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
@@ -47,6 +48,7 @@ def grid(
 
 def axis(override: Override) -> Axis:
     """The values of one override, as words. Raises `ConfigError` for a range without end."""
+    refuse_inside(override)
     key = override.get_key_element()
     name = key_of(key)
     if not override.is_sweep_override():

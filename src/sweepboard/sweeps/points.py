@@ -15,6 +15,7 @@ from sweepboard.hardware import threads_of_environment
 from sweepboard.names import flatten
 from sweepboard.runs.reload import require_secrets
 from sweepboard.sweeps.plan import Point
+from sweepboard.sweeps.sub_grids import told_as_sub_grid
 
 Compose = Callable[[Sequence[str]], DictConfig]
 """From the words of a point to its configuration with the `hydra` block."""
@@ -36,7 +37,7 @@ def check_points(words: Sequence[Sequence[str]], compose: Compose, only: str | N
     ]
     if not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
-    return [_checked(point, words, config) for point, config in kept]
+    return [_checked(point, words, config, compose) for point, config in kept]
 
 
 def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Compose) -> DictConfig:
@@ -106,12 +107,14 @@ def _has(config: DictConfig, name: str) -> bool:
     return isinstance(parent, DictConfig) and last in parent
 
 
-def _checked(point: Sequence[str], points: Sequence[Sequence[str]], config: DictConfig) -> Point:
+def _checked(
+    point: Sequence[str], points: Sequence[Sequence[str]], config: DictConfig, compose: Compose
+) -> Point:
     try:
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
         require_secrets(prepared.config)
     except UserError as error:
-        raise _bad(point, points, error) from error
+        raise _bad(point, points, told_as_sub_grid(error, points, compose)) from error
     return Point(prepared, (config.threads or threads_of_environment()) is not None)
 
 

@@ -1,0 +1,59 @@
+"""What to type where a swept key is an argument of some of the swept options only: a mapping for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from shlex import quote
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sweepboard.compose.call_checks import signature, takes
+from sweepboard.compose.locate import TARGET, locate
+from sweepboard.errors import ConfigError, UserError
+from sweepboard.sweeps.labels import override_text
+from sweepboard.sweeps.sweep_overrides import key_of
+
+_MOST = 4
+"""Mappings that are shown."""
+
+_NO_ARGUMENT = re.compile(r"^(\w+)\.\w+: \S+ has no such argument")
+
+
+def told_as_sub_grid(
+    mistake: UserError, points: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]
+) -> UserError:
+    """Return the mistake; where it is an argument that other swept options have, with what to type."""
+    found = _NO_ARGUMENT.match(str(mistake))
+    group = found[1] if found else ""
+    options = {word for words in points for word in words if key_of(word) == group}
+    if found is None or len(options) < 2 or any("{" in option for option in options):
+        return mistake
+    mappings = list(dict.fromkeys(_mappings(group, points, compose)))
+    shown = ",".join([*mappings[:_MOST], *["..."] * (len(mappings) > _MOST)])
+    typed = quote(f"{group}={shown}")
+    return ConfigError(f"{found[0]}; to give each {group} keys of its own, type {typed}")
+
+
+def _mappings(
+    group: str, points: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]
+) -> Iterator[str]:
+    """The class of each point with the arguments that it needs, and those typed that it takes."""
+    for words in points:
+        typed = {key_of(word): word.partition("=")[2] for word in words}
+        inside = {key.partition(".")[2]: value for key, value in typed.items() if key.startswith(f"{group}.")}
+        around = [word for word in words if not key_of(word).startswith(f"{group}.")]
+        node: Any = OmegaConf.to_container(compose(around)[group])
+        if TARGET not in node:  # scheduler=none
+            yield "{}"
+            continue
+        kind = locate(node[TARGET], group)
+        needed = {name: override_text(node[name]) for name in _required(kind) if name in node}
+        taken = {name: value for name, value in inside.items() if takes(kind, name)}
+        given = {TARGET: node[TARGET], **needed, **taken}
+        yield f"{{{','.join(f'{name}:{value}' for name, value in given.items())}}}"
+
+
+def _required(kind: Callable[..., Any]) -> list[str]:
+    return [each.name for each in signature(kind) or () if each.default is each.empty]

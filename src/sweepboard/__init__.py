@@ -1,5 +1,7 @@
 """sweepboard: Hydra-configured experiments for PyTorch whose run folders are TensorBoard boards.
 
+run = sweepboard.run("model=mlp", "optimizer.lr=0.1")  # trains, and returns what load_run returns
+runs = sweepboard.sweep("optimizer.lr=0.1,0.01")
 model = sweepboard.load_model("outputs/2026-11-21/12-00-00")  # an nn.Module in eval mode
 records = sweepboard.load_runs("outputs")  # config, metrics and curves of every run
 """
@@ -20,6 +22,8 @@ from sweepboard.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from sweepboard.analysis.api import load_run as load_run
     from sweepboard.analysis.api import load_runs as load_runs
+    from sweepboard.cli.python_calls import run as run
+    from sweepboard.cli.python_calls import sweep as sweep
     from sweepboard.runs.load_model import load_model as load_model
     from sweepboard.training.callback import Callback as Callback
     from sweepboard.training.tasks import Task as Task
@@ -34,5 +38,7 @@ __all__, __getattr__ = lazy_exports(
         "load_model": "sweepboard.runs.load_model",
         "load_run": "sweepboard.analysis.api",
         "load_runs": "sweepboard.analysis.api",
+        "run": "sweepboard.cli.python_calls",
+        "sweep": "sweepboard.cli.python_calls",
     },
 )

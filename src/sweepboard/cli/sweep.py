@@ -19,16 +19,22 @@ from sweepboard.sweeps.local_jobs import PRELOAD
 if TYPE_CHECKING:
     from sweepboard.sweeps.hydra_task import SweepTask
     from sweepboard.sweeps.job_status import JobView
+    from sweepboard.sweeps.sweep_result import SweepResult
 
 
 def run_sweep(request: Request) -> int:
-    """Run all jobs. Returns 0 where every one has come to its end, else 1."""
+    """Run all jobs. Return 0 where every one has come to its end, else 1."""
+    return int(not sweep_result(request).is_done)
+
+
+def sweep_result(request: Request) -> SweepResult:
+    """Run all jobs, and return what became of them."""
     with prestarted_server(PRELOAD) if _runs_here(request) else nullcontext():
         from sweepboard.cli.sweep_display import display
 
         task = new_task(request)
         task.listener = display()
-        return int(not multirun_request(request, task).is_done)
+        return multirun_request(request, task)
 
 
 def _runs_here(request: Request) -> bool:

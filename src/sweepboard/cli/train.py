@@ -57,11 +57,20 @@ def main(argv: list[str]) -> int:
     composed = compose_request(request)
     if composed.hydra.mode == RunMode.MULTIRUN:  # a preset may say so
         return run_sweep(request)
-    refuse_without_multirun(request.overrides, composed)
+    _train(request, composed)
+    return 0
+
+
+def train(request: Request) -> Path:
+    """Train the one run that was asked for, and return its folder."""
+    composed = compose_request(request)
+    if composed.hydra.mode == RunMode.MULTIRUN:
+        raise ConfigError("hydra.mode=MULTIRUN: is a sweep; call sweepboard.sweep")
     return _train(request, composed)
 
 
-def _train(request: Request, composed: DictConfig) -> int:
+def _train(request: Request, composed: DictConfig) -> Path:
+    refuse_without_multirun(request.overrides, composed)
     refuse_other_directory(composed)
     with env_override(composed.hydra.job.env_set):  # values may name these variables
         prepared = _checked(composed, request)
@@ -83,7 +92,7 @@ def _train(request: Request, composed: DictConfig) -> int:
 
     with claimed(_folder(prepared, composed)) as folder:
         run_composed(request, composed, callbacks, folder.path, job)
-    return 0
+    return folder.path
 
 
 def _checked(composed: DictConfig, request: Request) -> Any:

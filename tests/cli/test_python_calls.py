@@ -1,0 +1,84 @@
+"""`sweepboard.run` and `sweepboard.sweep`: the command line from Python."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+import sweepboard
+from sweepboard.errors import UserError
+from tests.command import Command
+
+TINY = ["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(command: Command) -> None:
+    """The working directory of `command`."""
+
+
+def test_a_run_is_that_of_the_command_line(command: Command) -> None:
+    before = logging.getLogger().handlers[:], logging.getLogger().level
+    first = sweepboard.run(*TINY, "optimizer.lr=0.1")
+    assert (logging.getLogger().handlers, logging.getLogger().level) == before
+    assert (first.status, first.hparams["optimizer.lr"]) == ("finished", 0.1)
+    again = sweepboard.run(*TINY, "optimizer.lr=0.1")
+    assert again.path != first.path
+    assert again.metrics["val/loss"] == first.metrics["val/loss"]
+    assert "identical" in command("verify", str(first.path)).out
+
+
+def test_a_sweep_gives_its_runs() -> None:
+    runs = sweepboard.sweep(*TINY, "optimizer.lr=0.1,0.01")
+    assert [run.hparams["optimizer.lr"] for run in runs] == [0.01, 0.1]
+    assert {run.status for run in runs} == {"finished"}
+
+
+def test_yaml_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine/model").mkdir(parents=True)
+    (tmp_path / "mine/model/tiny.yaml").write_text(
+        "_target_: sweepboard.models.MLP\nhidden: [3]\ninput_shape: ${facts.input_shape}\n"
+        "outputs: ${facts.outputs}\n"
+    )
+    run = sweepboard.run(*TINY, "model=tiny", config_dir=tmp_path / "mine")
+    assert run.config["model"]["hidden"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("optimizer.lrr=0.1", "did you mean optimizer.lr"),
+        ("optimizer.lr=0.1,0.2", "several values are a sweep"),
+        ("--multirun", "'--multirun' is no override"),
+        ("ls", "'ls' is no override"),
+    ],
+)
+def test_a_mistake_is_an_error_before_any_work(word: str, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        sweepboard.run(*TINY, word)
+    assert not Path("outputs").exists()
+
+
+INTERRUPTING = """
+import os, signal
+from sweepboard.models import MLP
+
+class Interrupting(MLP):
+    calls = 0
+
+    def forward(self, batch):
+        self.calls += self.training
+        if self.calls == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().forward(batch)
+"""
+
+
+def test_an_interrupt_is_one_and_the_run_can_be_resumed(command: Command) -> None:
+    Path("interrupting.py").write_text(INTERRUPTING)
+    with pytest.raises(KeyboardInterrupt, match="interrupted by SIGINT"):
+        sweepboard.run(*TINY, "model._target_=interrupting.Interrupting", "trainer.steps=40")
+    (run,) = sweepboard.load_runs("outputs")
+    assert run.status == "interrupted"

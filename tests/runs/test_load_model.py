@@ -77,6 +77,31 @@ def test_exported_models_give_the_same_outputs(model: str, command: Command) -> 
             assert torch.allclose(program(images(batch)), ours(images(batch)), rtol=1e-5, atol=1e-6)
 
 
+LEARNING = """
+from torch import nn
+class Net(nn.Linear):
+    def __init__(self, features, outputs, matters):
+        super().__init__(features, outputs)
+        self.scale, self.seen, self.matters = 1.0, 0, matters
+    def forward(self, x):
+        if self.training:
+            self.scale, self.seen = self.scale + 0.5, self.seen + len(x)
+        return super().forward(x.flatten(1)) * (self.scale if self.matters else 1.0)
+"""
+
+
+@pytest.mark.parametrize("matters", [True, False])
+def test_what_a_file_of_tensors_would_lose_is_told_where_it_matters(matters: bool, command: Command) -> None:
+    Path("learning.py").write_text(LEARNING)
+    node = f"{{_target_: learning.Net, features: 784, outputs: 10, matters: {str(matters).lower()}}}"
+    command(*IN, f"model={node}")
+    said = command("export", "run")
+    lost = "beside its tensors: scale, seen; without it a model made anew gives other outputs"
+    assert (lost in said.err) == matters
+    assert "register_buffer" in said.err or not said.err
+    assert not command("export", "run", "--format", "torch_export").err
+
+
 class TwoFaced(nn.Linear):
     """Says one thing to torch.export and another to everyone else."""
 

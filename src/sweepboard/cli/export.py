@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from sweepboard.cli.run_options import parser
@@ -17,8 +18,8 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--output", metavar="FILE", help="file to write (default: <run's name>.<ending>)")
     options = made.parse_args(arguments)
     saved = read_run(options.run)
-    from sweepboard.runs.export import FORMATS, export
-    from sweepboard.runs.load_model import model_of
+    from sweepboard.runs.export import FORMATS, export, lost
+    from sweepboard.runs.load_model import changed_attributes, model_of
     from sweepboard.runs.reload import refuse_foreign_model
 
     refuse_foreign_model(saved, options.allow)
@@ -27,4 +28,7 @@ def main(arguments: list[str]) -> int:
     path = Path(options.output or name)
     export(saved, model, options.format, path)
     print(f"{printable(path)}: the {options.checkpoint} weights (step {step}), read back and found the same")
+    changed = changed_attributes(saved, options.checkpoint) if options.format == "safetensors" else []
+    if lacking := lost(saved, model, changed):
+        print(f"warning: {printable(lacking)}", file=sys.stderr)
     return 0

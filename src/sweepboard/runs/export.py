@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from sweepboard import __version__
+from sweepboard.compose.build import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.saved_run import SavedRun
@@ -35,6 +37,29 @@ def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
         writers[format_](saved, model, written)
         with writing(path):
             write_atomic(path, written.read_bytes())
+
+
+def lost(saved: SavedRun, model: nn.Module, changed: Sequence[str]) -> str | None:
+    """What a file of tensors lacks, where the `changed` attributes of the model decide its outputs."""
+    if not changed or _same_without(saved, model):
+        return None
+    names = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+    return (
+        f"the file has not what training changed of the model beside its tensors: {names}; without it a "
+        "model made anew gives other outputs: keep it in a buffer (register_buffer), or use --format torch_export"
+    )
+
+
+def _same_without(saved: SavedRun, model: nn.Module) -> bool:
+    """Whether a model made anew with the tensors alone gives the same for a sample."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        twin = build_model(saved.config)
+        twin.load_state_dict(model.state_dict())
+        try:
+            found, known = (each.eval()(_sample(saved)) for each in (twin, deepcopy(model)))
+            return torch.allclose(found, known, rtol=1e-4, atol=1e-6, equal_nan=True)
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):  # it takes no such sample
+            return False
 
 
 def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:

@@ -14,7 +14,7 @@ from sweepboard.errors import UserError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.reload import refuse_foreign_model
 from sweepboard.runs.saved_run import SavedRun, needed_here, read_run
-from sweepboard.training.attributes import set_attributes
+from sweepboard.training.attributes import FROZEN, set_attributes
 from sweepboard.training.checkpoint import fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
 from sweepboard.training.learner import MODEL
@@ -58,6 +58,17 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
     if saved.config["trainer"]["channels_last"] and any(weight.ndim == 4 for weight in model.parameters()):
         model.to(memory_format=torch.channels_last)
     return model.eval(), step
+
+
+def changed_attributes(saved: SavedRun, checkpoint: str) -> list[str]:
+    """The attributes of the model that training changed and that are in no state dict, by dotted names."""
+    attributes = weights_of(saved, checkpoint)[0]["attributes"]
+    return [
+        f"{part}.{key}".removeprefix(f"{MODEL}.")
+        for part, values in attributes.items()
+        for key in values
+        if part.partition(".")[0] == MODEL and not key.endswith(FROZEN)
+    ]
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> None:

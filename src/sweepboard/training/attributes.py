@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 
 _OF_TORCH = vars(nn.Module()).keys() - {"training"}
-_FROZEN = ".requires_grad"
+FROZEN = ".requires_grad"
+"""End of the name under which a parameter says whether it is trained."""
 
 
 class Attributes:
@@ -63,12 +64,12 @@ def _attributes(thing: object) -> Iterator[tuple[str, Any]]:
     yield from ((key, thing._buffers[key]) for key in thing._non_persistent_buffers_set)
     for key, parameter in thing._parameters.items():
         if parameter is not None:
-            yield key + _FROZEN, parameter.requires_grad
+            yield key + FROZEN, parameter.requires_grad
 
 
 def _set(thing: Any, key: str, value: Any) -> None:
-    if key.endswith(_FROZEN):
-        thing._parameters[key.removesuffix(_FROZEN)].requires_grad_(value)
+    if key.endswith(FROZEN):
+        thing._parameters[key.removesuffix(FROZEN)].requires_grad_(value)
         return
     now = getattr(thing, key, None)
     if key in _OF_TORCH or not _is_plain(now):

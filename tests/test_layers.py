@@ -18,7 +18,7 @@ ROOMS = (
     # What everybody may use: small, without torch where it is imported by `--help`.
     "import_path", "lazy_exports", "errors", "formatting", "settings", "files", "names", "plain_yaml",
     "scratch", "spreadsheet", "hyperparameters", "expressions", "vision", "startup", "cgroups", "hardware",
-    "parent_death",
+    "parent_death", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.
     "execution", "data", "models", "training", "board", "compose", "runs", "analysis", "sweeps", "search",
     "cli", "testing",

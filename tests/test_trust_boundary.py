@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sweepboard.compose.allowed_objects import find, may_be_built
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.reload import Trust
 from tests.command import TINY, Command, only_run
@@ -127,7 +128,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=5),
     st.sampled_from(["torch.nn.Linear", "~/x", "/etc/passwd", "${oc.env:HOME}", "mine.Net"]),
 )  # fmt: skip
-LINK_TARGETS = st.one_of(
+INTERPOLATED = st.one_of(
     st.sampled_from(KEYS), st.sampled_from(["oc.env:HOME", "oc.decode:'{a: 1}'", "x} ${y"])
 )
 TYPED = st.lists(
@@ -143,20 +144,20 @@ GROUPS = st.dictionaries(
 
 
 @st.composite
-def recipes(draw: st.DrawFn, config: dict[str, Any]) -> tuple[Any, ...]:
-    """Configuration, links, groups and overrides as a stranger may write them, and what is typed on top."""
+def configs(draw: st.DrawFn, config: dict[str, Any]) -> tuple[RunConfig, list[str]]:
+    """A configuration as a stranger may write it, and what is typed on top."""
     plain = json.loads(json.dumps(config))
     for key, value in draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2)).items():
         parent, _, name = key.rpartition(".")
         node = plain[parent] if parent else plain
         if isinstance(node, dict):
             node[name] = value
-    links = draw(st.dictionaries(st.sampled_from(KEYS), LINK_TARGETS, max_size=2))
+    interpolations = draw(st.dictionaries(st.sampled_from(KEYS), INTERPOLATED, max_size=2))
     words = [
         f"{key}={json.dumps(value) if not isinstance(value, str) else value}"
         for key, value in draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2)).items()
     ]
-    return plain, links, draw(GROUPS), words, draw(TYPED)
+    return RunConfig(plain, interpolations, draw(GROUPS), words), draw(TYPED)
 
 
 @contextmanager
@@ -173,33 +174,32 @@ def only_parts_are_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def check_recipe(recipe: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    config, links, groups, words, typed = recipe
+def check_config(config: RunConfig, typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     trust = Trust(own=False)
     with only_parts_are_built(monkeypatch):
         try:
-            prepared = trust.prepare(trust.recipe(config, links, groups, words).changed(typed))
+            prepared = trust.prepare(trust.admitted(config).with_overrides(typed))
         except UserError:
             return
-    assert not prepared.own
-    assert prepared.config["output_root"] == ("mine" if "output_root=mine" in typed else "outputs")
+    assert not prepared.config.own
+    assert prepared.config.values["output_root"] == ("mine" if "output_root=mine" in typed else "outputs")
 
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
     """The resolved configuration of a small run."""
+    from sweepboard.compose.config_draft import _composed
     from sweepboard.compose.prepare import prepare
-    from sweepboard.compose.run_config import _composed
 
     words = ["trainer=debug", "model=mlp", "threads=1", "dataset=gaussian"]
-    return prepare(_composed(words, []), {"model": "mlp"}, words).config
+    return prepare(_composed(words, []), {"model": "mlp"}, words).config.values
 
 
 @settings(QUICK, max_examples=40, phases=[Phase.explicit, Phase.generate])
 @given(st.data())
 def test_no_record_builds_anything_else(plain: dict[str, Any], data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        check_recipe(data.draw(recipes(plain)), patch)
+        check_config(*data.draw(configs(plain)), patch)
 
 
 @pytest.mark.slow
@@ -207,7 +207,7 @@ def test_no_record_builds_anything_else(plain: dict[str, Any], data: st.DataObje
 @given(st.data())
 def test_no_record_of_very_many_builds_anything_else(plain: dict[str, Any], data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        check_recipe(data.draw(recipes(plain)), patch)
+        check_config(*data.draw(configs(plain)), patch)
 
 
 WATCH = Path(__file__).with_name("watched_verbs.py")

@@ -57,17 +57,18 @@ def hparams(
     config: Mapping[str, Any],
     groups: Mapping[str, str | None],
     asked: Collection[str] = (),
-    links: Mapping[str, str] | None = None,
+    interpolations: Mapping[str, str] | None = None,
 ) -> Hparams:
     """What makes one run differ from another, flat: `{"model": "cnn", "optimizer.lr": 0.001, …}`.
 
     `config` is resolved and plain; `groups` are the options chosen (`{"model": "cnn", "model/act": "relu"}`).
     Unless it is `asked` for, left out is what does not change a result (where data lies, how it is read, when
-    it is saved), what has no effect beside another setting, and what follows from other settings (`links`, by
-    their flat keys). So are always the seed (repeats are one group), and None: a table's column has one type.
+    it is saved), what has no effect beside another setting, and what follows from other settings (the flat
+    keys of `interpolations`). So are always the seed (repeats are one group), and None: a table's column has
+    one type.
     """
     row: Hparams = {name: str(groups[name]) for name in _options(groups, asked)}
-    silent = set(_idle(config)) | set(links or {})
+    silent = set(_idle(config)) | set(interpolations or {})
     for key, value in flatten(config):
         told = key.partition(".")[0] in _BRANCHES and not (
             key in silent or _WITHOUT_EFFECT.match(key) or _BUILDING.match(key)

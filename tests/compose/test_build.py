@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sweepboard.compose.build import build, build_model
 from sweepboard.compose.instantiate import construct
-from sweepboard.compose.prepare import prepare_plain
+from sweepboard.compose.prepare import prepare_resolved
 from sweepboard.errors import ConfigError
 from sweepboard.training.loop import fit
 from tests.compose.conftest import Prepare
@@ -45,19 +45,19 @@ def test_the_length_foretold_is_the_length_of_the_run(words: list[str], prepare:
     prepared = prepare(*SMALL, "dataset.batch_size=7", "trainer.epochs=2", *words)
     experiment = build(prepared)
     progress = fit(experiment.learner, experiment.data, experiment.trainer)
-    assert progress.total_steps == prepared.config["facts"]["steps"]
-    assert progress.steps_per_epoch == prepared.config["facts"]["steps_per_epoch"]
+    assert progress.total_steps == prepared.config.values["facts"]["steps"]
+    assert progress.steps_per_epoch == prepared.config.values["facts"]["steps_per_epoch"]
 
 
 def test_a_saved_configuration_builds_the_same(prepare: Prepare) -> None:
     first = prepare(*SMALL)
-    again = prepare_plain(first.config, first.links, first.groups, first.overrides)
+    again = prepare_resolved(first.config)
     one, other = build(first).learner.model.state_dict(), build(again).learner.model.state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_model_alone(prepare: Prepare) -> None:
-    config = prepare(*SMALL).config
+    config = prepare(*SMALL).config.values
     assert [tuple(one.shape) for one in build_model(config).parameters()] == [(8, 32), (8,), (10, 8), (10,)]
 
 

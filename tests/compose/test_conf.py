@@ -41,7 +41,7 @@ NEEDS = {
 def test_every_option_composes_and_fits(option: str, prepare: Prepare, photos: Path) -> None:
     group, _, name = option.partition("/")
     prepared = prepare(f"{group}={name}", *NEEDS.get(option, []))
-    assert prepared.groups[group] == name
+    assert prepared.config.groups[group] == name
 
 
 def test_targets_of_ours_are_public_names() -> None:
@@ -119,7 +119,7 @@ def test_every_setting_is_described() -> None:
 
 
 def test_the_presets_are_the_tutorials(prepare: Prepare) -> None:
-    cnn = prepare("experiment=fashion_cnn").config
+    cnn = prepare("experiment=fashion_cnn").config.values
     assert cnn["dataset"]["validate_on"] == "test"
     assert (cnn["dataset"]["batch_size"], cnn["optimizer"]["lr"], cnn["trainer"]["epochs"]) == (
         64,
@@ -128,7 +128,7 @@ def test_the_presets_are_the_tutorials(prepare: Prepare) -> None:
     )
     assert (cnn["logging"]["every_steps"], cnn["logging"]["graph"]) == (100, True)
     assert cnn["facts"]["steps_per_epoch"] == 938
-    mlp = prepare("experiment=gaussian_mlp").config
+    mlp = prepare("experiment=gaussian_mlp").config.values
     assert (mlp["model"]["hidden"], mlp["facts"]["input_shape"], mlp["facts"]["classes"]) == ([128], [32], 10)
     assert (mlp["trainer"]["epochs"], mlp["logging"]["histograms"], mlp["logging"]["every_steps"]) == (
         5,
@@ -138,7 +138,7 @@ def test_the_presets_are_the_tutorials(prepare: Prepare) -> None:
 
 
 def test_a_preset_can_be_debugged(prepare: Prepare) -> None:
-    assert prepare("experiment=fashion_cnn", "trainer=debug").config["facts"]["steps"] == 6
+    assert prepare("experiment=fashion_cnn", "trainer=debug").config.values["facts"]["steps"] == 6
 
 
 def test_composing_needs_no_torch() -> None:

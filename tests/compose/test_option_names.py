@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sweepboard.compose.run_config import Recipe
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from tests.command import Command
 
@@ -85,9 +85,9 @@ def nested(tmp_path: Path) -> Path:
     return folder
 
 
-def recipe(option: str, *overrides: str) -> Recipe:
-    config = {"seed": 3, "model": {"_target_": "parts.One", "act": {"_target_": "torch.nn.relu"}}}
-    return Recipe(config, {}, {"model": option, "optimizer": "adam"}, list(overrides))
+def saved(option: str, *overrides: str) -> RunConfig:
+    values = {"seed": 3, "model": {"_target_": "parts.One", "act": {"_target_": "torch.nn.relu"}}}
+    return RunConfig(values, {}, {"model": option, "optimizer": "adam"}, list(overrides))
 
 
 @pytest.mark.parametrize(
@@ -100,24 +100,25 @@ def recipe(option: str, *overrides: str) -> Recipe:
     ],
 )
 def test_a_nested_group_of_a_saved_run(option: str, word: str, place: tuple[str, str], nested: Path) -> None:
-    new = recipe(option).changed([word], [nested])
+    new = saved(option).with_overrides([word], [nested])
     key, target = place
-    assert new.config["model"][key]["_target_"] == target
-    assert new.links == {f"model.{key}.slope": "seed"}
-    assert new.config["model"]["_target_"] == "parts.One"
+    assert new.values["model"][key]["_target_"] == target
+    assert new.interpolations == {f"model.{key}.slope": "seed"}
+    assert new.values["model"]["_target_"] == "parts.One"
 
 
 def test_what_was_typed_for_a_nested_option_stays(nested: Path) -> None:
-    new = recipe("withact", "model.act.slope=5", "model.act.other=1").changed(["model/act=tanh"], [nested])
-    assert new.config["model"]["act"] == {"_target_": "torch.nn.tanh", "slope": 5}
+    before = saved("withact", "model.act.slope=5", "model.act.other=1")
+    new = before.with_overrides(["model/act=tanh"], [nested])
+    assert new.values["model"]["act"] == {"_target_": "torch.nn.tanh", "slope": 5}
 
 
 @pytest.mark.parametrize("word", ["experiment=line", "experiment=1", "+experiment=lr_sweep"])
 def test_a_preset_is_no_part_of_a_saved_run(word: str) -> None:
     with pytest.raises(ConfigError, match="a preset changes several things and is no part of a saved run"):
-        recipe("cnn").changed([word])
+        saved("cnn").with_overrides([word])
 
 
 def test_null_in_a_saved_run() -> None:
-    new = recipe("cnn").changed(["scheduler=null"])
+    new = saved("cnn").with_overrides(["scheduler=null"])
     assert new.groups["scheduler"] == "none"

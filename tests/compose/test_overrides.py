@@ -8,7 +8,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard import plain_yaml
-from sweepboard.compose.run_config import Recipe
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from tests.command import TINY, Command
 
@@ -45,20 +45,20 @@ def test_what_would_replace_or_do_nothing_is_refused(word: str, command: Command
         assert command(*words, *MLP, word, code=2).line.endswith(REFUSED[word])
 
 
-def recipe() -> Recipe:
+def saved() -> RunConfig:
     """A saved run, in whose values `${` is text."""
     config = {
         "seed": 3,
         "model": {"hidden": [8, "${x}"], "tag": None},
         "optimizer": {"lr": 0.1},
     }
-    return Recipe(config, {"model.hidden[0]": "seed"}, {}, [])
+    return RunConfig(config, {"model.hidden[0]": "seed"}, {}, [])
 
 
 @pytest.mark.parametrize("word", REFUSED)
 def test_the_same_is_refused_of_a_saved_run(word: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        recipe().changed([word])
+        saved().with_overrides([word])
     assert str(raised.value) == REFUSED[word]
 
 
@@ -71,20 +71,20 @@ def test_the_same_is_refused_of_a_saved_run(word: str) -> None:
     ],
 )
 def test_a_list_of_a_saved_run_is_added_to(words: list[str], hidden: list[Any]) -> None:
-    changed = recipe().changed(words)
-    assert changed.config["model"]["hidden"] == hidden
-    assert changed.links == recipe().links
+    changed = saved().with_overrides(words)
+    assert changed.values["model"]["hidden"] == hidden
+    assert changed.interpolations == saved().interpolations
 
 
 def test_an_added_value_may_follow_another_key() -> None:
-    changed = recipe().changed(["model.hidden=extend_list(4,${optimizer.lr})"])
-    assert changed.config["model"]["hidden"] == [8, "${x}", 4, None]
-    assert changed.links == {"model.hidden[0]": "seed", "model.hidden[3]": "optimizer.lr"}
-    assert recipe().changed(["model.hidden=[1,${seed}]"]).links == {"model.hidden[1]": "seed"}
+    changed = saved().with_overrides(["model.hidden=extend_list(4,${optimizer.lr})"])
+    assert changed.values["model"]["hidden"] == [8, "${x}", 4, None]
+    assert changed.interpolations == {"model.hidden[0]": "seed", "model.hidden[3]": "optimizer.lr"}
+    assert saved().with_overrides(["model.hidden=[1,${seed}]"]).interpolations == {"model.hidden[1]": "seed"}
 
 
 def test_a_null_of_a_saved_run_is_deleted() -> None:
-    assert "tag" not in recipe().changed(["~model.tag"]).config["model"]
+    assert "tag" not in saved().with_overrides(["~model.tag"]).values["model"]
 
 
 @pytest.mark.parametrize(

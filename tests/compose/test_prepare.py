@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from sweepboard.compose.interpolations import escaped, links_of, resolved
-from sweepboard.compose.prepare import prepare_plain
+from sweepboard.compose.interpolations import escaped, interpolations_of, resolved
+from sweepboard.compose.prepare import prepare_resolved
 from tests.compose.conftest import Prepare, composed
 
 
@@ -33,21 +33,21 @@ def test_facts_follow_from_the_data_and_the_length(prepare: Prepare) -> None:
         "epochs": 3,
         "steps_per_epoch": 45,
     }
-    assert prepared.config["facts"] == facts  # 9,000 samples, 90 batches
-    assert prepared.config["model"]["input_shape"] == [1, 28, 28]
+    assert prepared.config.values["facts"] == facts  # 9,000 samples, 90 batches
+    assert prepared.config.values["model"]["input_shape"] == [1, 28, 28]
 
 
 def test_automatic_values_are_filled_in(prepare: Prepare) -> None:
-    config = prepare().config
+    config = prepare().config.values
     assert config["device"] in ("cpu", "cuda", "mps")
     assert isinstance(config["threads"], int)
     assert config["threads"] >= 1
 
 
-def test_a_link_is_kept_beside_its_value(prepare: Prepare) -> None:
+def test_an_interpolation_is_kept_beside_its_value(prepare: Prepare) -> None:
     prepared = prepare("scheduler=onecycle", "optimizer.lr=0.25", "model.dropout=${optimizer.lr}")
-    assert prepared.config["scheduler"]["max_lr"] == 0.25
-    assert prepared.links == {
+    assert prepared.config.values["scheduler"]["max_lr"] == 0.25
+    assert prepared.config.interpolations == {
         "model.input_shape": "facts.input_shape",
         "model.outputs": "facts.outputs",
         "model.dropout": "optimizer.lr",
@@ -56,12 +56,12 @@ def test_a_link_is_kept_beside_its_value(prepare: Prepare) -> None:
     }
 
 
-def test_relative_links_are_made_absolute() -> None:
+def test_relative_interpolations_are_made_absolute() -> None:
     config = OmegaConf.create(
         {"a": {"b": {"c": "${..d}", "e": ["${.[1]}", 1], "f": "x ${seed}"}, "d": 1}, "seed": 0}
     )
-    assert links_of(config)["a.b.c"] == "a.d"
-    assert "a.b.f" not in links_of(config)
+    assert interpolations_of(config)["a.b.c"] == "a.d"
+    assert "a.b.f" not in interpolations_of(config)
 
 
 def test_a_saved_configuration_prepares_to_itself(prepare: Prepare) -> None:
@@ -72,16 +72,16 @@ def test_a_saved_configuration_prepares_to_itself(prepare: Prepare) -> None:
         r"dataset.root='\${x} \\\${y} ${seed}'",
     )
     first = prepare(*words)
-    assert first.config["dataset"]["root"].startswith("${x} ")
-    again = prepare_plain(first.config, first.links, first.groups, first.overrides)
-    assert (again.config, again.links, again.groups) == (first.config, first.links, first.groups)
+    assert first.config.values["dataset"]["root"].startswith("${x} ")
+    again = prepare_resolved(first.config)
+    assert again.config == first.config
 
 
-def test_links_are_followed_when_a_saved_configuration_is_changed(prepare: Prepare) -> None:
+def test_interpolations_are_followed_when_a_saved_configuration_is_changed(prepare: Prepare) -> None:
     first = prepare("scheduler=onecycle")
-    first.config["optimizer"]["lr"] = 0.5
-    first.config["trainer"]["epochs"] = 1
-    again = prepare_plain(first.config, first.links, first.groups, first.overrides).config
+    first.config.values["optimizer"]["lr"] = 0.5
+    first.config.values["trainer"]["epochs"] = 1
+    again = prepare_resolved(first.config).config.values
     assert (again["scheduler"]["max_lr"], again["scheduler"]["total_steps"]) == (0.5, again["facts"]["steps"])
 
 
@@ -162,7 +162,7 @@ def test_a_test_set_of_a_third_party(prepare: Prepare) -> None:
 
 def test_a_typed_class_takes_only_what_it_knows(prepare: Prepare, module: Callable[[str, str], None]) -> None:
     module("own", OWN)
-    config = prepare("optimizer._target_=own.Opt", "model._target_=own.Net").config
+    config = prepare("optimizer._target_=own.Opt", "model._target_=own.Net").config.values
     assert config["optimizer"] == {"_target_": "own.Opt", "lr": 0.001, "fused": True}
     assert config["model"] == {"_target_": "own.Net"}
 
@@ -172,19 +172,19 @@ def test_own_yaml_and_own_class(prepare: Prepare, module: Callable[[str, str], N
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "mine.yaml").write_text("_target_: own.Net\nwidth: 3\n")
     prepared = prepare("model=mine", config_dir=tmp_path / "conf")
-    assert prepared.groups["model"] == "mine"
-    assert prepared.config["model"] == {"_target_": "own.Net", "width": 3}
+    assert prepared.config.groups["model"] == "mine"
+    assert prepared.config.values["model"] == {"_target_": "own.Net", "width": 3}
 
 
 def test_hydras_resolver_works_before_hydra_runs(prepare: Prepare) -> None:
-    assert prepare("dataset=mnist", "dataset.root=${hydra:runtime.cwd}").config["dataset"]["root"] == str(
-        Path.cwd()
-    )
+    assert prepare("dataset=mnist", "dataset.root=${hydra:runtime.cwd}").config.values["dataset"][
+        "root"
+    ] == str(Path.cwd())
 
 
 def test_how_jobs_are_run_is_no_part_of_one(prepare: Prepare) -> None:
-    assert "sweep" not in prepare("sweep.jobs=2").config
-    assert "hydra" not in prepare().config
+    assert "sweep" not in prepare("sweep.jobs=2").config.values
+    assert "hydra" not in prepare().config.values
 
 
 def test_the_composed_configuration_is_left_alone() -> None:
@@ -200,7 +200,7 @@ def test_threads_are_what_the_environment_says_then_all_cores(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert prepare().config["threads"] == 3
+    assert prepare().config.values["threads"] == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert prepare().config["threads"] == len(os.sched_getaffinity(0))
-    assert prepare("threads=2").config["threads"] == 2
+    assert prepare().config.values["threads"] == len(os.sched_getaffinity(0))
+    assert prepare("threads=2").config.values["threads"] == 2

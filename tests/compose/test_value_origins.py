@@ -39,7 +39,7 @@ def test_the_last_one_to_say_it_is_the_origin(tmp_path: Path) -> None:
 
 def test_every_value_has_an_origin(prepare: Prepare) -> None:
     words = ["scheduler=onecycle", "+model={dropout: 0.1}", "logging=full"]
-    keys = {key for key, _ in flatten(prepare(*words[:1], "model.dropout=0.1", "logging=full").config)}
+    keys = {key for key, _ in flatten(prepare(*words[:1], "model.dropout=0.1", "logging=full").config.values)}
     assert keys <= origins(words).keys()
 
 

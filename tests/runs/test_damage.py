@@ -22,7 +22,7 @@ RECORDS: list[dict[str, Any]] = [
     {"seconds": None},
     {"primary_metric": [1]},
     {"groups": []},
-    {"links": {"a": {"b": 1}}},
+    {"interpolations": {"a": {"b": 1}}},
     {"step": 10**400},
     {"pid": True},
     {"tests": ["one"]},

@@ -13,7 +13,7 @@ import yaml
 import sweepboard
 from sweepboard.compose.refusal import NotAllowed
 from sweepboard.runs.saved_run import origin_of, read_run
-from sweepboard.runs.signing import Origin
+from sweepboard.signing import Origin
 from tests.command import TINY, Command, only_run, record_of
 from tests.runs.attacks import edit_config, edit_json, edit_record, edit_yaml, hub
 
@@ -53,7 +53,7 @@ def test_links_are_followed_before_the_check(signed: bool, run: Path, command: C
     edit_config(run, model={**hub(run), "_target_": "torch.nn.Linear"}, output_root="torch.hub.load")
     edit_config(run, sweep={"zip": [evil]}, optimizer__evil="torch.hub.load")
     for verb, links in product(VERBS, LINKS):
-        edit_record(run, links=links, **({} if signed else {"signature": None}))
+        edit_record(run, interpolations=links, **({} if signed else {"signature": None}))
         assert command(verb, str(run), code=2).line.startswith("sweepboard: ")
         assert unharmed()
 
@@ -73,15 +73,17 @@ RESOLVERS = [DECODE, "oc.env:HOME", "oc.create:{{a: 1}}", "hydra:runtime.cwd", "
 def test_a_link_leads_to_a_key_and_nothing_else(run: Path, command: Command) -> None:
     hub(run)
     for verb, word, key in product(VERBS, RESOLVERS, ["model", "output_root"]):
-        edit_record(run, links={key: word.format(run)})
-        assert command(verb, str(run), code=2).line.startswith(f"sweepboard: {key}: a link leads to another")
+        edit_record(run, interpolations={key: word.format(run)})
+        assert command(verb, str(run), code=2).line.startswith(
+            f"sweepboard: {key}: an interpolation leads to another"
+        )
     assert unharmed()
 
 
 def test_a_changed_record_is_not_resumed(run: Path, command: Command) -> None:
     whole = (run / "run.json").read_text()
     changes: dict[str, Any] = {
-        "links": {"optimizer.weight_decay": "seed"},
+        "interpolations": {"optimizer.weight_decay": "seed"},
         "groups": {"model": "cnn"},
         "overrides": ["model.evil=1"],
     }
@@ -151,7 +153,7 @@ def test_what_is_typed_is_trusted_for_its_own_key_alone(foreign: Path, command: 
     for words in (["model.outputs=10"], ["+model.bias=true"], ["optimizer.lr=0.1"], ["optimizer=sgd"]):
         assert "model._target_: mine.Net is not built" in command("rerun", str(foreign), *words, code=2).line
     # A link above a typed key puts the stranger's value in its place.
-    edit_record(foreign, links={"model": "task.model"})
+    edit_record(foreign, interpolations={"model": "task.model"})
     edit_config(foreign, task__model={"_target_": "os.system", "command": "touch exploded"})
     line = command("rerun", str(foreign), "model._target_=mine.Net", code=2).line
     assert "os.system is not built" in line
@@ -160,11 +162,13 @@ def test_what_is_typed_is_trusted_for_its_own_key_alone(foreign: Path, command: 
 def test_where_a_stranger_wrote_is_not_where_a_rerun_writes(foreign: Path, command: Command) -> None:
     elsewhere = Path("elsewhere").resolve()
     edit_config(foreign, output_root=str(elsewhere))
-    edit_record(foreign, overrides=["model.x=../../../escaped"], links={"output_root": "model.place"})
+    edit_record(
+        foreign, overrides=["model.x=../../../escaped"], interpolations={"output_root": "model.place"}
+    )
     edit_config(foreign, model__place=str(elsewhere))
     line = command("rerun", str(foreign), code=2).line
     assert "model.place" in line
-    edit_record(foreign, links={}, groups={"dataset": "../../escaped", "model": "/abs"})
+    edit_record(foreign, interpolations={}, groups={"dataset": "../../escaped", "model": "/abs"})
     config = yaml.safe_load((foreign / "config.yaml").read_text())
     del config["model"]["place"]
     (foreign / "config.yaml").write_text(yaml.safe_dump(config))
@@ -180,9 +184,9 @@ def test_no_variable_of_the_environment_reaches_the_folder(
 ) -> None:
     monkeypatch.setenv("MY_TOKEN", "geheim123")
     for links in ({"output_root": "oc.env:MY_TOKEN"}, {"task.label_smoothing": "oc.env:MY_TOKEN"}):
-        edit_record(foreign, links=links)
+        edit_record(foreign, interpolations=links)
         command("resume", str(foreign), "trainer.epochs=3", code=2)
-    edit_record(foreign, links={})
+    edit_record(foreign, interpolations={})
     edit_config(foreign, model__x="${oc.env:MY_TOKEN}")
     assert "model.x" in command("resume", str(foreign), "trainer.epochs=3", code=2).line
     texts = [path.read_bytes() for path in foreign.rglob("*") if path.is_file()]
@@ -256,11 +260,11 @@ def test_plans_of_a_sweep(command: Command) -> None:
         whole, sweep = plan.read_text(), saved.read_text()
         if not signed:
             edit_json(saved, lambda content: content.update(signature=None))
-        edit_yaml(plan, {"links": {"model": DECODE.format(folder)}})
-        assert "a link leads" in command("resume", str(folder), code=2).line
-        edit_yaml(plan, {"links": {"model._target_": "output_root"}})
+        edit_yaml(plan, {"interpolations": {"model": DECODE.format(folder)}})
+        assert "an interpolation leads" in command("resume", str(folder), code=2).line
+        edit_yaml(plan, {"interpolations": {"model._target_": "output_root"}})
         assert "model._target_" in command("resume", str(folder), code=2).line
-        edit_yaml(plan, {"links": {}, "overrides": ["model.hidden={_target_: os.system}"]})
+        edit_yaml(plan, {"interpolations": {}, "overrides": ["model.hidden={_target_: os.system}"]})
         if signed:
             assert "changed since" in command("resume", str(folder), code=2).line
         assert "model.hidden" in command("resume", str(folder), "model=mlp", code=2).line
@@ -280,7 +284,7 @@ def test_a_strangers_sweep_taken_up_and_taken_over(command: Command) -> None:
     # Started under the same name: of the plan that stood there nothing is believed.
     plan = folder / "plan" / "optimizer.lr=0.1.yaml"
     whole = plan.read_text()
-    edit_yaml(plan, {"links": {"model": "task"}})
+    edit_yaml(plan, {"interpolations": {"model": "task"}})
     command("-m", *QUICK, "optimizer.lr=0.1,0.01", "sweep.name=s", "sweep.jobs=1")
     assert plan.read_text() == whole
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sweepboard.runs.provenance import git_state, uncommitted_patch
-from sweepboard.runs.secrets import masked_text
+from sweepboard.secrets import masked_text
 
 
 def git(*words: str) -> None:

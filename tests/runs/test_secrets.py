@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweepboard.runs.secret_names import names_a_secret
-from sweepboard.runs.secrets import is_masked, mask, masked, masked_command, masked_text, masked_words
+from sweepboard.secret_names import names_a_secret
+from sweepboard.secrets import is_masked, mask, masked, masked_command, masked_text, masked_words
 from tests.command import TINY, Command
 
 NET = """

@@ -191,9 +191,9 @@ def test_every_trial_is_run_judged_and_told(folder: SweepFolder) -> None:
         assert (view.reason is None) == (trial.state == TrialState.COMPLETE)
         assert view.label.startswith(f"{trial.number:03d}-optimizer.lr=")
         assert trial.params["model"] in view.label
-    groups = [job.groups["model"] for job in conductor.plan.jobs]
+    groups = [job.config.groups["model"] for job in conductor.plan.jobs]
     assert groups == [trial.params["model"] for trial in conductor.study.trials]
-    assert [job.config["threads"] for job in conductor.plan.jobs] == [1] * 12
+    assert [job.threads for job in conductor.plan.jobs] == [1] * 12
 
 
 def test_at_its_last_validation_a_trial_is_not_pruned_any_more(folder: SweepFolder) -> None:
@@ -300,7 +300,7 @@ def test_the_best_trial_is_a_preset_that_composes_to_the_same(folder: SweepFolde
     with initialize_config_module("sweepboard.conf", version_base="1.3"):
         composed = compose("config", again, return_hydra_config=True)
     assert composed.hydra.runtime.choices.model == best.params["model"]
-    config = conductor.plan.jobs[best.number].config
+    config = conductor.plan.jobs[best.number].config.values
     assert composed.optimizer == config["optimizer"]
     assert composed.task == config["task"]
     assert composed.model._target_ == config["model"]["_target_"]

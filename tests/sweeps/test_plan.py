@@ -13,8 +13,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweepboard import plain_yaml
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.schema import register
-from sweepboard.sweeps import plan
 from sweepboard.sweeps.composer import Composer
 from tests.command import TINY, Command, record_of
 
@@ -217,7 +217,7 @@ def test_a_sweep_of_someone_else_is_not_believed(command: Command, monkeypatch: 
     config = plain_yaml.load(evil.read_text())["config"]
     config["optimizer"] = {"_target_": "os.system", "command": "touch executed"}
     evil.write_text(plain_yaml.dump(plain_yaml.load(evil.read_text()) | {"config": config}))
-    saved["jobs"][0]["digest"] = plan.digest(config)
+    saved["jobs"][0]["digest"] = RunConfig(config).digest
     plan_file.write_text(json.dumps(saved))
     said = command("resume", "outputs/sweeps/lr", "--failed", code=2)
     assert "optimizer._target_: os.system is not built" in said.line

@@ -63,7 +63,7 @@ def test_a_run_knows_its_folder(own: Command) -> None:
     assert want.items() <= model_of(run).items(), resumed.out
     again = run_of(own("rerun", str(run)).out)
     assert model_of(again)["path"] == f"{again.absolute()}/pred"
-    assert record_of(again)["links"]["model.path"] == f"{FOLDER}/pred"
+    assert record_of(again)["interpolations"]["model.path"] == f"{FOLDER}/pred"
 
 
 @pytest.mark.parametrize("launcher", ["basic", pytest.param("local", marks=pytest.mark.slow)])

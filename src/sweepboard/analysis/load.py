@@ -130,7 +130,7 @@ def _with_hparams(runs: Sequence[Run]) -> list[Run]:
 
 def _hparams(run: Run, asked: set[str]) -> Hparams:
     assert run.record is not None  # nothing else is called for
-    return hparams(run.config, run.record.groups, asked, run.record.links)
+    return hparams(run.config, run.record.groups, asked, run.record.interpolations)
 
 
 def _names_of_data(runs: Sequence[Run]) -> dict[Path, Hparams]:

@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
 def differences(first: SavedRun, second: SavedRun) -> list[Difference]:
     """Settings, then environment, then results and what was accepted on the way to them."""
     return [
-        *between_configs(first.config, second.config),
+        *between_configs(first.config.values, second.config.values),
         *between_environments(first.environment, second.environment),
         *between_configs(_results(first), _results(second)),
     ]

@@ -70,7 +70,7 @@ def _records(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -
             "state": view.state,
             "threads": job.threads,
             "folder": str(folder.job(job.label)) if folder is not None else None,
-            "overrides": job.overrides,
+            "overrides": job.config.overrides,
         }
         for job, view in zip(plan.jobs, views, strict=True)
     ]

@@ -23,30 +23,27 @@ def main(arguments: list[str]) -> int:
     saved = read_run(options.run)
     tune_allocator()
     from sweepboard.cli.run_display import run_display
-    from sweepboard.compose.hydra_values import placed
     from sweepboard.runs.execute import execute, new_record
     from sweepboard.runs.lock import claimed
     from sweepboard.runs.provenance import environment
     from sweepboard.runs.reload import prepare_saved
     from sweepboard.runs.rerun import DataCheck, differences, expectation
-    from sweepboard.runs.secrets import safe_words
+    from sweepboard.secrets import safe_words
 
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
-    found = differences(saved, prepared, environment(Path.cwd(), prepared.config))
+    config = prepared.config
+    found = differences(saved, prepared, environment(Path.cwd(), config.values))
     print_differences(found)
     print(printable(expectation(found)))
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     settle()
-    new = claim(
-        Path(prepared.config["output_root"]),
-        label(safe_words(prepared.config, prepared.overrides)),
-        datetime.now(),
-    )
+    name = label(safe_words(config.values, config.overrides))
+    new = claim(Path(config.values["output_root"]), name, datetime.now())
     with claimed(new.path) as folder, run_display() as display:
         print(f"run folder: {printable(folder)}", flush=True)
         check = DataCheck(saved, lambda found: print_differences([found]))
-        execute(placed(prepared, folder.path), folder, record, {"data check": check, **display})
+        execute(prepared.placed(folder.path), folder, record, {"data check": check, **display})
     print_summary(record, folder)
     return 0
 

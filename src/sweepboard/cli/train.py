@@ -22,7 +22,7 @@ from sweepboard.formatting import printable
 from sweepboard.names import label
 from sweepboard.runs.folder import claim
 from sweepboard.runs.lock import claimed
-from sweepboard.runs.secrets import safe_words
+from sweepboard.secrets import safe_words
 from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
 
@@ -78,14 +78,13 @@ def _train(request: Request, composed: DictConfig) -> Path:
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.run_display import run_display
-        from sweepboard.compose.hydra_values import placed
         from sweepboard.runs.execute import execute, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
         record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
         settle()
         with run_display() as display:
-            execute(placed(prepared, folder.path), folder, record, display)
+            execute(prepared.placed(folder.path), folder, record, display)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 
         print_summary(record, folder)
@@ -104,7 +103,7 @@ def _checked(composed: DictConfig, request: Request) -> Any:
 
     follow_targets_in_yaml(composed, words_of_hydra(composed), request.config_dirs, request.config_name)
     prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
-    refuse_values_of_a_job(prepared)
+    refuse_values_of_a_job(prepared.config)
     require_secrets(prepared.config)
     return prepared
 
@@ -114,5 +113,5 @@ def _folder(prepared: Any, composed: DictConfig) -> Path:
     named = asked_for(composed, "hydra.run.dir")
     if named is not None:
         return named
-    words = safe_words(prepared.config, prepared.overrides)
+    words = safe_words(prepared.config.values, prepared.config.overrides)
     return claim(Path(composed.output_root), label(words), datetime.now()).path

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.compose.instantiate import arguments, construct, settings_of
+from sweepboard.compose.instantiate import arguments, construct
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import settings_of
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
-from sweepboard.settings import DatasetSettings, LoggingSettings, SchedulerSettings, TrainerSettings
+from sweepboard.settings import LoggingSettings, SchedulerSettings, TrainerSettings
 from sweepboard.startup import set_threads
 from sweepboard.training.learner import Learner
 from sweepboard.training.optimizer_patches import spare_the_compiler
@@ -43,14 +44,12 @@ def build(prepared: Prepared) -> Experiment:
     Sets torch's number of threads and seeds every global generator: the weights are a function of the seed.
     Raises a `UserError` where the data cannot be read.
     """
-    config = prepared.config
-    if not config["trainer"]["compile"]:
+    config, settings = prepared.config.values, prepared.config.settings
+    if not settings.trainer.compile:
         spare_the_compiler()
     device = torch.device(config["device"])
     threads = set_threads(config["threads"])
-    data = prepare_data(
-        prepared.source, settings_of(DatasetSettings, config["dataset"]), config["seed"], device
-    )
+    data = prepare_data(prepared.source, settings.dataset, config["seed"], device)
     seed_everything(config["seed"])
     learner = build_learner(config, data.spec, device)
     _tell_of_untrained(learner.task_modules, config["task"][TARGET])
@@ -60,8 +59,8 @@ def build(prepared: Prepared) -> Experiment:
         threads=threads,
         data=data,
         learner=learner,
-        trainer=trainer_settings(config),
-        logging=settings_of(LoggingSettings, config["logging"]),
+        trainer=settings.trainer,
+        logging=settings.logging,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweepboard.compose.instantiate import Refused, arguments, construct, settings_of
+from sweepboard.compose.instantiate import Refused, arguments, construct
 from sweepboard.compose.locate import TARGET, told
+from sweepboard.compose.run_config import settings_of
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError, did_you_mean

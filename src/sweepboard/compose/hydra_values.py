@@ -1,8 +1,8 @@
 """Values that only a run itself has: `${hydra:runtime.output_dir}`, `${hydra:job.num}` and the like.
 
 A configuration is checked, compared and frozen before there is a folder or a number. Until then such a value
-is a template, text with `${hydra:...}` in it, and stands among the links, as what the key follows. It is
-filled in when the run starts. A template holds these few words only: one from anywhere is as good as a path.
+is a template, text with `${hydra:...}` in it, which is recorded among the interpolations and filled in when
+the run starts. A template holds these few words only: one from anywhere is as good as a path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sweepboard.compose.interpolations import escaped
 from sweepboard.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sweepboard.compose.prepare import Prepared
+    from sweepboard.compose.run_config import RunConfig
 
 _NUMBER = "job.num"
 _OF_A_JOB = (_NUMBER, "job.id", "sweep.dir", "sweep.subdir")
@@ -95,9 +95,11 @@ def _as_template(value: Any) -> str | None:
     return text if _WORD.search(text) else None
 
 
-def templates_of(links: Mapping[str, str]) -> dict[str, str]:
-    """The links that are templates; what is built (`_target_`), and from which data, never is one."""
-    return {key: text for key, text in links.items() if _is_template(text) and not _comes_before(key)}
+def templates_of(interpolations: Mapping[str, str]) -> dict[str, str]:
+    """Return the interpolations that are templates; `_target_` and the data set never are."""
+    return {
+        key: text for key, text in interpolations.items() if _is_template(text) and not _comes_before(key)
+    }
 
 
 def _is_template(text: object) -> bool:
@@ -108,9 +110,9 @@ def _comes_before(key: str) -> bool:
     return re.split(r"[.\[]", key)[0] in _DECIDE_BEFORE or bool(_BUILDS.search(key))
 
 
-def refuse_values_of_a_job(prepared: Prepared) -> None:
-    """Raise `ConfigError` where a single run asks for what only a job of a sweep has."""
-    for key, template in templates_of(prepared.links).items():
+def refuse_values_of_a_job(config: RunConfig) -> None:
+    """Raise `ConfigError` where a single run uses a value that only a job of a sweep has."""
+    for key, template in templates_of(config.interpolations).items():
         for word in _WORD.findall(template):
             if word in _OF_A_JOB:
                 raise ConfigError(
@@ -118,13 +120,13 @@ def refuse_values_of_a_job(prepared: Prepared) -> None:
                 )
 
 
-def placed(prepared: Prepared, folder: Path, number: int = 0) -> Prepared:
-    """The configuration with the values that the run in `folder` has, `number` its place in the sweep.
+def with_run_values(config: RunConfig, folder: Path, number: int = 0) -> RunConfig:
+    """Return the configuration with the values of the run in `folder`, job `number` of its sweep.
 
-    What came from someone else keeps the plain values that it has.
+    The configuration of someone else keeps the plain values that it has.
     """
-    templates = templates_of(prepared.links) if prepared.own else {}
-    return replace(prepared, config=filled(prepared.config, templates, folder, number))
+    templates = templates_of(config.interpolations) if config.own else {}
+    return replace(config, values=filled(config.values, templates, folder, number))
 
 
 def filled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -19,8 +19,6 @@ from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.import_path import import_users_modules
 from sweepboard.settings import SHARED_KEYS
-
-S = TypeVar("S")
 
 EVAL_TRANSFORM = "eval_transform"
 _TRANSFORM = "transform"
@@ -66,11 +64,6 @@ def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) ->
         refused.__cause__ = cause
         return refused
     return cause
-
-
-def settings_of(cls: type[S], group: Mapping[str, Any]) -> S:
-    """The dataclass of a group's settings, from the keys of `group` that are its own."""
-    return cls(**{item.name: group[item.name] for item in fields(cls)})  # type: ignore[arg-type]
 
 
 def arguments(config: Mapping[str, Any], group: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """From a composed configuration to plain values and back.
 
-Plain values are a resolved record: `${...}` in them is text. Which of them followed another key is kept
-beside them as links, so that a record can be changed later and still hang together.
+Plain values are resolved: `${...}` in them is text. Which of them followed another key is recorded as
+`interpolations`, so that they still follow it when the configuration is changed later.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from sweepboard.errors import ConfigError
 
 _ABSENT = object()
 _KEY = re.compile(r"[A-Za-z_][\w.\[\]]*")
-_LINK = re.compile(rf"\$\{{\s*(\.*)({_KEY.pattern})\s*\}}")
+_INTERPOLATION = re.compile(rf"\$\{{\s*(\.*)({_KEY.pattern})\s*\}}")
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """The values as plain containers, every interpolation replaced by its value.
+    """Return the values as plain containers, every interpolation replaced by its value.
 
-    Raises `ConfigError` naming the key of a value that is missing or cannot be resolved.
+    Raise `ConfigError` naming the key of a value that is missing or cannot be resolved.
     """
     try:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
@@ -33,21 +33,21 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         raise explain_value(error) from error
 
 
-def links_of(config: DictConfig) -> dict[str, str]:
-    """Which leaves are the value of another key, and nothing else: `{"scheduler.max_lr": "optimizer.lr"}`."""
-    links = {}
+def interpolations_of(config: DictConfig) -> dict[str, str]:
+    """Return the leaves that only follow another key: `{"scheduler.max_lr": "optimizer.lr"}`."""
+    interpolations = {}
     for key, value in leaves(OmegaConf.to_container(config, resolve=False), ""):
-        found = _LINK.fullmatch(value) if isinstance(value, str) else None
+        found = _INTERPOLATION.fullmatch(value) if isinstance(value, str) else None
         if found:
             dots, name = found.groups()
             # One dot is the mapping the leaf stands in, each further dot the one around it.
             around = re.split(r"\.|(?=\[)", key)[: -len(dots)] if dots else []
-            links[key] = ".".join([*around, name]).replace(".[", "[")
-    return links
+            interpolations[key] = ".".join([*around, name]).replace(".[", "[")
+    return interpolations
 
 
 def leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Every value that is no container, with its key: `model.hidden[0]`."""
+    """Yield every value that is no container, with its key: `model.hidden[0]`."""
     if isinstance(value, Mapping):
         for name, child in value.items():
             yield from leaves(child, f"{key}.{name}" if key else str(name))
@@ -58,36 +58,36 @@ def leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def follow(config: Mapping[str, Any], links: Mapping[str, str]) -> DictConfig:
-    """The plain `config` on the schema again, the keys of `links` following those they are linked to.
+def follow(values: Mapping[str, Any], interpolations: Mapping[str, str]) -> DictConfig:
+    """Return the plain `values` on the schema, the keys of `interpolations` following others again.
 
-    Raises `ConfigError` for a key that the schema does not have, a value of another type, or a link to
-    anything but a key: a resolver in a record could read, and make, whatever it likes.
+    Raise `ConfigError` for a key that the schema does not have, a value of another type, or an interpolation
+    of anything but a key: a resolver in a record could read, and make, whatever it likes.
     """
-    check_links(links)
+    check_interpolations(interpolations)
     try:
-        node = OmegaConf.merge(schema(), escaped(config))
+        node = OmegaConf.merge(schema(), escaped(values))
     except OmegaConfBaseException as error:
         raise explain_value(error) from error
     assert isinstance(node, DictConfig)
-    for key, other in links.items():
+    for key, other in interpolations.items():
         try:
             if OmegaConf.select(node, key, default=_ABSENT) is not _ABSENT:
                 OmegaConf.update(node, key, f"${{{other}}}")
         except (OmegaConfBaseException, ValueError, TypeError) as error:
-            raise ConfigError(f"{key}: this key of a link leads nowhere") from error
+            raise ConfigError(f"{key}: this key of an interpolation leads nowhere") from error
     return node
 
 
-def check_links(links: Mapping[str, str]) -> None:
-    """Raise `ConfigError` for a link that does not lead to a key."""
-    for key, other in links.items():
+def check_interpolations(interpolations: Mapping[str, str]) -> None:
+    """Raise `ConfigError` for an interpolation that does not lead to a key."""
+    for key, other in interpolations.items():
         if not (isinstance(other, str) and _KEY.fullmatch(other)):
-            raise ConfigError(f"{key}: a link leads to another key, and {other!r} is none")
+            raise ConfigError(f"{key}: an interpolation leads to another key, and {other!r} is none")
 
 
 def escaped(value: Any) -> Any:
-    """Plain containers in which OmegaConf will take every text for what it is, `${...}` too."""
+    """Return plain containers in which OmegaConf takes every text literally, `${...}` too."""
     if isinstance(value, Mapping):
         return {name: escaped(child) for name, child in value.items()}
     if isinstance(value, list):

@@ -23,11 +23,13 @@ from sweepboard.compose.hydra_values import (
     templates_in,
     templates_of,
     unfilled,
+    with_run_values,
 )
-from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, settings_of, shared_keys
-from sweepboard.compose.interpolations import follow, leaves, links_of, resolved
+from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, shared_keys
+from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.replaced_classes import follow_typed_targets
+from sweepboard.compose.run_config import RunConfig, settings_of, trainer_settings
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
@@ -35,11 +37,8 @@ from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import (
     OPEN_GROUPS,
-    CheckpointSettings,
     DatasetSettings,
-    EarlyStopping,
     Facts,
-    TrainerSettings,
 )
 from sweepboard.training.intervals import length
 from sweepboard.training.optimizer_patches import spare_the_compiler
@@ -47,29 +46,21 @@ from sweepboard.training.optimizer_patches import spare_the_compiler
 
 @dataclass(frozen=True)
 class Prepared:
-    """A configuration in which everything has been checked that can be checked without the data."""
+    """A configuration in which everything has been checked that can be checked without reading the data."""
 
-    config: dict[str, Any]
-    """Plain containers, every interpolation and automatic value (device, threads, facts) filled in."""
-
-    links: dict[str, str]
-    """Keys that follow another one: `{"scheduler.max_lr": "optimizer.lr"}`."""
-
-    groups: dict[str, str]
-    """The options chosen: `{"model": "cnn", ...}`; a class where it took the place of the option's own."""
-
-    overrides: list[str]
-    """As typed."""
+    config: RunConfig
+    """With every interpolation and automatic value (device, threads, facts) filled in."""
 
     source: Source
     """The data, described and not yet read."""
 
-    own: bool = True
-    """Whether all of it is this user's own word, and nothing came from someone else's run or sweep."""
+    def placed(self, folder: Path, number: int = 0) -> Prepared:
+        """Return this for the run in `folder`, job `number` of its sweep, with the values of that run."""
+        return replace(self, config=with_run_values(self.config, folder, number))
 
 
 class Check(Protocol):
-    """Looks at a resolved configuration before anything that it names is imported."""
+    """Called with resolved values before anything that they name is imported."""
 
     def __call__(self, config: Mapping[str, Any], *, built: Sequence[str]) -> None:
         """Refuse what may not be built; the groups `built` are those that come next."""
@@ -81,10 +72,10 @@ _AFTER_DATA = ("model", "task", "optimizer", "scheduler")
 def prepare(
     config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str], check: Check | None = None
 ) -> Prepared:
-    """Check a composed configuration, with or without its `hydra` block, and fill in what the runner knows.
+    """Check a composed configuration, with or without its `hydra` block, and fill in automatic values.
 
-    `check` is asked about all that is going to be built, first of all and again of the final values.
-    Raises `ConfigError` for the first mistake: its key, what is wrong, and what to type instead.
+    `check` is called with everything that will be built, before any of it is imported and again with the
+    final values. Raise `ConfigError` for the first mistake: its key, what is wrong, and what to type instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
@@ -95,9 +86,9 @@ def prepare(
         check(_with_facts(node, _stand_ins()), built=["dataset"])
     follow_typed_targets(node, overrides)
     read_numbers(node)
-    links = links_of(node)
+    interpolations = interpolations_of(node)
     plain = _with_facts(node, _stand_ins())
-    _check_words(plain, links)
+    _check_without_data(plain, interpolations)
     source = open_data(plain)
     facts = facts_of(plain, source)
     # The data set was opened with the values of the first look: a resolver may give others at the second.
@@ -111,8 +102,9 @@ def prepare(
         spare_the_compiler()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
     rehearse(filled(plain, templates), source)
-    plain, links = unfilled(plain, templates), {**links, **templates}
-    return Prepared(plain, links, chosen(groups, plain, _own_folders(config)), list(overrides), source)
+    plain = unfilled(plain, templates)
+    options = chosen(groups, plain, _own_folders(config))
+    return Prepared(RunConfig(plain, {**interpolations, **templates}, options, list(overrides)), source)
 
 
 def _own_folders(config: DictConfig) -> list[Path]:
@@ -121,25 +113,22 @@ def _own_folders(config: DictConfig) -> list[Path]:
     return [Path(each.path) for each in sources if each.schema in ("file", OwnFolder.scheme())]
 
 
-def prepare_plain(
-    config: Mapping[str, Any],
-    links: Mapping[str, str],
-    groups: Mapping[str, str],
-    overrides: Sequence[str],
-    check: Check | None = None,
-) -> Prepared:
-    """The same for a saved plain configuration, in which `${...}` is text and only `links` follow others.
+def prepare_resolved(config: RunConfig, check: Check | None = None) -> Prepared:
+    """Check a resolved configuration like a new one; `${...}` in its values is text.
 
-    The templates among the links stay what they are, and the values that they had where the run has been.
+    Templates among the interpolations stay templates, and keep the values that they had where the run was.
     """
-    templates = templates_of(links)
-    leaf = dict(leaves(config, ""))
-    templates = {key: text for key, text in templates.items() if key in leaf}
-    waiting = {key: text for key, text in templates.items() if leaf.get(key) == text}
-    links = {key: other for key, other in links.items() if key not in templates}
-    node = follow({**filled(config, waiting), "facts": {}}, links)
-    prepared = prepare(node, groups, overrides, check)
-    return replace(prepared, config=unfilled(prepared.config, waiting), links={**prepared.links, **templates})
+    leaf = dict(leaves(config.values, ""))
+    templates = {key: text for key, text in templates_of(config.interpolations).items() if key in leaf}
+    waiting = {key: text for key, text in templates.items() if leaf[key] == text}
+    followed = {key: other for key, other in config.interpolations.items() if key not in templates}
+    node = follow({**filled(config.values, waiting), "facts": {}}, followed)
+    prepared = prepare(node, config.groups, config.overrides, check)
+    fresh = prepared.config
+    values, interpolations = unfilled(fresh.values, waiting), {**fresh.interpolations, **templates}
+    return replace(
+        prepared, config=replace(fresh, values=values, interpolations=interpolations, own=config.own)
+    )
 
 
 def _refuse_given_facts(config: DictConfig) -> None:
@@ -156,7 +145,7 @@ def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
         config.facts[item.name] = getattr(facts, item.name)
     plain = resolved(config)
     for group in OPEN_GROUPS:
-        if not isinstance(plain[group], dict):  # by a link to a value
+        if not isinstance(plain[group], dict):  # by an interpolation of a value
             raise ConfigError(f"{group}: {plain[group]!r} is no group of settings; choose an option of it")
     return plain
 
@@ -166,12 +155,12 @@ def _stand_ins() -> Facts:
     return Facts(**{item.name: [1] if item.name == "input_shape" else 1 for item in fields(Facts)})  # type: ignore[arg-type]
 
 
-def _check_words(config: Mapping[str, Any], links: Mapping[str, str]) -> None:
-    """All that can be told without opening the data: our own settings, and the arguments of every class."""
+def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, str]) -> None:
+    """Check what needs no data: the runner's own settings, and the arguments of every class."""
     check_settings(config)
     for group in OPEN_GROUPS:
         _check_group(config, group)
-    for key, other in links.items():
+    for key, other in interpolations.items():
         if key.startswith("dataset.") and other.startswith("facts."):
             raise ConfigError(f"{key}: ${{{other}}} follows from the data set; give a value")
 
@@ -204,7 +193,7 @@ def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
     dataset = settings_of(DatasetSettings, config["dataset"])
     check_data(dataset, source)
     _check_validation(config, "val" in split_sizes(dataset, source))
-    steps, per_epoch = length(trainer_settings(config), batches_per_epoch(dataset, source))
+    steps, per_epoch = length(trainer_settings(config["trainer"]), batches_per_epoch(dataset, source))
     return Facts(
         **_shapes(source.spec), steps=steps, epochs=ceil(steps / per_epoch), steps_per_epoch=per_epoch
     )
@@ -229,13 +218,3 @@ def _check_validation(config: Mapping[str, Any], validates: bool) -> None:
     for key, needed in needs.items():
         if needed and not validates:
             raise ConfigError(f"{key}: needs a validation, and there is none; set dataset.val_fraction=0.1")
-
-
-def trainer_settings(config: Mapping[str, Any]) -> TrainerSettings:
-    """The `trainer` group of a plain configuration as the object that the loop takes."""
-    values = dict(config["trainer"])
-    stopping, saving = (
-        EarlyStopping(**values.pop("early_stopping")),
-        CheckpointSettings(**values.pop("checkpoint")),
-    )
-    return TrainerSettings(**values, early_stopping=stopping, checkpoint=saving)

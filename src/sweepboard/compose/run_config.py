@@ -1,201 +1,138 @@
-"""A saved, resolved configuration with overrides on top: what `rerun` and `resume` start from.
-
-The saved values stand, whatever the defaults have become since. A key that followed another one
-(`scheduler.max_lr` the learning rate) follows it still, unless it is itself overridden.
-"""
+"""The configuration of a run as one frozen value: what is prepared, planned, saved, changed and built."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from sweepboard.compose.plain_types import check_plain
+from sweepboard.secrets import masked, masked_words
+from sweepboard.settings import (
+    CheckpointSettings,
+    DatasetSettings,
+    EarlyStopping,
+    LoggingSettings,
+    SchedulerSettings,
+    TrainerSettings,
+)
+from sweepboard.signing import as_bytes
 
-from sweepboard.compose.config_search import hydra_ready
-from sweepboard.compose.hydra_errors import explain
-from sweepboard.compose.interpolations import leaves, links_of, resolved
-from sweepboard.compose.option_names import is_group, with_names
-from sweepboard.compose.overrides import extension_of, list_at, refuse_inside, refuse_to_replace
-from sweepboard.compose.refusal import NotAllowed
-from sweepboard.compose.replaced_classes import follow_targets_in_yaml
-from sweepboard.compose.validate import did_you_mean_key
-from sweepboard.errors import ConfigError
-from sweepboard.settings import GROUPS
+S = TypeVar("S")
 
-_ABSENT = object()
+
+@dataclass(frozen=True)
+class Settings:
+    """The runner's own settings of a run, typed."""
+
+    trainer: TrainerSettings
+    dataset: DatasetSettings
+    scheduler: SchedulerSettings
+    logging: LoggingSettings
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what is built and trained. Nothing in it is ever changed in place."""
+
+    values: dict[str, Any]
+    """Plain containers, every interpolation resolved; `${...}` in a text is just text."""
+
+    interpolations: dict[str, str] = field(default_factory=dict)
+    """Keys that follow another key, `{"scheduler.max_lr": "optimizer.lr"}`, or a template with values that
+    only the run itself has (`compose.hydra_values`)."""
+
+    groups: dict[str, str] = field(default_factory=dict)
+    """The chosen option of each group, `{"model": "cnn", ...}`; a class where it replaced the option's."""
+
+    overrides: list[str] = field(default_factory=list)
+    """As typed, then and now."""
+
+    own: bool = field(default=True, compare=False)
+    """Whether all of it was typed by this user; False for the run or sweep of someone else."""
+
+    typed: dict[str, Any] = field(default_factory=dict, compare=False)
+    """Values by key that this user has typed on top of a saved configuration, or chosen with an option."""
+
+    def with_overrides(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> RunConfig:
+        """Return this configuration with `overrides` in Hydra's grammar applied. Raise `ConfigError`."""
+        from sweepboard.compose.config_draft import Draft  # imports Hydra, which reading a run does not
+
+        draft = Draft(**deepcopy({item.name: getattr(self, item.name) for item in fields(self)}))
+        draft.apply(overrides, config_dirs)
+        return RunConfig(**vars(draft))
+
+    def with_values(self, **values: Any) -> RunConfig:
+        """Return this configuration with other values of some top-level keys."""
+        return replace(self, values={**self.values, **values})
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The runner's own settings as typed objects."""
+        values = self.values
+        return Settings(
+            trainer=trainer_settings(values["trainer"]),
+            dataset=settings_of(DatasetSettings, values["dataset"]),
+            scheduler=settings_of(SchedulerSettings, values["scheduler"]),
+            logging=settings_of(LoggingSettings, values["logging"]),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the values, without secrets and without `output_root`, where the results go."""
+        kept = {key: value for key, value in masked(self.values).items() if key != "output_root"}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of everything that decides what is built; with `digest` in the place of the values."""
+        rest = masked_words(self.overrides), self.groups, self.interpolations
+        return hashlib.sha256(as_bytes(self.digest, *rest)).hexdigest()
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return the configuration for a file, secrets masked."""
+        return {
+            "overrides": masked_words(self.overrides),
+            "groups": self.groups,
+            "interpolations": self.interpolations,
+            "config": masked(self.values),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> RunConfig:
+        """Return the configuration that `as_plain()` gave. Raise `WrongType`."""
+        check_plain(_Plain, plain)
+        return cls(plain["config"], plain["interpolations"], plain["groups"], plain["overrides"])
+
+    def to_sign(self) -> bytes:
+        """Return the content whose signature says that the configuration is this user's own."""
+        return as_bytes(self.values, self.interpolations, self.groups, self.overrides)
 
 
 @dataclass
-class Recipe:
-    """A configuration that can still be changed: plain values, keys that follow others, options chosen."""
+class _Plain:
+    """What a file with a configuration must hold."""
 
-    config: dict[str, Any]
-    links: dict[str, str]
-    groups: dict[str, str]
     overrides: list[str]
-    """All that was typed, then and now."""
-
-    own: bool = True
-    """Whether what was typed then was typed by this user."""
-
-    typed: dict[str, Any] = field(default_factory=dict)
-    """The leaves that this user has typed now, or taken from YAML with an option, by their keys."""
-
-    def changed(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Recipe:
-        """This recipe with `overrides` in Hydra's grammar applied. Raises `ConfigError`."""
-        new = deepcopy(self)
-        for override in _parsed(overrides, config_dirs):
-            if _is_choice(override, config_dirs):
-                new._choose(override, config_dirs)
-            else:
-                refuse_inside(override)
-                new._refuse_vain(override)
-                new._set(override)
-                new._note_typed(override.key_or_group)
-            new.overrides.append(str(override.input_line))
-        return new
-
-    def _choose(self, override: Override, config_dirs: Sequence[Path]) -> None:
-        """Take another option of a group; what was typed for keys that it also has stays typed."""
-        group, option = override.key_or_group, str(override.value())
-        top, key = group.partition("/")[0], override.package or group.replace("/", ".")
-        if top not in GROUPS:
-            raise ConfigError(f"{group}={option}: {_not_of_a_run(group, option)}")
-        around = [f"{top}={self.groups[top]}"] if top != group and top in self.groups else []
-        if around and not re.fullmatch(r"\w[\w-]*", str(self.groups[top])):
-            raise ConfigError(f"{top}: {self.groups[top]!r} in the record is no option; type {top}=... too")
-        fresh = _composed([*around, str(override.input_line)], config_dirs)
-        values = OmegaConf.to_container(OmegaConf.select(fresh, key) or OmegaConf.create({}), resolve=True)
-        assert isinstance(values, dict)  # and not a list or a text, for a group
-        kept = [word for word in self.overrides if _belongs(word, key, set(map(str, values)))]
-        self._drop_links(key)
-        self._parent(key)[key.rpartition(".")[2]] = values
-        self.links |= {one: to for one, to in links_of(fresh).items() if one.startswith(f"{key}.")}
-        self.groups = {one: name for one, name in self.groups.items() if not one.startswith(f"{group}/")}
-        self.groups[override.key_or_group if not override.package else override.get_key_element()] = option
-        self._note_typed(key)
-        for earlier in _parsed(kept):
-            if not self.own:
-                _refuse_resolvers(earlier)
-            self._set(earlier)
-            self._forget_typed(earlier.key_or_group)
-
-    def _note_typed(self, key: str) -> None:
-        self._forget_typed(key)
-        self.typed |= {one: value for one, value in leaves(self.config, "") if _is_below(one, key)}
-
-    def _forget_typed(self, key: str) -> None:
-        self.typed = {one: value for one, value in self.typed.items() if not _is_below(one, key)}
-
-    def _set(self, override: Override) -> None:
-        key = override.key_or_group
-        if override.is_sweep_override():
-            raise ConfigError(f"{key}: one value is wanted here; several are a sweep (sweepboard -m ...)")
-        parent, name = self._parent(key), key.rpartition(".")[2]
-        added = extension_of(override)
-        if added is not None:
-            before = list_at(key, parent.get(name))
-            parent[name] = before + self._linked(key, [None] * len(before) + added)[len(before) :]
-            return
-        self._drop_links(key)
-        if override.is_delete():
-            parent.pop(name, None)
-        else:
-            parent[name] = self._linked(key, override.value())
-
-    def _refuse_vain(self, override: Override) -> None:
-        """Raise `ConfigError` where a word deletes what is not there, or adds what is."""
-        key = override.key_or_group
-        now: Any = self.config
-        for part in key.split("."):
-            now = now.get(part, _ABSENT) if isinstance(now, dict) else _ABSENT
-        if override.is_delete() and now is _ABSENT:
-            raise ConfigError(f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}")
-        refuse_to_replace(override, None if now is _ABSENT else now)
-
-    def _parent(self, key: str) -> dict[str, Any]:
-        """The mapping in which `key` is, made where there is none. Raises `ConfigError`."""
-        parent = self.config
-        for part in key.split(".")[:-1]:
-            parent = parent.setdefault(part, {})
-            if not isinstance(parent, dict):
-                raise ConfigError(f"{key}: {part} is a value and has no keys")
-        return parent
-
-    def _linked(self, key: str, value: Any) -> Any:
-        """A typed value, its resolvers (`${oc.env:LR}`) resolved now; each `${other.key}` in it is a link."""
-        typed: DictConfig = OmegaConf.create({"value": value})
-        for place, other in links_of(typed).items():
-            self.links[key + place.removeprefix("value")] = other
-            OmegaConf.update(typed, place, None)
-        return resolved(typed)["value"]
-
-    def _drop_links(self, key: str) -> None:
-        self.links = {one: to for one, to in self.links.items() if not _is_below(one, key)}
+    groups: dict[str, str]
+    interpolations: dict[str, str]
+    config: dict[str, Any]
 
 
-def _is_below(key: str, other: str) -> bool:
-    """Whether `key` is `other`, or lies in it."""
-    return key == other or key.startswith((f"{other}.", f"{other}["))
+def settings_of(cls: type[S], group: Mapping[str, Any]) -> S:
+    """Return the dataclass of a group's settings, from the keys of `group` that are its own."""
+    return cls(**{item.name: group[item.name] for item in fields(cls)})  # type: ignore[arg-type]
 
 
-def _refuse_resolvers(override: Override) -> None:
-    """A word that someone else typed would be resolved here, with this user's environment."""
-    if "$" in str(override.input_line):
-        raise NotAllowed(
-            f"{override.key_or_group}: {override.input_line} in the record of a run that is not yours is not "
-            f"resolved here; type {override.key_or_group}=... beside the new option"
-        )
-
-
-def _parsed(overrides: Sequence[str], config_dirs: Sequence[Path] | None = None) -> list[Override]:
-    """The overrides; with `config_dirs`, the names of options in them are texts."""
-    try:
-        words = list(overrides)
-        if config_dirs is not None and words:
-            with hydra_ready(config_dirs) as hydra:
-                words = with_names(words, hydra.config_loader)
-        return list(OverridesParser.create().parse_overrides(words))
-    except HydraException as error:
-        raise explain(error, list(overrides)) from error
-
-
-def _is_choice(override: Override, config_dirs: Sequence[Path]) -> bool:
-    if "." in override.key_or_group or not isinstance(override.value(), str | list):
-        return False
-    with hydra_ready(config_dirs) as hydra:
-        return is_group(override.key_or_group, hydra.config_loader)
-
-
-def _not_of_a_run(group: str, option: str) -> str:
-    if group.startswith("hydra/"):
-        return "how a sweep is run is no part of a saved run; leave it out"
-    return (
-        "a preset changes several things and is no part of a saved run; "
-        f"start it anew: sweepboard {group}={option}"
-    )
-
-
-def _belongs(word: str, place: str, keys: set[str]) -> bool:
-    """Whether an earlier override is of a key below `place` that the group's new option has too."""
-    key = word.lstrip("+").partition("=")[0]
-    below = key.removeprefix(f"{place}.").partition(".")[0]
-    return key.startswith(f"{place}.") and below in keys and not word.startswith("~")
-
-
-def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
-    try:
-        with hydra_ready(config_dirs):
-            made = compose("config", overrides)
-    except Exception as error:
-        raise explain(error, overrides, config_dirs) from error
-    follow_targets_in_yaml(made, overrides, config_dirs)
-    return made
+def trainer_settings(group: Mapping[str, Any]) -> TrainerSettings:
+    """Return the typed settings of the group `trainer`."""
+    parts = {
+        "early_stopping": EarlyStopping(**group["early_stopping"]),
+        "checkpoint": CheckpointSettings(**group["checkpoint"]),
+    }
+    return TrainerSettings(**{**group, **parts})

@@ -36,7 +36,7 @@ def changed_code(saved: SavedRun, prepared: Prepared) -> list[Difference]:
     then = saved.record.latest("sources", saved.environment.get("sources"))
     if not isinstance(then, Mapping):
         return []
-    return _unequal(" (code)", then, sources(prepared.config))
+    return _unequal(" (code)", then, sources(prepared.config.values))
 
 
 def accepted(
@@ -50,7 +50,7 @@ def accepted(
         "data_fingerprint": fingerprint,
         "samples": dict(prepared.source.sizes),
         "classes": list(prepared.source.spec.class_names),
-        "sources": sources(prepared.config),
+        "sources": sources(prepared.config.values),
     }
 
 

@@ -62,12 +62,11 @@ def prepare_test(
 
 
 def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
-    then, now = saved.config["facts"], prepared.config["facts"]
+    then, now = saved.config.values["facts"], prepared.config.values["facts"]
     for fact in ("input_shape", "outputs"):
         if then[fact] != now[fact]:
             raise NotATest(
-                f"dataset={prepared.groups.get('dataset')} has {fact}={now[fact]}, and the model was trained "
-                f"on {fact}={then[fact]}"
+                f"{_data(prepared)} has {fact}={now[fact]}, and the model was trained on {fact}={then[fact]}"
             )
 
 
@@ -77,10 +76,13 @@ def _refuse_other_numbers(saved: SavedRun, prepared: Prepared) -> None:
     for number, name in enumerate(saved.record.classes):
         if name in now and now.index(name) != number:
             raise NotATest(
-                f"dataset={prepared.groups.get('dataset')} has {name} as class {now.index(name)}, and the "
-                f"run was trained with it as class {number}: the classes are "
-                + ", ".join(saved.record.classes)
+                f"{_data(prepared)} has {name} as class {now.index(name)}, and the run was trained with it "
+                f"as class {number}: the classes are {', '.join(saved.record.classes)}"
             )
+
+
+def _data(prepared: Prepared) -> str:
+    return f"dataset={prepared.config.groups.get('dataset')}"
 
 
 def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
@@ -88,9 +90,7 @@ def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
     weights, step = weights_of(saved, checkpoint)
     experiment = build(prepared)
     if experiment.data.test is None:
-        raise NotATest(
-            f"dataset={prepared.groups.get('dataset')} has no test set; give another with dataset=..."
-        )
+        raise NotATest(f"{_data(prepared)} has no test set; give another with dataset=...")
     load_weights(experiment.learner.model, weights, f"{saved.folder}: the {checkpoint} weights")
     batches = islice(experiment.data.test.epoch(0), experiment.trainer.limit_test_batches)
     with torch.random.fork_rng(devices=[]):
@@ -119,5 +119,5 @@ def enter(saved: SavedRun, measured: Measured) -> None:
 
 def _prefix(prepared: Prepared, other: bool, checkpoint: str) -> str:
     """`test` for the run's own data and last weights; what is different is named."""
-    data = f"_{prepared.groups.get('dataset', 'other')}" if other else ""
+    data = f"_{prepared.config.groups.get('dataset', 'other')}" if other else ""
     return f"test{data}" + ("_best" if checkpoint == "best" else "")

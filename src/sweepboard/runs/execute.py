@@ -14,6 +14,7 @@ from sweepboard import __version__, plain_yaml
 from sweepboard.board.open_board import open_board
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import reason
 from sweepboard.files import Unreadable, read_text, remove_leftovers, write_atomic, writing
 from sweepboard.hyperparameters import DATA, asked_for, board_columns, group_name, hparams
@@ -24,10 +25,9 @@ from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.provenance import write_provenance
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
-from sweepboard.runs.saved_run import origin_of, read_run, recipe_bytes
-from sweepboard.runs.secrets import masked, masked_command, masked_words, remember
-from sweepboard.runs.signing import Origin, sign, why_no_key
-from sweepboard.settings import LoggingSettings
+from sweepboard.runs.saved_run import origin_of, read_run
+from sweepboard.secrets import masked, masked_command, masked_words, remember
+from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import fit
@@ -42,14 +42,15 @@ Make: TypeAlias = Callable[[Prepared], Experiment]
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
     """The record of a run that is about to start."""
-    remember(prepared.config)
+    config = prepared.config
+    remember(config.values)
     return RunRecord(
         id=token_hex(8),
         samples=dict(prepared.source.sizes),
-        seed=prepared.config["seed"],
-        groups=dict(prepared.groups),
-        overrides=masked_words(prepared.overrides),
-        links=dict(prepared.links),
+        seed=config.values["seed"],
+        groups=dict(config.groups),
+        overrides=masked_words(config.overrides),
+        interpolations=dict(config.interpolations),
         command=masked_command(command),
         parent=parent,
         classes=list(prepared.source.spec.class_names),
@@ -75,14 +76,14 @@ def execute(
         with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
             remove_leftovers(folder.path)
             mask_hydra_files(folder)
-            save_config(prepared, folder, record)
+            save_config(prepared.config, folder, record)
             record.start()
             record.write(folder)
         with RecordCallback(record, folder) as recorded, StopFlag(at_once=True) as stop:
             with writing(folder.path):
-                write_provenance(folder, Path.cwd(), prepared.config, record.attempts)
+                write_provenance(folder, Path.cwd(), prepared.config.values, record.attempts)
             experiment = make(prepared)
-            board = open_run_board(prepared, folder, record, experiment.data.content)
+            board = open_run_board(prepared.config, folder, record, experiment.data.content)
             return fit(
                 experiment.learner,
                 experiment.data,
@@ -95,14 +96,14 @@ def execute(
             )
 
 
-def save_config(prepared: Prepared, folder: RunFolder, record: RunRecord) -> None:
-    """Write config.yaml, what the run really uses but for secrets, signed with the rest of its recipe.
+def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None:
+    """Write config.yaml, the values that the run uses but for secrets, signed with the rest of `config`.
 
-    A run that was made from someone else's is not signed: only what it builds now was looked at.
+    A run that was made from someone else's is not signed: only what it builds now was checked.
     """
-    text = config_text(prepared.config)
-    now = _signature(plain_yaml.load(text), record) if prepared.own else None
-    if prepared.own and now is None:
+    text = config_text(config.values)
+    now = sign(_saved(plain_yaml.load(text), record).to_sign()) if config.own else None
+    if config.own and now is None:
         log.warning("the run is not signed: %s", why_no_key())
     if now and folder.record.is_file():
         _sign_until_replaced(folder, record, now)
@@ -114,12 +115,13 @@ def _sign_until_replaced(folder: RunFolder, record: RunRecord, now: str) -> None
     """Let the config.yaml that stands and the one to come both fit run.json: a kill may come in between."""
     saved = read_run(folder.path)
     if origin_of(saved) is Origin.OWN:
-        record.signature = f"{_signature(saved.config, record)} {now}"
+        record.signature = f"{sign(_saved(saved.config.values, record).to_sign())} {now}"
         record.write(folder)
 
 
-def _signature(config: Mapping[str, Any], record: RunRecord) -> str | None:
-    return sign(recipe_bytes(config, record))
+def _saved(values: dict[str, Any], record: RunRecord) -> RunConfig:
+    """Return the configuration as it is read from the run's files."""
+    return RunConfig(values, record.interpolations, record.groups, record.overrides)
 
 
 def mask_hydra_files(folder: RunFolder) -> None:
@@ -139,18 +141,16 @@ def config_text(config: Mapping[str, Any]) -> str:
     return plain_yaml.dump(masked(dict(config)))
 
 
-def open_run_board(
-    prepared: Prepared, folder: RunFolder, record: RunRecord, data: str
-) -> dict[str, Callback]:
+def open_run_board(config: RunConfig, folder: RunFolder, record: RunRecord, data: str) -> dict[str, Callback]:
     """Return the callbacks of a run's board, which also shows its hyperparameters, configuration and command.
 
     `data` is the digest of the data, or empty: runs on other data are no repeats of this one.
     """
-    config, words = prepared.config, prepared.overrides
-    asked = asked_for(config, words, record.swept)
-    swept = asked_for(config, [word for word in words if key_of(word) in record.swept], record.swept)
-    row = hparams(config, prepared.groups, asked, prepared.links)
-    group = group_name(masked(row) | {DATA: data or str(config["dataset"].get("root"))})
-    texts = {"config": config_text(prepared.config), "command": record.command}
-    settings = LoggingSettings(**prepared.config["logging"])
-    return open_board(folder.path, settings, masked(board_columns(row, asked, swept)), group, texts)
+    values, typed, varied = config.values, config.overrides, record.swept
+    asked = asked_for(values, typed, varied)
+    swept = asked_for(values, [override for override in typed if key_of(override) in varied], varied)
+    row = hparams(values, config.groups, asked, config.interpolations)
+    group = group_name(masked(row) | {DATA: data or str(values["dataset"].get("root"))})
+    texts = {"config": config_text(values), "command": record.command}
+    columns = masked(board_columns(row, asked, swept))
+    return open_board(folder.path, config.settings.logging, columns, group, texts)

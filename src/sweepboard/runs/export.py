@@ -17,7 +17,7 @@ from sweepboard.compose.build import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.saved_run import SavedRun
-from sweepboard.runs.secrets import masked
+from sweepboard.secrets import masked
 
 FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2"}
 """Format and ending of the file."""
@@ -94,13 +94,13 @@ def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
 
 def _metadata(saved: SavedRun) -> dict[str, str]:
     """What a file says beside the weights, each as JSON: how the model is built, what its outputs mean."""
-    known = {"model": masked(saved.config["model"]), "classes": saved.record.classes}
+    known = {"model": masked(saved.config.values["model"]), "classes": saved.record.classes}
     return {"sweepboard": __version__, **{key: json.dumps(value) for key, value in known.items()}}
 
 
 def _sample(saved: SavedRun, batch: int = 4) -> torch.Tensor:
     """Inputs of the run's shape, the same each time."""
-    shape = [batch, *saved.config["facts"]["input_shape"]]
+    shape = [batch, *saved.config.values["facts"]["input_shape"]]
     return torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
 
 

@@ -53,9 +53,9 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
         needed_here(saved),
         torch.random.fork_rng(devices=[]),
     ):  # initial weights are drawn, and then overwritten
-        model = build_model(saved.config)
+        model = build_model(saved.config.values)
     load_weights(model, weights, f"{saved.folder}: the {checkpoint} weights")
-    if saved.config["trainer"]["channels_last"] and any(weight.ndim == 4 for weight in model.parameters()):
+    if saved.config.settings.trainer.channels_last and any(weight.ndim == 4 for weight in model.parameters()):
         model.to(memory_format=torch.channels_last)
     return model.eval(), step
 

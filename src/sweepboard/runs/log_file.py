@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sweepboard.runs.secrets import without_known
+from sweepboard.secrets import without_known
 
 LOGGER = logging.getLogger("sweepboard")
 

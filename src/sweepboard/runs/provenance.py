@@ -19,8 +19,8 @@ from sweepboard.hardware import cores, processor, total_memory
 from sweepboard.runs.differences import between_environments
 from sweepboard.runs.folder import RECORD, RunFolder
 from sweepboard.runs.saved_run import read_environment
-from sweepboard.runs.secrets import masked_text
 from sweepboard.runs.source_digests import sources
+from sweepboard.secrets import masked_text
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from sweepboard.compose.plain_types import built, check_plain
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_json, write_json
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.secrets import without_known
+from sweepboard.secrets import without_known
 from sweepboard.training.ending import INTERRUPTED
 
 RUNNING = "running"
@@ -55,7 +55,7 @@ class RunRecord:
     overrides: list[str] = field(default_factory=list)
     """What was typed on top of the defaults."""
 
-    links: dict[str, str] = field(default_factory=dict)
+    interpolations: dict[str, str] = field(default_factory=dict)
     """Keys of config.yaml whose value follows another key's."""
 
     swept: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class RunRecord:
     """Digest of the final weights."""
 
     signature: str | None = None
-    """Of config.yaml, `links`, `groups` and `overrides`, by this user's own key (`runs.signing`)."""
+    """Of config.yaml, `interpolations`, `groups` and `overrides`, by this user's own key."""
 
     sweepboard: str = ""
     """Version that wrote this."""

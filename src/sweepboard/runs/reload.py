@@ -12,18 +12,20 @@ from typing import Any
 
 from sweepboard.compose.allowlist import NotAllowed, refuse_untrusted, refuse_untrusted_targets
 from sweepboard.compose.hydra_values import templates_of
-from sweepboard.compose.interpolations import check_links
-from sweepboard.compose.prepare import Check, Prepared, prepare_plain
-from sweepboard.compose.run_config import Recipe
+from sweepboard.compose.interpolations import check_interpolations
+from sweepboard.compose.prepare import Check, Prepared, prepare_resolved
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.names import flatten
 from sweepboard.runs.lock import refuse_links
 from sweepboard.runs.saved_run import SavedRun, needed_here, origin_of
-from sweepboard.runs.secrets import is_masked
-from sweepboard.runs.signing import Origin, why_no_key
+from sweepboard.secrets import is_masked
 from sweepboard.settings import Config
+from sweepboard.signing import Origin, why_no_key
 
 log = logging.getLogger(__name__)
+
+_ROOT = "output_root"
 
 
 class MaskedSecret(UserError):
@@ -31,7 +33,7 @@ class MaskedSecret(UserError):
 
 
 class ChangedSinceSigned(UserError):
-    """A run of this user's own whose recipe is not what it was."""
+    """A run of this user's own whose configuration is not what was signed."""
 
 
 @dataclass(frozen=True)
@@ -47,45 +49,43 @@ class Trust:
     folder: Path | None = None
     """Where one that is not may read files."""
 
-    def recipe(
-        self,
-        config: Mapping[str, Any],
-        links: Mapping[str, str],
-        groups: Mapping[str, str],
-        overrides: Sequence[str],
-    ) -> Recipe:
-        """The recipe to change and to build; where a foreign one wrote its results is left out."""
-        templates = templates_of(links)
-        check_links({key: other for key, other in links.items() if key not in templates})
-        recipe = Recipe(dict(config), dict(links), dict(groups), list(overrides), own=self.own)
+    def admitted(self, config: RunConfig) -> RunConfig:
+        """Return `config` to be changed and built; the results of a foreign one go where this user's go.
+
+        Raise `ConfigError` for an interpolation that is neither another key nor a template.
+        """
+        templates = templates_of(config.interpolations)
+        followed = {key: other for key, other in config.interpolations.items() if key not in templates}
+        check_interpolations(followed)
+        if self.own:
+            return replace(config, own=True)
+        interpolations = {key: other for key, other in config.interpolations.items() if key != _ROOT}
+        typed = {**config.typed, _ROOT: Config.output_root}
+        placed = config.with_values(output_root=Config.output_root)
+        return replace(placed, interpolations=interpolations, typed=typed, own=False)
+
+    def prepare(self, config: RunConfig) -> Prepared:
+        """Check `config` like a new run's. The resolved values of a foreign one are checked before anything
+        that they name is imported; what was typed now is trusted. Raise `NotAllowed`, `ConfigError`."""
+        if self.own:
+            return prepare_resolved(config)
+        _refuse_followers(config.interpolations)
+        return prepare_resolved(config, self._check(config))
+
+    def refuse(self, config: RunConfig) -> None:
+        """Raise `NotAllowed` for a configuration that will be built as it stands and must not be."""
         if not self.own:
-            recipe.config["output_root"] = recipe.typed["output_root"] = Config.output_root
-            recipe.links.pop("output_root", None)
-        return recipe
+            admitted = self.admitted(replace(config, interpolations={}))
+            self._check(admitted)(admitted.values, built=[])
 
-    def prepare(self, recipe: Recipe) -> Prepared:
-        """Check the recipe like a new run's. What is resolved of a foreign one is looked at before anything
-        that it names is imported; what was typed now is trusted. Raises `NotAllowed`, `ConfigError`."""
-        check = None if self.own else self._check(recipe)
-        if not self.own:
-            _refuse_followers(recipe.links)
-        prepared = prepare_plain(recipe.config, recipe.links, recipe.groups, recipe.overrides, check)
-        return replace(prepared, own=self.own)
-
-    def refuse(self, config: Mapping[str, Any]) -> None:
-        """Refuse a configuration that is built as it stands. Raises `NotAllowed`."""
-        if not self.own:
-            recipe = self.recipe(config, {}, {}, [])
-            self._check(recipe)(recipe.config, built=[])
-
-    def _check(self, recipe: Recipe) -> Check:
-        return partial(_refuse, allowed=self.allowed, typed=recipe.typed, folder=self.folder)
+    def _check(self, config: RunConfig) -> Check:
+        return partial(_refuse, allowed=self.allowed, typed=config.typed, folder=self.folder)
 
 
-def _refuse_followers(links: Mapping[str, str]) -> None:
-    """Refuse what follows the one setting that a foreign run has no say in. Raises `NotAllowed`."""
-    for key, other in links.items():
-        if other == "output_root":
+def _refuse_followers(interpolations: Mapping[str, str]) -> None:
+    """Raise `NotAllowed` for a key that follows `output_root`, which a foreign run does not decide."""
+    for key, other in interpolations.items():
+        if other == _ROOT:
             raise NotAllowed(
                 f"{key}: it follows output_root, which is yours and not what this run folder says it was; "
                 f"type {key}=... to say it yourself"
@@ -105,15 +105,14 @@ def prepare_saved(
     changed since is refused unless they `accept` it, and then taken for someone else's. Raises `NotAllowed`,
     `ChangedSinceSigned`, `LinkInFolder`, `MaskedSecret`, `ConfigError`.
     """
-    record, origin = saved.record, origin_of(saved)
+    origin = origin_of(saved)
     trust = Trust(origin is Origin.OWN, allowed, saved.folder.path)
     if not trust.own:
         refuse_links(saved.folder)
-    recipe = trust.recipe(saved.config, record.links, record.groups, record.overrides)
-    recipe = recipe.changed(overrides, config_dirs)
-    require_secrets(recipe.config)
+    config = trust.admitted(saved.config).with_overrides(overrides, config_dirs)
+    require_secrets(config)
     with needed_here(saved):
-        prepared = trust.prepare(recipe)
+        prepared = trust.prepare(config)
     refuse_changed_since(origin, saved.folder.path, accept)
     if origin is Origin.CHANGED:
         log.warning("%s was changed since you signed it, and is taken for someone else's", saved.folder)
@@ -125,8 +124,8 @@ def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
     if origin_of(saved) is not Origin.OWN:
         refuse_links(saved.folder)
         with _told_of_the_key():
-            refuse_untrusted_targets(saved.config, allowed)
-        model = {"model": saved.config.get("model")}
+            refuse_untrusted_targets(saved.config.values, allowed)
+        model = {"model": saved.config.values.get("model")}
         _refuse(model, allowed=allowed, folder=saved.folder.path, built=["model"])
 
 
@@ -151,13 +150,13 @@ def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> 
     that. Raises `ChangedSinceSigned`."""
     if origin is Origin.CHANGED and not accept:
         raise ChangedSinceSigned(
-            f"{folder}: its configuration, or the links, groups or overrides beside it, are not what you "
-            "signed: they were changed since; put them back, or add --accept-changes"
+            f"{folder}: its configuration, interpolations, groups or overrides are not what you signed: they "
+            "were changed since; put them back, or add --accept-changes"
         )
 
 
-def require_secrets(config: Mapping[str, Any]) -> None:
-    """Refuse a configuration in which a secret stands as it is written into files. Raises `MaskedSecret`."""
-    for key, value in flatten(config):
+def require_secrets(config: RunConfig) -> None:
+    """Raise `MaskedSecret` for a secret that is masked, as it is in files."""
+    for key, value in flatten(config.values):
         if is_masked(value):
             raise MaskedSecret(f"{key} was a secret and is in no file: give it again with {key}=...")

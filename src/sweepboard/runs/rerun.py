@@ -25,7 +25,7 @@ def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> 
     """How a rerun differs from the run it repeats, in settings and in environment (`now`)."""
     settings = [
         Difference(change.key, change.then, change.now, not change.key.startswith(_WITHOUT_EFFECT))
-        for change in between_configs(saved.config, prepared.config)
+        for change in between_configs(saved.config.values, prepared.config.values)
     ]
     accepted = [
         Difference("the run itself", "as it began", change, matters=True)

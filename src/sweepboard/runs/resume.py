@@ -9,6 +9,7 @@ from typing import Any
 
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.changes_since import accepted, changed_code, changed_content, changed_data
 from sweepboard.runs.differences import Difference, between_configs
@@ -65,8 +66,8 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
         return None
     if record.step < record.total_steps:
         return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
-    if prepared.config["facts"]["steps"] <= record.total_steps:
-        length = "epochs" if prepared.config["trainer"]["steps"] is None else "steps"
+    if prepared.config.values["facts"]["steps"] <= record.total_steps:
+        length = "epochs" if prepared.config.settings.trainer.steps is None else "steps"
         return f"has finished: nothing is left to do (trainer.{length}=N makes it longer)"
     return None
 
@@ -80,9 +81,9 @@ def prepare_resume(
     prepared = prepare_saved(saved, overrides, allowed, accept=accept)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
-    words = " ".join(prepared.overrides[len(saved.record.overrides) :])
+    words = " ".join(prepared.config.overrides[len(saved.record.overrides) :])
     instead = f"type `sweepboard rerun {saved.folder} {words}` instead"
-    refuse_another_run(saved.config, prepared, instead, bool(changed_data(saved.record, prepared)))
+    refuse_another_run(saved.config, prepared.config, instead, bool(changed_data(saved.record, prepared)))
     return prepared
 
 
@@ -90,7 +91,7 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
     """Raise `Changed` for what can be told to have changed before the data are read, and `AnotherRun` where
     the model does not fit the data any more, which nobody can accept."""
     data = changed_data(saved.record, prepared)
-    then, now = saved.config["facts"], prepared.source.spec
+    then, now = saved.config.values["facts"], prepared.source.spec
     shapes = [Difference("outputs", then["outputs"], now.outputs)]
     shapes += [Difference("input_shape", then["input_shape"], list(now.input_shape))]
     unlike = [shape for shape in shapes if shape.then != shape.now]
@@ -151,7 +152,7 @@ def _refuse(saved: SavedRun, found: Sequence[Difference], accept: bool) -> None:
 
 def _state(saved: SavedRun, prepared: Prepared) -> dict[str, Any] | None:
     checkpoints = Checkpoints(saved.folder.checkpoints, saved.record.id)
-    state = checkpoints.load(prepared.config["facts"]["steps"])
+    state = checkpoints.load(prepared.config.values["facts"]["steps"])
     if state is not None:
         return state
     _refuse_only_best(saved, checkpoints.best)
@@ -182,21 +183,20 @@ def _refuse_only_best(saved: SavedRun, best: Path) -> None:
 
 def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found: list[Difference]) -> None:
     record.attempts += 1
-    record.overrides = list(prepared.overrides)
+    record.overrides = list(prepared.config.overrides)
     if found:
         log.warning("goes on with changes: %s", _listed(found))
         record.changed.append(accepted(record, prepared, experiment.data.fingerprint, found))
 
 
-def refuse_another_run(
-    then: Mapping[str, Any], prepared: Prepared, instead: str, other_data: bool = False
-) -> None:
-    """Raise `AnotherRun` where a run of the configuration `then` cannot become the one prepared, saying what
-    to do `instead`. What follows from the data follows accepted changes of them (`other_data`)."""
-    changes = [
-        change for change in between_configs(then, prepared.config) if not change.key.startswith(_FREE)
-    ]
-    followers = [one for one in changes if prepared.links.get(one.key, "").startswith("facts.")]
+def refuse_another_run(then: RunConfig, now: RunConfig, instead: str, other_data: bool = False) -> None:
+    """Raise `AnotherRun` where a run of `then` cannot become one of `now`, saying what to do `instead`.
+
+    What follows from the data may change with accepted changes of them (`other_data`).
+    """
+    different = between_configs(then.values, now.values)
+    changes = [change for change in different if not change.key.startswith(_FREE)]
+    followers = [one for one in changes if now.interpolations.get(one.key, "").startswith("facts.")]
     if other_data:
         changes, followers = [change for change in changes if change not in followers], []
     if followers:
@@ -213,7 +213,7 @@ def _listed(found: Sequence[Difference]) -> str:
 
 
 def _refuse_shortening(saved: SavedRun, prepared: Prepared) -> None:
-    steps: int = prepared.config["facts"]["steps"]
+    steps: int = prepared.config.values["facts"]["steps"]
     if steps < saved.record.step:
         raise AnotherRun(
             f"the run has made {saved.record.step} updates and cannot become one of {steps}; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import NotHere, UserError, reason
 from sweepboard.files import read_json, read_text
 from sweepboard.formatting import printable
 from sweepboard.runs.folder import RunFolder, open_run
 from sweepboard.runs.record import RunRecord, read_record
-from sweepboard.runs.signing import Origin, as_bytes, origin
 from sweepboard.settings import Config, SweepSettings
+from sweepboard.signing import Origin, origin
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,7 @@ class SavedRun:
 
     folder: RunFolder
     record: RunRecord
-    config: dict[str, Any]
-    """The resolved configuration, plain containers; `${` in a string is just text."""
+    config: RunConfig
 
     environment: dict[str, Any]
     """environment.json, or empty where it is missing."""
@@ -44,7 +44,9 @@ class SavedRun:
 def read_run(path: str | Path) -> SavedRun:
     """Read the run at `path`. Raises `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
-    return SavedRun(folder, read_record(folder), read_config(folder), read_environment(folder))
+    record, values = read_record(folder), read_config(folder)
+    config = RunConfig(values, record.interpolations, record.groups, record.overrides)
+    return SavedRun(folder, record, config, read_environment(folder))
 
 
 @contextmanager
@@ -59,14 +61,9 @@ def needed_here(saved: SavedRun) -> Iterator[None]:
         raise NotHere(f"{error}; the run was started in {printable(then)}: try it from there") from error
 
 
-def recipe_bytes(config: Mapping[str, Any], record: RunRecord) -> bytes:
-    """All that decides what is built of a run, as it is signed."""
-    return as_bytes(config, record.links, record.groups, record.overrides)
-
-
 def origin_of(saved: SavedRun) -> Origin:
     """Whether the run is this user's own, was changed since it was signed, or is someone else's."""
-    return origin(recipe_bytes(saved.config, saved.record), saved.record.signature)
+    return origin(saved.config.to_sign(), saved.record.signature)
 
 
 def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from sweepboard.board.event_reader import read_scalars
 from sweepboard.board.scalar_decoder import Series
-from sweepboard.compose.hydra_values import placed
 from sweepboard.errors import UserError
 from sweepboard.runs.differences import Difference
 from sweepboard.runs.execute import execute, new_record
@@ -143,13 +142,13 @@ def verify(
     """
     _require_finished(saved)
     prepared = prepare_saved(saved, [*overrides, *_QUIET], allowed, config_dirs)
-    now = environment(Path.cwd(), prepared.config)
+    now = environment(Path.cwd(), prepared.config.values)
     found = [found for found in differences(saved, prepared, now) if _counts(found)]
     check = DataCheck(saved, found.append)
     record = new_record(prepared, "sweepboard verify")
     with scratch_folder("sweepboard-verify-") as scratch:
         with claimed(scratch / "run") as folder:
-            execute(placed(prepared, folder.path), folder, record, {"data check": check})
+            execute(prepared.placed(folder.path), folder, record, {"data check": check})
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)
@@ -166,5 +165,5 @@ def _require_finished(saved: SavedRun) -> None:
             f"{saved.folder} is {saved.record.true_status}, and only a finished run can be verified; "
             f"type `sweepboard resume {saved.folder}` first"
         )
-    if not saved.config["logging"]["enabled"]:
+    if not saved.config.settings.logging.enabled:
         raise NothingToVerify(f"{saved.folder} was trained with logging=none: it has no scalars to compare")

@@ -17,7 +17,7 @@ from optuna.storages.journal import BaseJournalBackend
 
 from sweepboard.errors import RunFailed, UserError, reason
 from sweepboard.files import read_bytes
-from sweepboard.runs.signing import is_own, sign
+from sweepboard.signing import is_own, sign
 
 _PICKLED = "cma:"
 """Start of the names under which CMA-ES keeps its state, which is pickled: only our own is ever read."""

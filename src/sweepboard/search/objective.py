@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweepboard.board.event_reader import read_scalars
-from sweepboard.compose.instantiate import construct, settings_of
-from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.compose.instantiate import construct
+from sweepboard.compose.prepare import Prepared
 from sweepboard.data.splits import split_sizes
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import read_record
-from sweepboard.settings import SEARCH, DatasetSettings, SearchSettings
+from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.training.monitor import Monitor
 from sweepboard.training.tasks import as_task, metric_names
 
@@ -93,17 +93,17 @@ def _measured(objective: Objective, folder: RunFolder) -> float | None:
 def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
     """Which way is better, of every metric that such a trial will have; and its primary metric."""
     config, spec = prepared.config, prepared.source.spec
-    task = as_task(construct(config["task"], "task"), spec)
-    monitor = Monitor.of(trainer_settings(config), task, metric_names(task, spec))
+    task = as_task(construct(config.values["task"], "task"), spec)
+    monitor = Monitor.of(config.settings.trainer, task, metric_names(task, spec))
     modes = {name: str(watch.mode) for name, watch in monitor.watches.items()}
-    splits = split_sizes(settings_of(DatasetSettings, config["dataset"]), prepared.source)
+    splits = split_sizes(config.settings.dataset, prepared.source)
     found = {
         f"{split}/{name}": mode
         for split in ("val", "test", "train")
         if split in splits
         for name, mode in modes.items()
     }
-    if not config["logging"]["enabled"]:  # what only the event files tell
+    if not config.settings.logging.enabled:  # what only the event files tell
         return {tag: mode for tag, mode in found.items() if not tag.startswith("train/")}, task.primary_metric
     return {**found, SPEED: "max"}, task.primary_metric
 

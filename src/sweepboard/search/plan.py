@@ -12,18 +12,18 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import OmegaConf
 
-from sweepboard.compose.prepare import Prepared, trainer_settings
+from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
 from sweepboard.names import label
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
-from sweepboard.runs.secrets import is_masked, masked
 from sweepboard.search.objective import objectives_of
 from sweepboard.search.samplers import check_packages, check_together
 from sweepboard.search.search_file import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.search.space import Axis, Choices, Space, axis_of
+from sweepboard.secrets import is_masked, masked
 from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.claim import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
@@ -146,7 +146,7 @@ def _checked(made: Search, groups: Sequence[str], request: SweepRequest) -> Sear
 
 def validations_of(prepared: Prepared) -> int:
     """How often such a run validates."""
-    facts, settings = prepared.config["facts"], trainer_settings(prepared.config)
+    facts, settings = prepared.config.values["facts"], prepared.config.settings.trainer
     intervals = Intervals.of(settings, facts["steps_per_epoch"] * settings.accumulate, None, validates=True)
     steps = {step for every in intervals.validate for step in range(every, facts["steps"], every)}
     return len(steps) + 1  # and at the end

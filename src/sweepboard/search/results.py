@@ -19,8 +19,8 @@ from sweepboard import plain_yaml
 from sweepboard.compose.overrides import extends
 from sweepboard.files import write_atomic, write_json
 from sweepboard.formatting import number
-from sweepboard.runs.secrets import is_masked, masked_words
 from sweepboard.search.study import Study, reason_of
+from sweepboard.secrets import is_masked, masked_words
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.results import told

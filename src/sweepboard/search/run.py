@@ -12,16 +12,15 @@ from sweepboard.errors import UserError
 from sweepboard.execution import Executor
 from sweepboard.names import label
 from sweepboard.runs.record import RUNNING
-from sweepboard.runs.signing import Origin
 from sweepboard.search.journal import DamagedStudy
 from sweepboard.search.objective import NoValue, measured
 from sweepboard.search.results import announce, write_study
 from sweepboard.search.search_file import Search
 from sweepboard.search.study import SAME_AS, Study, Trial, reason_of
 from sweepboard.settings import SweepSettings
+from sweepboard.signing import Origin
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
-from sweepboard.sweeps.labels import words_of
 from sweepboard.sweeps.launch import Launch
 from sweepboard.sweeps.outcome import STOPPED
 from sweepboard.sweeps.plan import PlannedJob, with_threads
@@ -68,8 +67,7 @@ def planned(search: Search, name: str, words: Sequence[str], number: int = 0) ->
     """A trial as a job, checked like any run. Raises a `UserError` where it could not run."""
     words = [*search.fixed, *words]
     one = with_threads(check_points([words], search.compose)[0], search.threads)
-    said = words_of(words, one.config)
-    return PlannedJob(name, said, one.config, one.links, one.groups, one.overrides, number=number)
+    return PlannedJob.of(name, one, number)
 
 
 class Conductor(SweepCallback):

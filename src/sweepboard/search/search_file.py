@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sweepboard import __version__, plain_yaml
 from sweepboard.compose.allowlist import refuse_untrusted
 from sweepboard.compose.hydra_errors import explain
-from sweepboard.compose.interpolations import leaves, links_of
+from sweepboard.compose.interpolations import interpolations_of, leaves
 from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.read_settings import read_settings
@@ -34,11 +34,11 @@ from sweepboard.compose.schema import schema
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text, write_atomic, writing
-from sweepboard.runs.secrets import masked, masked_command, masked_words
-from sweepboard.runs.signing import Origin, origin, sign
 from sweepboard.search.objective import Objective
 from sweepboard.search.space import Space, Values
+from sweepboard.secrets import masked, masked_command, masked_words
 from sweepboard.settings import SEARCH, Config, SearchSettings
+from sweepboard.signing import Origin, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
 
 _FORMAT = 1
@@ -238,7 +238,7 @@ def _listed(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_resolvers(config: DictConfig) -> None:
     """Refuse `${...}` that is more than another key: a resolver reads, and makes, whatever it likes."""
-    linked = links_of(_task(config))
+    linked = interpolations_of(_task(config))
     for key, value in leaves(OmegaConf.to_container(_task(config), resolve=False), ""):
         if isinstance(value, str) and "$" in value and key not in linked:
             raise NotAllowed(

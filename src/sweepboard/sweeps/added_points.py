@@ -1,4 +1,4 @@
-"""Points added to a frozen sweep: its jobs with new words on top."""
+"""Points added to a frozen sweep: its jobs with new overrides on top."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import follow
-from sweepboard.compose.prepare import Prepared
-from sweepboard.compose.run_config import Recipe
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.expressions import Expression
 from sweepboard.runs.reload import Trust
@@ -36,33 +35,33 @@ def points(words: Sequence[str], typed: Sequence[str], settings: SweepSettings) 
 
 def added(
     plan: Plan, new: Sequence[Sequence[str]], only: str | None, config_dirs: Sequence[Path], trust: Trust
-) -> Iterator[Prepared]:
-    """Yield every job of the plan with each of the `new` points on top, where the condition `only` holds."""
+) -> Iterator[RunConfig]:
+    """Yield the configuration of every job with each of the `new` points on top, where `only` holds."""
     condition = read_filter(only)
-    recipes = [(point, _changed(job, point, config_dirs, trust)) for point in new for job in plan.jobs]
-    kept = [(point, one) for point, one in recipes if condition is None or _holds(condition, one)]
-    if recipes and not kept:
+    changed = [(point, _changed(job, point, config_dirs, trust)) for point in new for job in plan.jobs]
+    kept = [(point, one) for point, one in changed if condition is None or _holds(condition, one)]
+    if changed and not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no added point; add others, or sweep.filter=null")
-    for point, recipe in kept:
-        yield _prepared(point, recipe, trust)
+    for point, config in kept:
+        yield _checked(point, config, trust)
 
 
-def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> Recipe:
+def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> RunConfig:
     try:
-        return trust.recipe(job.config, job.links, job.groups, job.overrides).changed(words, config_dirs)
+        return trust.admitted(job.config).with_overrides(words, config_dirs)
     except UserError as error:
         raise BadPoint(f"in {' '.join(words)}: {error}") from error
 
 
-def _holds(condition: Expression, recipe: Recipe) -> bool:
-    templates = templates_of(recipe.links)
-    links = {key: other for key, other in recipe.links.items() if key not in templates}
-    return holds(condition, follow(recipe.config, links), recipe.groups)
+def _holds(condition: Expression, config: RunConfig) -> bool:
+    templates = templates_of(config.interpolations)
+    followed = {key: other for key, other in config.interpolations.items() if key not in templates}
+    return holds(condition, follow(config.values, followed), config.groups)
 
 
-def _prepared(words: Sequence[str], recipe: Recipe, trust: Trust) -> Prepared:
+def _checked(words: Sequence[str], config: RunConfig, trust: Trust) -> RunConfig:
     try:
-        return trust.prepare(replace(recipe, overrides=_standing(recipe.overrides)))
+        return trust.prepare(replace(config, overrides=_standing(config.overrides))).config
     except UserError as error:
         raise BadPoint(f"in {' '.join(words)}: {error}") from error
 

@@ -83,7 +83,8 @@ def _planned_again(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFold
     old = Plan(jobs, new.threads)
     have = {job.digest for job in old.jobs}
     began = [job.label for job in new.jobs if job.digest not in have and folder.job(job.label).path.exists()]
-    strange = [job for job in old.jobs if job.digest not in {each.digest for each in new.jobs}]
+    wanted = {job.digest for job in new.jobs}
+    strange = [job for job in old.jobs if job.digest not in wanted]
     if began or strange:
         raise AnotherSweep(
             f"{folder} has lost its sweep.json, and {_first(began, strange)} is another job now: "
@@ -123,5 +124,6 @@ def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:
 
 
 def _change(old: PlannedJob, new: PlannedJob) -> str:
-    changes = [change for change in between_configs(old.config, new.config) if change.key != "output_root"]
-    return f"{changes[0].key}={changes[0].then} and not {changes[0].now}"
+    changes = between_configs(old.config.values, new.config.values)
+    first = next(change for change in changes if change.key != "output_root")
+    return f"{first.key}={first.then} and not {first.now}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import reason
 from sweepboard.files import read_text, write_atomic
 from sweepboard.runs.execute import config_text
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.secrets import masked_words
+from sweepboard.secrets import masked_words
 
 log = logging.getLogger(__name__)
 
@@ -23,22 +23,21 @@ COMPOSED = "multirun.yaml"
 """Hydra's name for what was composed for a sweep as a whole, with its `hydra` block."""
 
 
-def write_hydra_files(folder: RunFolder, job: Mapping[str, Any]) -> None:
+def write_hydra_files(folder: RunFolder, config: RunConfig, number: int) -> None:
     """Write `.hydra/{config,hydra,overrides}.yaml` of a job, secrets masked, unless they are there."""
     place = folder.path / ".hydra"
     if place.exists():
         return
     place.mkdir()
-    write_atomic(place / "config.yaml", config_text(job["config"]))
-    write_atomic(place / "overrides.yaml", plain_yaml.dump(masked_words(job["overrides"])))
-    write_atomic(place / "hydra.yaml", plain_yaml.dump({"hydra": _hydra_block(folder, job)}))
+    write_atomic(place / "config.yaml", config_text(config.values))
+    write_atomic(place / "overrides.yaml", plain_yaml.dump(masked_words(config.overrides)))
+    write_atomic(place / "hydra.yaml", plain_yaml.dump({"hydra": _hydra_block(folder, config, number)}))
 
 
-def _hydra_block(folder: RunFolder, job: Mapping[str, Any]) -> dict[str, Any]:
-    number = job.get("number", 0)
+def _hydra_block(folder: RunFolder, config: RunConfig, number: int) -> dict[str, Any]:
     block = _composed_block(folder.path.parent / COMPOSED)
     for name, values in (
-        ("overrides", {"task": masked_words(job["overrides"])}),
+        ("overrides", {"task": masked_words(config.overrides)}),
         ("runtime", {"output_dir": str(folder.path.absolute())}),
         ("job", {"num": number, "id": f"job_id_for_{number}"}),
         ("sweep", {"dir": str(folder.path.parent), "subdir": folder.path.name}),

@@ -21,7 +21,7 @@ from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
-from sweepboard.runs.secrets import masked
+from sweepboard.secrets import masked
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.claim import MakePlan, begun, named_folder, plan_for
 from sweepboard.sweeps.composer import Composer
@@ -36,7 +36,6 @@ from sweepboard.sweeps.plan import (
     Plan,
     PlannedJob,
     Point,
-    digest,
     extended,
     make_plan,
     threads_per_job,
@@ -159,7 +158,7 @@ def _run_elsewhere(
     listener.on_start(folder, list(views_of(plan, folder).values()))
     try:
         if jobs:
-            words = [[*job.overrides, f"hydra.sweep.subdir={quoted(job.label)}"] for job in jobs]
+            words = [[*job.config.overrides, f"hydra.sweep.subdir={quoted(job.label)}"] for job in jobs]
             launcher.launch(words, initial_job_idx=0)
     finally:
         views = list(views_of(plan, folder).values())
@@ -231,18 +230,18 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
         plan = replace(_plan_so_far(request, folder, points), moment=moment)
-        prepared = [with_threads(point, plan.threads) for point in points]
-        plan = extended(plan, prepared)
+        configs = [with_threads(point, plan.threads) for point in points]
+        plan = extended(plan, configs)
         write_plan(folder, plan)
         save_composed(request, folder)
-        wanted = {digest(one.config) for one in prepared}
+        wanted = {config.digest for config in configs}
         jobs = [job for job in left_to_do(plan, views_of(plan, folder)) if job.digest in wanted]
         views = run_jobs(
             folder, plan, jobs, local_executor(request.settings), request.settings, request.task.listener
         )
     labels = {job.digest: job.label for job in plan.jobs}
     by_label = {view.label: view for view in views}
-    return [_job_return(by_label[labels[digest(one.config)]], one.overrides) for one in prepared]
+    return [_job_return(by_label[labels[config.digest]], config.overrides) for config in configs]
 
 
 def _plan_so_far(request: SweepRequest, folder: SweepFolder, points: Sequence[Point]) -> Plan:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING
-from sweepboard.runs.secrets import is_masked
+from sweepboard.secrets import is_masked
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.outcome import record_of
@@ -85,11 +86,12 @@ class SweepTask:
         plan = read_plan(sweep) if sweep.plan.is_file() else Plan((), 0)
         job = next((job for job in plan.jobs if job.label == label), None)
         if job is None:
-            composed = self._composed(config)
-            return {**composed, "number": int(hydra.job.num)}
-        return {**asdict(job), "config": _unmasked(job.config, config), "swept": plan.swept, "own": plan.own}
+            return {"config": asdict(self._composed(config)), "number": int(hydra.job.num)}
+        frozen = replace(job.config, values=_unmasked(job.config.values, config))
+        number = {"number": job.number}
+        return {"config": asdict(frozen), "swept": plan.swept, "own": plan.own, **number}
 
-    def _composed(self, config: DictConfig) -> dict[str, Any]:
+    def _composed(self, config: DictConfig) -> RunConfig:
         """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
         from sweepboard.compose.prepare import prepare
         from sweepboard.compose.replaced_classes import follow_targets_in_yaml, words_of_hydra
@@ -101,13 +103,7 @@ class SweepTask:
             config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
         words = words_of_hydra(OmegaConf.create({"hydra": hydra}))
         follow_targets_in_yaml(config, words, self.config_dirs, hydra.job.config_name)
-        prepared = prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task))
-        return {
-            "config": prepared.config,
-            "links": prepared.links,
-            "groups": prepared.groups,
-            "overrides": prepared.overrides,
-        }
+        return prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task)).config
 
 
 def _unmasked(frozen: Any, config: DictConfig, key: str = "") -> Any:

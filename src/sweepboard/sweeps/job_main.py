@@ -6,14 +6,15 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweepboard.compose.build import Experiment, build
-from sweepboard.compose.hydra_values import placed
 from sweepboard.compose.instantiate import open_data
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import JobChannel
 from sweepboard.runs.execute import execute, new_record
@@ -64,18 +65,11 @@ def train(
 ) -> None:
     """Begin the run of a frozen job, or go on with it where its folder has it already.
 
-    `job` has the `config`, `links`, `groups` and `overrides` of a `PlannedJob`, and the sweep's `command`.
+    `job` has the `config` of a `PlannedJob`, and the sweep's `command`.
     """
     # Everything was checked when the plan was made, or taken up again.
-    prepared = Prepared(
-        job["config"],
-        job["links"],
-        job["groups"],
-        job["overrides"],
-        open_data(job["config"]),
-        own=job.get("own", True),
-    )
-    prepared = placed(prepared, folder.path, job.get("number", 0))
+    config = replace(RunConfig(**job["config"]), own=job.get("own", True))
+    prepared = Prepared(config, open_data(config.values)).placed(folder.path, job.get("number", 0))
     accept = job.get("accept", False)
     make = partial(_on_the_same_data, SweepFolder(folder.path.parent), accept)
     if folder.begun:
@@ -83,7 +77,7 @@ def train(
         resume(saved, prepared, callbacks, accept, build if saved.record.data_fingerprint else make)
         return
     with only_writer(folder):
-        write_hydra_files(folder, job)
+        write_hydra_files(folder, prepared.config, job.get("number", 0))
         record = new_record(prepared, job["command"])
         record.swept = list(job.get("swept", ()))
         try:
@@ -97,7 +91,7 @@ def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> E
     """Build a job; raise `Changed` where its data are not those of the jobs before it."""
     experiment = build(prepared)
     if sweep.plan.is_file():  # else another sweeper and launcher have planned nothing
-        refuse_other_content(sweep, prepared.config, experiment.data.content, accept)
+        refuse_other_content(sweep, prepared.config.values, experiment.data.content, accept)
     return experiment
 
 

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from sweepboard.compose.override_grammar import quoted
 from sweepboard.compose.type_checks import plain_value
 from sweepboard.names import flatten, label
-from sweepboard.runs.secrets import masked, masked_words, readable
+from sweepboard.secrets import masked, masked_words, readable
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
 ALONE = "job"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sweepboard.execution import Ended, Event, Executor, Job, Message, Started
@@ -60,10 +61,7 @@ class Launch:
         """Return a planned job as an executor takes it."""
         arguments: dict[str, Any] = {
             "folder": str(self.folder.job(job.label)),
-            "config": job.config,
-            "links": job.links,
-            "groups": job.groups,
-            "overrides": job.overrides,
+            "config": asdict(job.config),
             "number": job.number,
             "command": self.command,
             "swept": self.swept,
@@ -186,4 +184,4 @@ def _became_longer(job: PlannedJob, view: JobView) -> bool:
     """Whether a run has come to its end, which is not the end of its job any more; one that stopped early
     would have done so in a longer one."""
     at_end = view.state == FINISHED and view.step == view.total_steps
-    return at_end and view.total_steps < int(job.config["facts"]["steps"])
+    return at_end and view.total_steps < int(job.config.values["facts"]["steps"])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.reload import Trust
 from sweepboard.runs.resume import LENGTH, AnotherRun, refuse_another_run
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.labels import words_of
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.points import BadPoint
@@ -33,17 +32,15 @@ def lengthened(plan: Plan, words: Sequence[str], folder: SweepFolder, trust: Tru
 
 def _longer(job: PlannedJob, words: Sequence[str], folder: SweepFolder, trust: Trust) -> PlannedJob:
     try:
-        recipe = trust.recipe(job.config, job.links, job.groups, _without(job.overrides, words))
-        made = trust.prepare(recipe.changed(words))
-        refuse_another_run(job.config, made, "start a sweep of that length")
-        _refuse_without_effect(made.config, words)
-        _refuse_shorter(job, made.config["facts"]["steps"], folder)
+        admitted = trust.admitted(job.config)
+        shorter = replace(admitted, overrides=_without(admitted.overrides, words))
+        config = trust.prepare(shorter.with_overrides(words)).config
+        refuse_another_run(job.config, config, "start a sweep of that length")
+        _refuse_without_effect(config, words)
+        _refuse_shorter(job, config.values["facts"]["steps"], folder)
     except UserError as error:
         raise BadPoint(f"in {job.label}: {error}") from error
-    said = words_of(made.overrides, made.config)
-    return PlannedJob(
-        job.label, said, made.config, made.links, made.groups, made.overrides, number=job.number
-    )
+    return PlannedJob.of(job.label, config, job.number)
 
 
 def _without(overrides: Sequence[str], words: Sequence[str]) -> list[str]:
@@ -51,8 +48,8 @@ def _without(overrides: Sequence[str], words: Sequence[str]) -> list[str]:
     return [word for word in overrides if key_of(word) not in typed]
 
 
-def _refuse_without_effect(config: Mapping[str, Any], words: Sequence[str]) -> None:
-    steps = config["trainer"]["steps"]
+def _refuse_without_effect(config: RunConfig, words: Sequence[str]) -> None:
+    steps = config.settings.trainer.steps
     if steps is not None and all(key_of(word) == "trainer.epochs" for word in words):
         raise AnotherRun(f"{words[0]}: trainer.steps={steps} is its length; type trainer.steps=N")
 

@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.execution import Resources
-from sweepboard.runs.secrets import masked
-from sweepboard.runs.signing import Origin
 from sweepboard.settings import SweepSettings
+from sweepboard.signing import Origin
 from sweepboard.sweeps.labels import labels, varying_keys, words_of
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One job: what it is called, what was typed for it, and the configuration it runs from."""
+    """One job: its label, what was typed for it, and the configuration it runs from."""
 
     label: str
     words: dict[str, str]
     """What was typed for it, by key, numbers as they are: `{"optimizer.lr": "optimizer.lr=0.1"}`."""
 
-    config: dict[str, Any]
-    links: dict[str, str]
-    groups: dict[str, str]
-    overrides: list[str]
+    config: RunConfig
     file: str = ""
-    """Name of its frozen configuration below `plan/`, where it is not called by the label."""
+    """Name of its frozen configuration below `plan/`, where it is not the label."""
 
     number: int = field(default=0, compare=False)
     """Its place in the sweep, `${hydra:job.num}`."""
 
+    @classmethod
+    def of(cls, label: str, config: RunConfig, number: int) -> PlannedJob:
+        """Return the job that runs `config`."""
+        return cls(label, words_of(config.overrides, config.values), config, number=number)
+
     @property
     def digest(self) -> str:
-        """What makes it this job and no other, in short."""
-        return digest(self.config)
+        """What makes it this job and no other: the digest of its configuration."""
+        return self.config.digest
 
     @property
     def threads(self) -> int:
         """CPU threads it computes with."""
-        return int(self.config["threads"])
+        return int(self.config.values["threads"])
 
     @property
     def cores(self) -> int:
         """Cores that it keeps busy: its threads, and the processes that read its data."""
-        return self.threads + int(self.config["dataset"]["workers"])
+        return self.threads + self.config.settings.dataset.workers
 
     @property
     def gpu(self) -> bool:
         """Whether it computes on whichever GPU it is given (`cuda:1` names its own)."""
-        return bool(self.config["device"] == "cuda")
+        return bool(self.config.values["device"] == "cuda")
 
 
 @dataclass(frozen=True)
@@ -119,49 +119,43 @@ def make_plan(
     return Plan(jobs, threads, command, asdict(settings), repeated=tuple(repeated))
 
 
-def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[Prepared]) -> tuple[PlannedJob, ...]:
-    """The jobs and further ones, but none twice. Those that were there keep their labels."""
+def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[RunConfig]) -> tuple[PlannedJob, ...]:
+    """Return the jobs and those of `added`, none twice. Earlier jobs keep their labels."""
     have = {job.digest for job in jobs}
-    new = list({digest(one.config): one for one in added if digest(one.config) not in have}.values())
-    words = [words_of(one.overrides, one.config) for one in new]
+    new = [config for digest, config in _by_digest(added).items() if digest not in have]
+    words = [words_of(config.overrides, config.values) for config in new]
     names = labels([*(job.words for job in jobs), *words], [job.label for job in jobs])
-    return jobs + tuple(
-        PlannedJob(name, said, one.config, one.links, one.groups, one.overrides, number=number)
-        for number, (name, said, one) in enumerate(
-            zip(names[len(jobs) :], words, new, strict=True), len(jobs)
-        )
-    )
+    numbered = enumerate(zip(names[len(jobs) :], new, strict=True), len(jobs))
+    return jobs + tuple(PlannedJob.of(name, config, number) for number, (name, config) in numbered)
 
 
-def extended(plan: Plan, added: Sequence[Prepared]) -> Plan:
-    """The plan with further jobs, none of them twice."""
+def _by_digest(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:
+    return {config.digest: config for config in configs}
+
+
+def extended(plan: Plan, added: Sequence[RunConfig]) -> Plan:
+    """Return the plan with further jobs, none of them twice."""
     return replace(plan, jobs=add_jobs(plan.jobs, added))
 
 
 def threads_per_job(jobs: Sequence[Prepared], resources: Resources) -> int:
     """Return the cores divided by the jobs that run at once, at least 1."""
-    on_gpu = any(job.config["device"].startswith("cuda") for job in jobs)
+    on_gpu = any(job.config.values["device"].startswith("cuda") for job in jobs)
     return resources.cores_per_job(len(jobs), on_gpu)
 
 
-def digest(config: dict[str, Any]) -> str:
-    """SHA-256 of a plain configuration, but for where its results go and for secrets."""
-    kept = {key: value for key, value in masked(config).items() if key != "output_root"}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-
-
-def with_threads(point: Point, threads: int) -> Prepared:
-    """The point with this number of threads, unless the user gave it one."""
-    if point.given_threads:
-        return point.prepared
-    return replace(point.prepared, config={**point.prepared.config, "threads": threads})
+def with_threads(point: Point, threads: int) -> RunConfig:
+    """Return the point with this number of threads, unless the user gave it one."""
+    config = point.prepared.config
+    return config if point.given_threads else config.with_values(threads=threads)
 
 
 def _told_apart(points: Sequence[Point]) -> tuple[list[Point], list[str]]:
-    """The points, each once, and the words of those that came again."""
+    """Return the points, each once, and the overrides of those that came again."""
     first: dict[str, Point] = {}
     again = []
     for point in points:
-        if first.setdefault(digest(point.prepared.config), point) is not point:
-            again.append(" ".join(point.prepared.overrides))
+        config = point.prepared.config
+        if first.setdefault(config.digest, point) is not point:
+            again.append(" ".join(config.overrides))
     return list(first.values()), again

@@ -14,13 +14,13 @@ import yaml
 
 from sweepboard import __version__, plain_yaml
 from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
 from sweepboard.runs.saved_run import check_config
-from sweepboard.runs.secrets import masked, masked_command, masked_words
-from sweepboard.runs.signing import as_bytes, origin, sign, why_no_key
+from sweepboard.secrets import masked_command
+from sweepboard.signing import as_bytes, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.labels import words_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 
 log = logging.getLogger(__name__)
@@ -52,16 +52,6 @@ class _SavedPlan:
     jobs: list[_Entry]
 
 
-@dataclass
-class _SavedJob:
-    """What a file under `plan/` must hold."""
-
-    config: dict[str, Any]
-    links: dict[str, str]
-    groups: dict[str, str]
-    overrides: list[str]
-
-
 def write_plan(folder: SweepFolder, plan: Plan) -> None:
     """Freeze the plan. sweep.json is written last: where it stands, all that it names stands too.
 
@@ -71,7 +61,7 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
         for job in plan.jobs:
             path = folder.frozen(job.file or job.label)
             path.parent.mkdir(exist_ok=True)
-            text = _job_text(job)
+            text = plain_yaml.dump(job.config.as_plain())
             # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
             if not path.exists() or read_bytes(path) != text.encode():
                 write_atomic(path, text)
@@ -117,12 +107,11 @@ def moment_of(folder: SweepFolder) -> datetime:
 
 def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
     """The jobs below `plan/`, of which no sweep.json says more than their files do. Raises `DamagedSweep`."""
-    jobs = []
+    jobs: list[PlannedJob] = []
     for path in folder.plan_files():
-        saved = read_job(path)
-        words = words_of(saved["overrides"], saved["config"])
-        job = PlannedJob(path.stem, words, **saved, file=path.stem)
-        jobs.append(replace(job, label=path.stem.removesuffix(f"-{job.digest[:8]}")))
+        config = read_job(path)
+        label = path.stem.removesuffix(f"-{config.digest[:8]}")
+        jobs.append(replace(PlannedJob.of(label, config, len(jobs)), file=path.stem))
     return tuple(jobs)
 
 
@@ -144,15 +133,7 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
 
 def _signed(plan: Plan) -> bytes:
     """All that decides what is built by the jobs."""
-    return as_bytes([(job.label, job.digest, _beside(job)) for job in plan.jobs])
-
-
-def _job_text(job: PlannedJob) -> str:
-    return plain_yaml.dump({**_beside(job), "config": masked(job.config)})
-
-
-def _beside(job: PlannedJob) -> dict[str, Any]:
-    return {"overrides": masked_words(job.overrides), "groups": job.groups, "links": job.links}
+    return as_bytes([(job.label, job.config.checksum) for job in plan.jobs])
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> PlannedJob:
@@ -161,7 +142,7 @@ def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> P
         if not _LABEL.fullmatch(name):
             raise DamagedSweep(f"{folder.plan}: {name!r} is no label of a job")
     path = folder.frozen(file)
-    job = PlannedJob(entry["label"], entry["words"], **read_job(path), file=entry["file"], number=number)
+    job = PlannedJob(entry["label"], entry["words"], read_job(path), file=entry["file"], number=number)
     if job.digest != entry["digest"]:
         raise DamagedSweep(
             f"{path} is not what was frozen: put it back, or start the sweep under another name"
@@ -169,12 +150,11 @@ def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> P
     return job
 
 
-def read_job(path: Path) -> dict[str, Any]:
-    """The `config`, `links`, `groups` and `overrides` of one job. Raises `DamagedSweep`."""
+def read_job(path: Path) -> RunConfig:
+    """Return the frozen configuration of a job. Raise `DamagedSweep`."""
     try:
-        saved = plain_yaml.load(read_text(path))
-        check_plain(_SavedJob, saved)
-        check_config(saved["config"])
-        return {part: saved[part] for part in ("config", "links", "groups", "overrides")}
+        config = RunConfig.from_plain(plain_yaml.load(read_text(path)))
+        check_config(config.values)
+        return config
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DamagedSweep(f"{path} cannot be read: {reason(error)}") from error

@@ -14,7 +14,7 @@ from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.override_grammar import unquoted
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.read_settings import read_settings
-from sweepboard.compose.run_config import Recipe
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.names import flatten
 from sweepboard.runs.differences import between_configs
@@ -23,7 +23,7 @@ from sweepboard.runs.lock import only_writer
 from sweepboard.runs.reload import MaskedSecret, Trust, refuse_changed_since
 from sweepboard.runs.resume import Changed, refuse_changes
 from sweepboard.runs.saved_run import read_run
-from sweepboard.runs.secrets import is_masked, mask
+from sweepboard.secrets import is_masked, mask
 from sweepboard.settings import Config, SweepSettings
 from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder
@@ -104,7 +104,7 @@ def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, ac
     or this may be another machine."""
     for job in jobs:
         try:
-            prepared = trust.prepare(trust.recipe(job.config, job.links, job.groups, job.overrides))
+            prepared = trust.prepare(trust.admitted(job.config))
             run = folder.job(job.label)
             if run.begun:
                 refuse_changes(read_run(run.path), prepared, accept)
@@ -115,7 +115,8 @@ def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, ac
 
 
 def _refuse_other_data(job: PlannedJob, prepared: Prepared, accept: bool) -> None:
-    found = [each for each in between_configs(job.config, prepared.config) if each.key.startswith("facts.")]
+    different = between_configs(job.config.values, prepared.config.values)
+    found = [each for each in different if each.key.startswith("facts.")]
     if found and not accept:
         raise Changed(
             f"{', '.join(map(str, found))}: the data are not those that it was planned for; "
@@ -124,12 +125,13 @@ def _refuse_other_data(job: PlannedJob, prepared: Prepared, accept: bool) -> Non
 
 
 def _looked_at(plan: Plan, trust: Trust) -> Plan:
-    """The plan; of someone else's every job as it is built, its results going where this user's go."""
+    """Return the plan, every job of someone else's checked and its results going where this user's go."""
     if trust.own:
         return plan
     for job in plan.jobs:
         trust.refuse(job.config)
-    jobs = [replace(job, config={**job.config, "output_root": Config.output_root}) for job in plan.jobs]
+    root = Config.output_root
+    jobs = [replace(job, config=job.config.with_values(output_root=root)) for job in plan.jobs]
     return replace(plan, jobs=tuple(jobs))
 
 
@@ -144,7 +146,7 @@ def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSetting
 
 
 def _secrets(plan: Plan) -> set[str]:
-    return {key for job in plan.jobs for key, value in flatten(job.config) if is_masked(value)}
+    return {key for job in plan.jobs for key, value in flatten(job.config.values) if is_masked(value)}
 
 
 def with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
@@ -161,10 +163,14 @@ def _axes(words: Sequence[str]) -> Iterator[Axis]:
 
 
 def _with_secret(job: PlannedJob, typed: Mapping[str, Sequence[Sequence[str]]]) -> PlannedJob:
-    recipe = Recipe(job.config, job.links, job.groups, job.overrides)
-    hidden = {key: value for key, value in flatten(job.config) if is_masked(value)}
+    hidden = {key: value for key, value in flatten(job.config.values) if is_masked(value)}
     words = [_of_the_job(key, value, [word for (word,) in typed[key]]) for key, value in hidden.items()]
-    return replace(job, config=recipe.changed(words).config) if words else job
+    return replace(job, config=_with_values(job.config, words)) if words else job
+
+
+def _with_values(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
+    """Return `config` with values typed again, which is no override of it."""
+    return replace(config, values=config.with_overrides(overrides).values)
 
 
 def _of_the_job(key: str, value: Any, words: Sequence[str]) -> str:

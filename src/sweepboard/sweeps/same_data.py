@@ -13,7 +13,7 @@ from sweepboard.compose.plain_types import check_plain
 from sweepboard.errors import reason
 from sweepboard.files import alone_in, read_json, write_json, writing
 from sweepboard.runs.resume import Changed
-from sweepboard.runs.secrets import masked
+from sweepboard.secrets import masked
 from sweepboard.settings import DatasetSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan_file import DamagedSweep

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from sweepboard.runs.secret_names import names_a_secret, secret_arguments
-from sweepboard.runs.signing import sign
+from sweepboard.secret_names import names_a_secret, secret_arguments
+from sweepboard.signing import sign
 
 _MASK = re.compile(r"\*\*\*(masked-[0-9a-f]{8})\*\*\*")
 _SHORTEST = 4

@@ -1,0 +1,195 @@
+"""Overrides applied to a resolved configuration: what `rerun` and `resume` start from.
+
+The saved values stand, whatever the defaults have become since. A key that followed another one
+(`scheduler.max_lr` the learning rate) still follows it, unless it is itself overridden.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from sweepboard.compose.config_search import hydra_ready
+from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.interpolations import interpolations_of, leaves, resolved
+from sweepboard.compose.option_names import is_group, with_names
+from sweepboard.compose.overrides import extension_of, list_at, refuse_inside, refuse_to_replace
+from sweepboard.compose.refusal import NotAllowed
+from sweepboard.compose.replaced_classes import follow_targets_in_yaml
+from sweepboard.compose.validate import did_you_mean_key
+from sweepboard.errors import ConfigError
+from sweepboard.settings import GROUPS
+
+_ABSENT = object()
+
+
+@dataclass
+class Draft:
+    """A `RunConfig` while overrides are applied to it; its fields are the same."""
+
+    values: dict[str, Any]
+    interpolations: dict[str, str]
+    groups: dict[str, str]
+    overrides: list[str]
+    own: bool
+    typed: dict[str, Any]
+
+    def apply(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
+        """Apply `overrides` in Hydra's grammar. Raise `ConfigError`."""
+        for override in _parsed(overrides, config_dirs):
+            if _is_choice(override, config_dirs):
+                self._choose(override, config_dirs)
+            else:
+                refuse_inside(override)
+                self._refuse_vain(override)
+                self._set(override)
+                self._note_typed(override.key_or_group)
+            self.overrides.append(str(override.input_line))
+
+    def _choose(self, override: Override, config_dirs: Sequence[Path]) -> None:
+        """Choose another option of a group; earlier overrides of keys that it also has are kept."""
+        group, option = override.key_or_group, str(override.value())
+        top, key = group.partition("/")[0], override.package or group.replace("/", ".")
+        if top not in GROUPS:
+            raise ConfigError(f"{group}={option}: {_not_of_a_run(group, option)}")
+        around = [f"{top}={self.groups[top]}"] if top != group and top in self.groups else []
+        if around and not re.fullmatch(r"\w[\w-]*", str(self.groups[top])):
+            raise ConfigError(f"{top}: {self.groups[top]!r} in the record is no option; type {top}=... too")
+        fresh = _composed([*around, str(override.input_line)], config_dirs)
+        values = OmegaConf.to_container(OmegaConf.select(fresh, key) or OmegaConf.create({}), resolve=True)
+        assert isinstance(values, dict)  # and not a list or a text, for a group
+        kept = [one for one in self.overrides if _belongs(one, key, set(map(str, values)))]
+        self._drop_interpolations(key)
+        self._parent(key)[key.rpartition(".")[2]] = values
+        fresh_interpolations = interpolations_of(fresh).items()
+        self.interpolations |= {one: to for one, to in fresh_interpolations if one.startswith(f"{key}.")}
+        self.groups = {one: name for one, name in self.groups.items() if not one.startswith(f"{group}/")}
+        self.groups[override.key_or_group if not override.package else override.get_key_element()] = option
+        self._note_typed(key)
+        for earlier in _parsed(kept):
+            if not self.own:
+                _refuse_resolvers(earlier)
+            self._set(earlier)
+            self._forget_typed(earlier.key_or_group)
+
+    def _note_typed(self, key: str) -> None:
+        self._forget_typed(key)
+        self.typed |= {one: value for one, value in leaves(self.values, "") if _is_below(one, key)}
+
+    def _forget_typed(self, key: str) -> None:
+        self.typed = {one: value for one, value in self.typed.items() if not _is_below(one, key)}
+
+    def _set(self, override: Override) -> None:
+        key = override.key_or_group
+        if override.is_sweep_override():
+            raise ConfigError(f"{key}: one value is wanted here; several are a sweep (sweepboard -m ...)")
+        parent, name = self._parent(key), key.rpartition(".")[2]
+        added = extension_of(override)
+        if added is not None:
+            before = list_at(key, parent.get(name))
+            parent[name] = before + self._entered(key, [None] * len(before) + added)[len(before) :]
+            return
+        self._drop_interpolations(key)
+        if override.is_delete():
+            parent.pop(name, None)
+        else:
+            parent[name] = self._entered(key, override.value())
+
+    def _refuse_vain(self, override: Override) -> None:
+        """Raise `ConfigError` where an override deletes what is not there, or adds what is."""
+        key = override.key_or_group
+        now: Any = self.values
+        for part in key.split("."):
+            now = now.get(part, _ABSENT) if isinstance(now, dict) else _ABSENT
+        if override.is_delete() and now is _ABSENT:
+            raise ConfigError(f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}")
+        refuse_to_replace(override, None if now is _ABSENT else now)
+
+    def _parent(self, key: str) -> dict[str, Any]:
+        """Return the mapping that holds `key`, made where there is none. Raise `ConfigError`."""
+        parent = self.values
+        for part in key.split(".")[:-1]:
+            parent = parent.setdefault(part, {})
+            if not isinstance(parent, dict):
+                raise ConfigError(f"{key}: {part} is a value and has no keys")
+        return parent
+
+    def _entered(self, key: str, value: Any) -> Any:
+        """Return a typed value, its resolvers (`${oc.env:LR}`) resolved now; note the keys it follows."""
+        typed: DictConfig = OmegaConf.create({"value": value})
+        for place, other in interpolations_of(typed).items():
+            self.interpolations[key + place.removeprefix("value")] = other
+            OmegaConf.update(typed, place, None)
+        return resolved(typed)["value"]
+
+    def _drop_interpolations(self, key: str) -> None:
+        kept = {one: to for one, to in self.interpolations.items() if not _is_below(one, key)}
+        self.interpolations = kept
+
+
+def _is_below(key: str, other: str) -> bool:
+    """Whether `key` is `other`, or lies in it."""
+    return key == other or key.startswith((f"{other}.", f"{other}["))
+
+
+def _refuse_resolvers(override: Override) -> None:
+    """Refuse an override that someone else typed and this user's environment would resolve."""
+    if "$" in str(override.input_line):
+        raise NotAllowed(
+            f"{override.key_or_group}: {override.input_line} in the record of a run that is not yours is not "
+            f"resolved here; type {override.key_or_group}=... beside the new option"
+        )
+
+
+def _parsed(overrides: Sequence[str], config_dirs: Sequence[Path] | None = None) -> list[Override]:
+    """Return the parsed overrides; with `config_dirs`, names of options in them are read as text."""
+    try:
+        named = list(overrides)
+        if config_dirs is not None and named:
+            with hydra_ready(config_dirs) as hydra:
+                named = with_names(named, hydra.config_loader)
+        return list(OverridesParser.create().parse_overrides(named))
+    except HydraException as error:
+        raise explain(error, list(overrides)) from error
+
+
+def _is_choice(override: Override, config_dirs: Sequence[Path]) -> bool:
+    if "." in override.key_or_group or not isinstance(override.value(), str | list):
+        return False
+    with hydra_ready(config_dirs) as hydra:
+        return is_group(override.key_or_group, hydra.config_loader)
+
+
+def _not_of_a_run(group: str, option: str) -> str:
+    if group.startswith("hydra/"):
+        return "how a sweep is run is no part of a saved run; leave it out"
+    return (
+        "a preset changes several things and is no part of a saved run; "
+        f"start it anew: sweepboard {group}={option}"
+    )
+
+
+def _belongs(override: str, place: str, keys: set[str]) -> bool:
+    """Whether an earlier override sets a key below `place` that the group's new option has too."""
+    key = override.lstrip("+").partition("=")[0]
+    below = key.removeprefix(f"{place}.").partition(".")[0]
+    return key.startswith(f"{place}.") and below in keys and not override.startswith("~")
+
+
+def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
+    try:
+        with hydra_ready(config_dirs):
+            made = compose("config", overrides)
+    except Exception as error:
+        raise explain(error, overrides, config_dirs) from error
+    follow_targets_in_yaml(made, overrides, config_dirs)
+    return made

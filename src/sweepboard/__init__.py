@@ -14,10 +14,10 @@ from sweepboard.import_path import leave_out_working_directory
 
 leave_out_working_directory()
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sweepboard.lazy_exports import lazy_exports
+from sweepboard.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sweepboard.analysis.api import load_run as load_run
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from sweepboard.runs.load_model import load_model as load_model
     from sweepboard.training.callback import Callback as Callback
     from sweepboard.training.tasks import Task as Task
-
-__version__ = version("sweepboard")
 
 __all__, __getattr__ = lazy_exports(
     __name__,

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweepboard import __version__
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.curves import Band, band
 from sweepboard.analysis.run_checks import some
@@ -24,6 +23,7 @@ from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.names import label
 from sweepboard.runs.discover import AGGREGATE
+from sweepboard.version import __version__
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from hydra.core.utils import env_override
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sweepboard import __version__
 from sweepboard.cli.command_line import Request, compose_request, parse
 from sweepboard.cli.hydra_app import answer, callbacks_of, run_composed
 from sweepboard.cli.sweep import run_sweep
@@ -25,6 +24,7 @@ from sweepboard.runs.lock import claimed
 from sweepboard.secrets import safe_words
 from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
+from sweepboard.version import __version__
 
 
 def main(argv: list[str]) -> int:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from sweepboard import __version__, plain_yaml
+from sweepboard import plain_yaml
 from sweepboard.board.open_board import open_board
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
@@ -33,6 +33,7 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import fit
 from sweepboard.training.progress import Progress
 from sweepboard.training.signals import StopFlag
+from sweepboard.version import __version__
 
 log = logging.getLogger(__name__)
 

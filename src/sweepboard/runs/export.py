@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sweepboard import __version__
 from sweepboard.compose.build import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.secrets import masked
+from sweepboard.version import __version__
 
 FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2"}
 """Format and ending of the file."""

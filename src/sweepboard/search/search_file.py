@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweepboard import __version__, plain_yaml
+from sweepboard import plain_yaml
 from sweepboard.compose.allowlist import refuse_untrusted
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import interpolations_of, leaves
@@ -40,6 +40,7 @@ from sweepboard.secrets import masked, masked_command, masked_words
 from sweepboard.settings import SEARCH, Config, SearchSettings
 from sweepboard.signing import Origin, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.version import __version__
 
 _FORMAT = 1
 _NOW = re.compile(r"\$\{now:([^{}]*)\}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sweepboard import __version__, plain_yaml
+from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError, reason
@@ -22,6 +22,7 @@ from sweepboard.secrets import masked_command
 from sweepboard.signing import as_bytes, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan, PlannedJob
+from sweepboard.version import __version__
 
 log = logging.getLogger(__name__)
 

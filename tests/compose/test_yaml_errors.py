@@ -148,3 +148,19 @@ def test_values_in_a_mapping_are_told(words: list[str], word: str, remedy: str, 
 )
 def test_how_a_list_is_extended_is_told(word: str, line: str, command: Command) -> None:
     assert command("model=mlp", word, "--cfg", "job", code=2).line.startswith(f"sweepboard: {line}")
+
+
+@pytest.mark.parametrize("text", ["695e0514", "1e999", "-1.5e400", "[1, 12e3456]"])
+def test_digits_that_would_be_infinite_are_told(text: str, command: Command) -> None:
+    Path("c/experiment").mkdir(parents=True, exist_ok=True)
+    Path("c/experiment/commit.yaml").write_text(f"# @package _global_\nmodel:\n  tag: {text}\n")
+    line = command("--config-dir", "c", "experiment=commit", "--cfg", "job", code=2).line
+    assert "c/experiment/commit.yaml, line 3: " in line
+    assert "is larger than every number; as a text it is quoted, '" in line
+
+
+@pytest.mark.parametrize("text", [".inf", "'695e0514'", "1e300", "695e0514x"])
+def test_other_digits_are_read(text: str, command: Command) -> None:
+    Path("c/experiment").mkdir(parents=True, exist_ok=True)
+    Path("c/experiment/commit.yaml").write_text(f"# @package _global_\nmodel:\n  tag: {text}\n")
+    assert "tag: " in command("--config-dir", "c", "experiment=commit", "--cfg", "job", "-p", "model").out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
@@ -34,6 +36,7 @@ SHIPPED_CONFIG = "shipped_config"
 
 _SHIPPED_VALUES = "shipped_values"
 _PACKAGE = "sweepboard.conf"
+_POWER = re.compile(r"[-+]?\d[\d_]*(?:\.[\d_]*)?[eE][-+]?\d+")
 
 install()
 
@@ -98,11 +101,34 @@ def nodes(file: Path) -> yaml.Node | None:
     UnicodeDecodeError or FileNotFoundError for one that is none.
     """
     try:
-        return plain_yaml.compose(read_text(file, follow=True))
+        node = plain_yaml.compose(read_text(file, follow=True))
     except FileNotFoundError:
         raise
     except (OSError, plain_yaml.NotPlain) as error:
         raise ConfigError(f"{file} cannot be read: {reason(error)}") from error
+    for scalar in _scalars(node):
+        _refuse_endless(scalar, file)
+    return node
+
+
+def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _scalars(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _scalars(value)
+
+
+def _refuse_endless(scalar: yaml.ScalarNode, file: Path) -> None:
+    """Raise `ConfigError` for digits that OmegaConf reads as infinity, as those of a commit: `695e0514`."""
+    if not scalar.style and _POWER.fullmatch(scalar.value) and math.isinf(float(scalar.value)):
+        raise ConfigError(
+            f"{file}, line {scalar.start_mark.line + 1}: {scalar.value} is larger than every number; "
+            f"as a text it is quoted, '{scalar.value}', and infinity is .inf"
+        )
 
 
 def load(file: Path) -> Any:

@@ -46,14 +46,15 @@ def lost(saved: SavedRun, model: nn.Module, changed: Sequence[str]) -> str | Non
     names = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
     return (
         f"the file has not what training changed of the model beside its tensors: {names}; without it a "
-        "model made anew gives other outputs: keep it in a buffer (register_buffer), or use --format torch_export"
+        "model made anew gives other outputs: keep it in a buffer (register_buffer), or use "
+        "--format torch_export"
     )
 
 
 def _same_without(saved: SavedRun, model: nn.Module) -> bool:
     """Whether a model made anew with the tensors alone gives the same for a sample."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        twin = build_model(saved.config)
+        twin = build_model(saved.config.values)
         twin.load_state_dict(model.state_dict())
         try:
             found, known = (each.eval()(_sample(saved)) for each in (twin, deepcopy(model)))

@@ -16,8 +16,9 @@ PACKAGE = Path(sweepboard.__file__).parent
 
 ROOMS = (
     # What everybody may use: small, without torch where it is imported by `--help`.
-    "import_path", "lazy_exports", "errors", "formatting", "settings", "files", "names", "plain_yaml",
-    "scratch", "spreadsheet", "hyperparameters", "expressions", "vision", "startup", "cgroups", "hardware",
+    "import_path", "lazy_exports", "version", "errors", "formatting", "settings", "files", "names",
+    "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "expressions", "vision", "startup",
+    "cgroups", "hardware",
     "parent_death", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.
     "execution", "data", "models", "training", "board", "compose", "runs", "analysis", "sweeps", "search",

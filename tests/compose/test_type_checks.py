@@ -1,6 +1,6 @@
 """Values against annotations and signatures."""
 
-# ruff: noqa: ARG005, E501, UP007, UP045 - signatures are all that is looked at, in every spelling there is
+# ruff: noqa: E501, UP007, UP045 - signatures are all that is looked at, in every spelling there is
 
 from __future__ import annotations
 

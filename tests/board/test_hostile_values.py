@@ -1,0 +1,99 @@
+"""Event files whose hyperparameters are no numbers, and whose pictures claim to be larger than any memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+
+import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_STRING
+from torch.utils.tensorboard.summary import hparams
+
+from sweepboard.board.tfrecord import frame
+from tests.command import Command
+
+VERBS = ("ls", "compare", "check", "doctor")
+GROWTH = 500 * 2**20
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    before = getrusage(RUSAGE_SELF).ru_maxrss * 1024
+    yield
+    assert getrusage(RUSAGE_SELF).ru_maxrss * 1024 - before < GROWTH
+
+
+def write(folder: Path, *summaries: Summary) -> None:
+    folder.mkdir(parents=True)
+    scalar = Summary(value=[Summary.Value(tag="val/loss", simple_value=0.5)])
+    events = [Event(step=1, wall_time=1.0, summary=one) for one in (*summaries, scalar)]
+    whole = b"".join(frame(event.SerializeToString()) for event in events)
+    (folder / "events.out.tfevents.1.here").write_bytes(whole)
+
+
+def read_all(command: Command) -> dict[str, str]:
+    """What the verbs say of both runs below `all`: each ends, and none takes the table away."""
+    said = {}
+    with bounded_memory():
+        for verb in VERBS:
+            code = 1 if verb in ("check", "doctor") else 0
+            try:
+                one = command(verb, "all", code=code)
+            except AssertionError:
+                one = command(verb, "all", code=1 - code)
+            said[verb] = one.out + one.err
+            assert "Traceback" not in said[verb]
+    assert "whole" in said["compare"]
+    assert "odd" in said["compare"]
+    return said
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e308])
+def test_hyperparameters_that_are_no_numbers(value: float, command: Command) -> None:
+    for name, lr in (("odd", value), ("whole", 0.1)):
+        write(Path("all", name), *hparams({"lr": lr, "model": "mlp"}, {}))
+    said = read_all(command)
+    assert "0.5" in said["compare"]
+
+
+def media(plugin: str, shape: list[int], kind: int, content: bytes) -> Summary:
+    """A picture, sound or histogram of `shape` by its word, with next to nothing in it."""
+    dims = [TensorShapeProto.Dim(size=size) for size in shape]
+    tensor = TensorProto(dtype=kind, tensor_shape=TensorShapeProto(dim=dims))  # type: ignore[arg-type]
+    if kind == DT_STRING:
+        tensor.string_val.append(content)
+    else:
+        tensor.tensor_content = content
+    plugin_data = SummaryMetadata.PluginData(plugin_name=plugin)
+    return Summary(
+        value=[Summary.Value(tag=plugin, tensor=tensor, metadata=SummaryMetadata(plugin_data=plugin_data))]
+    )
+
+
+OLD_IMAGE = Summary.Image(height=2**31 - 1, width=2**31 - 1, colorspace=4, encoded_image_string=b"x")
+OLD_AUDIO = Summary.Audio(sample_rate=1e30, num_channels=2**60, length_frames=2**62)
+ABSURD = {
+    "an image": media("images", [2**40], DT_STRING, b"x"),
+    "an image of old": Summary(value=[Summary.Value(tag="i", image=OLD_IMAGE)]),
+    "a sound": media("audio", [2**31, 2**31], DT_STRING, b"x"),
+    "a sound of old": Summary(value=[Summary.Value(tag="a", audio=OLD_AUDIO)]),
+    "a histogram": media("histograms", [2**40, 3], DT_DOUBLE, b"\0" * 24),
+    "a negative one": media("histograms", [-1, 3], DT_DOUBLE, b"\0" * 7),
+    "a histogram of old": Summary(
+        value=[Summary.Value(tag="h", histo=HistogramProto(num=1e300, bucket_limit=[1.0], bucket=[]))]
+    ),
+    "scalars": media("scalars", [2**62, 4], DT_DOUBLE, b"\0" * 8),
+}
+
+
+@pytest.mark.parametrize("summary", ABSURD.values(), ids=list(ABSURD))
+def test_absurd_shapes(summary: Summary, command: Command) -> None:
+    write(Path("all/odd"), summary)
+    write(Path("all/whole"))
+    read_all(command)

@@ -57,7 +57,8 @@ def read_all(command: Command) -> dict[str, str]:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e308])
 def test_hyperparameters_that_are_no_numbers(value: float, command: Command) -> None:
     for name, lr in (("odd", value), ("whole", 0.1)):
-        write(Path("all", name), *hparams({"lr": lr, "model": "mlp"}, {}))
+        row = hparams({"lr": lr, "model": "mlp"}, {})  # type: ignore[no-untyped-call]
+        write(Path("all", name), *row)
     said = read_all(command)
     assert "0.5" in said["compare"]
 
@@ -65,7 +66,7 @@ def test_hyperparameters_that_are_no_numbers(value: float, command: Command) -> 
 def media(plugin: str, shape: list[int], kind: int, content: bytes) -> Summary:
     """A picture, sound or histogram of `shape` by its word, with next to nothing in it."""
     dims = [TensorShapeProto.Dim(size=size) for size in shape]
-    tensor = TensorProto(dtype=kind, tensor_shape=TensorShapeProto(dim=dims))  # type: ignore[arg-type]
+    tensor = TensorProto(dtype=kind, tensor_shape=TensorShapeProto(dim=dims))
     if kind == DT_STRING:
         tensor.string_val.append(content)
     else:

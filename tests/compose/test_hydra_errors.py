@@ -218,7 +218,7 @@ def test_a_gpu_that_is_not_there(mistake: Mistake, monkeypatch: pytest.MonkeyPat
 
 
 YAML: dict[str, tuple[bytes, str]] = {
-    "model/broken.yaml": (b"hidden: [1\n", "{dir}/model/broken.yaml, line 2: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+    "model/broken.yaml": (b"hidden: '1\n", "{dir}/model/broken.yaml, line 2: not valid YAML: found unexpected end of stream"),
     "model/twice.yaml": (b"a: 1\na: 2\n", "{dir}/model/twice.yaml, line 2: not valid YAML: found duplicate key a"),
     "model/latin.yaml": (b"a: \xff\n", "{dir}/model/latin.yaml is not UTF-8 text"),
     "experiment/key.yaml": (

@@ -11,7 +11,8 @@ from tests.command import TINY, Command, only_run
 
 RESOLVERS = (
     "from omegaconf import OmegaConf\n"
-    "OmegaConf.register_new_resolver('{name}', lambda x: x * 2, replace=True)\n"
+    "register = getattr(OmegaConf, 'register_resolver', None) or OmegaConf.register_new_resolver\n"
+    "register('{name}', lambda x: x * 2, replace=True)\n"
 )
 SHORT = [*TINY, "dataset=gaussian", "logging=none", "trainer.epochs=1"]
 

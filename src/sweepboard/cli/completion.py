@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.cli.command_line import parse
 from sweepboard.cli.dispatch import VERBS, split_verb
 from sweepboard.cli.flags import flag_parser
+from sweepboard.compat.hydra import completions
+from sweepboard.compat.python import flags_of
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.errors import ConfigError, UserError, did_you_mean
 
@@ -72,7 +73,7 @@ def candidates(line: str) -> list[str]:
     before = [each for each in before if each]
     verb, rest = split_verb(before) if before else ("train", [])
     if word.startswith("-"):
-        return sorted(flag for flag in flag_parser()._option_string_actions if flag.startswith(word))
+        return sorted(flag for flag in flags_of(flag_parser()) if flag.startswith(word))
     verbs = [verb for verb in VERBS if verb.startswith(word)] if not before else []
     if verb not in ("train", "plan") or rest[-1:] in (["-cd"], ["--config-dir"], ["-cp"], ["--config-path"]):
         return []
@@ -86,4 +87,4 @@ def _overrides(before: list[str], word: str) -> list[str]:
     request = parse(before)
     with hydra_ready(request.config_dirs) as hydra:
         line = " ".join(["-m", *request.overrides, word])
-        return list(BashCompletion(hydra.config_loader)._query(request.config_name, line))
+        return completions(hydra, request.config_name, line)

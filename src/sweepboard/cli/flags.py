@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Container, Sequence
 from typing import NoReturn
 
-from hydra._internal.utils import get_args_parser
-
+from sweepboard.compat.hydra import hydras_flags
+from sweepboard.compat.python import flags_of
 from sweepboard.compose.validate import setting_like
 from sweepboard.errors import ConfigError, nearest
 
@@ -27,7 +27,7 @@ class _FlagParser(argparse.ArgumentParser):
 def flag_parser() -> argparse.ArgumentParser:
     """Hydra's parser; `--config-dir` may be given several times."""
     parser = _FlagParser(
-        parents=[get_args_parser()], add_help=False, allow_abbrev=False, conflict_handler="resolve"
+        parents=[hydras_flags()], add_help=False, allow_abbrev=False, conflict_handler="resolve"
     )
     parser.add_argument(
         "--config-dir", "-cd", action="append", default=[], help="a folder of your own YAML (may be repeated)"
@@ -36,11 +36,11 @@ def flag_parser() -> argparse.ArgumentParser:
 
 
 def _refuse_unknown(argv: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    known = parser._option_string_actions
+    known = flags_of(parser)
     for word, after in zip(argv, [*argv, ""][1:], strict=True):
         flag = word.partition("=")[0]
         if word.startswith("-") and flag not in known and not _joined(word, known):
-            raise ConfigError(f"{word}: {_meant(word, after, list(known))}")
+            raise ConfigError(f"{word}: {_meant(word, after, known)}")
 
 
 def _joined(word: str, flags: Container[str]) -> bool:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from hydra._internal.callbacks import Callbacks
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import configure_log, run_job
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
@@ -15,6 +13,8 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from sweepboard.cli.command_line import Request
 from sweepboard.cli.flags import flag_parser
+from sweepboard.compat import hydra as compat
+from sweepboard.compat.hydra import Callbacks, Hydra
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
@@ -39,8 +39,8 @@ def run_composed(request: Request, config: DictConfig, callbacks: Callbacks, fol
 
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir, config.hydra.mode = str(folder), RunMode.RUN
-    with hydra_ready(request.config_dirs), writing(folder):  # what the job raises is in `raised`
-        _run(config, request.config_name, callbacks, guarded)
+    with hydra_ready(request.config_dirs) as hydra, writing(folder):  # what the job raises is in `raised`
+        _run(hydra, config, request.config_name, callbacks, guarded)
     if raised:
         raise raised[0]
 
@@ -48,15 +48,15 @@ def run_composed(request: Request, config: DictConfig, callbacks: Callbacks, fol
 def callbacks_of(config: DictConfig) -> Callbacks:
     """Return the callbacks that `hydra.callbacks` names. Raises `ConfigError`."""
     try:
-        return Callbacks(config)
+        return compat.callbacks_of(config)
     except HydraException as error:
         raise explain(error) from error
 
 
-def _run(config: DictConfig, name: str, callbacks: Callbacks, job: Job) -> None:
+def _run(hydra: Hydra, config: DictConfig, name: str, callbacks: Callbacks, job: Job) -> None:
     """As `hydra._internal.hydra.Hydra.run`, from where the configuration is composed."""
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-    context = HydraContext(GlobalHydra.instance().config_loader(), callbacks)
+    context = HydraContext(hydra.config_loader, callbacks)
     callbacks.on_run_start(config=config, config_name=name)
     done = run_job(job, config, "hydra.run.dir", None, context)
     callbacks.on_run_end(config=config, config_name=name, job_return=done)

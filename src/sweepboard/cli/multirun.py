@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from sweepboard.compat.hydra import Hydra, callbacks_of
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.settings import OPEN_GROUPS
 from sweepboard.sweeps.sweep_overrides import key_of, typed_words
@@ -31,7 +30,7 @@ def multirun(hydra: Hydra, name: str, task: SweepTask, overrides: Sequence[str])
     from sweepboard.sweeps.sweep_result import SweepResult, result_in
 
     config = _composed(hydra, name, overrides)
-    callbacks = Callbacks(config)
+    callbacks = callbacks_of(config)
     callbacks.on_multirun_start(config=config, config_name=name)
     context = HydraContext(hydra.config_loader, callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)

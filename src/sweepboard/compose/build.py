@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sweepboard.compat.torch import spare_the_compiler
 from sweepboard.compose.instantiate import arguments, construct
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
@@ -18,7 +19,6 @@ from sweepboard.data.types import Data, DataSpec
 from sweepboard.settings import LoggingSettings, SchedulerSettings, TrainerSettings
 from sweepboard.startup import set_threads
 from sweepboard.training.learner import Learner
-from sweepboard.training.optimizer_patches import spare_the_compiler
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.tasks import as_task
 

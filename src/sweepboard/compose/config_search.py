@@ -11,18 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import version
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.hydra import Hydra
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweepboard import plain_yaml
+from sweepboard.compat.hydra import FileConfigSource, Hydra, application, register_source, store_config
 from sweepboard.compose.overrides import install
 from sweepboard.compose.schema import register
 from sweepboard.errors import ConfigError, reason
@@ -47,17 +40,10 @@ def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
     register()
     if find_file(CONFIG, config_dirs) != find_file(SHIPPED_CONFIG):
         _store_shipped_config()
-    SourcesRegistry.instance().register(OwnFolder)
-    before = get_gh_backup()
-    GlobalHydra.instance().clear()  # inside a sweep there is one
-    version.setbase("1.3")
-    path = create_config_search_path(f"pkg://{_PACKAGE}")
-    for folder in reversed(config_dirs):
-        path.prepend("own", f"{OwnFolder.scheme()}://{folder.resolve()}")
-    try:
-        yield Hydra.create_main_hydra2("sweepboard", path)
-    finally:
-        restore_gh_from_backup(before)
+    register_source(OwnFolder)
+    folders = [f"{OwnFolder.scheme()}://{folder.resolve()}" for folder in config_dirs]
+    with application("sweepboard", _PACKAGE, folders) as hydra:
+        yield hydra
 
 
 def shipped() -> Path:
@@ -85,7 +71,7 @@ class OwnFolder(FileConfigSource):
         return "own"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        file = self._normalize_file_name(config_path)
+        file = config_path if config_path.endswith(".yaml") else f"{config_path}.yaml"
         with suppress(yaml.YAMLError, UnicodeDecodeError, FileNotFoundError):  # Hydra tells these
             nodes(Path(self.path, file))
         result = super().load_config(config_path)
@@ -181,9 +167,9 @@ def _on_top_of_shipped(listed: list[Any]) -> list[Any]:
 
 def _store_shipped_config() -> None:
     config = _shipped_config()
-    ConfigStore.instance().store(name=SHIPPED_CONFIG, node=config)
+    store_config(SHIPPED_CONFIG, config)
     values = {key: value for key, value in config.items() if key != "defaults"}
-    ConfigStore.instance().store(name=_SHIPPED_VALUES, node=values)
+    store_config(_SHIPPED_VALUES, values)
 
 
 def _shipped_config() -> dict[str, Any]:

@@ -27,6 +27,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from sweepboard.compat.hydra import message_of
 from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.compose.override_grammar import why_unreadable
 from sweepboard.compose.type_checks import wanted
@@ -99,7 +100,7 @@ def missing_value(key: str) -> ConfigError:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].strip()
+    return message_of(error).partition("\n")[0].strip()
 
 
 def _dangling(key: str, text: str) -> ConfigError:

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from sweepboard.compat.hydra import register_resolver
 from sweepboard.compose.interpolations import escaped
 from sweepboard.errors import ConfigError
 
@@ -47,7 +47,7 @@ def enable_hydra_values(config: DictConfig) -> None:
         with read_write(config.hydra):
             config.hydra.job.override_dirname = _override_dirname(config)
         HydraConfig.instance().set_config(config)
-    OmegaConf.register_new_resolver("hydra", _hydra_value, replace=True)
+    register_resolver("hydra", _hydra_value)
 
 
 def _override_dirname(config: DictConfig) -> str:
@@ -55,7 +55,8 @@ def _override_dirname(config: DictConfig) -> str:
     how: Any = OmegaConf.to_container(config.hydra.job.config.override_dirname)
     words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     typed = OverridesParser.create().parse_overrides(list(words))
-    return str(escaped(get_overrides_dirname(typed, **how)))
+    kept = sorted(str(each.input_line) for each in typed if each.key_or_group not in how["exclude_keys"])
+    return str(escaped(how["item_sep"].join(kept).replace("=", how["kv_sep"])))
 
 
 def _hydra_value(key: str) -> Any:

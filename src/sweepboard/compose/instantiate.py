@@ -8,9 +8,9 @@ from dataclasses import fields
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from sweepboard.compat.hydra import RESOLVED, instantiate
 from sweepboard.compose.call_checks import takes
 from sweepboard.compose.interpolations import escaped
 from sweepboard.compose.locate import TARGET, locate, nodes, told
@@ -41,8 +41,10 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
     import_users_modules()
     for place, inner in nodes(node, key):
         locate(inner[TARGET], f"{place}.{TARGET}")  # told better than by Hydra
-    # Escaped twice: `instantiate` resolves the whole node, and then each value again as it reads it.
-    config = OmegaConf.create({"_convert_": "all", **escaped(escaped(node))}, flags={"allow_objects": True})
+    values = dict(node)
+    for _ in range(RESOLVED):
+        values = escaped(values)
+    config = OmegaConf.create({"_convert_": "all", **values}, flags={"allow_objects": True})
     try:
         return instantiate(config, *leading)
     except InstantiationException as error:

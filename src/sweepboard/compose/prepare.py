@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compat.torch import spare_the_compiler
 from sweepboard.compose.automatic import automatic
 from sweepboard.compose.call_checks import check_node
 from sweepboard.compose.chosen_options import chosen
@@ -41,7 +42,6 @@ from sweepboard.settings import (
     Facts,
 )
 from sweepboard.training.intervals import length
-from sweepboard.training.optimizer_patches import spare_the_compiler
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ not have. The groups with a `_target_` are open, because the constructor's signa
 
 from __future__ import annotations
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compat.hydra import store_config
 from sweepboard.settings import OPEN_GROUPS, Config
 
 
@@ -22,4 +22,4 @@ def schema() -> DictConfig:
 
 def register() -> None:
     """Make the schema known to Hydra as the config `schema`; once or many times, it is the same."""
-    ConfigStore.instance().store(name="schema", node=schema())
+    store_config("schema", schema())

@@ -20,6 +20,7 @@ from omegaconf.errors import (
 )
 
 from sweepboard import plain_yaml
+from sweepboard.compat.hydra import message_of
 from sweepboard.compose.config_search import find_file, nodes, shipped
 from sweepboard.files import read_text
 
@@ -54,7 +55,7 @@ def explain_options(error: Exception, overrides: Sequence[str], config_dirs: Seq
     named = re.match(r"In '?(.+?)'?: ", str(error))
     name = named.group(1) if named and named.group(1) != "config" else ""
     known = behind if isinstance(behind, OmegaConfBaseException) else None
-    case = Case(str(error), name, known, overrides, config_dirs)
+    case = Case(message_of(error), name, known, overrides, config_dirs)
     return next((told for explain in _EXPLAIN if (told := explain(case))), None)
 
 
@@ -223,10 +224,13 @@ def _twice(case: Case) -> str | None:
 
 
 def _choice_of_defaults(case: Case) -> str | None:
-    """An interpolation among the defaults, which OmegaConf calls `_dummy_`, that leads nowhere."""
-    if getattr(case.behind, "full_key", None) != "_dummy_":
+    """An interpolation among the defaults, which Hydra 1.3 calls `_dummy_`, that leads nowhere."""
+    if case.text.startswith("Error resolving interpolation"):  # Hydra 1.4
+        why = "only the options of groups that stand above are, as ${model}"
+    elif getattr(case.behind, "full_key", None) == "_dummy_":
+        why = case.text.partition("\n")[0]
+    else:
         return None
-    why = case.text.partition("\n")[0]
     for file in _files_chosen(case):
         for item in _defaults(file):
             for key, option in item.items():

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
-from traceback import walk_tb
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
-from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
+from sweepboard.compat.torch import WatchedLoader, abandon_workers, end_workers
 from sweepboard.data.batches import in_batches
 from sweepboard.data.loader_worker import Fetching, Key, Mistake, Worker, as_failure, own_sigchld_handler
 from sweepboard.data.samples import fetch
@@ -54,7 +51,7 @@ class LoaderReader:
         Finalize(self, _dismiss, args=(self._crew,), exitpriority=before_queues_close)
 
     def _made(self, workers: int, timeout: int | None) -> DataLoader[Any]:
-        return _Loader(
+        return WatchedLoader(
             Fetching(self._split, self._seed),
             batch_size=None,  # a key already stands for a whole batch
             sampler=self._keys,
@@ -112,7 +109,7 @@ class LoaderReader:
             with own_sigchld_handler():
                 iterator = iter(self._loader)
         except OSError as error:
-            _abandon(error)
+            abandon_workers(error)
             for child in set(active_children()) - before:  # deaf to SIGTERM, so that Python would wait for it
                 child.kill()
                 child.join()
@@ -126,29 +123,6 @@ class LoaderReader:
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device, non_blocking=True)
-
-
-class _Loader(DataLoader[Any]):
-    def _get_iterator(self) -> _BaseDataLoaderIter:
-        return _WatchedWorkers(self) if self.num_workers else super()._get_iterator()
-
-    def check_worker_number_rationality(self) -> None:
-        """Nothing: torch would print a warning about a number of workers that the user has asked for."""
-
-
-class _WatchedWorkers(_MultiProcessingDataLoaderIter):
-    """Looks every few seconds whether a worker has died; torch, given a time limit, looks when it is over."""
-
-    def _get_data(self) -> Any:
-        limit = self._timeout or float("inf")
-        begun = time.monotonic()
-        while (left := limit - (time.monotonic() - begun)) > 0:
-            found, data = self._try_get_data(min(left, MP_STATUS_CHECK_INTERVAL))  # type: ignore[no-untyped-call]
-            if found:
-                return data
-            if self._pin_memory and not self._pin_memory_thread.is_alive():
-                raise RuntimeError("the thread that pins memory has ended")
-        raise RuntimeError(f"DataLoader timed out after {limit} seconds")
 
 
 class _Keys:
@@ -183,21 +157,9 @@ def _joined(fetched: Iterator[Pair], pieces: int, samples: int) -> Pair:
     return whole[0], whole[1]
 
 
-def _abandon(error: BaseException) -> None:
-    """Keep torch from shutting down the iterator in whose making `error` was raised: it has but half of what
-    that takes, and Python would print another error about it."""
-    for frame, _ in walk_tb(error.__traceback__):
-        made = frame.f_locals.get("self")
-        if isinstance(made, _BaseDataLoaderIter):
-            made._shutdown = True  # type: ignore[attr-defined]
-
-
 def _dismiss(crew: list[Any]) -> None:
     """End the workers of the iterator in `crew`, if there is one: when the reader is given up, after an
-    error, or when this process ends. Torch alone would wait five seconds for each that is in the middle of a
-    sample, and for ever at the end of the process, since they are deaf to SIGTERM."""
+    error, or when this process ends."""
     for iterator in crew:
-        for worker in iterator._workers:
-            worker.kill()
-        iterator._shutdown_workers()
+        end_workers(iterator)
     crew.clear()

@@ -14,12 +14,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.queues import Queue
 from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from sweepboard.compat.python import on_unsendable
 from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import FOLDER, free_bytes
 from sweepboard.data.types import Split
@@ -87,7 +87,7 @@ class Worker:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_IGN)
         die_with(self._run)
-        Queue._on_queue_feeder_error = self._end  # type: ignore[attr-defined]
+        on_unsendable(self._end)
 
     def last_words(self) -> str | None:
         """Why a worker ended itself, if one did."""

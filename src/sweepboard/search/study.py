@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from sweepboard.compat.optuna import going_on
 from sweepboard.errors import reason
 from sweepboard.formatting import number as number_text
 from sweepboard.search.journal import DamagedStudy, Journal
@@ -81,7 +82,7 @@ class Study:
         self._study.sampler = optuna.samplers.RandomSampler(seed=trial.number)
         if trial.state == TrialState.WAITING:
             return self._complete(self._study.ask())
-        return self._complete(optuna.Trial(self._study, trial._trial_id))
+        return self._complete(going_on(self._study, trial))
 
     def _complete(self, trial: optuna.Trial) -> Trial:
         """Its values, of which a kill may have left some to be drawn."""

@@ -16,6 +16,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.compat.hydra import is_node
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
 from sweepboard.compose.overrides import apply_overrides
@@ -82,7 +83,7 @@ class Composer:
         key = word.partition("=")[0]
         if "." in key:
             return all(part.isidentifier() for part in key.split(".")) and not key.startswith("hydra.")
-        return key in self._master and not OmegaConf.is_config(self._master._get_node(key))
+        return key in self._master and not is_node(self._master, key)
 
 
 def _written(config: DictConfig, key: str) -> Any:

@@ -14,6 +14,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sweepboard import plain_yaml
+from sweepboard.compat.hydra import now_is
 from sweepboard.compose.override_grammar import quoted
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.results_folder import asked_for, is_asked_for, refuse_other_directory
@@ -46,7 +47,6 @@ from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.results import write_results
 from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key, typed_words, words_of_jobs
 from sweepboard.sweeps.sweep_result import SweepResult
-from sweepboard.sweeps.sweep_time import now_is
 from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
 
 LOCAL = "hydra_plugins.sweepboard.local.LocalLauncher"

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hydra._internal.grammar import grammar_functions
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import RangeSweep
 from hydra.errors import HydraException
+
+from sweepboard.compat.hydra import hydras_range, hydras_sort
 
 
 @dataclass
@@ -43,13 +44,13 @@ def overrides_parser(loader: ConfigLoader | None = None) -> OverridesParser:
 
 
 def _range(*arguments: Any) -> DecimalRange:
-    hydras = grammar_functions.range(*arguments)
+    hydras = hydras_range(*arguments)
     return DecimalRange(start=hydras.start, stop=hydras.stop, step=hydras.step)
 
 
 def _sort(*arguments: Any, **keywords: Any) -> Any:
     [only] = arguments if len(arguments) == 1 else [keywords.get("sweep")]
     if not isinstance(only, DecimalRange):
-        return grammar_functions.sort(*arguments, **keywords)
+        return hydras_sort(*arguments, **keywords)
     falls = (only.step < 0) != only.backwards
     return replace(only, backwards=only.backwards != (falls != keywords.get("reverse", False)), shuffle=False)

@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from sweepboard.compat.hydra import now_is
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.override_grammar import unquoted
 from sweepboard.compose.prepare import Prepared
@@ -37,7 +38,6 @@ from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of, refuse_several
-from sweepboard.sweeps.sweep_time import now_is
 
 
 @dataclass(frozen=True)

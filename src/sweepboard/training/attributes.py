@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sweepboard.compat.torch import changes_in_place, unsaved_buffers
+
 _OF_TORCH = vars(nn.Module()).keys() - {"training"}
 FROZEN = ".requires_grad"
 """End of the name under which a parameter says whether it is trained."""
@@ -61,15 +63,14 @@ def _attributes(thing: object) -> Iterator[tuple[str, Any]]:
         yield from own.items()
         return
     yield from ((key, value) for key, value in own.items() if key not in _OF_TORCH)
-    yield from ((key, thing._buffers[key]) for key in thing._non_persistent_buffers_set)
-    for key, parameter in thing._parameters.items():
-        if parameter is not None:
-            yield key + FROZEN, parameter.requires_grad
+    yield from unsaved_buffers(thing)
+    for key, parameter in thing.named_parameters(recurse=False, remove_duplicate=False):
+        yield key + FROZEN, parameter.requires_grad
 
 
 def _set(thing: Any, key: str, value: Any) -> None:
     if key.endswith(FROZEN):
-        thing._parameters[key.removesuffix(FROZEN)].requires_grad_(value)
+        thing.get_parameter(key.removesuffix(FROZEN)).requires_grad_(value)
         return
     now = getattr(thing, key, None)
     if key in _OF_TORCH or not _is_plain(now):
@@ -94,7 +95,7 @@ def _is_plain(value: Any) -> bool:
 def _mark(value: Any) -> Any:
     """By which `_same` knows the value again: a tensor by itself and the number of its changes in place."""
     if isinstance(value, Tensor):
-        return value, value._version
+        return value, changes_in_place(value)
     if type(value) in (list, tuple):
         return [_mark(item) for item in value]
     if type(value) is dict:
@@ -104,7 +105,7 @@ def _mark(value: Any) -> Any:
 
 def _same(mark: Any, value: Any) -> bool:
     if isinstance(value, Tensor):
-        return isinstance(mark, tuple) and mark[0] is value and mark[1] == value._version
+        return isinstance(mark, tuple) and mark[0] is value and mark[1] == changes_in_place(value)
     if type(value) in (list, tuple):
         return isinstance(mark, list) and len(mark) == len(value) and all(map(_same, mark, value))
     if type(value) is dict:

@@ -13,18 +13,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-
-def spare_the_compiler() -> None:
-    """Let the next optimizer be made without an import of `torch._dynamo`.
-
-    `torch._disable_dynamo` keeps, beside each method it wraps, the method that the compiler has been told
-    about, and imports the compiler where there is none: this gives it the method itself. In a torch that does
-    otherwise nothing is changed.
-    """
-    for method in vars(Optimizer).values():
-        plain = getattr(method, "__wrapped__", None)
-        if plain is not None and not hasattr(plain, "__dynamo_disable"):
-            setattr(plain, "__dynamo_disable", plain)
+from sweepboard.compat.torch import mark_as_stepped
 
 
 def plain_step(optimizer: Optimizer) -> Callable[[], Any]:
@@ -36,7 +25,7 @@ def plain_step(optimizer: Optimizer) -> Callable[[], Any]:
     if not cls.__module__.startswith("torch.optim.") or optimizer.defaults.get("differentiable"):
         return optimizer.step
     step = inspect.unwrap(cls.step)
-    optimizer._opt_called = True  # type: ignore[attr-defined] # else schedulers warn that it was never called
+    mark_as_stepped(optimizer)
 
     def stepped() -> None:
         with torch.no_grad():

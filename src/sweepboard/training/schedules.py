@@ -10,6 +10,7 @@ from typing import Any, cast
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from sweepboard.compat.torch import mark_as_stepped
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.settings import SchedulerSettings, check_values
 
@@ -62,7 +63,7 @@ class Schedule:
             self._fresh = copy.deepcopy(scheduler.state_dict())
             # torch warns where a scheduler steps before the optimizer. Here that can only seem so: after a
             # resume, and with fp16, whose scaler skips the first updates.
-            scheduler.optimizer._opt_called = True  # type: ignore[attr-defined]
+            mark_as_stepped(scheduler.optimizer)
 
     def check_length(self, steps: int, steps_per_epoch: int) -> None:
         """Raise ConfigError where the scheduler refuses to step as late as at the end of a run of `steps`

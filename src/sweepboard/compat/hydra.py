@@ -1,0 +1,207 @@
+"""Private names of Hydra and OmegaConf, and what differs between Hydra 1.3 and 1.4.
+
+Read from hydra-core 1.3.8 with omegaconf 2.3.1, and hydra-core 1.4.0rc3 with omegaconf 2.4.1rc1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from hydra import utils, version
+from hydra._internal.callbacks import Callbacks as Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra._internal.core_plugins.file_config_source import FileConfigSource as FileConfigSource
+from hydra._internal.grammar import grammar_functions
+from hydra._internal.hydra import Hydra as Hydra
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import _locate, create_config_search_path, get_args_parser
+from hydra.core import utils as core_utils
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.errors import InstantiationException
+from hydra.initialize import get_gh_backup, restore_gh_from_backup
+from hydra.plugins.config_source import ConfigSource
+from omegaconf import DictConfig, OmegaConf
+
+# What is imported above under its own name, for others to use:
+#   Callbacks         those of `hydra.callbacks`; a plug-in gets them in its HydraContext
+#   FileConfigSource  a folder of YAML; when it goes, derive from ConfigSource and read the files
+#   Hydra             the application; when it goes, hydra.compose and `hydra.initialize` compose,
+#                     and `--cfg`, `--info` and `--hydra-help` have to be answered by us
+
+_UNCHECKED: Any = getattr(utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
+_IS_1_3 = _UNCHECKED is None
+
+
+@contextmanager
+def application(name: str, package: str, folders: Sequence[str]) -> Iterator[Hydra]:
+    """Yield Hydra, ready to compose from the sources `folders` in this order, and then from `package`.
+
+    Hydra's state is put back afterwards. Hydra 1.4 has `initialize_config_search_path`: use that when 1.3 is
+    no longer supported, whose public functions take one source only.
+    """
+    before = get_gh_backup()
+    GlobalHydra.instance().clear()  # inside a sweep there is one
+    use_behaviour_of_1_3()
+    path = create_config_search_path(f"pkg://{package}")
+    for folder in reversed(folders):
+        path.prepend("own", folder)
+    try:
+        yield Hydra.create_main_hydra2(name, path)
+    finally:
+        restore_gh_from_backup(before)
+
+
+def use_behaviour_of_1_3() -> None:
+    """Set `version_base`. Hydra 1.4 has no other behaviour and deprecates the word: delete this with 1.3."""
+    if _IS_1_3:
+        version.setbase("1.3")
+
+
+def store_config(name: str, node: Any) -> None:
+    """Make `node` known to Hydra as the configuration `name`, in place of an earlier one.
+
+    Hydra 1.4 warns where that is not said, and 1.3 does not know the word: write `replace=True` without 1.3.
+    """
+    options: dict[str, Any] = {} if _IS_1_3 else {"replace": True}
+    ConfigStore.instance().store(name=name, node=node, **options)
+
+
+def register_source(source: type[ConfigSource]) -> None:
+    """Let a search path hold `source`. When the registry goes: `Plugins.instance().register(source)`,
+    which refuses modules outside `hydra_plugins` in Hydra 1.3."""
+    SourcesRegistry.instance().register(source)
+
+
+def instantiate(config: DictConfig, *leading: Any) -> Any:
+    """Build what `config` says, but nothing on Hydra's own list of dangerous targets.
+
+    Raise `InstantiationException` with a line `full_key: ...`, and what a constructor raised as its cause.
+    Hydra 1.4 wants a whitelist from its caller, and refuses what a listed function returns unless its class
+    is listed too, which nobody can know beforehand. So its checks are switched off, and the one that 1.3 has
+    is done here. What a stranger's run may build is decided before, by our own allow-list.
+    """
+    if _IS_1_3:
+        return utils.instantiate(config, *leading)
+    for target in _targets(OmegaConf.to_container(config, resolve=False)):
+        _refuse_dangerous(target)
+    try:
+        return utils.instantiate(config, *leading, _execution_whitelist_=_UNCHECKED)
+    except InstantiationException:
+        raise
+    except Exception as error:
+        notes = getattr(error, "__notes__", [])  # the last one is Hydra's; Python 3.10 has none
+        raise InstantiationException("\n".join(["Error in call to target:", *notes[-1:]])) from error
+
+
+RESOLVED = 2 if _IS_1_3 else 1
+"""How often `instantiate` resolves a text in which `${...}` stands, and has to be escaped as often."""
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """Yield every `_target_` in a plain value."""
+    if isinstance(node, dict):
+        if isinstance(node.get("_target_"), str):
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _targets(child)
+
+
+def _refuse_dangerous(target: str) -> None:
+    """Raise `InstantiationException` for a target on Hydra 1.4's list, under whichever name it was found.
+
+    As `hydra._internal.instantiate._instantiate2._resolve_target` does without a whitelist. When these
+    functions go, leave the check out: it is Hydra's second line of defence and not our first.
+    """
+    execution_policy: Any = import_module("hydra._internal.execution_policy")
+    execution_policy._authorize_target_name(target, target, "", None)
+    with suppress(ImportError):  # which `instantiate` will tell
+        execution_policy._authorize_resolved_target_identity(_locate(target), target, "", None)
+
+
+def callbacks_of(config: DictConfig) -> Callbacks:
+    """Return the callbacks that `hydra.callbacks` names, built as everything else is."""
+    made = Callbacks()
+    nodes = OmegaConf.select(config, "hydra.callbacks") or {}
+    made.callbacks = [instantiate(node) for node in nodes.values()]
+    return made
+
+
+def set_values(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Set the values of `overrides` in a composed configuration, as Hydra does. Without it, compose anew."""
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+def is_node(config: DictConfig, key: str) -> bool:
+    """Whether a mapping or list stands at `key`, interpolations not followed. OmegaConf has no public way."""
+    return OmegaConf.is_config(config._get_node(key))
+
+
+def hydras_flags() -> argparse.ArgumentParser:
+    """Return the parser of Hydra's flags. When it goes, name the flags in `cli`."""
+    return get_args_parser()
+
+
+def register_resolver(name: str, function: Callable[..., Any]) -> None:
+    """Let `${name:...}` be what `function` returns, in place of an earlier one. OmegaConf 2.4 renamed it."""
+    register = getattr(OmegaConf, "register_resolver", None) or OmegaConf.register_new_resolver
+    register(name, function, replace=True)
+
+
+def message_of(error: Exception) -> str:
+    """Return the text of an error that composing raised, as Hydra 1.3 words it."""
+    return re.sub(
+        r"Invalid Defaults List override '.*?'\.\s+No earlier Group Default for '(.+?)' exists to override\.",
+        r"Could not override '\1'. No match in the defaults list",
+        str(error),
+    )
+
+
+def completions(application: Hydra, config_name: str, line: str) -> list[str]:
+    """Return what the last word of the command `line` may become.
+
+    Without the query: the options of the config groups, and the keys of a composed configuration.
+    """
+    return list(BashCompletion(application.config_loader)._query(config_name, line))
+
+
+def hydras_range(*arguments: Any) -> RangeSweep:
+    """Return the sweep that `range(...)` means in Hydra's grammar."""
+    return grammar_functions.range(*arguments)
+
+
+def hydras_sort(*arguments: Any, **keywords: Any) -> Any:
+    """Return what `sort(...)` means in Hydra's grammar."""
+    return grammar_functions.sort(*arguments, **keywords)
+
+
+@contextmanager
+def now_is(moment: datetime) -> Iterator[None]:
+    """Let `${now:...}` be `moment` during the block.
+
+    Hydra registers its resolver anew with each composition, so the `datetime` that it asks is replaced. When
+    it no longer asks there, register a resolver of our own after each composition.
+    """
+
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            del tz
+            return moment
+
+    clock = vars(core_utils)
+    clock["datetime"] = Then
+    try:
+        yield
+    finally:
+        clock["datetime"] = datetime

@@ -1,0 +1,14 @@
+"""Private names of Optuna. Read from optuna 5.0.0."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.trial import FrozenTrial
+
+
+def going_on(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
+    """Return the trial of a process that is gone, to go on with it.
+
+    When the id goes: tell the trial as failed, and enqueue its values as a new one.
+    """
+    return optuna.Trial(study, trial._trial_id)

@@ -1,0 +1,92 @@
+"""Private names of torch. Read from torch 2.14.1; they are the same in 2.10."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from traceback import walk_tb
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
+from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
+
+
+class WatchedLoader(DataLoader[Any]):
+    """A DataLoader that looks every few seconds whether a worker has died; torch, given a time limit, looks
+    when it is over. When these names go, use DataLoader: a dead worker is then noticed later."""
+
+    def _get_iterator(self) -> _BaseDataLoaderIter:
+        return _WatchedWorkers(self) if self.num_workers else super()._get_iterator()
+
+    def check_worker_number_rationality(self) -> None:
+        """Nothing: torch would print a warning about a number of workers that the user has asked for."""
+
+
+class _WatchedWorkers(_MultiProcessingDataLoaderIter):
+    def _get_data(self) -> Any:
+        limit = self._timeout or float("inf")
+        begun = time.monotonic()
+        while (left := limit - (time.monotonic() - begun)) > 0:
+            found, data = self._try_get_data(min(left, MP_STATUS_CHECK_INTERVAL))  # type: ignore[no-untyped-call]
+            if found:
+                return data
+            if self._pin_memory and not self._pin_memory_thread.is_alive():
+                raise RuntimeError("the thread that pins memory has ended")
+        raise RuntimeError(f"DataLoader timed out after {limit} seconds")
+
+
+def abandon_workers(error: BaseException) -> None:
+    """Keep torch from shutting down the DataLoader's iterator in whose making `error` was raised.
+
+    It has but half of what that takes, and Python would print another error about it: without this it does.
+    """
+    for frame, _ in walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, _BaseDataLoaderIter):
+            made._shutdown = True  # type: ignore[attr-defined]
+
+
+def end_workers(iterator: Any) -> None:
+    """End the workers of a DataLoader's iterator at once.
+
+    Torch alone would wait five seconds for each that is in the middle of a sample, and for ever where they
+    are deaf to SIGTERM. When these names go: kill those of `multiprocessing.active_children()` that are new.
+    """
+    for worker in iterator._workers:
+        worker.kill()
+    iterator._shutdown_workers()
+
+
+def unsaved_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
+    """Yield the buffers of the module itself that its state dict leaves out.
+
+    When the set of their names goes: those of `named_buffers` that `state_dict` has not.
+    """
+    for name in module._non_persistent_buffers_set:
+        yield name, module._buffers[name]
+
+
+def changes_in_place(tensor: Tensor) -> int:
+    """Return how often `tensor` has been changed in place. When it goes, compare copies."""
+    return tensor._version
+
+
+def mark_as_stepped(optimizer: Optimizer) -> None:
+    """Keep torch's schedulers from warning that `optimizer` was never stepped. When it goes, so does that."""
+    optimizer._opt_called = True  # type: ignore[attr-defined]
+
+
+def spare_the_compiler() -> None:
+    """Let the next optimizer be made without an import of `torch._dynamo`.
+
+    `torch._disable_dynamo` keeps, beside each method it wraps, the method that the compiler has been told
+    about, and imports the compiler where there is none: this gives it the method itself. In a torch that does
+    otherwise nothing is changed, and the first optimizer takes a second longer.
+    """
+    for method in vars(Optimizer).values():
+        plain = getattr(method, "__wrapped__", None)
+        if plain is not None and not hasattr(plain, "__dynamo_disable"):
+            setattr(plain, "__dynamo_disable", plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,9 @@ import yaml
 
 from tests.command import TINY, Command, only_run
 
+REGISTER = "register_new_resolver" if version("omegaconf") < "2.4" else "register_resolver"
 RESOLVERS = (
-    "from omegaconf import OmegaConf\n"
-    "register = getattr(OmegaConf, 'register_resolver', None) or OmegaConf.register_new_resolver\n"
-    "register('{name}', lambda x: x * 2, replace=True)\n"
+    f"from omegaconf import OmegaConf\nOmegaConf.{REGISTER}('{{name}}', lambda x: x * 2, replace=True)\n"
 )
 SHORT = [*TINY, "dataset=gaussian", "logging=none", "trainer.epochs=1"]
 

@@ -10,12 +10,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
+from hydra import compose
 from optuna.trial import TrialState
 
 from sweepboard.compose.allowlist import NotAllowed
+from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.read_settings import read_settings
-from sweepboard.compose.schema import register
 from sweepboard.execution import Ended, Event, Job, Message, Started
 from sweepboard.execution.channel import Channel
 from sweepboard.runs.folder import RunFolder
@@ -139,8 +139,7 @@ class Stage:
 def search_of(*words: str, choices: tuple[str, ...] = (), **settings: Any) -> Search:
     """A search as the sweeper makes it; `choices` are the options of its config groups."""
     fixed, space = parsed([*TINY, *words])
-    register()
-    with initialize_config_module("sweepboard.conf", version_base="1.3"):
+    with hydra_ready():
         bases = {
             choice: frozen(compose("config", [*fixed, *choice.split()], return_hydra_config=True), MOMENT)
             for choice in choices or ("",)
@@ -297,7 +296,7 @@ def test_the_best_trial_is_a_preset_that_composes_to_the_same(folder: SweepFolde
     write_study(folder, conductor.study, conductor.views)
     best = conductor.study.best()[0]
     again = ["experiment=best", f"hydra.searchpath=['file://{folder}']"]
-    with initialize_config_module("sweepboard.conf", version_base="1.3"):
+    with hydra_ready():
         composed = compose("config", again, return_hydra_config=True)
     assert composed.hydra.runtime.choices.model == best.params["model"]
     config = conductor.plan.jobs[best.number].config.values

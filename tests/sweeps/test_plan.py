@@ -7,14 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from hydra import initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweepboard import plain_yaml
+from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.schema import register
 from sweepboard.sweeps.composer import Composer
 from tests.command import TINY, Command, record_of
 
@@ -194,10 +192,7 @@ def test_secrets_are_in_no_file_and_are_asked_for_again(command: Command) -> Non
     ],
 )
 def test_a_point_is_composed_as_hydra_composes_it(words: list[str]) -> None:
-    register()
-    with initialize_config_module("sweepboard.conf", version_base="1.3", job_name="sweepboard"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
+    with hydra_ready() as hydra:
         master = hydra.compose_config("config", ["optimizer.lr=1,2"], run_mode=RunMode.MULTIRUN)
         composer = Composer(hydra.config_loader, master)
         for point in (words, [*words, "dataset.batch_size=8", "seed=4"]):

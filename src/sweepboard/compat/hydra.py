@@ -19,12 +19,14 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.core_plugins.file_config_source import FileConfigSource as FileConfigSource
 from hydra._internal.grammar import grammar_functions
+from hydra._internal.grammar.functions import Functions
 from hydra._internal.hydra import Hydra as Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import _locate, create_config_search_path, get_args_parser
 from hydra.core import utils as core_utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser import overrides_parser
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import InstantiationException
 from hydra.initialize import get_gh_backup, restore_gh_from_backup
@@ -137,9 +139,39 @@ def callbacks_of(config: DictConfig) -> Callbacks:
     return made
 
 
+hydras_functions = overrides_parser.create_functions
+_set_values = ConfigLoaderImpl._apply_overrides_to_config
+
+
 def set_values(config: DictConfig, overrides: Sequence[Override]) -> None:
     """Set the values of `overrides` in a composed configuration, as Hydra does. Without it, compose anew."""
-    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+    _set_values(list(overrides), config)
+
+
+def replace_overrides(
+    functions: Callable[[], Functions], apply: Callable[[Sequence[Override], DictConfig], None]
+) -> None:
+    """Have Hydra parse overrides with `functions`, and apply them with `apply`, wherever it does so.
+
+    When these names go: parse and apply what was typed before it is given to Hydra.
+    """
+    overrides_parser.create_functions = functions
+    ConfigLoaderImpl._apply_overrides_to_config = staticmethod(apply)  # type: ignore[assignment]
+
+
+def value_of(override: Override) -> Any:
+    """Return the parsed value, quotes kept. When it goes: `value()`, which knows nothing of quotes."""
+    return override._value
+
+
+def as_written(value: Any) -> str:
+    """Return how a parsed value is written in an override. When it goes, write values ourselves."""
+    return Override._get_value_element_as_str(value)
+
+
+def as_plain(value: Any) -> Any:
+    """Return what a parsed value stands for. When it goes: the text of a `QuotedString`, else the value."""
+    return Override._convert_value(value)
 
 
 def is_node(config: DictConfig, key: str) -> bool:
@@ -153,8 +185,11 @@ def hydras_flags() -> argparse.ArgumentParser:
 
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
-    """Let `${name:...}` be what `function` returns, in place of an earlier one. OmegaConf 2.4 renamed it."""
-    register = getattr(OmegaConf, "register_resolver", None) or OmegaConf.register_new_resolver
+    """Let `${name:...}` be what `function` returns, in place of an earlier one.
+
+    OmegaConf 2.4 renamed `register_new_resolver`; 2.3 has an older `register_resolver`.
+    """
+    register: Any = OmegaConf.register_new_resolver if _IS_1_3 else OmegaConf.register_resolver
     register(name, function, replace=True)
 
 
@@ -165,6 +200,15 @@ def message_of(error: Exception) -> str:
         r"Could not override '\1'. No match in the defaults list",
         str(error),
     )
+
+
+def setting_changed_by_a_point(error: Exception) -> str | None:
+    """Return the setting of the sweep that one of its points changes, where `error` is that Hydra refuses it.
+
+    Hydra 1.3 lets it pass; our `Composer` looks itself.
+    """
+    found = re.search(r"'(hydra[./]\w+)' must be (?:configured|selected) before the sweep", str(error))
+    return found[1].replace("/", ".") if found else None
 
 
 def completions(application: Hydra, config_name: str, line: str) -> list[str]:

@@ -9,9 +9,16 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
+from torch.utils._pytree import tree_leaves as tree_leaves
+from torch.utils._pytree import tree_map_only as tree_map_only
 from torch.utils.data import DataLoader
 from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
+
+# What is imported above under its own name, for others to use:
+#   TorchDispatchMode           sees every operation before it is done; there is no public way
+#   tree_leaves, tree_map_only  the tensors in nested containers; when they go, write them: ten lines
 
 
 class WatchedLoader(DataLoader[Any]):
@@ -72,6 +79,14 @@ def unsaved_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
 def changes_in_place(tensor: Tensor) -> int:
     """Return how often `tensor` has been changed in place. When it goes, compare copies."""
     return tensor._version
+
+
+def schema_of(operation: Any) -> Any:
+    """Return the names and types of an operation's arguments and results, as a dispatch mode is given it.
+
+    Without it, what an operation makes can be told by comparing its results with its arguments only.
+    """
+    return operation._schema
 
 
 def mark_as_stepped(optimizer: Optimizer) -> None:

@@ -15,9 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
+from sweepboard.compat.torch import TorchDispatchMode, schema_of, tree_leaves, tree_map_only
 from sweepboard.compose.allowed_objects import find, full_name, is_within
 from sweepboard.compose.instantiate import construct
 from sweepboard.compose.interpolations import leaves
@@ -157,13 +156,13 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Do without content first what was asked for, and so tell how much memory the result takes."""
         given = (args, dict(kwargs or {}))
-        if not any("Tensor" in str(value.type) for value in func._schema.returns):
+        if not any("Tensor" in str(value.type) for value in schema_of(func).returns):
             return func(*args, **given[1])  # a number: what it is read from must have content
         made = _call(func, tree_map_only(Tensor, _without_content, given), "meta")
         small = self._counted(func, made) <= _SMALL
         if small and not any(one.is_meta for one in tree_leaves(given) if isinstance(one, Tensor)):
             return _call(func, given, "cpu")
-        return args[0] if func._schema.is_mutable and _is_alias(func) else made
+        return args[0] if schema_of(func).is_mutable and _is_alias(func) else made
 
     def _counted(self, func: Any, made: Any) -> int:
         """The bytes of what `func` has made; 0 for a part or a change of what was there before."""
@@ -183,7 +182,7 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _call(func: Any, given: tuple[Any, dict[str, Any]], device: str) -> Any:
     args, kwargs = given
-    if any(argument.name == "device" for argument in func._schema.arguments):
+    if any(argument.name == "device" for argument in schema_of(func).arguments):
         kwargs = {**kwargs, "device": torch.device(device)}
     return func(*args, **kwargs)
 
@@ -195,4 +194,4 @@ def _without_content(tensor: Tensor) -> Tensor:
 
 
 def _is_alias(func: Any) -> bool:
-    return any(value.alias_info is not None for value in func._schema.returns)
+    return any(value.alias_info is not None for value in schema_of(func).returns)

@@ -1,4 +1,4 @@
-"""How typed values are laid over a configuration: as Hydra 1.3 does it, and what it lacks.
+"""How typed values are laid over a configuration: as Hydra does it, and what it lacks.
 
 `extend_list(8)` adds to a list, as in Hydra 1.4; `+key=` replaces nothing, neither a list nor a value inside
 a mapping; `~key` deletes a null too.
@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser import overrides_parser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, Sweep
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweepboard.compat import hydra as compat
 from sweepboard.errors import ConfigError
-
-_create_functions = overrides_parser.create_functions
-_apply_as_hydra = ConfigLoaderImpl._apply_overrides_to_config
 
 _VALUES = re.compile(r"(\w+)\s*:\s*((?:\w+\(.*?)?(?:interval|range|choice)\([^()]*\)+)")
 
@@ -39,21 +35,20 @@ class Extension(QuotedString):
 
 def install() -> None:
     """Have Hydra parse and apply overrides in this way, wherever it does so; once or many times."""
-    overrides_parser.create_functions = create_functions
-    ConfigLoaderImpl._apply_overrides_to_config = staticmethod(apply_overrides)  # type: ignore[assignment]
+    compat.replace_overrides(create_functions, apply_overrides)
 
 
 def create_functions() -> Any:
     """Return the functions of Hydra's grammar, and `extend_list`."""
-    functions = _create_functions()
+    functions = compat.hydras_functions()
     functions.definitions["extend_list"] = inspect.signature(_extend_list, eval_str=True)
     functions.functions["extend_list"] = _extend_list
     return functions
 
 
 def _extend_list(*values: Any) -> Extension:
-    texts = (Override._get_value_element_as_str(_with_quotes(value)) for value in values)
-    plain = [Override._convert_value(value) for value in values]
+    texts = (compat.as_written(_with_quotes(value)) for value in values)
+    plain = [compat.as_plain(value) for value in values]
     return Extension(f"extend_list({','.join(texts)})", Quote.single, plain)
 
 
@@ -64,13 +59,13 @@ def _with_quotes(value: Any) -> Any:
 
 def extension_of(override: Override) -> list[Any] | None:
     """Return the values that the override adds to a list, None for every other override."""
-    value = override._value
+    value = compat.value_of(override)
     return value.values if isinstance(value, Extension) else None
 
 
 def refuse_inside(override: Override) -> None:
     """Raise `ConfigError` where `extend_list` or values to go through stand inside of a value."""
-    inner = list(_inside(override._value))
+    inner = list(_inside(compat.value_of(override)))
     if any(isinstance(value, Sweep) for value in inner):
         found = _VALUES.search(str(override.input_line))
         key = override.key_or_group
@@ -85,7 +80,7 @@ def refuse_inside(override: Override) -> None:
 
 def extends(override: Override) -> bool:
     """Whether the override adds to a list, or does so for one of its values to go through."""
-    value = override._value
+    value = compat.value_of(override)
     return any(map(_is_extension, value.list if isinstance(value, ChoiceSweep) else [value]))
 
 
@@ -116,7 +111,7 @@ def apply_overrides(overrides: Iterable[Override], config: DictConfig) -> None:
                 _refuse_to_delete_entry(key, config)
             if override.is_add():
                 refuse_to_replace(override, _selected(config, key))
-            _apply_as_hydra([override], config)
+            compat.set_values(config, [override])
 
 
 def _selected(config: DictConfig, key: str) -> Any:

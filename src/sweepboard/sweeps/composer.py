@@ -14,9 +14,10 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compat.hydra import is_node
+from sweepboard.compat.hydra import is_node, setting_changed_by_a_point
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
 from sweepboard.compose.overrides import apply_overrides
@@ -52,12 +53,21 @@ class Composer:
 
     def _composition(self, words: tuple[str, ...]) -> bytes:
         if words not in self._compositions:
-            composed = self._loader.load_sweep_config(self._master, with_names(words, self._loader))
+            composed = self._composed_by_hydra(words)
             OmegaConf.get_cache(composed).pop("now", None)  # of the master: the sweep may be an earlier one
             self._refuse_a_sweep(composed, words)
             self._follow_targets(composed, words)
             self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied
         return self._compositions[words]
+
+    def _composed_by_hydra(self, words: tuple[str, ...]) -> DictConfig:
+        try:
+            return self._loader.load_sweep_config(self._master, with_names(words, self._loader))
+        except ConfigCompositionException as error:
+            key = setting_changed_by_a_point(error)
+            if key is None:
+                raise
+            raise _is_a_sweep(words, key) from error
 
     def _follow_targets(self, composed: DictConfig, words: Sequence[str]) -> None:
         hydra: Any = self._master.hydra
@@ -71,12 +81,7 @@ class Composer:
         apply_overrides(self._parser.parse_overrides(typed), whole)
         for key in _OF_THE_SWEEP:
             if _written(whole, key) != _written(self._master, key):
-                option = next((word for word in words if key_of(word) == "experiment"), " ".join(words))
-                name = option.partition("=")[2]
-                raise ConfigError(
-                    f"{option} is a sweep itself: start it alone (it sets {key}), "
-                    f"or leave it out with experiment=glob(*,exclude={name})"
-                )
+                raise _is_a_sweep(words, key)
 
     def sets_a_value(self, word: str) -> bool:
         """Whether the word changes one value and not what is composed: no group has a dot in its name."""
@@ -84,6 +89,15 @@ class Composer:
         if "." in key:
             return all(part.isidentifier() for part in key.split(".")) and not key.startswith("hydra.")
         return key in self._master and not is_node(self._master, key)
+
+
+def _is_a_sweep(words: Sequence[str], key: str) -> ConfigError:
+    option = next((word for word in words if key_of(word) == "experiment"), " ".join(words))
+    name = option.partition("=")[2]
+    return ConfigError(
+        f"{option} is a sweep itself: start it alone (it sets {key}), "
+        f"or leave it out with experiment=glob(*,exclude={name})"
+    )
 
 
 def _written(config: DictConfig, key: str) -> Any:

@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import RangeSweep
 from hydra.errors import HydraException
 
 from sweepboard.compat.hydra import hydras_range, hydras_sort
+from sweepboard.compose.overrides import create_functions
 
 
 @dataclass

@@ -63,7 +63,7 @@ def test_zip_and_filter(command: Command) -> None:
         (["seed=range(1,1)"], "seed: has no values, so the sweep has no jobs"),
         (["seed=1,2", "sweep.filter=seed > 2"], "sweep.filter=seed > 2: holds for no point"),
         (["seed=1,2", "sweep.filter=sed > 2"], "sweep.filter=sed > 2: there is no sed; did you mean seed?"),
-        (["seed=1,2", "sweep.filter=seed >"], "sweep.filter=seed >: cannot be read"),
+        (["seed=1,2", "sweep.filter=seed >"], "sweep.filter=seed >: cannot read 'seed >'"),
         (["seed=1,2", "sweep.jobs=0"], "sweep.jobs: must be auto, 1 or more, got 0"),
         (["seed=1,2", "sweep.name=../up"], "sweep.name=../up: use letters, digits"),
         (["seed=1,2", "sweep.on_failure=retry"], "sweep.on_failure=retry: choose from continue, stop"),

@@ -57,7 +57,7 @@ def test_a_bug_in_any_event_fails_the_run_and_all_callbacks_finish(
         fit(world.learner(), world.data(), SETTINGS, callbacks=callbacks, checkpoints=Checkpoints(tmp_path))
     assert first.calls == last.calls == [("", "failed")]
     state = Checkpoints(tmp_path).load()
-    assert event == "on_end" if state and state["step"] == 20 else True
+    assert event == "on_end" if state and state.step == 20 else True
     if state:  # what was saved until then is whole
         fit(world.learner(), world.data(), SETTINGS, resume=state)
 
@@ -162,7 +162,7 @@ def stopped(world: Any, folder: Path, callbacks: dict[str, Callback]) -> Any:
         )
     state = Checkpoints(folder).load()
     assert state is not None
-    assert state["step"] == 7
+    assert state.step == 7
     return state
 
 

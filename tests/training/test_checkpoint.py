@@ -23,10 +23,29 @@ from sweepboard.training.checkpoint import (
     packed,
     weights_sha256,
 )
+from sweepboard.training.loop_state import LoopState
 
 
 def state(step: int) -> dict[str, Any]:
-    return {"step": step, "weights": torch.full((100,), float(step))}
+    """A state of the loop, without what the parts of a real one hold."""
+    weights = {"weights": torch.full((100,), float(step))}
+    metrics: dict[str, float] = {}
+    return LoopState(
+        step=step,
+        total_steps=step,
+        log_from=step,
+        due=False,
+        learner=weights,
+        monitor={},
+        train_metrics=metrics,
+        val_metrics=metrics,
+        test_metrics=metrics,
+        samples_per_second=0.0,
+        seconds=0.0,
+        busy=0.0,
+        callbacks={},
+        random={},
+    ).to_dict()
 
 
 def saved(folder: Path, *steps: int) -> Checkpoints:
@@ -110,7 +129,7 @@ def test_damage_is_told_and_the_previous_one_used(
         load_checkpoint(checkpoints.last)
     recovered = checkpoints.load()
     assert recovered is not None
-    assert recovered["step"] == 1
+    assert recovered.step == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "last.pt" in caplog.text
     assert "going on from the previous one, step 1" in caplog.text
@@ -163,7 +182,7 @@ def test_killed_between_any_two_file_operations(
         finished = operations <= last_operation
         recovered = Checkpoints(folder).load()
         assert recovered is not None
-        seen.add(recovered["step"])
+        seen.add(recovered.step)
         if finished:
             break
     assert seen == {2, 3}

@@ -104,7 +104,7 @@ def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: Any, tmp_pa
     assert all(np.isfinite(list(journal.tags("train/loss").values())))
     state = Checkpoints(tmp_path).load()
     assert state is not None
-    assert all(weight.isfinite().all() for weight in state["learner"]["model"].values())
+    assert all(weight.isfinite().all() for weight in state.learner["model"].values())
 
 
 def test_early_stopping_and_the_best_weights(world: Any, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
+from sweepboard.training.loop_state import LoopState
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.signals import Interrupted, StopFlag
 
@@ -119,7 +120,7 @@ def test_signals_at_any_moment(
             train(world, name, folder, resume=resume, journal=journal, stop=StopAtLook(look))
         resume = Checkpoints(folder).load()
         assert resume is not None
-        journal = journal.cut(resume["log_from"])
+        journal = journal.cut(resume.log_from)
     digest, journal = train(world, name, folder, resume=resume, journal=journal)
     assert journal.repeatable() == whole[name][1].repeatable()
     assert digest == whole[name][0]
@@ -141,14 +142,14 @@ def test_killed_without_warning(
         train(world, name, tmp_path, journal=journal, callbacks={"kill": KillAt(step)})
     except Killed:
         resume = Checkpoints(tmp_path).load()
-        journal = journal.cut(resume["log_from"] if resume else 0)
+        journal = journal.cut(resume.log_from if resume else 0)
         _, journal = train(world, name, tmp_path, resume=resume, journal=journal)
     else:
         pytest.fail("the run ended before it was killed")
     assert journal.repeatable() == whole[name][1].repeatable()
     state = Checkpoints(tmp_path).load()
     assert state is not None
-    assert state["step"] == max(step for _, step in journal.scalars)
+    assert state.step == max(step for _, step in journal.scalars)
 
 
 def test_a_finished_run_has_nothing_left_to_do(world: Any, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> Non
     fit(short, world.data(), TrainerSettings(steps=20), checkpoints=Checkpoints(tmp_path))
     state = Checkpoints(tmp_path).load()
     assert state is not None
-    assert "base_lrs" not in state["learner"]["schedule"]
+    assert "base_lrs" not in state.learner["schedule"]
     learner, journal = world.learner("warmup"), world.journal()
     fit(learner, world.data(), TrainerSettings(steps=30), callbacks={"journal": journal}, resume=state)
     assert learner.step == 30
@@ -184,7 +185,7 @@ def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, schedul
     assert max(journal.tags("test/loss")) == 17
     state = Checkpoints(tmp_path).load(steps=30)
     assert state is not None
-    resumed, journal = attempt(30, resume=state, journal=journal.cut(state["log_from"]))
+    resumed, journal = attempt(30, resume=state, journal=journal.cut(state.log_from))
     assert resumed == digest
     assert journal.repeatable() == whole.repeatable()
 
@@ -193,7 +194,7 @@ def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, schedul
 def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: str) -> None:
     """Each keeps another kind of state."""
 
-    def attempt(steps: int, resume: dict[str, Any] | None = None) -> tuple[str, Any]:
+    def attempt(steps: int, resume: LoopState | None = None) -> tuple[str, Any]:
         other, journal = world.learner("none"), world.journal()
         weights = [p for p in other.model.parameters() if optimizer != "Muon" or p.ndim == 2]
         learner = Learner(other.model, other.task, getattr(torch.optim, optimizer)(weights, lr=0.01))
@@ -218,7 +219,7 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
 def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: Any, tmp_path: Path) -> None:
     """Its weights give way to those that were the best before it, whose step is known, too."""
 
-    def attempt(steps: int, folder: Path, resume: dict[str, Any] | None = None) -> tuple[dict[str, int], int]:
+    def attempt(steps: int, folder: Path, resume: LoopState | None = None) -> tuple[dict[str, int], int]:
         trainer = TrainerSettings(steps=steps, val_every_epochs=None, val_every_steps=4)
         learner, checkpoints = world.learner("none", lr=3.0), Checkpoints(folder)
         progress = fit(learner, world.data(), trainer, checkpoints=checkpoints, resume=resume)

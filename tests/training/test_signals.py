@@ -50,7 +50,7 @@ def test_a_signal_saves_and_leaves(world: Any, tmp_path: Path, signum: int) -> N
     assert str(caught.value) == f"interrupted by {signal.Signals(signum).name}"
     state = Checkpoints(tmp_path).load()
     assert state is not None
-    assert (state["step"], state["due"], state["log_from"]) == (10, True, 10)
+    assert (state.step, state.due, state.log_from) == (10, True, 10)
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
@@ -125,8 +125,8 @@ def test_a_pruned_run_is_saved_and_could_go_on(
         )  # fmt: skip
     state = checkpoints.load()
     assert state is not None
-    assert state["step"] in (9, 10)  # at once, or with the next update
-    journal = before.cut(state["log_from"])
+    assert state.step in (9, 10)  # at once, or with the next update
+    journal = before.cut(state.log_from)
     fit(world.learner(), world.data(), settings, callbacks={"journal": journal}, resume=state)
     assert journal.repeatable() == whole.repeatable()
 

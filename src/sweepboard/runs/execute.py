@@ -31,6 +31,7 @@ from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import fit
+from sweepboard.training.loop_state import LoopState
 from sweepboard.training.progress import Progress
 from sweepboard.training.signals import StopFlag
 from sweepboard.version import __version__
@@ -64,7 +65,7 @@ def execute(
     folder: RunFolder,
     record: RunRecord,
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
-    resume: Mapping[str, Any] | None = None,
+    resume: LoopState | None = None,
     make: Make = build,
 ) -> Progress:
     """Train what `prepared` says in the claimed `folder`; its record is right after any end.

@@ -18,6 +18,7 @@ from sweepboard.training.attributes import FROZEN, set_attributes
 from sweepboard.training.checkpoint import fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
 from sweepboard.training.learner import MODEL
+from sweepboard.training.loop_state import BestState, LoopState
 
 CHECKPOINTS = ("best", "last")
 
@@ -95,8 +96,11 @@ def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int
     except FileNotFoundError:
         raise NoCheckpoint(_missing(saved, checkpoint)) from None
     with fitting(str(path)):
-        learner = state if checkpoint == "best" else state["learner"]
-        return {key: dict(learner[key]) for key in ("model", "attributes")}, int(state["step"])
+        if checkpoint == "best":
+            best = BestState.from_dict(state)
+            return {"model": best.model, "attributes": best.attributes}, best.step
+        last = LoopState.from_dict(state)
+        return {key: dict(last.learner[key]) for key in ("model", "attributes")}, last.step
 
 
 def _missing(saved: SavedRun, checkpoint: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
@@ -24,6 +23,7 @@ from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints, DamagedCheckpoint, fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
 from sweepboard.training.loop import Progress
+from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.signals import StopFlag
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def resume(
         _refuse(saved, found, accept)
         if state is not None:
             with fitting():  # what does not fit is told before a write
-                experiment.learner.load_state_dict(state["learner"])
+                experiment.learner.load_state_dict(state.learner)
         with logged_to(folder.log):
             _enter(record, prepared, experiment, found)
         return execute(prepared, folder, record, callbacks, state, lambda _: experiment)
@@ -150,7 +150,7 @@ def _refuse(saved: SavedRun, found: Sequence[Difference], accept: bool) -> None:
         )
 
 
-def _state(saved: SavedRun, prepared: Prepared) -> dict[str, Any] | None:
+def _state(saved: SavedRun, prepared: Prepared) -> LoopState | None:
     checkpoints = Checkpoints(saved.folder.checkpoints, saved.record.id)
     state = checkpoints.load(prepared.config.values["facts"]["steps"])
     if state is not None:
@@ -168,10 +168,11 @@ def _refuse_only_best(saved: SavedRun, best: Path) -> None:
     A kill between the first best.pt and the first last.pt leaves only that, too, and then nothing is lost.
     """
     try:
-        state = load_checkpoint(best, saved.record.id)
+        content = load_checkpoint(best, saved.record.id)
+        with fitting(str(best)):
+            step, first = BestState.from_dict(content).step, bool(content["first"])
     except (FileNotFoundError, DamagedCheckpoint):
         return
-    step, first = state["step"], state["first"]
     if first and saved.record.status == RUNNING and saved.record.step <= step:
         return
     raise NothingToResume(

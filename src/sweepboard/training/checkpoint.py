@@ -25,6 +25,7 @@ from torch import nn
 
 from sweepboard.errors import DamagedFile, UserError, reason
 from sweepboard.files import Unreadable, read_bytes, remove_leftovers, sync_folder, write_atomic
+from sweepboard.training.loop_state import LoopState
 
 log = logging.getLogger("sweepboard")
 
@@ -112,36 +113,40 @@ class Checkpoints:
             raise self._bug
         return self._trouble
 
-    def load(self, steps: int = 0) -> dict[str, Any] | None:
-        """The newest undamaged state; None if nothing was saved. Warns where it is not the last one.
+    def load(self, steps: int = 0) -> LoopState | None:
+        """Return the newest undamaged state; None if nothing was saved. Warn where it is not the last one.
 
-        For a run that has come to its end and is now to make more updates, `steps` in all, it is the state
-        before what belongs to an end only (the loop saves both). Raises DamagedCheckpoint where there are
-        checkpoints and none can be read, ForeignCheckpoint where one is of another run.
+        When a finished run is extended to `steps`, return the state before what belongs to an end only (the
+        loop saves both). Raise DamagedCheckpoint where there are checkpoints and none holds a whole state,
+        ForeignCheckpoint where one is of another run.
         """
         damage = None
         for path in (self.last, self.previous):
             try:
-                state = load_checkpoint(path, self.run)
+                state = self._state_in(path)
             except FileNotFoundError:
                 continue
             except DamagedCheckpoint as error:
                 damage = damage or error
                 continue
             if damage is not None:
-                log.warning("%s; going on from the previous one, step %s", damage, state.get("step"))
-            with fitting(str(path)):
-                return self._before_its_end(state) if steps and state["total_steps"] < steps else state
+                log.warning("%s; going on from the previous one, step %s", damage, state.step)
+            return self._before_its_end(state) if steps and state.total_steps < steps else state
         if damage is not None:
             raise damage
         return None
 
-    def _before_its_end(self, state: dict[str, Any]) -> dict[str, Any]:
+    def _state_in(self, path: Path) -> LoopState:
+        content = load_checkpoint(path, self.run)
+        with fitting(str(path)):
+            return LoopState.from_dict(content)
+
+    def _before_its_end(self, state: LoopState) -> LoopState:
         try:
-            earlier = load_checkpoint(self.previous, self.run)
+            earlier = self._state_in(self.previous)
         except (FileNotFoundError, DamagedCheckpoint):
             return state
-        return earlier if earlier["due"] and earlier["step"] == state["step"] else state
+        return earlier if earlier.due and earlier.step == state.step else state
 
     def _write_all(self, states: dict[Path, Any], first: Callable[[], None]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""

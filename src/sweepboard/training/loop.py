@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.data.waiting import GaveUpWaiting
@@ -23,6 +22,7 @@ from sweepboard.training.checkpoint import Checkpoints, fitting
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
+from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Measured, Progress
 from sweepboard.training.seeding import random_states, set_random_states
@@ -44,7 +44,7 @@ def fit(
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     checkpoints: Checkpoints | None = None,
     stop: StopFlag | None = None,
-    resume: Mapping[str, Any] | None = None,
+    resume: LoopState | None = None,
 ) -> Progress:
     """Train to the end, validating, logging and saving as the settings say; then test the final weights.
 
@@ -62,7 +62,7 @@ def fit(
         intervals = _intervals(learner, data, settings, logging_every_steps)
         loop = _Loop(learner, data, settings, intervals, listeners, checkpoints, stop)
         if resume is not None:
-            loop.load_state_dict(resume)
+            loop.restore(resume)
         if checkpoints is not None:
             checkpoints.clean(loop.monitor.best_steps.get(loop.monitor.chosen))
         loop.run()
@@ -247,7 +247,8 @@ class _Loop:
         if last:
             self.callbacks.on_checkpoint(self._progress_now())
             self.saved = time.perf_counter()
-        last_state, best_state = self.state_dict() if last else None, self._best_state() if best else None
+        last_state = self.state().to_dict() if last else None
+        best_state = self._best_state().to_dict() if best else None
         of_end_only = not due(self.learner.step, self.intervals.validate)
         self.checkpoints.save(last_state, best_state, self.callbacks.make_durable, of_end_only)
 
@@ -267,54 +268,48 @@ class _Loop:
     def _emit(self, scalars: Mapping[str, float]) -> None:
         self.callbacks.on_scalars(self.learner.step, scalars)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything from which `run` goes on to the same end."""
+    def state(self) -> LoopState:
+        """Return everything from which `run` goes on to the same end."""
         measured, step = self.measured, self.learner.step
-        return {
-            "step": step,
-            "total_steps": self.intervals.total_steps,
-            "log_from": step if self.due else step + 1,
-            "due": self.due,
-            "learner": self.learner.state_dict(),
-            "monitor": self.monitor.state_dict(),
-            "train_metrics": measured.train_metrics,
-            "val_metrics": measured.val_metrics,
-            "test_metrics": measured.test_metrics,
-            "samples_per_second": measured.samples_per_second,
-            "seconds": time.perf_counter() - self.began,
-            "busy": self.busy,
-            "callbacks": self.callbacks.state_dict(),
-            "random": random_states(),
-        }
+        return LoopState(
+            step=step,
+            total_steps=self.intervals.total_steps,
+            log_from=step if self.due else step + 1,
+            due=self.due,
+            learner=self.learner.state_dict(),
+            monitor=self.monitor.state_dict(),
+            train_metrics=measured.train_metrics,
+            val_metrics=measured.val_metrics,
+            test_metrics=measured.test_metrics,
+            samples_per_second=measured.samples_per_second,
+            seconds=time.perf_counter() - self.began,
+            busy=self.busy,
+            callbacks=self.callbacks.state_dict(),
+            random=random_states(),
+        )
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict()` was taken. Raise `DamagedCheckpoint` where it does not fit."""
+    def restore(self, state: LoopState) -> None:
+        """Go on from where `state()` was taken. Raise `DamagedCheckpoint` where it does not fit."""
         with fitting():
             self._restore(state)
-            callbacks = dict(state["callbacks"])
-        self.callbacks.load_state_dict(callbacks)
+        self.callbacks.load_state_dict(state.callbacks)
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
+    def _restore(self, state: LoopState) -> None:
         measured = self.measured
-        self.learner.load_state_dict(state["learner"])
-        self._show(self.monitor.continued(state["monitor"]))
-        measured.train_metrics = state["train_metrics"]
-        measured.val_metrics, measured.test_metrics = state["val_metrics"], state["test_metrics"]
-        measured.samples_per_second = state["samples_per_second"]
-        measured.log_from = state["log_from"]
+        self.learner.load_state_dict(state.learner)
+        self._show(self.monitor.continued(state.monitor))
+        measured.train_metrics, measured.val_metrics = state.train_metrics, state.val_metrics
+        measured.test_metrics = state.test_metrics
+        measured.samples_per_second, measured.log_from = state.samples_per_second, state.log_from
         if not self.progress.finished:
             measured.test_metrics = {}  # of an end that is now further away
-        self.due, self.busy = state["due"], state["busy"]
-        self.began -= state["seconds"]
-        set_random_states(state["random"])
+        self.due, self.busy = state.due, state.busy
+        self.began -= state.seconds
+        set_random_states(state.random)
 
-    def _best_state(self) -> dict[str, Any]:
-        """What is needed of the best weights: to test, load and export them."""
-        return {
-            "step": self.learner.step,
-            **self.learner.model_state(),
-            "metrics": self.measured.val_metrics,
-        }
+    def _best_state(self) -> BestState:
+        learner = self.learner
+        return BestState(step=learner.step, metrics=self.measured.val_metrics, **learner.model_state())
 
 
 def _tagged(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:

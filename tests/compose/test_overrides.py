@@ -127,3 +127,9 @@ def test_a_search_adds_to_lists_and_its_best_preset_holds_the_whole_list(command
     command("-m", "hydra/sweeper=optuna", *MLP, space, "hydra.sweeper.trials=1", "sweep.name=s")
     said = command("--config-dir", "outputs/sweeps/s", "experiment=best", "--cfg", "job", "-p", "model").out
     assert plain_yaml.load(said)["hidden"] in ([256, 128, 8], [256, 128, 8, 4])
+
+
+@pytest.mark.parametrize("value", ["${hydra:job.num}", "[1,${hydra:runtime.cwd}]", "x_${hydra:job.name}"])
+def test_values_of_hydra_are_not_known_to_a_saved_run(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^model\.tag: \$\{hydra:\.\.\.\} is not known to a saved run"):
+        saved().with_overrides([f"model.tag={value}"])

@@ -125,6 +125,8 @@ class Draft:
 
     def _entered(self, key: str, value: Any) -> Any:
         """Return a typed value, its resolvers (`${oc.env:LR}`) resolved now; note the keys it follows."""
+        if "${hydra:" in str(value):
+            raise ConfigError(f"{key}: ${{hydra:...}} is not known to a saved run; type its value")
         typed: DictConfig = OmegaConf.create({"value": value})
         for place, other in interpolations_of(typed).items():
             self.interpolations[key + place.removeprefix("value")] = other

@@ -18,7 +18,7 @@ from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
 from sweepboard.settings import SchedulerSettings
 from sweepboard.training.attributes import Attributes, set_attributes
 from sweepboard.training.meter import Meter
-from sweepboard.training.optimizer_patches import plain_step
+from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.precision import Precision
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.tasks import Task, modules_of
@@ -74,7 +74,7 @@ class Learner:
         for module in self.task_modules:
             module.to(self.device)
         self._attributes = Attributes(self._changing)
-        self._step = plain_step(optimizer)
+        self._step = fast_step(optimizer)
         self._forward: Callable[[Tensor], Tensor] = _compiled(model, compile) if compile else model
 
     def autocast(self) -> AbstractContextManager[Any]:

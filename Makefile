@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+NEXT := $(VENV)-next
 
-.PHONY: run test test-slow bench check format clean help
+.PHONY: run test test-slow test-next bench check format clean help
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -16,6 +17,9 @@ test: $(VENV)/dev.stamp         ## install, then the tests (a few minutes)
 
 test-slow: $(VENV)/dev.stamp    ## the slow proofs: kills, browsers, full data sets
 	$(BIN)/python -m pytest -m slow
+
+test-next: $(NEXT)/next.stamp   ## the tests of composing and sweeping, on Hydra 1.4
+	$(NEXT)/bin/python -m pytest -m "not slow" tests/compose tests/cli tests/sweeps
 
 bench: $(VENV)/dev.stamp        ## measure against other tools: all rows, or ROW="help cnn"
 	$(BIN)/python -m benchmarks --save $(ROW)
@@ -30,7 +34,7 @@ format: $(VENV)/dev.stamp       ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 clean:          ## forget the environment and every cache; runs stay
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) $(NEXT) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,5 +44,12 @@ $(VENV)/run.stamp: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' 'hydra-core<1.4'  # test-next has the other one
 	touch $@ $(VENV)/run.stamp
+
+# Hard links, so that torch is not installed again: pip removes a file before it writes another in its place.
+$(NEXT)/next.stamp: $(VENV)/dev.stamp requirements-next.txt
+	rm -rf $(NEXT)
+	cp -al $(VENV) $(NEXT)
+	$(NEXT)/bin/python -m pip install --quiet --requirement requirements-next.txt --editable .
+	touch $@

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
 from torch.utils._pytree import tree_leaves as tree_leaves
 from torch.utils._pytree import tree_map_only as tree_map_only
@@ -92,6 +93,24 @@ def schema_of(operation: Any) -> Any:
 def mark_as_stepped(optimizer: Optimizer) -> None:
     """Keep torch's schedulers from warning that `optimizer` was never stepped. When it goes, so does that."""
     optimizer._opt_called = True  # type: ignore[attr-defined]
+
+
+def counts_for_scheduler(step: Any, cls: type[Optimizer]) -> bool:
+    """Return whether `step` is the wrapper of a learning-rate scheduler, around the step of the class.
+
+    When the mark goes, no step counts for one, and the slower `optimizer.step()` is taken.
+    """
+    return hasattr(step, "_wrapped_by_lr_sched") and getattr(step, "__wrapped__", None) is cls.step
+
+
+def has_step_hooks(optimizer: Optimizer) -> bool:
+    """Return whether hooks are to run with each step. When the tables go, answer True: the slower way."""
+    return bool(
+        optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
+    )
 
 
 def spare_the_compiler() -> None:

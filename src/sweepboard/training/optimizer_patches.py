@@ -12,9 +12,8 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from sweepboard.compat.torch import mark_as_stepped
+from sweepboard.compat.torch import counts_for_scheduler, has_step_hooks, mark_as_stepped
 
 
 def fast_step(optimizer: Optimizer) -> Callable[[], Any]:
@@ -24,13 +23,13 @@ def fast_step(optimizer: Optimizer) -> Callable[[], Any]:
     also later, it calls `optimizer.step()` itself.
     """
     cls, known = type(optimizer), vars(optimizer).get("step")
-    if not _is_of_torch(optimizer) or not (known is None or _counts_for_scheduler(known, cls)):
+    if not _is_of_torch(optimizer) or not (known is None or counts_for_scheduler(known, cls)):
         return lambda: optimizer.step()
     step = inspect.unwrap(cls.step)
     mark_as_stepped(optimizer)
 
     def stepped() -> None:
-        if _has_step_hooks(optimizer) or vars(optimizer).get("step") is not known:
+        if has_step_hooks(optimizer) or vars(optimizer).get("step") is not known:
             optimizer.step()
             return
         with torch.no_grad():
@@ -42,18 +41,4 @@ def fast_step(optimizer: Optimizer) -> Callable[[], Any]:
 def _is_of_torch(optimizer: Optimizer) -> bool:
     return type(optimizer).__module__.startswith("torch.optim.") and not optimizer.defaults.get(
         "differentiable"
-    )
-
-
-def _counts_for_scheduler(step: Any, cls: type[Optimizer]) -> bool:
-    """Return whether `step` is the wrapper of a learning-rate scheduler, around the step of the class."""
-    return hasattr(step, "_wrapped_by_lr_sched") and getattr(step, "__wrapped__", None) is cls.step
-
-
-def _has_step_hooks(optimizer: Optimizer) -> bool:
-    return bool(
-        optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or _global_optimizer_pre_hooks
-        or _global_optimizer_post_hooks
     )

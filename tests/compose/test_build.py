@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweepboard.compose.build import build, build_model
+from sweepboard.compose.assemble import build_model
+from sweepboard.compose.build import build
 from sweepboard.compose.instantiate import construct
 from sweepboard.compose.prepare import prepare_resolved
 from sweepboard.errors import ConfigError
@@ -57,7 +58,7 @@ def test_a_saved_configuration_builds_the_same(prepare: Prepare) -> None:
 
 
 def test_a_model_alone(prepare: Prepare) -> None:
-    config = prepare(*SMALL).config.values
+    config = prepare(*SMALL).config
     assert [tuple(one.shape) for one in build_model(config).parameters()] == [(8, 32), (8,), (10, 8), (10,)]
 
 

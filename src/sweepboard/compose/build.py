@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from sweepboard.compat.torch import spare_the_compiler
-from sweepboard.compose.instantiate import arguments, construct
+from sweepboard.compose.assemble import assemble
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
-from sweepboard.compose.run_config import settings_of
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
-from sweepboard.settings import LoggingSettings, SchedulerSettings, TrainerSettings
+from sweepboard.settings import LoggingSettings, TrainerSettings
 from sweepboard.startup import set_threads
 from sweepboard.training.learner import Learner
 from sweepboard.training.seeding import seed_everything
-from sweepboard.training.tasks import as_task
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ def build(prepared: Prepared) -> Experiment:
     threads = set_threads(config["threads"])
     data = prepare_data(prepared.source, settings.dataset, config["seed"], device)
     seed_everything(config["seed"])
-    learner = build_learner(config, data.spec, device)
+    learner = build_learner(prepared.config, data.spec, device)
     _tell_of_untrained(learner.task_modules, config["task"][TARGET])
     return Experiment(
         seed=config["seed"],
@@ -77,27 +75,18 @@ def _tell_of_untrained(modules: list[nn.Module], target: str) -> None:
         )
 
 
-def build_learner(config: dict[str, Any], spec: DataSpec, device: torch.device) -> Learner:
-    """The model on its device with all that changes it."""
-    model: nn.Module = construct(config["model"], "model").to(device)
-    optimizer = construct(config["optimizer"], "optimizer", model.parameters())
-    node = arguments(config, "scheduler")
-    trainer = config["trainer"]
+def build_learner(config: RunConfig, spec: DataSpec, device: torch.device) -> Learner:
+    """Build the model on its device with all that changes it."""
+    parts, trainer = assemble(config, spec, device), config.settings.trainer
     return Learner(
-        model,
-        as_task(construct(config["task"], "task"), spec),
-        optimizer,
-        construct(node, "scheduler", optimizer) if TARGET in node else None,
-        scheduler_settings=settings_of(SchedulerSettings, config["scheduler"]),
+        parts.model,
+        parts.task,
+        parts.optimizer,
+        parts.scheduler,
+        scheduler_settings=config.settings.scheduler,
         device=device,
-        precision=trainer["precision"],
-        grad_clip=trainer["grad_clip"],
-        channels_last=trainer["channels_last"],
-        compile=trainer["compile"],
+        precision=trainer.precision,
+        grad_clip=trainer.grad_clip,
+        channels_last=trainer.channels_last,
+        compile=trainer.compile,
     )
-
-
-def build_model(config: dict[str, Any]) -> nn.Module:
-    """The model alone, its weights yet to be loaded."""
-    model: nn.Module = construct(config["model"], "model")
-    return model

@@ -1,4 +1,4 @@
-"""A rehearsal of the build: every part is made once, without memory, to see that all fit each other."""
+"""The dry run: every part is built once, on little data, to see that all fit each other."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweepboard.compose.instantiate import Refused, arguments, construct
+from sweepboard.compose.assemble import build_model, build_optimizer, build_scheduler, build_task
+from sweepboard.compose.instantiate import Refused
 from sweepboard.compose.locate import TARGET, told
-from sweepboard.compose.run_config import settings_of
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError, did_you_mean
-from sweepboard.settings import DatasetSettings, SchedulerSettings
 from sweepboard.training.learner import check_compiler
 from sweepboard.training.schedules import Schedule
 from sweepboard.training.seeding import random_states_kept
-from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
+from sweepboard.training.tasks import Classification, Regression, Task, metric_names
 
 BATCH = 2
 MANY = 50_000_000
-"""Weights from which on a rehearsal computes shapes alone."""
+"""Weights from which on the dry run computes shapes only."""
 
 
-def rehearse(config: Mapping[str, Any], source: Source) -> None:
+def dry_run(run: RunConfig, source: Source) -> None:
     """Raise `ConfigError` where model, task, optimizer or scheduler refuse a value, or do not fit the data.
 
     Leaves the global random states as they were.
     """
-    spec = source.spec
+    spec, config = source.spec, run.values
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the real build will say it again
-        task = as_task(construct(config["task"], "task"), spec)
+        task = build_task(run, spec)
         _check_task(task, config["task"][TARGET], spec)
-        model, outputs, in_training = _run_model(config["model"], spec)
+        model, outputs, in_training = _run_model(run, spec)
         _check_outputs(outputs, config["model"][TARGET], task, spec)
         _check_training_outputs(in_training, config["model"], task, spec)
         _check_trainable(model, in_training, config["model"][TARGET])
-        if single := _single_samples(config, source):
+        if single := _single_samples(run, source):
             _check_single_samples(model, spec, *single)
         _check_loss(task, config["task"][TARGET], outputs, spec)
         _check_metrics(config, task, spec)
-        _check_optimizer(config, model)
+        _check_optimizer(run, model)
         check_compiler(torch.device(config["device"]), config["trainer"]["compile"])
 
 
@@ -60,34 +60,35 @@ def _check_task(task: Task, target: str, spec: DataSpec) -> None:
         )
 
 
-def _run_model(node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any, Any]:
+def _run_model(run: RunConfig, spec: DataSpec) -> tuple[nn.Module, Any, Any]:
     """The model and what it gives for a batch, after training and in it.
 
     It runs on the CPU, or where that would take long on torch's meta device, which computes shapes alone: the
     first use of that device imports a thousand modules, more than a second.
     """
-    if _weights(node) > MANY:
+    if _weights(run) > MANY:
         try:
-            return _run_on("meta", node, spec)
+            return _run_on("meta", run, spec)
         except Exception:
             pass  # on the CPU it shows whether the meta device was to blame or the model
-    return _run_on("cpu", node, spec)
+    return _run_on("cpu", run, spec)
 
 
-def _weights(node: Mapping[str, Any]) -> int:
+def _weights(run: RunConfig) -> int:
     """How many weights the model has; 0 where it cannot be made on the meta device."""
     try:
         with torch.device("meta"):
-            return sum(weight.numel() for weight in construct(node, "model").parameters())
+            return sum(weight.numel() for weight in build_model(run).parameters())
     except Exception:
         return 0
 
 
-def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Module, Any, Any]:
+def _run_on(device: str, run: RunConfig, spec: DataSpec) -> tuple[nn.Module, Any, Any]:
+    target = run.values["model"][TARGET]
     with torch.device(device), torch.no_grad():
-        model = construct(node, "model")
+        model = build_model(run)
         if not isinstance(model, nn.Module):
-            raise ConfigError(f"model: {node[TARGET]} gave a {type(model).__name__}, not a torch.nn.Module")
+            raise ConfigError(f"model: {target} gave a {type(model).__name__}, not a torch.nn.Module")
         inputs = torch.zeros(BATCH, *spec.input_shape)
         try:
             outputs = model.eval()(inputs)
@@ -95,7 +96,7 @@ def _run_on(device: str, node: Mapping[str, Any], spec: DataSpec) -> tuple[nn.Mo
                 return model, outputs, model.train()(inputs)
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
             raise Refused(
-                f"model: {node[TARGET]} cannot take inputs of shape {_shape(inputs)}: {told(error)}"
+                f"model: {target} cannot take inputs of shape {_shape(inputs)}: {told(error)}"
             ) from error
 
 
@@ -149,12 +150,12 @@ def _why_none(model: nn.Module) -> str:
     return "all are frozen" if any(True for _ in model.parameters()) else "it has no parameters"
 
 
-def _single_samples(config: Mapping[str, Any], source: Source) -> tuple[str, str] | None:
+def _single_samples(run: RunConfig, source: Source) -> tuple[str, str] | None:
     """How a training batch comes to have one sample, and what to set instead; None where none has."""
-    settings, facts = settings_of(DatasetSettings, config["dataset"]), config["facts"]
+    settings, facts = run.settings.dataset, run.values["facts"]
     if settings.batch_size == 1:
         return "dataset.batch_size=1", "2 or more"
-    samples, limit = split_sizes(settings, source)["train"], config["trainer"]["limit_train_batches"]
+    samples, limit = split_sizes(settings, source)["train"], run.settings.trainer.limit_train_batches
     reached = limit is None or limit >= batches_per_epoch(settings, source)
     alone = samples % settings.batch_size == 1 and not settings.drop_last
     if not (alone and reached and facts["steps"] >= facts["steps_per_epoch"]):
@@ -214,13 +215,11 @@ def _check_metrics(config: Mapping[str, Any], task: Task, spec: DataSpec) -> Non
             raise ConfigError(f"{key}={metric}: there is no such metric{did_you_mean(metric, names)}")
 
 
-def _check_optimizer(config: Mapping[str, Any], model: nn.Module) -> None:
-    _check_fused(config["optimizer"], model)
-    optimizer = construct(arguments(config, "optimizer"), "optimizer", _stand_ins(model))
-    node = arguments(config, "scheduler")
-    scheduler = construct(node, "scheduler", optimizer) if TARGET in node else None
-    schedule = Schedule(scheduler, settings_of(SchedulerSettings, config["scheduler"]))
-    schedule.check_length(config["facts"]["steps"], config["facts"]["steps_per_epoch"])
+def _check_optimizer(run: RunConfig, model: nn.Module) -> None:
+    _check_fused(run.values["optimizer"], model)
+    optimizer = build_optimizer(run, _stand_ins(model))
+    schedule = Schedule(build_scheduler(run, optimizer), run.settings.scheduler)
+    schedule.check_length(run.values["facts"]["steps"], run.values["facts"]["steps_per_epoch"])
 
 
 def _check_fused(node: Mapping[str, Any], model: nn.Module) -> None:

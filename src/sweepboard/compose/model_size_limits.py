@@ -113,7 +113,7 @@ def _build(key: str, node: Mapping[str, Any], count: _Count) -> Any:
 
 
 def _taken(model: nn.Module, shape: Sequence[int]) -> _Count:
-    """What two samples take on their way. What does not fit the data is told by the rehearsal."""
+    """What two samples take on their way. What does not fit the data is told by the dry run."""
     count = _Count(_SAMPLES)
     try:
         with count:

@@ -15,7 +15,7 @@ from sweepboard.compose.automatic import automatic
 from sweepboard.compose.call_checks import check_node
 from sweepboard.compose.chosen_options import chosen
 from sweepboard.compose.config_search import OwnFolder
-from sweepboard.compose.dry_run import rehearse
+from sweepboard.compose.dry_run import dry_run
 from sweepboard.compose.environment_numbers import read_numbers
 from sweepboard.compose.hydra_errors import group_options
 from sweepboard.compose.hydra_values import (
@@ -101,7 +101,7 @@ def prepare(
     if not plain["trainer"]["compile"]:
         spare_the_compiler()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
-    rehearse(filled(plain, templates), source)
+    dry_run(RunConfig(filled(plain, templates)), source)
     plain = unfilled(plain, templates)
     options = chosen(groups, plain, _own_folders(config))
     return Prepared(RunConfig(plain, {**interpolations, **templates}, options, list(overrides)), source)

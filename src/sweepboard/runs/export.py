@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sweepboard.compose.build import build_model
+from sweepboard.compose.assemble import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.saved_run import SavedRun
@@ -54,7 +54,7 @@ def lost(saved: SavedRun, model: nn.Module, changed: Sequence[str]) -> str | Non
 def _same_without(saved: SavedRun, model: nn.Module) -> bool:
     """Whether a model made anew with the tensors alone gives the same for a sample."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        twin = build_model(saved.config.values)
+        twin = build_model(saved.config)
         twin.load_state_dict(model.state_dict())
         try:
             found, known = (each.eval()(_sample(saved)) for each in (twin, deepcopy(model)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweepboard.board.event_reader import read_scalars
-from sweepboard.compose.instantiate import construct
+from sweepboard.compose.assemble import build_task
 from sweepboard.compose.prepare import Prepared
 from sweepboard.data.splits import split_sizes
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
@@ -17,7 +17,7 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import read_record
 from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.training.monitor import Monitor
-from sweepboard.training.tasks import as_task, metric_names
+from sweepboard.training.tasks import metric_names
 
 SPEED = "perf/samples_per_second"
 
@@ -93,7 +93,7 @@ def _measured(objective: Objective, folder: RunFolder) -> float | None:
 def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
     """Which way is better, of every metric that such a trial will have; and its primary metric."""
     config, spec = prepared.config, prepared.source.spec
-    task = as_task(construct(config.values["task"], "task"), spec)
+    task = build_task(config, spec)
     monitor = Monitor.of(config.settings.trainer, task, metric_names(task, spec))
     modes = {name: str(watch.mode) for name, watch in monitor.watches.items()}
     splits = split_sizes(config.settings.dataset, prepared.source)

@@ -1,0 +1,58 @@
+"""Model, task, optimizer, scheduler of a configuration: for the dry run, the run and `load_model` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from sweepboard.compose.instantiate import arguments, construct
+from sweepboard.compose.locate import TARGET
+from sweepboard.compose.run_config import RunConfig
+from sweepboard.data.types import DataSpec
+from sweepboard.training.tasks import Task, as_task
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is trained, and with what."""
+
+    model: nn.Module
+    task: Task
+    optimizer: Optimizer
+    scheduler: LRScheduler | None
+
+
+def assemble(config: RunConfig, spec: DataSpec, device: torch.device) -> Parts:
+    """Build every part, the model on `device`. The order decides which part draws which random numbers."""
+    model = build_model(config).to(device)
+    optimizer = build_optimizer(config, model.parameters())
+    task = build_task(config, spec)
+    return Parts(model, task, optimizer, build_scheduler(config, optimizer))
+
+
+def build_model(config: RunConfig) -> nn.Module:
+    """Build the model on torch's default device."""
+    model: nn.Module = construct(config.values["model"], "model")
+    return model
+
+
+def build_task(config: RunConfig, spec: DataSpec) -> Task:
+    """Build the task for data of this kind."""
+    return as_task(construct(config.values["task"], "task"), spec)
+
+
+def build_optimizer(config: RunConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """Build the optimizer of these parameters."""
+    optimizer: Optimizer = construct(arguments(config.values, "optimizer"), "optimizer", parameters)
+    return optimizer
+
+
+def build_scheduler(config: RunConfig, optimizer: Optimizer) -> LRScheduler | None:
+    """Build the scheduler of the learning rates; None where the group names no class."""
+    node = arguments(config.values, "scheduler")
+    return construct(node, "scheduler", optimizer) if TARGET in node else None

@@ -8,28 +8,32 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sweepboard.names import flatten, key_of
+from sweepboard.settings import (
+    CLOSED_GROUPS,
+    GROUPS,
+    NOT_OF_A_RUN,
+    OPEN_GROUPS,
+    ROOT,
+    effect_of,
+    keys_with,
+    unused,
+)
 
 Hparams: TypeAlias = "dict[str, bool | int | float | str]"
 
-_COLUMNS = ("experiment", "model", "dataset", "optimizer", "scheduler", "task")
-_BRANCHES = ("model", "dataset", "optimizer", "scheduler", "task", "trainer")
-_OF_RUNNER = ("trainer", "logging")
-"""Groups whose settings say all; their options are columns only where they were asked for."""
+_COLUMNS = ("experiment", *OPEN_GROUPS)
+"""Groups whose options are always columns; those of the closed groups only where they were asked for."""
 
-_NEVER = re.compile(r"(seed|output_root|sweep|facts|hydra)([./]|$)")
-"""Repeats, places, and how jobs are run: no part of what a run is."""
+_NEVER = {"seed", "facts", "hydra", *NOT_OF_A_RUN}
+"""Repeats, what follows from other settings, and how jobs are run: no part of what a run is."""
 
-_WITHOUT_EFFECT = re.compile(
-    r"dataset\.(root|workers|timeout|eval_batch_size|in_memory)$|trainer\.checkpoint\."
-)
 _BUILDING = re.compile(r"(.*\.)?_(convert|recursive|partial)_$")
 TARGET = "._target_"
 
-ROOT = "dataset.root"
 DATA = "data"
 """Column of the data's digest, where runs differ in their data and no setting tells which is which."""
 
@@ -41,7 +45,7 @@ def asked_for(config: Mapping[str, Any], words: Sequence[str], swept: Collection
     the same data elsewhere makes no other run.
     """
     typed = set().union(*(_keys_of(word, config) for word in words)) - {ROOT}
-    return {key for key in typed | set(swept) if not _NEVER.match(key)}
+    return {key for key in typed | set(swept) if not _is_left_out(key)}
 
 
 def _keys_of(word: str, config: Mapping[str, Any]) -> set[str]:
@@ -68,21 +72,30 @@ def hparams(
     one type.
     """
     row: Hparams = {name: str(groups[name]) for name in _options(groups, asked)}
-    silent = set(_idle(config)) | set(interpolations or {})
+    silent = set(unused(config)) | set(interpolations or {})
     for key, value in flatten(config):
-        told = key.partition(".")[0] in _BRANCHES and not (
-            key in silent or _WITHOUT_EFFECT.match(key) or _BUILDING.match(key)
-        )
-        if value is not None and (told or key in asked) and not _NEVER.match(key):
+        told = _is_column(key) and key not in silent
+        if value is not None and (told or key in asked) and not _is_left_out(key):
             row[key] = value if isinstance(value, bool | int | float) else str(value)
     return row
+
+
+def _is_left_out(key: str) -> bool:
+    """Whether a setting or group says only where things are, how jobs are run, or which repeat it is."""
+    return re.split(r"[./]", key)[0] in _NEVER or key in keys_with("place")
+
+
+def _is_column(key: str) -> bool:
+    """Whether a setting of a group changes the numbers or the length of a run."""
+    changes = effect_of(key) in ("result", "length")
+    return changes and key.partition(".")[0] in GROUPS and not _BUILDING.match(key)
 
 
 def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[str]:
     """The groups whose options are columns: ours in their order, then the user's own, nested ones too."""
     known = [name for name in _COLUMNS if groups.get(name) is not None]
-    own = [name for name in groups if name not in (*_COLUMNS, *_OF_RUNNER) and not _NEVER.match(name)]
-    return [*known, *own, *(name for name in _OF_RUNNER if name in groups and name in asked)]
+    own = [name for name in groups if name not in (*_COLUMNS, *CLOSED_GROUPS) and not _is_left_out(name)]
+    return [*known, *own, *(name for name in CLOSED_GROUPS if name in groups and name in asked)]
 
 
 def board_columns(row: Mapping[str, Any], asked: Collection[str], swept: Collection[str]) -> dict[str, Any]:
@@ -107,25 +120,6 @@ def _is_told(key: str, row: Mapping[str, Any]) -> bool:
     return key.endswith(TARGET) and any(
         key == option.replace("/", ".") + TARGET for option in row if "." not in option
     )
-
-
-def _idle(config: Mapping[str, Any]) -> Iterator[str]:
-    """Keys that another setting leaves without effect."""
-    trainer, dataset = config.get("trainer") or {}, config.get("dataset") or {}
-    if trainer.get("steps") is not None:
-        yield "trainer.epochs"
-    if (trainer.get("early_stopping") or {}).get("patience") is None:
-        yield from ("trainer.early_stopping.metric", "trainer.early_stopping.mode")
-        yield "trainer.early_stopping.min_delta"
-    if dataset.get("validate_on") == "test":
-        yield "dataset.val_fraction"
-    if "crop" not in str(dataset.get("augment")):
-        yield "dataset.augment_padding"
-    scheduler = config.get("scheduler") or {}
-    if "_target_" not in scheduler:
-        yield "scheduler.interval"
-    if scheduler.get("interval") != "validation":
-        yield "scheduler.metric"
 
 
 def group_name(row: Mapping[str, bool | int | float | str]) -> str:

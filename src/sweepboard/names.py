@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sweepboard.settings import NOT_OF_A_RUN, keys_with
+
 LABEL_LENGTH = 100
 """Longest label in characters. Common file systems allow 255, to which a time and a suffix may be added."""
 
-_UNLABELLED = re.compile(r"hydra[./=]|sweep[.=]|output_root=|imports=")
+_UNLABELLED = {"hydra", *NOT_OF_A_RUN}
 _CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.+-]*|\[[\w.,+-]*\])", re.ASCII)
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]|(?<=\.)\.|\.\Z", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows
@@ -43,9 +45,9 @@ def _part(override: str) -> tuple[str, str] | None:
     word = override.strip()
     deletes = word.startswith("~")
     word = word.lstrip("+~")
-    if _UNLABELLED.match(word):
-        return None
     key, _, value = word.partition("=")
+    if re.split(r"[./]", key)[0] in _UNLABELLED or key in keys_with("place"):
+        return None
     return key, f"no-{key}" if deletes else f"{key}={value}"
 
 

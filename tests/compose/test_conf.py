@@ -5,26 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import asdict
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 from PIL import Image
 
 from sweepboard.compose.locate import PUBLIC
 from sweepboard.errors import ConfigError
-from sweepboard.settings import (
-    DatasetSettings,
-    LoggingSettings,
-    SchedulerSettings,
-    SweepSettings,
-    TrainerSettings,
-    settings,
-)
 from tests.compose.conftest import Prepare
 
 CONF = Path(str(files("sweepboard.conf")))
@@ -91,31 +80,6 @@ def test_every_file_explains_its_keys(path: Path) -> None:
     ):  # what a file only changes is explained in its base
         keys = [line for line in lines if re.match(r" *[a-z]\w*: *\S", line)]
         assert [line for line in keys if "#" not in line] == []
-
-
-@pytest.mark.parametrize(
-    ("file", "key", "defaults"),
-    [
-        ("config", "dataset", DatasetSettings()),
-        ("config", "scheduler", SchedulerSettings()),
-        ("config", "sweep", SweepSettings()),
-        ("trainer/default", None, TrainerSettings()),
-        ("logging/tensorboard", None, LoggingSettings()),
-    ],
-)
-def test_defaults_in_yaml_and_in_code_are_the_same(file: str, key: str | None, defaults: Any) -> None:
-    written = OmegaConf.to_container(OmegaConf.load(CONF / f"{file}.yaml"), resolve=False)
-    assert isinstance(written, dict)
-    assert (written[key] if key else written) == asdict(defaults)
-
-
-def test_every_setting_is_described() -> None:
-    described = settings()
-    assert described["trainer.epochs"].text == "Passes over the training data."
-    assert described["trainer.epochs"].default == 5
-    assert described["scheduler.interval"].default == "step"
-    assert described["logging.histograms"].default is None
-    assert all(setting.text.endswith((".", ")")) for setting in described.values())
 
 
 def test_the_presets_are_the_tutorials(prepare: Prepare) -> None:

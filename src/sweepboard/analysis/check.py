@@ -13,7 +13,7 @@ from sweepboard.analysis.differences import as_text
 from sweepboard.analysis.load import Run
 from sweepboard.analysis.run_checks import some
 from sweepboard.analysis.table import grouped
-from sweepboard.hyperparameters import ROOT
+from sweepboard.settings import ROOT
 
 UNLIKE = 5.0
 """Ratio of the distances between steps from which they seem to count different things."""

@@ -14,17 +14,10 @@ from sweepboard.files import read_bytes
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.saved_run import read_environment
+from sweepboard.settings import conditions
 
 Evidence: TypeAlias = Mapping[str, Mapping[str, Any]]
 """By kind (`code`, `versions`, …) and name; what is not recorded is absent."""
-
-_EVALUATION = (
-    "dataset.validate_on",
-    "dataset.val_fraction",
-    "trainer.limit_val_batches",
-    "trainer.limit_test_batches",
-)
-_ARITHMETIC = ("device", "threads", "trainer.precision", "trainer.compile")
 
 
 def evidence_of(run: Run) -> Evidence:
@@ -38,7 +31,7 @@ def evidence_of(run: Run) -> Evidence:
         "code": {**dict(_code(run, environment)), **_sources(environment)},
         "resumed": dict(_accepted_changes(run)),
         "versions": dict(_versions(run, environment)),
-        "arithmetic": {key: settings[key] for key in _ARITHMETIC if key in settings},
+        "arithmetic": {key: settings[key] for key in conditions("arithmetic") if key in settings},
         "hardware": dict(_hardware(environment)),
     }
 
@@ -64,7 +57,7 @@ def _unit_by_epochs(run: Run) -> str | None:
 
 
 def _evaluation(run: Run, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key in _EVALUATION:
+    for key in conditions("evaluation"):
         if key in settings:
             yield key, "none" if settings[key] is None else settings[key]
     if run.record:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sweepboard.hyperparameters import DATA, ROOT, TARGET
+from sweepboard.hyperparameters import DATA, TARGET
+from sweepboard.settings import ROOT
 
 Row: TypeAlias = Mapping[str, Any]
 """Flat hyperparameters of one run: `{"model": "cnn", "optimizer.lr": 0.01}`."""

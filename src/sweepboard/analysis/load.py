@@ -24,12 +24,13 @@ from sweepboard.board.event_reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.board.scalar_decoder import Series
 from sweepboard.errors import reason
 from sweepboard.files import read_text
-from sweepboard.hyperparameters import DATA, ROOT, Hparams, asked_for, group_name, hparams
+from sweepboard.hyperparameters import DATA, Hparams, asked_for, group_name, hparams
 from sweepboard.names import flatten
 from sweepboard.runs.discover import Found, discover
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
 from sweepboard.runs.saved_run import DamagedRun, read_config
+from sweepboard.settings import ROOT
 
 log = logging.getLogger(__name__)
 

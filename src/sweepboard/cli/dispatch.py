@@ -25,6 +25,7 @@ VERBS = {
     "compare": "put runs side by side, in a table or a picture",
     "check": "say whether runs can be compared, and if not, why",
     "doctor": "say what is wrong with a log directory, and the remedy",
+    "schema": "print a JSON schema by which editors complete and check YAML",
     "board": "start TensorBoard on a folder and say its address",
 }
 """Verbs in the order of `--help`; the module `sweepboard.cli.<verb>` has a `main(arguments) -> exit code`."""

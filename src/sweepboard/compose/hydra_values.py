@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from sweepboard.compat.hydra import register_resolver
 from sweepboard.compose.interpolations import escaped
 from sweepboard.errors import ConfigError
+from sweepboard.settings import OPEN_GROUPS, TOP_LEVEL
 
 if TYPE_CHECKING:
     from sweepboard.compose.run_config import RunConfig
@@ -33,7 +34,7 @@ _WORD = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _OF_A_RUN)) + r")\}"
 _MARK = 4073709551
 """Stands for a job's number while values are resolved: fits every setting, and nobody types it."""
 
-_DECIDE_BEFORE = ("dataset", "trainer", "logging", "seed", "threads", "device", "output_root", "sweep")
+_DECIDE_BEFORE = {*TOP_LEVEL} - {*OPEN_GROUPS, "facts"} | {"dataset"}
 """What a run's plan, and so its folder, follows from."""
 
 _BUILDS = re.compile(r"(^|\.)_")

@@ -12,8 +12,9 @@ from hydra.errors import HydraException
 
 from sweepboard.compose.override_grammar import refuse_endless
 from sweepboard.errors import ConfigError
+from sweepboard.settings import GROUPS
 
-REQUIRED = ("model", "dataset", "optimizer", "task", "trainer", "logging")
+REQUIRED = tuple(group for group in GROUPS if group != "scheduler")
 """Groups of which a run needs an option."""
 
 _NAME = re.compile(r"[^\[\],\s]+")

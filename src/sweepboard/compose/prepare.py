@@ -37,6 +37,7 @@ from sweepboard.data.splits import check_settings as check_data
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import (
+    NOT_OF_A_RUN,
     OPEN_GROUPS,
     DatasetSettings,
     Facts,
@@ -94,7 +95,7 @@ def prepare(
     # The data set was opened with the values of the first look: a resolver may give others at the second.
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
     plain |= automatic(plain)
-    for name in ("sweep", "imports"):  # how jobs are run, and what made the values, is no part of a run
+    for name in NOT_OF_A_RUN:
         del plain[name]
     if check is not None:
         check(plain, built=_AFTER_DATA)

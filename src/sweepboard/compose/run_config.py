@@ -20,6 +20,7 @@ from sweepboard.settings import (
     LoggingSettings,
     SchedulerSettings,
     TrainerSettings,
+    keys_with,
 )
 from sweepboard.signing import as_bytes
 
@@ -84,8 +85,9 @@ class RunConfig:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the values, without secrets and without `output_root`, where the results go."""
-        kept = {key: value for key, value in masked(self.values).items() if key != "output_root"}
+        """SHA-256 of the values, without secrets and without where the results go."""
+        places = keys_with("place")
+        kept = {key: value for key, value in masked(self.values).items() if key not in places}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from itertools import groupby
 from math import prod
 from typing import Any
 
 from sweepboard.compose.refusal import NotAllowed
-from sweepboard.settings import DatasetSettings
+from sweepboard.settings import settings
 
-_MOST = {"dataset.workers": 64, "threads": 1024}
+_MOST = {key: most for key, each in settings().items() if (most := each.rules.untrusted_maximum)}
 _SIZE = 10_000_000
 """The largest size that an argument of a model or a data set may name."""
 
@@ -25,7 +24,6 @@ _NUMBERS = 1_000_000_000
 # Of these the numbers of a data set are not made up.
 _NO_SIZE = re.compile(r"seed|.*classes")
 _TRANSFORM = re.compile(r"dataset\.(test\.)?\w*transforms?[.\[].*")
-_SHARED = {f"dataset.{item.name}" for item in fields(DatasetSettings)}
 
 
 def refuse_giants(values: Sequence[tuple[str, Any]]) -> None:
@@ -44,7 +42,7 @@ def _sizes(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, int]]:
     for key, value in values:
         name = key.rpartition(".")[2]
         sized = key.startswith(("model.", "dataset.")) and not _NO_SIZE.fullmatch(name)
-        if sized and key not in _SHARED and _is_number(value) and value > 1:
+        if sized and key not in settings() and _is_number(value) and value > 1:
             yield key, int(value)
 
 

@@ -8,23 +8,15 @@ from typing import Any
 from sweepboard.compose.prepare import Prepared
 from sweepboard.runs.differences import Difference, between_configs, between_environments
 from sweepboard.runs.saved_run import SavedRun
+from sweepboard.settings import effect_of
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress
-
-_WITHOUT_EFFECT = (
-    "output_root",
-    "logging.",
-    "dataset.root",
-    "dataset.eval_batch_size",
-    "dataset.timeout",
-    "facts.",
-)
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
     """How a rerun differs from the run it repeats, in settings and in environment (`now`)."""
     settings = [
-        Difference(change.key, change.then, change.now, not change.key.startswith(_WITHOUT_EFFECT))
+        Difference(change.key, change.then, change.now, effect_of(change.key) in ("result", "length"))
         for change in between_configs(saved.config.values, prepared.config.values)
     ]
     accepted = [

@@ -19,6 +19,7 @@ from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.record import RUNNING, RunRecord
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
+from sweepboard.settings import effect_of
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints, DamagedCheckpoint, fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
@@ -35,23 +36,6 @@ class AnotherRun(UserError):
 
 class Changed(UserError):
     """A run whose data or code are no longer those that it was trained with."""
-
-
-LENGTH = ("trainer.epochs", "trainer.steps")
-_FREE = (
-    *LENGTH,
-    "dataset.root",
-    "dataset.workers",
-    "dataset.timeout",
-    "dataset.eval_batch_size",
-    "dataset.in_memory",
-    "trainer.checkpoint.every_epochs",
-    "trainer.checkpoint.every_steps",
-    "trainer.checkpoint.every_minutes",
-    "output_root",
-    "facts.",
-)
-"""What may change when a run goes on, because no number of it up to its old end follows from it."""
 
 
 class NothingToResume(UserError):
@@ -196,7 +180,7 @@ def refuse_another_run(then: RunConfig, now: RunConfig, instead: str, other_data
     What follows from the data may change with accepted changes of them (`other_data`).
     """
     different = between_configs(then.values, now.values)
-    changes = [change for change in different if not change.key.startswith(_FREE)]
+    changes = [change for change in different if effect_of(change.key) in ("result", "logging")]
     followers = [one for one in changes if now.interpolations.get(one.key, "").startswith("facts.")]
     if other_data:
         changes, followers = [change for change in changes if change not in followers], []

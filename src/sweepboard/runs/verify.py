@@ -19,22 +19,13 @@ from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.rerun import DataCheck, differences
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.scratch import scratch_folder
+from sweepboard.settings import keys_with, settings
 from sweepboard.training.ending import FINISHED
 
 NOT_COMPARED = ("perf/", "test_")
 """Tags that tell how fast a run was, never the same twice; and what `sweepboard test` found later."""
 
-_QUIET = [
-    "logging.text=false",
-    "logging.images=0",
-    "logging.histograms=null",
-    "logging.graph=false",
-    "logging.predictions=0",
-    "logging.confusion_matrix=false",
-    "logging.pr_curves=false",
-    "logging.embeddings=0",
-    "logging.profile=0",
-]
+_QUIET = [f"{key}={each.rules.off}" for key, each in settings().items() if each.rules.off is not None]
 """Pictures change no scalar and are not compared."""
 
 
@@ -156,7 +147,7 @@ def verify(
 
 
 def _counts(difference: Difference) -> bool:
-    return not difference.key.startswith(("logging.", "output_root"))
+    return difference.key not in keys_with("logging", "place")
 
 
 def _require_finished(saved: SavedRun) -> None:

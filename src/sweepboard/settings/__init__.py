@@ -7,6 +7,7 @@ from sweepboard.settings.checks import check_values
 from sweepboard.settings.config import (
     CLOSED_GROUPS,
     GROUPS,
+    NOT_OF_A_RUN,
     OPEN_GROUPS,
     ROOT,
     SHARED_KEYS,
@@ -18,7 +19,15 @@ from sweepboard.settings.dataset import DatasetSettings
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Effect, Rules, setting
 from sweepboard.settings.logging import LoggingSettings
-from sweepboard.settings.queries import Setting, effect_of, keys_with, settings, settings_in
+from sweepboard.settings.queries import (
+    Setting,
+    conditions,
+    effect_of,
+    keys_with,
+    settings,
+    settings_in,
+    unused,
+)
 from sweepboard.settings.search import SEARCH, SearchSettings
 from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, SchedulerSettings, TrainerSettings
@@ -26,6 +35,7 @@ from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, Sched
 __all__ = [
     "CLOSED_GROUPS",
     "GROUPS",
+    "NOT_OF_A_RUN",
     "OPEN_GROUPS",
     "ROOT",
     "SEARCH",
@@ -45,10 +55,12 @@ __all__ = [
     "SweepSettings",
     "TrainerSettings",
     "check_values",
+    "conditions",
     "effect_of",
     "field_texts",
     "keys_with",
     "setting",
     "settings",
     "settings_in",
+    "unused",
 ]

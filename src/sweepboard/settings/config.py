@@ -22,6 +22,9 @@ GROUPS = (*OPEN_GROUPS, *CLOSED_GROUPS)
 SHARED_KEYS: dict[str, type] = {"dataset": DatasetSettings, "scheduler": SchedulerSettings}
 """Keys of open groups that belong to the runner and are never handed to the constructor."""
 
+NOT_OF_A_RUN = ("sweep", "imports")
+"""How jobs are run, and what the values were made by: left out of a run's own configuration."""
+
 ROOT = "dataset.root"
 """Where data lies: an argument of those data sets that are read from a folder."""
 

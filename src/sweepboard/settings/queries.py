@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
 from sweepboard.settings.config import ROOT, SHARED_KEYS, Config
 from sweepboard.settings.docstrings import field_texts
-from sweepboard.settings.field import Effect, Rules, rules_of
+from sweepboard.settings.field import Condition, Effect, Rules, rules_of
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,22 @@ def effect_of(key: str) -> Effect | None:
     if key.startswith("facts."):
         return None
     return "place" if key == ROOT else "result"
+
+
+def conditions(kind: Condition) -> list[str]:
+    """Return the keys of the settings that are conditions of this kind, in the order of `Config`."""
+    return [key for key, each in settings().items() if each.rules.condition == kind]
+
+
+def unused(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of the settings that have no effect beside the others in this configuration."""
+    for key, each in settings().items():
+        if each.rules.used is not None and not each.rules.used(_group_of(config, key)):
+            yield key
+
+
+def _group_of(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    group: Any = config
+    for name in key.split(".")[:-1]:
+        group = group.get(name) or {}
+    return group  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from sweepboard.names import label
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
+from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.plan_file import frozen_jobs, read_plan, write_plan
@@ -125,5 +126,5 @@ def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:
 
 def _change(old: PlannedJob, new: PlannedJob) -> str:
     changes = between_configs(old.config.values, new.config.values)
-    first = next(change for change in changes if change.key != "output_root")
+    first = next(change for change in changes if change.key not in keys_with("place"))
     return f"{first.key}={first.then} and not {first.now}"

@@ -8,7 +8,8 @@ from dataclasses import replace
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.reload import Trust
-from sweepboard.runs.resume import LENGTH, AnotherRun, refuse_another_run
+from sweepboard.runs.resume import AnotherRun, refuse_another_run
+from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
@@ -18,7 +19,7 @@ from sweepboard.sweeps.sweep_overrides import key_of
 
 def length_words(plan: Plan, words: Sequence[str]) -> list[str]:
     """The words that give all jobs another length; several lengths, or one beside those swept, are points."""
-    keys = [key for key in LENGTH if key not in plan.swept or len(plan.jobs) == 1]
+    keys = [key for key in keys_with("length") if key not in plan.swept or len(plan.jobs) == 1]
     return [word for word in words if key_of(word) in keys and "," not in word]
 
 

@@ -1,0 +1,117 @@
+"""A JSON schema of the configuration's YAML, by which editors complete and check it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.settings.config import CLOSED_GROUPS, GROUPS, OPEN_GROUPS, SHARED_KEYS, Config
+from sweepboard.settings.docstrings import field_texts
+from sweepboard.settings.field import Rules
+from sweepboard.settings.queries import Setting, settings_in
+from sweepboard.settings.search import SEARCH, SearchSettings
+
+Schema: TypeAlias = "dict[str, Any]"
+
+SWEEPER = SEARCH.replace(".", "/")
+SCHEMAS = (*GROUPS, "experiment", SWEEPER)
+"""The groups whose options have a schema of their own."""
+
+_LATER = r"\$\{|^\?\?\?$"
+"""A text with an interpolation in it, or a value that is still to be given."""
+
+_WORDS = {bool: "boolean", int: "integer", float: "number", str: "string", types.NoneType: "null"}
+_BOUNDS = {
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "above": "exclusiveMinimum",
+    "below": "exclusiveMaximum",
+}
+
+
+def json_schema(group: str | None = None) -> Schema:
+    """Return the schema of a file in the folder `group`; of a primary configuration where it is None. Presets
+    are files that may hold what a primary configuration does. Raise `ConfigError` for another group."""
+    head = {"$schema": "http://json-schema.org/draft-07/schema#"}
+    if group is None or group == "experiment":
+        return head | _file(_configuration())
+    if group == SWEEPER:
+        return head | _file(_properties(SearchSettings), closed=False)
+    if group not in GROUPS:
+        raise ConfigError(f"{group}: there is no such group{did_you_mean(group, SCHEMAS)}")
+    return head | _file(_group(group)["properties"], closed=group in CLOSED_GROUPS)
+
+
+def _file(properties: Schema, closed: bool = True) -> Schema:
+    """What a file of YAML holds: its keys, and the list of files on top of which it stands."""
+    defaults = {"type": "array", "description": "The options that this file is composed with."}
+    return _mapping({"defaults": defaults, **properties}, closed) | {"type": "object"}
+
+
+def _configuration() -> Schema:
+    properties = _properties(Config)
+    del properties["facts"]  # nobody sets them
+    sweeper = _mapping(_properties(SearchSettings), closed=False)
+    hydra = _mapping({"sweeper": sweeper}, closed=False)
+    return properties | {group: _group(group) for group in OPEN_GROUPS} | {"hydra": hydra}
+
+
+def _group(group: str) -> Schema:
+    texts, kinds = field_texts(Config), get_type_hints(Config)
+    if group in OPEN_GROUPS:
+        target = {"_target_": {"type": "string", "description": "The class, by its dotted name."}}
+        own = _properties(SHARED_KEYS[group]) if group in SHARED_KEYS else {}
+        return {"description": texts[group]} | _mapping({**target, **own}, closed=False)
+    return {"description": texts[group]} | _mapping(_properties(kinds[group]), closed=True)
+
+
+def _mapping(properties: Schema, closed: bool) -> Schema:
+    """A mapping with these keys, `closed` if it has no others; or an interpolation that gives one."""
+    return {
+        "type": ["object", "string"],
+        "pattern": _LATER,
+        "properties": properties,
+        "additionalProperties": not closed,
+    }
+
+
+def _properties(group: type) -> Schema:
+    """The keys of a settings dataclass, and of those in it."""
+    kinds, texts, found = get_type_hints(group), field_texts(group), {}
+    own = {setting.name: setting for setting in settings_in(group) if "." not in setting.key}
+    for item in fields(group):
+        if is_dataclass(kinds[item.name]):
+            nested = _properties(kinds[item.name])
+            found[item.name] = {"description": texts[item.name]} | _mapping(nested, closed=True)
+        elif item.name in own:
+            found[item.name] = _value(own[item.name])
+    return found
+
+
+def _value(setting: Setting) -> Schema:
+    choices = setting.rules.choices
+    forms = [*_forms(setting.type, setting.rules), {"type": "string", "pattern": _LATER}]
+    if choices:
+        forms.insert(0, {"enum": list(choices)})
+    if setting.rules.pattern:
+        forms.append({"type": "string", "pattern": f"^({setting.rules.pattern})$"})
+    return {"description": setting.text, "default": setting.default, "anyOf": forms}
+
+
+def _forms(kind: Any, rules: Rules) -> Iterator[Schema]:
+    """The forms that a value of the type may have, other than those to choose from."""
+    if get_origin(kind) in (Union, types.UnionType):
+        for each in get_args(kind):
+            yield from _forms(each, rules)
+    elif get_origin(kind) is list:
+        chosen = [{"enum": list(rules.choices)}] if rules.choices else []
+        items = [*chosen, *_forms(get_args(kind)[0], rules)]
+        yield {"type": "array"} | ({"items": {"anyOf": items}} if items else {})
+    elif kind in (int, float):
+        bounds = {word: getattr(rules, name) for name, word in _BOUNDS.items()}
+        yield {"type": _WORDS[kind]} | {word: bound for word, bound in bounds.items() if bound is not None}
+    elif kind in _WORDS and not (kind in (bool, str) and rules.choices):
+        yield {"type": _WORDS[kind]}

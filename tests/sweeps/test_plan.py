@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,9 @@ def test_secrets_are_in_no_file_and_are_asked_for_again(command: Command) -> Non
     assert [path for path in files if "sesame" in path.read_text()] == []
     assert "model.api_key was a secret" in command("resume", "outputs/sweeps/s", code=2).line
     assert json.loads(Path("outputs/sweeps/s/results.json").read_text())[0]["state"] == "finished"
+    shutil.rmtree("outputs/sweeps/s/seed=2")
     command("resume", "outputs/sweeps/s", "model.api_key=sesame")
+    assert [path for path in Path("outputs").rglob("*.yaml") if "sesame" in path.read_text()] == []
 
 
 @pytest.mark.parametrize(

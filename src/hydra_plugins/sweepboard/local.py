@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra_plugins.sweepboard.executor_launcher import ExecutorLauncher
+
+if TYPE_CHECKING:
+    from sweepboard.execution import Executor
+    from sweepboard.settings import SweepSettings
 
 
-class LocalLauncher(Launcher):
-    """Runs sweepboard's jobs, and no other program's."""
+class LocalLauncher(ExecutorLauncher):
+    """Runs jobs on this machine."""
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from sweepboard.sweeps.hydra_plugins import SweepRequest, refuse_own_names
+    def executor(self, settings: SweepSettings) -> Executor:
+        from sweepboard.sweeps.local_jobs import local_executor
 
-        self._order: Any = (hydra_context, task_function, config)
-        refuse_own_names(SweepRequest(hydra_context, task_function, config))  # type: ignore[arg-type]
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from sweepboard.sweeps.hydra_plugins import SweepRequest, launch_batch
-
-        return launch_batch(SweepRequest(*self._order), job_overrides)
+        return local_executor(settings)

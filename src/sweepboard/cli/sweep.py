@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sweepboard.cli.command_line import Request, multirun_request, with_quoted_filter
 from sweepboard.cli.run_options import config_dirs
 from sweepboard.execution import prestarted_server
+from sweepboard.files import read_json
 from sweepboard.startup import tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.local_jobs import PRELOAD
@@ -53,17 +54,24 @@ def new_task(request: Request) -> SweepTask:
 def go_on_with_sweep(options: argparse.Namespace) -> int:
     """`sweepboard resume SWEEP`, its arguments as `options`."""
     tune_allocator()
-    with prestarted_server(PRELOAD):
+    folder, accept = SweepFolder(Path(options.run)), options.accept_changes
+    with prestarted_server(PRELOAD) if _ran_here(folder) else nullcontext():
         from sweepboard.cli.sweep_display import display
         from sweepboard.search.resume import resume_search
         from sweepboard.sweeps.resume import ResumeRequest, resume_sweep
 
-        folder = SweepFolder(Path(options.run))
         go_on = resume_search if folder.search.is_file() else resume_sweep
-        accept = options.accept_changes
         words = list(map(with_quoted_filter, options.overrides))
         wish = ResumeRequest(words, accept, options.failed, options.allow, config_dirs(options))
         return exit_code(go_on(folder, wish, display()))
+
+
+def _ran_here(folder: SweepFolder) -> bool:
+    """Whether the launcher of the plan is ours, as far as a glance tells: a wrong answer costs only time."""
+    try:
+        return bool(read_json(folder.plan)["launcher"]["option"] == "local")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def exit_code(views: Sequence[JobView]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hydra import utils, version
 from hydra._internal.callbacks import Callbacks as Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl as ConfigLoaderImpl
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.core_plugins.file_config_source import FileConfigSource as FileConfigSource
 from hydra._internal.grammar import grammar_functions
@@ -35,6 +35,8 @@ from omegaconf import DictConfig, OmegaConf
 
 # What is imported above under its own name, for others to use:
 #   Callbacks         those of `hydra.callbacks`; a plug-in gets them in its HydraContext
+#   ConfigLoaderImpl  loads configurations; a launcher asks it for the one of each job. When it goes, derive
+#                     from ConfigLoader
 #   FileConfigSource  a folder of YAML; when it goes, derive from ConfigSource and read the files
 #   Hydra             the application; when it goes, hydra.compose and `hydra.initialize` compose,
 #                     and `--cfg`, `--info` and `--hydra-help` have to be answered by us

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
+from sweepboard.execution import Executor, Resources
 from sweepboard.names import label
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder, make_folder
@@ -24,17 +25,16 @@ from sweepboard.search.samplers import check_packages, check_together
 from sweepboard.search.search_file import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.search.space import Axis, Choices, Space, axis_of
 from sweepboard.secrets import is_masked, masked
-from sweepboard.settings import SEARCH, SearchSettings
+from sweepboard.settings import SEARCH, SearchSettings, SweepSettings
 from sweepboard.sweeps.claim import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
 from sweepboard.sweeps.hydra_plugins import (
-    LOCAL,
     SweepRequest,
+    refuse_grid_settings,
     refuse_own_names,
-    refuse_settings,
     save_composed,
 )
-from sweepboard.sweeps.local_jobs import local_executor
+from sweepboard.sweeps.launcher import LauncherChoice
 from sweepboard.sweeps.plan import Plan, threads_per_job
 from sweepboard.sweeps.plan_file import write_plan
 from sweepboard.sweeps.points import check_points
@@ -59,19 +59,26 @@ def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str
 
     request.task.refuse_to_plan()
     refuse_own_names(request)
-    refuse_settings(request, ("zip", "filter"), "sweeper", "grid")
-    if request.config.hydra.launcher._target_ != LOCAL:
-        raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
-    wanted = make_search(request, settings, words_of_jobs(words))
+    refuse_grid_settings(request)
+    executor = executor_of(request.launcher, request.settings)
+    wanted = make_search(request, settings, words_of_jobs(words), executor.resources())
     with begun(request, wanted) as (folder, made):
         save_composed(request, folder)
-        views = carry_out(
-            folder, made, local_executor(request.settings), request.settings, request.task.listener
-        )
+        views = carry_out(folder, made, executor, request.settings, request.task.listener)
         return SweepResult(views, folder=folder)
 
 
-def make_search(request: SweepRequest, settings: SearchSettings, words: Sequence[str]) -> Search:
+def executor_of(launcher: LauncherChoice, settings: SweepSettings) -> Executor:
+    """Return the executor for trials. Raise `ConfigError` for a launcher that has none."""
+    executor = launcher.executor(settings)
+    if executor is None:
+        raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
+    return executor
+
+
+def make_search(
+    request: SweepRequest, settings: SearchSettings, words: Sequence[str], resources: Resources
+) -> Search:
     """The search, its space and settings checked by composing the corners. Raises `ConfigError`."""
     fixed, space = parsed(words, request.context.config_loader)
     composer = request.composer
@@ -89,9 +96,10 @@ def make_search(request: SweepRequest, settings: SearchSettings, words: Sequence
         bases={" ".join(choice): frozen(composer.compose([*fixed, *choice]), moment) for choice in chosen},
         command=request.task.command,
         sweep=asdict(request.settings),
+        launcher=request.launcher,
         config_dirs=tuple(request.task.config_dirs),
     )
-    return _checked(made, [axis.key for axis in groups], request)
+    return _checked(made, [axis.key for axis in groups], resources)
 
 
 def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
@@ -127,7 +135,7 @@ def _refuse_secrets(axes: Sequence[Axis]) -> None:
             )
 
 
-def _checked(made: Search, groups: Sequence[str], request: SweepRequest) -> Search:
+def _checked(made: Search, groups: Sequence[str], resources: Resources) -> Search:
     corners = [[*made.fixed, *words] for words in made.space.corners(groups)]
     points = [point.prepared for point in check_points(corners, made.compose)]
     objectives = objectives_of(made.settings, points[0])
@@ -138,9 +146,7 @@ def _checked(made: Search, groups: Sequence[str], request: SweepRequest) -> Sear
             )
     validations = max(map(validations_of, points))
     check_together(made.settings, made.space, objectives, validations)
-    threads = threads_per_job(
-        [points[0]] * made.settings.trials, local_executor(request.settings).resources()
-    )
+    threads = threads_per_job([points[0]] * made.settings.trials, resources)
     return replace(made, objectives=objectives, validations=validations, threads=threads)
 
 
@@ -169,7 +175,7 @@ def begun(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, 
         search = _going_on(folder, wanted)
         write_search(folder, search)
         if not folder.plan.is_file():
-            write_plan(folder, Plan((), search.threads, search.command, search.sweep))
+            write_plan(folder, Plan((), search.threads, search.command, search.sweep, search.launcher))
         yield folder, search
 
 

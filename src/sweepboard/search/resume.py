@@ -16,6 +16,7 @@ from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
 from sweepboard.runs.reload import MaskedSecret, Trust
+from sweepboard.search.plan import executor_of
 from sweepboard.search.samplers import check_packages
 from sweepboard.search.search_file import Search, is_own_search, read_search, write_search
 from sweepboard.secrets import is_masked
@@ -23,10 +24,17 @@ from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
 from sweepboard.sweeps.launch import left_to_do
-from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan_file import read_plan
-from sweepboard.sweeps.resume import ResumeRequest, check_jobs, refuse_unreadable, settings_now, with_secrets
-from sweepboard.sweeps.sweep_overrides import is_setting, key_of
+from sweepboard.sweeps.resume import (
+    ResumeRequest,
+    check_jobs,
+    is_of_jobs,
+    launcher_now,
+    refuse_unreadable,
+    settings_now,
+    with_secrets,
+)
+from sweepboard.sweeps.sweep_overrides import key_of
 
 _TRIALS = f"{SEARCH}.trials"
 
@@ -42,15 +50,15 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
         from sweepboard.search.run import carry_out  # imports Optuna
 
         settings = settings_now(search.sweep, wish.words)
+        launcher = launcher_now(search.launcher, own, wish.words, listener)
+        executor = executor_of(launcher, settings)
         wanted = _with_secrets(_longer(search, wish.words), wish.words)
         _check_trials(folder, wish, own)
         if own and wanted.settings != search.settings:
             write_search(folder, wanted)
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
-        return carry_out(
-            folder, wanted, local_executor(settings), settings, listener, accept=wish.accept_changes
-        )
+        return carry_out(folder, wanted, executor, settings, listener, accept=wish.accept_changes)
 
 
 def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
@@ -63,7 +71,7 @@ def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
 def _longer(search: Search, words: Sequence[str]) -> Search:
     """The search with as many trials as are asked for now."""
     secrets = set(_masked(search))
-    rest = [word for word in words if not is_setting(word) and key_of(word) not in secrets]
+    rest = [word for word in words if is_of_jobs(word) and key_of(word) not in secrets]
     for override in OverridesParser.create().parse_overrides(rest):
         if override.key_or_group != _TRIALS:
             raise ConfigError(

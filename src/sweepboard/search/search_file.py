@@ -40,6 +40,7 @@ from sweepboard.secrets import masked, masked_command, masked_words
 from sweepboard.settings import SEARCH, Config, SearchSettings
 from sweepboard.signing import Origin, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.launcher import LauncherChoice
 from sweepboard.version import __version__
 
 _FORMAT = 1
@@ -73,6 +74,9 @@ class Search:
     command: str = ""
     sweep: dict[str, Any] = field(default_factory=dict)
     """How its jobs are to be run (`SweepSettings`)."""
+
+    launcher: LauncherChoice = field(default_factory=LauncherChoice)
+    """What runs its jobs."""
 
     config_dirs: tuple[Path, ...] = ()
     """The user's own folders of YAML."""
@@ -130,6 +134,7 @@ class Search:
             "command": masked_command(self.command),
             "settings": asdict(self.settings),
             "sweep": self.sweep,
+            "launcher": masked(asdict(self.launcher)),
             "threads": self.threads,
             "validations": self.validations,
             "objectives": [asdict(objective) for objective in self.objectives],
@@ -189,6 +194,7 @@ class _Saved:
     command: str
     settings: SearchSettings
     sweep: dict[str, Any]
+    launcher: LauncherChoice
     threads: int
     validations: int
     objectives: list[Objective]
@@ -217,6 +223,7 @@ def read_search(folder: SweepFolder) -> Search:
             threads=int(saved["threads"]),
             command=str(saved["command"]),
             sweep=saved["sweep"],
+            launcher=LauncherChoice(saved["launcher"]["option"], saved["launcher"]["settings"]),
             config_dirs=tuple(map(Path, saved["config_dirs"])),
         )
     except (OSError, ValueError, KeyError, TypeError, ConfigError, *_BAD_YAML) as error:

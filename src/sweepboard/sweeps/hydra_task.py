@@ -35,6 +35,9 @@ class SweepTask:
     plan_only: bool = False
     """Make the plan, but no folder and no run."""
 
+    accept_changes: bool = False
+    """Whether runs go on though their data or code have changed."""
+
     process: int = field(default_factory=os.getpid)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class SweepTask:
         folder, view = RunFolder(Path(hydra.runtime.output_dir)), JobView(str(hydra.sweep.subdir))
         self._tell(view, RUNNING)
         try:
-            train(folder, {**self._job(config), "command": self.command})
+            train(folder, {**self._job(config), "command": self.command, "accept": self.accept_changes})
         except Interrupted as stop:
             if os.getpid() == self.process:
                 sys.exit(stop.exit_code)

@@ -13,6 +13,7 @@ from sweepboard.execution import Resources
 from sweepboard.settings import SweepSettings
 from sweepboard.signing import Origin
 from sweepboard.sweeps.labels import labels, varying_keys, words_of
+from sweepboard.sweeps.launcher import LauncherChoice
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ class Plan:
     command: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     """How its jobs are to be run (`SweepSettings`)."""
+
+    launcher: LauncherChoice = field(default_factory=LauncherChoice)
+    """What runs its jobs."""
 
     origin: Origin = field(default=Origin.OWN, compare=False)
     """Whether this user froze it, and nobody has changed it since."""

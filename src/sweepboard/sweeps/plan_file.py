@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
 from sweepboard.runs.saved_run import check_config
-from sweepboard.secrets import masked_command
+from sweepboard.secrets import masked, masked_command
 from sweepboard.signing import as_bytes, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.launcher import LauncherChoice
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.version import __version__
 
@@ -49,6 +50,7 @@ class _SavedPlan:
     threads: int
     command: str
     settings: dict[str, Any]
+    launcher: LauncherChoice
     moment: str
     jobs: list[_Entry]
 
@@ -89,7 +91,8 @@ def read_plan(folder: SweepFolder) -> Plan:
         saved = read_json(folder.plan)
         check_plain(_SavedPlan, saved)
         jobs = tuple(_frozen_job(folder, entry, number) for number, entry in enumerate(saved["jobs"]))
-        plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"])
+        launcher = LauncherChoice(saved["launcher"]["option"], saved["launcher"]["settings"])
+        plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"], launcher)
         moment = datetime.fromisoformat(saved["moment"])
         return replace(plan, origin=origin(_signed(plan), saved.get("signature")), moment=moment)
     except (OSError, ValueError) as error:
@@ -126,6 +129,7 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
         "command": masked_command(plan.command),
         "threads": plan.threads,
         "settings": plan.settings,
+        "launcher": masked(asdict(plan.launcher)),
         "moment": plan.moment.isoformat(),
         "signature": sign(_signed(plan)) if plan.own else None,
         "jobs": jobs,
@@ -133,8 +137,9 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
 
 
 def _signed(plan: Plan) -> bytes:
-    """All that decides what is built by the jobs."""
-    return as_bytes([(job.label, job.config.checksum) for job in plan.jobs])
+    """All that decides what is built by the jobs and what runs them."""
+    jobs = [(job.label, job.config.checksum) for job in plan.jobs]
+    return as_bytes(masked(asdict(plan.launcher)), jobs)
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> PlannedJob:

@@ -29,10 +29,12 @@ from sweepboard.settings import Config, SweepSettings
 from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import Axis, axis
+from sweepboard.sweeps.hydra_launch import resume_by_hydra
+from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
 from sweepboard.sweeps.launch import left_to_do, run_jobs
+from sweepboard.sweeps.launcher import GROUP, LauncherChoice, changed_launcher, is_of_launcher
 from sweepboard.sweeps.lengthen import length_words, lengthened
-from sweepboard.sweeps.local_jobs import local_executor
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
@@ -69,7 +71,11 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         trust = Trust(plan.own, wish.allowed, folder.path)
         plan = _looked_at(plan, trust)
         settings = settings_now(plan.settings, wish.words)
-        words = [word for word in wish.words if not is_setting(word) and key_of(word) not in _secrets(plan)]
+        launcher = launcher_now(plan.launcher, trust.own, wish.words, listener)
+        executor = launcher.executor(settings)
+        if executor is None:
+            launcher.refuse_limits(settings)
+        words = [word for word in wish.words if is_of_jobs(word) and key_of(word) not in _secrets(plan)]
         filled = with_secrets(plan, wish.words)
         lengths = length_words(plan, words)
         if lengths:
@@ -87,8 +93,27 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
             write_plan(folder, replace(longer, jobs=(*plan.jobs, *longer.jobs[len(plan.jobs) :])))
         if len(longer.jobs) > len(plan.jobs):
             listener.on_note(f"{len(longer.jobs) - len(plan.jobs)} jobs added")
-        executor = local_executor(settings)
-        return run_jobs(folder, longer, jobs, executor, settings, listener, accept=wish.accept_changes)
+        if executor is not None:
+            return run_jobs(folder, longer, jobs, executor, settings, listener, accept=wish.accept_changes)
+        task = SweepTask(plan.command, wish.config_dirs, listener, accept_changes=wish.accept_changes)
+        return resume_by_hydra(launcher, task, folder, longer, jobs)
+
+
+def is_of_jobs(override: str) -> bool:
+    """Return whether an override sets something in the jobs, and not in how they are run."""
+    return not is_setting(override) and not is_of_launcher(override)
+
+
+def launcher_now(
+    frozen: LauncherChoice, own: bool, overrides: Sequence[str], listener: SweepCallback
+) -> LauncherChoice:
+    """Return the launcher that a sweep goes on with.
+
+    Settings of a launcher may be commands: those of a sweep that is not the user's `own` are never used.
+    """
+    if not own and frozen.option != "local" and not any(map(is_of_launcher, overrides)):
+        listener.on_note(f"{GROUP}={frozen.option} is left out of a sweep that is not yours: type it again")
+    return changed_launcher(frozen if own else LauncherChoice(), overrides)
 
 
 def refuse_unreadable(words: Sequence[str]) -> None:
@@ -159,7 +184,7 @@ def with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
 
 
 def _axes(words: Sequence[str]) -> Iterator[Axis]:
-    return map(axis, overrides_parser().parse_overrides([word for word in words if not is_setting(word)]))
+    return map(axis, overrides_parser().parse_overrides([word for word in words if is_of_jobs(word)]))
 
 
 def _with_secret(job: PlannedJob, typed: Mapping[str, Sequence[Sequence[str]]]) -> PlannedJob:

@@ -1,0 +1,119 @@
+"""The launcher of a sweep: frozen with its plan, and used again when the sweep is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.sweepboard.executor_launcher import ExecutorLauncher
+from sweepboard.compose.config_search import CONFIG, hydra_ready
+from sweepboard.compose.hydra_errors import PLUGINS, explain
+from sweepboard.errors import ConfigError, did_you_mean, reason
+from sweepboard.execution import Executor
+from sweepboard.names import key_of
+from sweepboard.secrets import is_masked
+from sweepboard.settings import SweepSettings
+
+GROUP, BLOCK = "hydra/launcher", "hydra.launcher."
+"""The keys by which a launcher is chosen and set."""
+
+_HOMES = ("hydra_plugins.", "hydra._internal.core_plugins.")
+"""The packages whose launchers Hydra accepts."""
+
+
+_LIMITS = ("jobs", "jobs_per_gpu", "time_limit", "on_failure", "retry")
+"""Settings of a sweep that hold only where its jobs run on an executor."""
+
+
+def _local() -> dict[str, Any]:
+    return {"_target_": "hydra_plugins.sweepboard.local.LocalLauncher"}
+
+
+@dataclass(frozen=True)
+class LauncherChoice:
+    """An option of `hydra/launcher`, and what it had composed under `hydra.launcher`."""
+
+    option: str = "local"
+    settings: dict[str, Any] = field(default_factory=_local)
+
+    @staticmethod
+    def of(config: DictConfig) -> LauncherChoice:
+        """Return the launcher of a composed configuration with its `hydra` block."""
+        option = str(config.hydra.runtime.choices.get(GROUP))
+        plain: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True, enum_to_str=True)
+        return LauncherChoice(option, dict(plain))
+
+    def executor(self, settings: SweepSettings) -> Executor | None:
+        """Return the executor for its jobs; None for a launcher that calls our task by itself.
+
+        Raise `ConfigError` where its plug-in is not installed.
+        """
+        plugin = self._plugin()
+        if not issubclass(plugin, ExecutorLauncher):
+            return None
+        launcher = plugin(**{key: value for key, value in self.settings.items() if key != "_target_"})
+        return launcher.executor(settings)
+
+    def refuse_limits(self, settings: SweepSettings) -> None:
+        """Raise `ConfigError` for limits that a launcher without an executor would ignore."""
+        refuse_settings(settings, _LIMITS, f"{GROUP}={self.option}", f"{GROUP}=local")
+
+    def _plugin(self) -> type:
+        target = str(self.settings.get("_target_"))
+        module, _, name = target.rpartition(".")
+        if not target.startswith(_HOMES):
+            raise ConfigError(f"{GROUP}={self.option}: {target} is no launcher of Hydra's")
+        try:
+            found: type = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            package = PLUGINS.get(self.option)
+            remedy = f"pip install {package}" if package else f"install it ({reason(error)})"
+            raise ConfigError(
+                f"{GROUP}={self.option}: is not installed here; {remedy}, or add {GROUP}=local"
+            ) from error
+        return found
+
+
+def refuse_settings(settings: SweepSettings, keys: Sequence[str], chosen: str, ours: str) -> None:
+    """Raise `ConfigError` for the first of the settings that is not the default: `chosen` would ignore it."""
+    defaults = SweepSettings()
+    for key in keys:
+        if getattr(settings, key) != getattr(defaults, key):
+            raise ConfigError(f"sweep.{key}: {chosen} knows nothing of it; use {ours}")
+
+
+def is_of_launcher(override: str) -> bool:
+    """Return whether an override chooses or sets the launcher."""
+    return key_of(override) == GROUP or key_of(override).startswith(BLOCK)
+
+
+def changed_launcher(frozen: LauncherChoice, overrides: Sequence[str]) -> LauncherChoice:
+    """Return the launcher after the overrides that are typed with `resume`. Raise `ConfigError`."""
+    mine = [override for override in overrides if is_of_launcher(override)]
+    chosen = [override for override in mine if key_of(override) == GROUP]
+    choice = _composed(chosen) if chosen else frozen
+    settings = dict(choice.settings)
+    for override in OverridesParser.create().parse_overrides([each for each in mine if each not in chosen]):
+        name = override.key_or_group.removeprefix(BLOCK)
+        if name not in settings:
+            raise ConfigError(f"{BLOCK}{name}: there is no such setting{did_you_mean(name, settings)}")
+        settings[name] = override.value()
+    for name, value in settings.items():
+        if is_masked(value):
+            raise ConfigError(f"{BLOCK}{name}: was a secret and is not in the plan: give it again")
+    return LauncherChoice(choice.option, settings)
+
+
+def _composed(overrides: Sequence[str]) -> LauncherChoice:
+    try:
+        with hydra_ready() as hydra:
+            composed = hydra.compose_config(CONFIG, list(overrides), RunMode.MULTIRUN)
+    except Exception as error:
+        raise explain(error, overrides) from error
+    return LauncherChoice.of(composed)

@@ -68,7 +68,7 @@ class Run:
 
     def accuracy(self) -> float:
         """Like that of a real run: better for some learning rates, and with time."""
-        rate: float = self.job.arguments["config"]["optimizer"]["lr"]
+        rate: float = self.job.arguments["config"]["values"]["optimizer"]["lr"]
         return 0.9 - abs(rate - 0.01) * 5 - 0.2 / (1 + self.validation)
 
     def news(self) -> dict[str, Any]:

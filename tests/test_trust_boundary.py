@@ -77,7 +77,8 @@ def dotted_path(seed: int) -> str:
     parts = [dice.choice(STARTS)]
     found: Any = import_module(parts[0])
     for _ in range(dice.randint(1, 5)):
-        members = inspect.getmembers_static(found) if isinstance(found, ModuleType | type) else []
+        names = dir(found) if isinstance(found, ModuleType | type) else []
+        members = [(name, inspect.getattr_static(found, name, None)) for name in names]
         doors = [pair for pair in members if isinstance(pair[1], ModuleType | type)]
         if not members:
             break

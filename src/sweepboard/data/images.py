@@ -84,7 +84,8 @@ def in_mode(image: Image, mode: str, file_format: str | None = None) -> Image:
 def _in_8_bits(greys: Pixels, mode: str, file_format: str | None) -> npt.NDArray[np.uint8]:
     if mode == "F":
         _check_range(greys, 0, 1, "real numbers")
-        return (greys * 255).round().astype(np.uint8)
+        in_8_bits: npt.NDArray[np.uint8] = (greys * 255).round().astype(np.uint8)
+        return in_8_bits
     if mode == "I":
         # Of whole numbers of 32 bits nothing tells what white is: 255 and 65535 are both usual. In PGM it is
         # said, and PIL has made it 65535.

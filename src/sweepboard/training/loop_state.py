@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self, get_origin, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+State = TypeVar("State", bound="_State")
 
 
 class _State:
@@ -15,7 +17,7 @@ class _State:
         return {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls: type[State], state: Mapping[str, Any]) -> State:
         """Return the state that `to_dict()` gave; other keys are ignored.
 
         Raise `KeyError` for a field that is missing and `TypeError` for one of another type.

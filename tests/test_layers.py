@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -35,12 +35,33 @@ def room(module: str) -> str | None:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Every module that a file imports, inside functions and in strings too (`"sweepboard.cli:command"`)."""
+    tree = ast.parse(path.read_text())
+    comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in comments:
+            yield from re.findall(r"\bsweepboard\.\w[\w.]*", node.value)
+
+
+def imported_files(name: str, files: Mapping[str, Path]) -> Iterator[str]:
+    """The files that a file imports, inside functions too, but for those that only a type checker reads."""
+    tree = ast.parse(files[name].read_text())
+    checks = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node)
+    ]
+    unread = {id(inner) for check in checks for child in check.body for inner in ast.walk(child)}
+    for node in ast.walk(tree):
+        if id(node) in unread:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in files)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (each if each in files else str(node.module) for each in names)
 
 
 def sources() -> list[Path]:
@@ -60,6 +81,22 @@ def test_imports_go_downwards_only(path: Path) -> None:
         if here is None or there is None or here == there:
             continue
         assert FLOORS[there] < FLOORS[here], f"{path} imports {module}"
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    """Files are taken away that import none of those left, until none is left."""
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in sources()}
+    files = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    left = {name: {*imported_files(name, files)} & files.keys() - {name} for name in files}
+    while free := {name for name, needed in left.items() if not needed & left.keys()}:
+        left = {name: needed for name, needed in left.items() if name not in free}
+    assert not left, f"there is a circle among {sorted(left)}"
+
+
+def test_a_module_named_in_a_string_is_an_import(tmp_path: Path) -> None:
+    file = tmp_path / "file.py"
+    file.write_text('"""See sweepboard.cli."""\nMAIN = "sweepboard.sweeps.job_main:run"\n')
+    assert list(imports(file)) == ["sweepboard.sweeps.job_main"]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -1,0 +1,40 @@
+"""The pages in docs/ are true: the files they name exist, and what they show runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sweepboard
+from tests.documents import play
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(sweepboard.__file__).parent
+PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = set(re.findall(r"`((?:src/|tests/|conf/|docs/)?[\w/]+(?:\.(?:py|yaml|md)|/))`", page.read_text()))
+    assert [
+        name for name in sorted(named) if not (ROOT / name).exists() and not (PACKAGE / name).exists()
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.slow
+def test_every_example_of_extending_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    assert len(play((ROOT / "docs/extending.md").read_text(), folder)) >= 5
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "test_my_executor.py"], cwd=folder, check=True)

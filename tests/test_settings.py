@@ -28,6 +28,7 @@ from sweepboard.settings import (
     Facts,
     SearchSettings,
     Setting,
+    SweepSettings,
     conditions,
     effect_of,
     keys_with,
@@ -127,6 +128,10 @@ def test_effects() -> None:
         "result", "place", None,
     )  # fmt: skip
     assert set(conditions("arithmetic")) >= {"device", "threads", "trainer.channels_last"}
+
+
+def test_every_setting_of_a_sweep_says_which_plug_in_acts_on_it() -> None:
+    assert [each.name for each in settings_in(SweepSettings) if each.rules.plugin is None] == ["name"]
 
 
 def test_what_another_setting_leaves_unused() -> None:

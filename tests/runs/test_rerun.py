@@ -87,6 +87,15 @@ def test_a_rerun_keeps_the_values_of_then_and_its_parent(
     assert record_of(again)["parent"] == str(run.resolve())
 
 
+def test_a_rerun_announces_other_numbers_only_for_what_changes_them(command: Command) -> None:
+    command(*TINY)
+    run = only_run(Path("outputs"))
+    said = command("rerun", str(run), "dataset.workers=2", "trainer.checkpoint.every_epochs=3")
+    assert "differs: dataset.workers: 0 -> 2" in said.out
+    assert "the same numbers are expected, bit by bit" in said.out
+    assert record_of(newest())["weights_sha256"] == record_of(run)["weights_sha256"]
+
+
 def test_a_rerun_lets_keys_follow_and_swaps_groups(command: Command) -> None:
     command(*TINY, "scheduler=onecycle", "dataset.batch_size=32")
     run = only_run(Path("outputs"))

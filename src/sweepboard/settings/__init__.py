@@ -17,7 +17,7 @@ from sweepboard.settings.config import (
 )
 from sweepboard.settings.dataset import DatasetSettings
 from sweepboard.settings.docstrings import field_texts
-from sweepboard.settings.field import Effect, Rules, setting
+from sweepboard.settings.field import Effect, Plugin, Rules, setting
 from sweepboard.settings.logging import LoggingSettings
 from sweepboard.settings.queries import (
     Setting,
@@ -48,6 +48,7 @@ __all__ = [
     "Effect",
     "Facts",
     "LoggingSettings",
+    "Plugin",
     "Rules",
     "SchedulerSettings",
     "SearchSettings",

@@ -25,6 +25,8 @@ Effect: TypeAlias = Literal["result", "length", "speed", "place", "logging"]
 Condition: TypeAlias = Literal["evaluation", "arithmetic"]
 """What `sweepboard check` calls the kind of condition under which runs are compared."""
 
+Plugin: TypeAlias = Literal["sweeper", "launcher"]
+
 Number: TypeAlias = "int | float"
 
 _METADATA = "setting"
@@ -55,6 +57,9 @@ class Rules:
 
     off: str | None = None
     """The value, as typed, with which a picture or text is not written; None for what is neither."""
+
+    plugin: Plugin | None = None
+    """The plug-in of Hydra that acts on the setting; another one than ours would not."""
 
     used: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether the setting has an effect beside the others of its group; None for always."""

@@ -181,8 +181,7 @@ def refuse_what_hydra_does(request: SweepRequest) -> None:
 
 def refuse_grid_settings(request: SweepRequest) -> None:
     """Refuse settings that only the grid sweeper knows."""
-    chosen = f"hydra/sweeper={request.chosen('sweeper')}"
-    refuse_settings(request.settings, ("zip", "filter"), chosen, "hydra/sweeper=grid")
+    refuse_settings(request.settings, "sweeper", request.chosen("sweeper"), "grid")
 
 
 def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[JobReturn]:

@@ -18,17 +18,13 @@ from sweepboard.errors import ConfigError, did_you_mean, reason
 from sweepboard.execution import Executor
 from sweepboard.names import key_of
 from sweepboard.secrets import is_masked
-from sweepboard.settings import SweepSettings
+from sweepboard.settings import Plugin, SweepSettings, settings_in
 
 GROUP, BLOCK = "hydra/launcher", "hydra.launcher."
 """The keys by which a launcher is chosen and set."""
 
 _HOMES = ("hydra_plugins.", "hydra._internal.core_plugins.")
 """The packages whose launchers Hydra accepts."""
-
-
-_LIMITS = ("jobs", "jobs_per_gpu", "time_limit", "on_failure", "retry")
-"""Settings of a sweep that hold only where its jobs run on an executor."""
 
 
 def _local() -> dict[str, Any]:
@@ -62,7 +58,7 @@ class LauncherChoice:
 
     def refuse_limits(self, settings: SweepSettings) -> None:
         """Raise `ConfigError` for limits that a launcher without an executor would ignore."""
-        refuse_settings(settings, _LIMITS, f"{GROUP}={self.option}", f"{GROUP}=local")
+        refuse_settings(settings, "launcher", self.option, "local")
 
     def _plugin(self) -> type:
         target = str(self.settings.get("_target_"))
@@ -80,12 +76,13 @@ class LauncherChoice:
         return found
 
 
-def refuse_settings(settings: SweepSettings, keys: Sequence[str], chosen: str, ours: str) -> None:
-    """Raise `ConfigError` for the first of the settings that is not the default: `chosen` would ignore it."""
-    defaults = SweepSettings()
-    for key in keys:
-        if getattr(settings, key) != getattr(defaults, key):
-            raise ConfigError(f"sweep.{key}: {chosen} knows nothing of it; use {ours}")
+def refuse_settings(settings: SweepSettings, plugin: Plugin, option: str, ours: str) -> None:
+    """Raise `ConfigError` for the first setting of our plug-in `ours` that `option` would ignore."""
+    for each in settings_in(SweepSettings, "sweep."):
+        if each.rules.plugin == plugin and getattr(settings, each.name) != each.default:
+            raise ConfigError(
+                f"{each.key}: hydra/{plugin}={option} knows nothing of it; use hydra/{plugin}={ours}"
+            )
 
 
 def is_of_launcher(override: str) -> bool:

@@ -79,7 +79,7 @@ def test_a_word_says_the_number_and_stays_within_the_ends(one: float, other: flo
     low, high = sorted((one, other))
     numbers = Numbers("a", low, high)
     value = low + (high - low) * where
-    said = float(numbers.word(value).removeprefix("a="))
+    said = float(numbers.override(value).removeprefix("a="))
     assert low <= said <= high
     assert math.isclose(said, value, rel_tol=1e-5, abs_tol=1e-9 * (high - low)) or said in (low, high)
 
@@ -89,7 +89,7 @@ def test_a_range_has_the_values_that_it_has_in_a_grid(low: int, step: int, count
     word = f"a=range({low / 10},{(low + step * count) / 10},{step / 10})"
     numbers = axis(word)
     assert numbers.grid is not None
-    said = [float(numbers.word(value).removeprefix("a=")) for value in numbers.grid]
+    said = [float(numbers.override(value).removeprefix("a=")) for value in numbers.grid]
     assert said == pytest.approx([float(point[0].removeprefix("a=")) for point in grid([word])])
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepboard.names import LABEL_LENGTH
-from sweepboard.sweeps.labels import labels, words_of
+from sweepboard.sweeps.labels import labels, overrides_by_key
 
 KEYS = st.sampled_from(["optimizer.lr", "seed", "model", "dataset.root", "model.hidden"])
 VALUES = st.sampled_from(["0.1", "mlp", "MLP", "../x", "[1,2]", "a b", "a-b", "x" * 120, "", "é"])
@@ -52,7 +52,7 @@ def test_labels_are_safe_unique_and_stable(points: list[dict[str, str]]) -> None
 def test_numbers_are_written_as_they_are_and_not_as_typed() -> None:
     config = {"optimizer": {"lr": 0.1, "fused": True}, "model": {"hidden": [128, 64]}, "seed": 2}
     typed = ["optimizer.lr=1e-1", "+optimizer.fused=True", "model.hidden=[128, 64]", "model=mlp", "~task.x"]
-    assert list(words_of(typed, config).values()) == [
+    assert list(overrides_by_key(typed, config).values()) == [
         "optimizer.lr=0.1",
         "optimizer.fused=true",
         "model.hidden=[128,64]",
@@ -63,14 +63,17 @@ def test_numbers_are_written_as_they_are_and_not_as_typed() -> None:
 
 def test_a_text_that_reads_as_something_else_has_its_quotes() -> None:
     texts = ["null", "1", "true", "1e5", "plain"]
-    words = [words_of([f"model.tag='{text}'"], {"model": {"tag": text}}) for text in texts]
+    words = [overrides_by_key([f"model.tag='{text}'"], {"model": {"tag": text}}) for text in texts]
     assert [word["model.tag"] for word in words] == [
         "model.tag='null'", "model.tag='1'", "model.tag='true'", "model.tag='1e5'", "model.tag=plain"
     ]  # fmt: skip
-    points = [*words, *(words_of([f"model.tag={one}"], {"model": {"tag": one}}) for one in (1, True, None))]
+    points = [
+        *words,
+        *(overrides_by_key([f"model.tag={one}"], {"model": {"tag": one}}) for one in (1, True, None)),
+    ]
     assert len({point["model.tag"] for point in points}) == len(points)
 
 
 def test_names_that_are_numbers_are_found() -> None:
-    words = words_of(["model.opts={1: a, 2: {x: 3}}"], {"model": {"opts": {1: "a", 2: {"x": 3}}}})
+    words = overrides_by_key(["model.opts={1: a, 2: {x: 3}}"], {"model": {"opts": {1: "a", 2: {"x": 3}}}})
     assert list(words.values()) == ["model.opts.1=a", "model.opts.2.x=3"]

@@ -20,7 +20,7 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         from sweepboard.sweeps.hydra_plugins import SweepRequest, sweep_grid
-        from sweepboard.sweeps.yaml_params import words_of_params
+        from sweepboard.sweeps.yaml_params import overrides_of_params
 
         order = SweepRequest(*self._order)
-        return sweep_grid(order, [*words_of_params(order.config), *arguments])
+        return sweep_grid(order, [*overrides_of_params(order.config), *arguments])

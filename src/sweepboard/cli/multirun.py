@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from sweepboard.compat.hydra import Hydra, callbacks_of
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.settings import OPEN_GROUPS
-from sweepboard.sweeps.sweep_overrides import key_of, typed_words
+from sweepboard.sweeps.sweep_overrides import key_of, typed_overrides
 
 if TYPE_CHECKING:
     from sweepboard.sweeps.hydra_task import SweepTask
@@ -34,7 +34,7 @@ def multirun(hydra: Hydra, name: str, task: SweepTask, overrides: Sequence[str])
     callbacks.on_multirun_start(config=config, config_name=name)
     context = HydraContext(hydra.config_loader, callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
-    returned = sweeper.sweep(arguments=typed_words(config))
+    returned = sweeper.sweep(arguments=typed_overrides(config))
     callbacks.on_multirun_end(config=config, config_name=name)
     if isinstance(returned, SweepResult):
         return returned

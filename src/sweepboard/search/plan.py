@@ -39,20 +39,20 @@ from sweepboard.sweeps.plan import Plan, threads_per_job
 from sweepboard.sweeps.plan_file import write_plan
 from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.ranges import overrides_parser
-from sweepboard.sweeps.sweep_overrides import last_of_each_key, words_of_jobs
+from sweepboard.sweeps.sweep_overrides import last_of_each_key, overrides_of_jobs
 from sweepboard.sweeps.sweep_result import SweepResult
-from sweepboard.sweeps.yaml_params import words_of_params
+from sweepboard.sweeps.yaml_params import overrides_of_params
 from sweepboard.training.intervals import Intervals
 
 
-def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str]) -> SweepResult:
-    """Search as `values`, the sweeper's settings, say, in the space of `words`; or go on with that.
+def search(request: SweepRequest, values: Mapping[str, Any], overrides: Sequence[str]) -> SweepResult:
+    """Search as `values`, the sweeper's settings, say, in the space of `overrides`; or go on with that.
 
-    `params` among the settings is a space in YAML, on top of which the words are.
+    `params` among the settings is a space in YAML, on top of which the overrides are.
     """
     plain: Any = OmegaConf.to_container(OmegaConf.create(dict(values)))
     plain.pop("params", None)
-    words = [*words_of_params(request.config), *words]
+    overrides = [*overrides_of_params(request.config), *overrides]
     settings = read_settings(SearchSettings, plain, SEARCH)
     check_packages(settings)
     from sweepboard.search.run import carry_out  # imports Optuna
@@ -61,7 +61,7 @@ def search(request: SweepRequest, values: Mapping[str, Any], words: Sequence[str
     refuse_own_names(request)
     refuse_grid_settings(request)
     executor = executor_of(request.launcher, request.settings)
-    wanted = make_search(request, settings, words_of_jobs(words), executor.resources())
+    wanted = make_search(request, settings, overrides_of_jobs(overrides), executor.resources())
     with begun(request, wanted) as (folder, made):
         save_composed(request, folder)
         views = carry_out(folder, made, executor, request.settings, request.task.listener)
@@ -77,17 +77,17 @@ def executor_of(launcher: LauncherChoice, settings: SweepSettings) -> Executor:
 
 
 def make_search(
-    request: SweepRequest, settings: SearchSettings, words: Sequence[str], resources: Resources
+    request: SweepRequest, settings: SearchSettings, overrides: Sequence[str], resources: Resources
 ) -> Search:
     """The search, its space and settings checked by composing the corners. Raises `ConfigError`."""
-    fixed, space = parsed(words, request.context.config_loader)
+    fixed, space = parsed(overrides, request.context.config_loader)
     composer = request.composer
     groups = [
         axis
         for axis in space.axes
-        if isinstance(axis, Choices) and not composer.sets_a_value(axis.word(axis.values[0]))
+        if isinstance(axis, Choices) and not composer.sets_a_value(axis.override(axis.values[0]))
     ]
-    chosen = product(*([axis.word(value) for value in axis.values] for axis in groups))
+    chosen = product(*([axis.override(value) for value in axis.values] for axis in groups))
     moment = datetime.now()
     made = Search(
         settings=settings,
@@ -102,13 +102,13 @@ def make_search(
     return _checked(made, [axis.key for axis in groups], resources)
 
 
-def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
-    """The words that are the same for all trials, and the space of the others.
+def parsed(overrides: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
+    """The overrides that are the same for all trials, and the space of the others.
 
     Raises `ConfigError` where there is nothing to search.
     """
-    overrides = last_of_each_key(overrides_parser(loader).parse_overrides(list(words)))
-    axes = tuple(axis_of(each) for each in overrides if each.is_sweep_override())
+    parsed = last_of_each_key(overrides_parser(loader).parse_overrides(list(overrides)))
+    axes = tuple(axis_of(each) for each in parsed if each.is_sweep_override())
     _refuse_two_axes_of_a_key(axes)
     _refuse_secrets(axes)
     if not axes:
@@ -116,7 +116,7 @@ def parsed(words: Sequence[str], loader: ConfigLoader | None = None) -> tuple[li
             "there is nothing to search: give a key an interval, "
             "as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))'"
         )
-    return [str(each.input_line) for each in overrides if not each.is_sweep_override()], Space(axes)
+    return [str(each.input_line) for each in parsed if not each.is_sweep_override()], Space(axes)
 
 
 def _refuse_two_axes_of_a_key(axes: Sequence[Axis]) -> None:
@@ -136,7 +136,7 @@ def _refuse_secrets(axes: Sequence[Axis]) -> None:
 
 
 def _checked(made: Search, groups: Sequence[str], resources: Resources) -> Search:
-    corners = [[*made.fixed, *words] for words in made.space.corners(groups)]
+    corners = [[*made.fixed, *overrides] for overrides in made.space.corners(groups)]
     points = [point.prepared for point in check_points(corners, made.compose)]
     objectives = objectives_of(made.settings, points[0])
     for point in points:

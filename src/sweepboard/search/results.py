@@ -57,7 +57,7 @@ def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listen
 
 def _again(study: Study, trial: FrozenTrial) -> str:
     alone = ["hydra.mode=RUN"] if study.search.by_preset else []
-    return _command(study.search.config_dirs, [*alone, *study.search.words(trial.params)])
+    return _command(study.search.config_dirs, [*alone, *study.search.overrides(trial.params)])
 
 
 def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:
@@ -65,9 +65,9 @@ def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:
     return _command([*study.search.config_dirs, folder.path], [f"{PRESETS}={name}"])
 
 
-def _command(config_dirs: Sequence[Path], words: Sequence[str]) -> str:
-    flags = [word for path in config_dirs for word in ("--config-dir", str(path))]
-    return shlex.join(["sweepboard", *flags, *words])
+def _command(config_dirs: Sequence[Path], overrides: Sequence[str]) -> str:
+    flags = [override for path in config_dirs for override in ("--config-dir", str(path))]
+    return shlex.join(["sweepboard", *flags, *overrides])
 
 
 def _named(study: Study) -> Iterator[tuple[FrozenTrial, str]]:
@@ -104,25 +104,27 @@ def _row(trial: FrozenTrial, view: JobView) -> dict[str, Any]:
 
 
 def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
-    """The trial's words as a YAML preset."""
-    words = masked_words(study.search.words(trial.params))
-    overrides = OverridesParser.create().parse_overrides(words)
-    deleted = [override for override in overrides if override.is_delete()]
+    """The trial's overrides as a YAML preset."""
+    overrides = masked_words(study.search.overrides(trial.params))
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    deleted = [each for each in parsed if each.is_delete()]
     options = [
         each
-        for each in overrides
+        for each in parsed
         if each.key_or_group in study.search.groups and each not in deleted and not takes_mapping(each)
     ]
     plain: dict[str, Any] = {"defaults": list(_defaults(options))}
     if study.search.by_preset:
         plain["hydra"] = {"mode": RunMode.RUN.name}
-    for override in overrides:
-        if override not in options and override not in deleted:
-            key, value = override.key_or_group, override.value()
-            _enter(plain, key, _in_full(study, words, key) if extends(override) else value)
+    for each in parsed:
+        if each not in options and each not in deleted:
+            key, value = each.key_or_group, each.value()
+            _enter(plain, key, _in_full(study, overrides, key) if extends(each) else value)
     head = f"# @package _global_\n# {view.label}: {_values(study, trial)}, of {len(study.trials)} trials\n"
     head += "".join(f"# type this, too, which YAML cannot say: {each.input_line}\n" for each in deleted)
-    head += "".join(f"# a secret, to be typed again: {word}\n" for word in words if is_masked(word))
+    head += "".join(
+        f"# a secret, to be typed again: {override}\n" for override in overrides if is_masked(override)
+    )
     return head + plain_yaml.dump(plain)
 
 
@@ -137,9 +139,9 @@ def _defaults(options: Sequence[Override]) -> Iterator[Any]:
             yield {f"{verb}/{option.key_or_group}": option.value()}
 
 
-def _in_full(study: Study, words: Sequence[str], key: str) -> Any:
-    """The whole list at `key`, of which a word says only what is added."""
-    return OmegaConf.to_container(OmegaConf.select(study.search.compose(words), key))
+def _in_full(study: Study, overrides: Sequence[str], key: str) -> Any:
+    """The whole list at `key`, of which an override says only what is added."""
+    return OmegaConf.to_container(OmegaConf.select(study.search.compose(overrides), key))
 
 
 def _enter(plain: dict[str, Any], key: str, value: Any) -> None:

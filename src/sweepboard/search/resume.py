@@ -41,7 +41,7 @@ _TRIALS = f"{SEARCH}.trials"
 
 def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
     """Go on with a search from what was frozen of it. A `UserError` comes before any job."""
-    refuse_unreadable(wish.words)
+    refuse_unreadable(wish.overrides)
     if wish.failed:
         raise ConfigError(f"--failed: in a search a failed trial is one; more come with {_TRIALS}=N")
     with only_writer(RunFolder(folder.path)):
@@ -49,10 +49,10 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
         check_packages(search.settings)
         from sweepboard.search.run import carry_out  # imports Optuna
 
-        settings = settings_now(search.sweep, wish.words)
-        launcher = launcher_now(search.launcher, own, wish.words, listener)
+        settings = settings_now(search.sweep, wish.overrides)
+        launcher = launcher_now(search.launcher, own, wish.overrides, listener)
         executor = executor_of(launcher, settings)
-        wanted = _with_secrets(_longer(search, wish.words), wish.words)
+        wanted = _with_secrets(_longer(search, wish.overrides), wish.overrides)
         _check_trials(folder, wish, own)
         if own and wanted.settings != search.settings:
             write_search(folder, wanted)
@@ -63,21 +63,21 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
 
 def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
     """Look at the trials that were cut short like at the jobs of a sweep. Raises `BadPoint`."""
-    plan = with_secrets(read_plan(folder), wish.words)
+    plan = with_secrets(read_plan(folder), wish.overrides)
     left = left_to_do(plan, views_of(plan, folder))
     check_jobs(folder, left, Trust(own and plan.own, wish.allowed, folder.path), wish.accept_changes)
 
 
-def _longer(search: Search, words: Sequence[str]) -> Search:
+def _longer(search: Search, overrides: Sequence[str]) -> Search:
     """The search with as many trials as are asked for now."""
     secrets = set(_masked(search))
-    rest = [word for word in words if is_of_jobs(word) and key_of(word) not in secrets]
-    for override in OverridesParser.create().parse_overrides(rest):
-        if override.key_or_group != _TRIALS:
+    rest = [override for override in overrides if is_of_jobs(override) and key_of(override) not in secrets]
+    for each in OverridesParser.create().parse_overrides(rest):
+        if each.key_or_group != _TRIALS:
             raise ConfigError(
-                f"{override.key_or_group}: a search goes on as it began; type {_TRIALS}=N for more trials"
+                f"{each.key_or_group}: a search goes on as it began; type {_TRIALS}=N for more trials"
             )
-        values = {**asdict(search.settings), "trials": override.value()}
+        values = {**asdict(search.settings), "trials": each.value()}
         search = replace(search, settings=read_settings(SearchSettings, values, SEARCH))
     return search
 
@@ -87,10 +87,10 @@ def _masked(search: Search) -> Iterator[str]:
         yield from (key for key, value in flatten(base) if is_masked(value) and not key.startswith("hydra."))
 
 
-def _with_secrets(search: Search, words: Sequence[str]) -> Search:
+def _with_secrets(search: Search, overrides: Sequence[str]) -> Search:
     """The search with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
     typed = {
-        each.key_or_group: each.value() for each in OverridesParser.create().parse_overrides(list(words))
+        each.key_or_group: each.value() for each in OverridesParser.create().parse_overrides(list(overrides))
     }
     for key in _masked(search):
         if key not in typed:

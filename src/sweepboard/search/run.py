@@ -63,10 +63,10 @@ def carry_out(
     return conductor.views
 
 
-def planned(search: Search, name: str, words: Sequence[str], number: int = 0) -> PlannedJob:
+def planned(search: Search, name: str, overrides: Sequence[str], number: int = 0) -> PlannedJob:
     """A trial as a job, checked like any run. Raises a `UserError` where it could not run."""
-    words = [*search.fixed, *words]
-    one = with_threads(check_points([words], search.compose)[0], search.threads)
+    overrides = [*search.fixed, *overrides]
+    one = with_threads(check_points([overrides], search.compose)[0], search.threads)
     return PlannedJob.of(name, one, number)
 
 
@@ -87,7 +87,7 @@ class Conductor(SweepCallback):
         self._runs = views_of(self.plan, folder)
         self.views = [JobView(f"{number:03d}") for number in range(max(study.size, len(study.trials)))]
         self._running: dict[str, int] = {}  # by label, the trials whose job runs or waits
-        self._tried: dict[tuple[str, ...], int] = {}  # by words, the trials that were or are run
+        self._tried: dict[tuple[str, ...], int] = {}  # by overrides, the trials that were or are run
         self._same: defaultdict[int, list[int]] = defaultdict(list)  # by trial, those that wait for its end
         self._given_up = False
         self._look_back()
@@ -97,15 +97,15 @@ class Conductor(SweepCallback):
         for trial in self.study.trials:
             if not trial.state.is_finished():
                 continue
-            words = self.study.search.space.words(trial.params)
-            name = self._name(trial.number, words)
+            overrides = self.study.search.space.overrides(trial.params)
+            name = self._name(trial.number, overrides)
             other = trial.user_attrs.get(SAME_AS)
             if other is not None:
                 self._show_same(trial.number, name, other)
                 continue
             self._refuse_another(trial.number, name)
             view = self.views[trial.number] = self._runs.get(name) or JobView(name)
-            self._tried[tuple(words)] = trial.number
+            self._tried[tuple(overrides)] = trial.number
             if trial.state == TrialState.FAIL:
                 view.state, view.reason = FAILED, reason_of(trial)
 
@@ -147,9 +147,9 @@ class Conductor(SweepCallback):
         return not self._given_up and len(self.study.trials) < self.study.size
 
     @staticmethod
-    def _name(number: int, words: Sequence[str]) -> str:
+    def _name(number: int, overrides: Sequence[str]) -> str:
         """`007-model=cnn,optimizer.lr=0.00123`: a point may come twice, and the order tells something."""
-        return f"{number:03d}-{label(words)}"
+        return f"{number:03d}-{label(overrides)}"
 
     def _refuse_another(self, number: int, name: str) -> None:
         """A trial keeps its values: what was planned under its number is what the study says of it."""
@@ -162,9 +162,9 @@ class Conductor(SweepCallback):
 
     def _begin(self, trial: Trial) -> None:
         """Run a trial, unless its very point was or is being run, or it is found to have ended already."""
-        words = self.study.search.space.words(trial.values)
-        name, number = self._name(trial.number, words), trial.number
-        other = self._tried.setdefault(tuple(words), number)
+        overrides = self.study.search.space.overrides(trial.values)
+        name, number = self._name(trial.number, overrides), trial.number
+        other = self._tried.setdefault(tuple(overrides), number)
         if other != number:
             self.views[number].label = name
             self._same[other].append(number)
@@ -174,7 +174,7 @@ class Conductor(SweepCallback):
         self._refuse_another(number, name)
         view = self.views[number] = self._runs.setdefault(name, JobView(name))
         try:
-            job = planned(self.study.search, name, words, number)
+            job = planned(self.study.search, name, overrides, number)
         except UserError as error:
             view.state, view.reason = FAILED, str(error)
             self.display.on_state(view)

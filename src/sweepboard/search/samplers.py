@@ -23,9 +23,9 @@ def check_packages(settings: SearchSettings) -> None:
     needed = {"optuna": "hydra/sweeper=optuna"}
     if settings.sampler == "cmaes":
         needed["cmaes"] = f"{SEARCH}.sampler=cmaes"
-    for package, word in needed.items():
+    for package, override in needed.items():
         if find_spec(package) is None:
-            raise ConfigError(f"{word} needs the package {package}: type pip install {package}")
+            raise ConfigError(f"{override} needs the package {package}: type pip install {package}")
 
 
 def check_together(
@@ -54,12 +54,12 @@ def _check_cmaes(space: Space, objectives: Sequence[Objective]) -> None:
 
 
 def _check_pruner(settings: SearchSettings, objectives: Sequence[Objective], validations: int) -> None:
-    word = f"{SEARCH}.pruner={settings.pruner}"
+    override = f"{SEARCH}.pruner={settings.pruner}"
     if len(objectives) > 1 or not objectives[0].validated:
-        raise ConfigError(f"{word}: trials are compared by one metric of val/; leave it out")
+        raise ConfigError(f"{override}: trials are compared by one metric of val/; leave it out")
     if validations <= settings.warmup:
         raise ConfigError(
-            f"{word}: a trial validates {validations} times, so there is nothing to stop at validation "
+            f"{override}: a trial validates {validations} times, so there is nothing to stop at validation "
             f"{settings.warmup}; make it longer, or validate more often with trainer.val_every_steps"
         )
 

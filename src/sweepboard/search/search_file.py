@@ -58,11 +58,11 @@ class Search:
     settings: SearchSettings
     space: Space
     fixed: tuple[str, ...]
-    """The words that all trials have in common."""
+    """The overrides that all trials have in common."""
 
     bases: dict[str, dict[str, Any]]
-    """By the words that choose config groups (`model=cnn`, several with blanks between; empty where none is
-    searched): what Hydra composed for them and the fixed words, interpolations as they were written."""
+    """By the overrides that choose config groups (`model=cnn`, several with blanks between; empty where none
+    is searched): what Hydra composed for them and the fixed ones, interpolations as they were written."""
 
     objectives: tuple[Objective, ...] = ()
     validations: int = 1
@@ -91,26 +91,28 @@ class Search:
 
     @property
     def by_preset(self) -> bool:
-        """Whether it stands in a preset, so that the words of a trial would start the search again."""
+        """Whether it stands in a preset, so that the overrides of a trial would start the search again."""
         blocks = [base["hydra"] for base in self.bases.values()]
         return any(
             block["mode"] == RunMode.MULTIRUN.name or block["sweeper"].get("params") for block in blocks
         )
 
-    def words(self, values: Values) -> list[str]:
+    def overrides(self, values: Values) -> list[str]:
         """All that a user would have typed for a trial."""
-        return [*self.fixed, *self.space.words(values)]
+        return [*self.fixed, *self.space.overrides(values)]
 
-    def compose(self, words: Sequence[str]) -> DictConfig:
-        """The configuration of the trial with these words. Raises `ConfigError`, `NotAllowed`."""
-        choices = [word for word in words if word in self._choices]
-        values = [word for word in words if word not in self._choices and word not in self.fixed]
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The configuration of the trial with these overrides. Raises `ConfigError`, `NotAllowed`."""
+        choices = [override for override in overrides if override in self._choices]
+        values = [
+            override for override in overrides if override not in self._choices and override not in self.fixed
+        ]
         try:
             config = deepcopy(self._composed[" ".join(choices)])
             apply_overrides(OverridesParser.create().parse_overrides(values), config)
         except Exception as error:
-            raise explain(error, words, self.config_dirs) from error
-        config.hydra.overrides.task = list(words)
+            raise explain(error, overrides, self.config_dirs) from error
+        config.hydra.overrides.task = list(overrides)
         if self.allowed is None:
             import_modules(config)
         else:
@@ -125,8 +127,12 @@ class Search:
 
     @cached_property
     def _choices(self) -> set[str]:
-        words = {axis.word(value) for axis in self.space.axes for value in axis.ends}
-        return {word for word in words if any(f" {word} " in f" {choices} " for choices in self.bases)}
+        overrides = {axis.override(value) for axis in self.space.axes for value in axis.ends}
+        return {
+            override
+            for override in overrides
+            if any(f" {override} " in f" {choices} " for choices in self.bases)
+        }
 
     def as_plain(self) -> dict[str, Any]:
         """For a file: no secrets."""

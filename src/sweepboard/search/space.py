@@ -34,7 +34,7 @@ class Choices:
     def __str__(self) -> str:
         return f"{self.key}={','.join(self.values)}"
 
-    def word(self, value: Value) -> str:
+    def override(self, value: Value) -> str:
         """The override that sets the key."""
         return f"{self.key}={value}"
 
@@ -74,7 +74,7 @@ class Numbers:
         steps = f" in steps of {self.step}" if self.step else ""
         return f"{self.key}={self.low}..{self.high}{steps}{' (log)' if self.log else ''}"
 
-    def word(self, value: Value) -> str:
+    def override(self, value: Value) -> str:
         """The override that sets the key, the number in `DIGITS` digits."""
         if self.whole:
             return f"{self.key}={round(float(value))}"
@@ -111,9 +111,9 @@ class Space:
 
     axes: tuple[Axis, ...]
 
-    def words(self, values: Values) -> list[str]:
+    def overrides(self, values: Values) -> list[str]:
         """The overrides of a trial."""
-        return [axis.word(values[axis.key]) for axis in self.axes]
+        return [axis.override(values[axis.key]) for axis in self.axes]
 
     def points(self) -> list[dict[str, Value]] | None:
         """Every point, the last key's value changing fastest; None where there is no end of them."""
@@ -124,7 +124,7 @@ class Space:
         return [dict(zip(keys, row, strict=True)) for row in product(*(grid or () for grid in grids))]
 
     def corners(self, combined: Collection[str] = ()) -> Iterator[list[str]]:
-        """The words of points that show whether the space works.
+        """The overrides of points that show whether the space works.
 
         The first values of all axes, every other end of each axis in turn, and the last values; all of this
         for each combination of the keys `combined`, which are the config groups.
@@ -140,13 +140,13 @@ class Space:
 
     def _corners(self) -> Iterator[list[str]]:
         first = {axis.key: axis.ends[0] for axis in self.axes}
-        yield self.words(first)
+        yield self.overrides(first)
         several = [axis for axis in self.axes if len(axis.ends) > 1]
         for axis in several:
             for value in axis.ends[1:]:
-                yield self.words({**first, axis.key: value})
+                yield self.overrides({**first, axis.key: value})
         if len(several) > 1:
-            yield self.words({axis.key: axis.ends[-1] for axis in self.axes})
+            yield self.overrides({axis.key: axis.ends[-1] for axis in self.axes})
 
     @staticmethod
     def from_plain(axes: Sequence[Mapping[str, Any]]) -> Space:

@@ -21,16 +21,16 @@ from sweepboard.sweeps.points import BadPoint, holds, read_filter
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 
 
-def points(words: Sequence[str], typed: Sequence[str], settings: SweepSettings) -> list[list[str]]:
-    """Return the combinations of the new `words`, zipped as was `typed` beside them.
+def points(overrides: Sequence[str], typed: Sequence[str], settings: SweepSettings) -> list[list[str]]:
+    """Return the combinations of the new `overrides`, zipped as was `typed` beside them.
 
     The sweep's own `sweep.zip` is of the values that it has: a new one of one key goes with all of the other.
     """
-    keys = {key_of(word) for word in typed}
+    keys = {key_of(override) for override in typed}
     for key in ("sweep.zip", "sweep.filter"):
-        if key in keys and not words:
+        if key in keys and not overrides:
             raise ConfigError(f"{key}: is of points, and none is added; add some, as optimizer.lr=0.1,0.01")
-    return grid(words, settings.zip if "sweep.zip" in keys else ()) if words else []
+    return grid(overrides, settings.zip if "sweep.zip" in keys else ()) if overrides else []
 
 
 def added(
@@ -46,11 +46,13 @@ def added(
         yield _checked(point, config, trust)
 
 
-def _changed(job: PlannedJob, words: Sequence[str], config_dirs: Sequence[Path], trust: Trust) -> RunConfig:
+def _changed(
+    job: PlannedJob, overrides: Sequence[str], config_dirs: Sequence[Path], trust: Trust
+) -> RunConfig:
     try:
-        return trust.admitted(job.config).with_overrides(words, config_dirs)
+        return trust.admitted(job.config).with_overrides(overrides, config_dirs)
     except UserError as error:
-        raise BadPoint(f"in {' '.join(words)}: {error}") from error
+        raise BadPoint(f"in {' '.join(overrides)}: {error}") from error
 
 
 def _holds(condition: Expression, config: RunConfig) -> bool:
@@ -59,13 +61,13 @@ def _holds(condition: Expression, config: RunConfig) -> bool:
     return holds(condition, follow(config.values, followed), config.groups)
 
 
-def _checked(words: Sequence[str], config: RunConfig, trust: Trust) -> RunConfig:
+def _checked(overrides: Sequence[str], config: RunConfig, trust: Trust) -> RunConfig:
     try:
         return trust.prepare(replace(config, overrides=_standing(config.overrides))).config
     except UserError as error:
-        raise BadPoint(f"in {' '.join(words)}: {error}") from error
+        raise BadPoint(f"in {' '.join(overrides)}: {error}") from error
 
 
-def _standing(words: Sequence[str]) -> list[str]:
-    overrides = OverridesParser.create().parse_overrides(list(words))
-    return [str(override.input_line) for override in last_of_each_key(overrides)]
+def _standing(overrides: Sequence[str]) -> list[str]:
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [str(each.input_line) for each in last_of_each_key(parsed)]

@@ -115,9 +115,9 @@ def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:
         if job.label in by_label:
             return f"in which {job.label} has {_change(by_label[job.label], job)}: give another sweep.name"
     if added:
-        words = " ".join(word for key, word in added[0].words.items() if key in new.swept)
+        typed = " ".join(override for key, override in added[0].typed.items() if key in new.swept)
         return (
-            f"without {added[0].label}: give another sweep.name, or type `sweepboard resume {folder} {words}`"
+            f"without {added[0].label}: give another sweep.name, or type `sweepboard resume {folder} {typed}`"
         )
     if gone:
         return f"which has {gone[0].label} too: type `sweepboard resume {folder}`, or give another sweep.name"

@@ -24,7 +24,7 @@ from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError
-from sweepboard.sweeps.sweep_overrides import is_setting, key_of, typed_words
+from sweepboard.sweeps.sweep_overrides import is_setting, key_of, typed_overrides
 
 _OF_THE_SWEEP = ("hydra.mode", "hydra.sweeper", "hydra.launcher", "hydra.sweep", "sweep")
 
@@ -37,62 +37,64 @@ class Composer:
         self._parser = OverridesParser.create(loader)
         self._compositions: dict[tuple[str, ...], bytes] = {}
 
-    def compose(self, words: Sequence[str]) -> DictConfig:
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of one point, with its `hydra` block. Raises `ConfigError`."""
-        values = [word for word in words if self.sets_a_value(word)]
+        values = [override for override in overrides if self.sets_a_value(override)]
         try:
             config: DictConfig = pickle.loads(
-                self._composition(tuple(word for word in words if word not in values))
+                self._composition(tuple(override for override in overrides if override not in values))
             )
             apply_overrides(self._parser.parse_overrides(values), config)
         except Exception as error:
-            raise explain(error, words, self._config_dirs) from error
-        config.hydra.overrides.task = list(words)
+            raise explain(error, overrides, self._config_dirs) from error
+        config.hydra.overrides.task = list(overrides)
         import_modules(config)
         return config
 
-    def _composition(self, words: tuple[str, ...]) -> bytes:
-        if words not in self._compositions:
-            composed = self._composed_by_hydra(words)
+    def _composition(self, overrides: tuple[str, ...]) -> bytes:
+        if overrides not in self._compositions:
+            composed = self._composed_by_hydra(overrides)
             OmegaConf.get_cache(composed).pop("now", None)  # of the master: the sweep may be an earlier one
-            self._refuse_a_sweep(composed, words)
-            self._follow_targets(composed, words)
-            self._compositions[words] = pickle.dumps(composed)  # unpickled six times faster than copied
-        return self._compositions[words]
+            self._refuse_a_sweep(composed, overrides)
+            self._follow_targets(composed, overrides)
+            self._compositions[overrides] = pickle.dumps(composed)  # unpickled six times faster than copied
+        return self._compositions[overrides]
 
-    def _composed_by_hydra(self, words: tuple[str, ...]) -> DictConfig:
+    def _composed_by_hydra(self, overrides: tuple[str, ...]) -> DictConfig:
         try:
-            return self._loader.load_sweep_config(self._master, with_names(words, self._loader))
+            return self._loader.load_sweep_config(self._master, with_names(overrides, self._loader))
         except ConfigCompositionException as error:
             key = setting_changed_by_a_point(error)
             if key is None:
                 raise
-            raise _is_a_sweep(words, key) from error
+            raise _is_a_sweep(overrides, key) from error
 
-    def _follow_targets(self, composed: DictConfig, words: Sequence[str]) -> None:
+    def _follow_targets(self, composed: DictConfig, overrides: Sequence[str]) -> None:
         hydra: Any = self._master.hydra
-        every = with_names([*hydra.overrides.hydra, *words], self._loader)
+        every = with_names([*hydra.overrides.hydra, *overrides], self._loader)
         follow_targets_in_yaml(composed, every, self._config_dirs, hydra.job.config_name)
 
-    def _refuse_a_sweep(self, composed: DictConfig, words: Sequence[str]) -> None:
+    def _refuse_a_sweep(self, composed: DictConfig, overrides: Sequence[str]) -> None:
         """Raise `ConfigError` where an option brings settings of a sweep, which here is under way already."""
-        typed = [word for word in typed_words(self._master) if is_setting(word)]
+        typed = [override for override in typed_overrides(self._master) if is_setting(override)]
         whole = composed.copy()
         apply_overrides(self._parser.parse_overrides(typed), whole)
         for key in _OF_THE_SWEEP:
             if _written(whole, key) != _written(self._master, key):
-                raise _is_a_sweep(words, key)
+                raise _is_a_sweep(overrides, key)
 
-    def sets_a_value(self, word: str) -> bool:
-        """Whether the word changes one value and not what is composed: no group has a dot in its name."""
-        key = word.partition("=")[0]
+    def sets_a_value(self, override: str) -> bool:
+        """Whether the override changes one value and not what is composed: no group has a dot in its name."""
+        key = override.partition("=")[0]
         if "." in key:
             return all(part.isidentifier() for part in key.split(".")) and not key.startswith("hydra.")
         return key in self._master and not is_node(self._master, key)
 
 
-def _is_a_sweep(words: Sequence[str], key: str) -> ConfigError:
-    option = next((word for word in words if key_of(word) == "experiment"), " ".join(words))
+def _is_a_sweep(overrides: Sequence[str], key: str) -> ConfigError:
+    option = next(
+        (override for override in overrides if key_of(override) == "experiment"), " ".join(overrides)
+    )
     name = option.partition("=")[2]
     return ConfigError(
         f"{option} is a sweep itself: start it alone (it sets {key}), "

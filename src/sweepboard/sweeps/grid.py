@@ -1,4 +1,4 @@
-"""From the words of a command to the points of a grid, with axes that may go together."""
+"""From the overrides of a command to the points of a grid, with axes that may go together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 
 @dataclass(frozen=True)
 class Axis:
-    """Keys that take their values together: `choices` holds a word (`key=value`) for each of `keys`."""
+    """Keys that take their values together: `choices` holds an override (`key=value`) for each of `keys`."""
 
     keys: tuple[str, ...]
     choices: tuple[tuple[str, ...], ...]
@@ -27,18 +27,19 @@ class Axis:
 
 
 def grid(
-    words: Sequence[str], zips: Sequence[Any] = (), loader: ConfigLoader | None = None
+    overrides: Sequence[str], zips: Sequence[Any] = (), loader: ConfigLoader | None = None
 ) -> list[list[str]]:
-    """Every combination of the values that `words` give, the last key's changing fastest.
+    """Every combination of the values that `overrides` give, the last key's changing fastest.
 
-    `words` are overrides in Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`), of which
+    `overrides` are overrides in Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`), of which
     those stand that `last_of_each_key` keeps. `zips` are keys, or lists of keys, whose values go together.
     Raises `ConfigError`.
     """
-    overrides = overrides_parser(loader).parse_overrides(list(words))
-    axes = zipped([axis(override) for override in last_of_each_key(overrides)], zips)
+    parsed = overrides_parser(loader).parse_overrides(list(overrides))
+    axes = zipped([axis(each) for each in last_of_each_key(parsed)], zips)
     points = [
-        [word for choice in choices for word in choice] for choices in product(*(a.choices for a in axes))
+        [override for choice in choices for override in choice]
+        for choices in product(*(a.choices for a in axes))
     ]
     if not points:
         empty = next(axis for axis in axes if not axis.choices)
@@ -47,7 +48,7 @@ def grid(
 
 
 def axis(override: Override) -> Axis:
-    """The values of one override, as words. Raises `ConfigError` for a range without end."""
+    """Return the values of one override, each as an override. Raise `ConfigError` for a range without end."""
     refuse_inside(override)
     key = override.get_key_element()
     name = key_of(key)
@@ -100,7 +101,9 @@ def _groups(zips: Sequence[Any]) -> list[list[str]]:
 
 def _joined(group: Sequence[str], swept: Mapping[str, Sequence[Axis]]) -> Axis:
     rows = zip(*_of_one_length({key: _only(key, swept).choices for key in group}), strict=True)
-    return Axis(tuple(group), tuple(tuple(word for words in row for word in words) for row in rows))
+    return Axis(
+        tuple(group), tuple(tuple(override for overrides in row for override in overrides) for row in rows)
+    )
 
 
 def _only(key: str, swept: Mapping[str, Sequence[Axis]]) -> Axis:

@@ -43,7 +43,7 @@ from sweepboard.sweeps.plan import (
 )
 from sweepboard.sweeps.plan_file import moment_of, read_plan, write_plan
 from sweepboard.sweeps.points import check_points
-from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key, typed_words, words_of_jobs
+from sweepboard.sweeps.sweep_overrides import overrides_of_jobs, refuse_two_of_a_key, typed_overrides
 from sweepboard.sweeps.sweep_result import SweepResult
 from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
 
@@ -101,7 +101,7 @@ class SweepRequest:
         return Composer(self.context.config_loader, self.config, self.task.config_dirs)
 
 
-def sweep_grid(request: SweepRequest, words: Sequence[str]) -> SweepResult:
+def sweep_grid(request: SweepRequest, overrides: Sequence[str]) -> SweepResult:
     """Plan every combination, freeze the plan, run the jobs that are not done yet."""
     executor = request.executor()
     refuse_own_names(request)
@@ -110,7 +110,7 @@ def sweep_grid(request: SweepRequest, words: Sequence[str]) -> SweepResult:
     else:
         request.launcher.refuse_limits(request.settings)
     with env_override(request.config.hydra.job.env_set):  # values may name these variables
-        make = _planner(request, words_of_jobs(words), executor)
+        make = _planner(request, overrides_of_jobs(overrides), executor)
     if request.task.plan_only:
         return _only_planned(request, make)
     with begun(make, request.root, request.named, datetime.now()) as (folder, plan):
@@ -119,12 +119,12 @@ def sweep_grid(request: SweepRequest, words: Sequence[str]) -> SweepResult:
         return SweepResult(_carry_out(request, folder, plan, executor), plan, folder)
 
 
-def _planner(request: SweepRequest, words: Sequence[str], executor: Executor | None) -> MakePlan:
+def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor | None) -> MakePlan:
     """Return what makes the plan, once all its points have passed their checks."""
-    if not words:
+    if not overrides:
         raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
     settings = request.settings
-    points = grid(words, settings.zip, request.context.config_loader)
+    points = grid(overrides, settings.zip, request.context.config_loader)
     moment = moment_of(SweepFolder(request.named)) if request.named else datetime.now()
     with now_is(moment):
         checked = check_points(points, request.composer.compose, settings.filter)
@@ -188,7 +188,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
     refuse_grid_settings(request)
     refuse_what_hydra_reads_otherwise(request.config, request.chosen("sweeper"))
-    refuse_two_of_a_key(typed_words(request.config), request.chosen("sweeper"))
+    refuse_two_of_a_key(typed_overrides(request.config), request.chosen("sweeper"))
     refuse_what_hydra_does(request)
     request.task.refuse_to_plan()
     executor = request.executor()
@@ -196,7 +196,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     folder = request.folder
     moment = moment_of(folder)
     with now_is(moment):
-        points = check_points([words_of_jobs(words) for words in batch], request.composer.compose)
+        points = check_points([overrides_of_jobs(overrides) for overrides in batch], request.composer.compose)
     refuse_links(RunFolder(folder.path))
     make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
@@ -222,8 +222,8 @@ def _plan_so_far(
     return Plan((), threads, request.task.command, launcher=request.launcher)
 
 
-def _job_return(view: JobView, words: Sequence[str]) -> JobReturn:
-    returned = JobReturn(overrides=list(words), task_name="sweepboard")
+def _job_return(view: JobView, overrides: Sequence[str]) -> JobReturn:
+    returned = JobReturn(overrides=list(overrides), task_name="sweepboard")
     done = view.state in DONE
     returned.status = JobStatus.COMPLETED if done else JobStatus.FAILED
     returned.return_value = view.score if done else RunFailed(f"{view.label}: {view.reason or view.state}")

@@ -104,8 +104,8 @@ class SweepTask:
         import_modules(config)
         with open_dict(config):
             config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
-        words = words_of_hydra(OmegaConf.create({"hydra": hydra}))
-        follow_targets_in_yaml(config, words, self.config_dirs, hydra.job.config_name)
+        overrides = words_of_hydra(OmegaConf.create({"hydra": hydra}))
+        follow_targets_in_yaml(config, overrides, self.config_dirs, hydra.job.config_name)
         return prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task)).config
 
 

@@ -22,13 +22,13 @@ ALONE = "job"
 def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> list[str]:
     """A label for each point, each another one, also where a file system does not tell A from a.
 
-    A point is what was said of its job: key to word (`{"optimizer.lr": "optimizer.lr=0.1"}`). What all points
+    A point has what was typed for its job, by key: `{"optimizer.lr": "optimizer.lr=0.1"}`. What all points
     have in common is left out. `given` are the labels that the first points have already.
     """
     keys, names = varying_keys(points), list(given)
     used = {name.casefold() for name in names}
     for point in points[len(given) :]:
-        name = label([word for key, word in point.items() if key in keys]) or ALONE
+        name = label([override for key, override in point.items() if key in keys]) or ALONE
         if name.casefold() in used:
             name = f"{name}-{_digest(point)}"
         used.add(name.casefold())
@@ -46,18 +46,18 @@ def _digest(point: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join(point.values()).encode()).hexdigest()[:8]
 
 
-def words_of(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
+def overrides_by_key(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
     """What was typed for a job by key, its numbers as they are and not as typed: `1e-1` is `0.1`.
     A secret is a short hash.
 
     A mapping says something of each key in it: `optimizer={lr: 1e-1}` is `optimizer.lr=0.1`.
     """
     safe = masked(config)
-    words = dict(word for override in overrides for word in _words(override, safe))
-    return dict(zip(words, map(readable, masked_words(words.values())), strict=True))
+    typed = dict(pair for override in overrides for pair in _by_key(override, safe))
+    return dict(zip(typed, map(readable, masked_words(typed.values())), strict=True))
 
 
-def _words(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _by_key(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     key, equals, text = override.lstrip("+").partition("=")
     if not equals or key.startswith("~"):
         yield key.lstrip("~"), override
@@ -66,8 +66,8 @@ def _words(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]
     for one, typed in below or [(key, text)]:
         value = _select(config, one)
         plain = value is not None and not isinstance(value, Mapping)
-        word = _QUOTED_NAME.sub(r"\1", str(typed))
-        yield one, f"{one}={override_text(value) if plain or one != key else word}"
+        text = _QUOTED_NAME.sub(r"\1", str(typed))
+        yield one, f"{one}={override_text(value) if plain or one != key else text}"
 
 
 def _mapping(override: str) -> dict[str, Any]:

@@ -17,42 +17,42 @@ from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.sweep_overrides import key_of
 
 
-def length_words(plan: Plan, words: Sequence[str]) -> list[str]:
-    """The words that give all jobs another length; several lengths, or one beside those swept, are points."""
+def length_overrides(plan: Plan, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides that give all jobs another length; several lengths are points, and so is one
+    where lengths are swept."""
     keys = [key for key in keys_with("length") if key not in plan.swept or len(plan.jobs) == 1]
-    return [word for word in words if key_of(word) in keys and "," not in word]
+    return [override for override in overrides if key_of(override) in keys and "," not in override]
 
 
-def lengthened(plan: Plan, words: Sequence[str], folder: SweepFolder, trust: Trust) -> Plan:
-    """The plan with every job as long as `words` say, under the labels that they have.
+def lengthened(plan: Plan, overrides: Sequence[str], folder: SweepFolder, trust: Trust) -> Plan:
+    """The plan with every job as long as `overrides` say, under the labels that they have.
 
     Raises `BadPoint` where that would be other runs, or shorter ones.
     """
-    return replace(plan, jobs=tuple(_longer(job, words, folder, trust) for job in plan.jobs))
+    return replace(plan, jobs=tuple(_longer(job, overrides, folder, trust) for job in plan.jobs))
 
 
-def _longer(job: PlannedJob, words: Sequence[str], folder: SweepFolder, trust: Trust) -> PlannedJob:
+def _longer(job: PlannedJob, overrides: Sequence[str], folder: SweepFolder, trust: Trust) -> PlannedJob:
     try:
         admitted = trust.admitted(job.config)
-        shorter = replace(admitted, overrides=_without(admitted.overrides, words))
-        config = trust.prepare(shorter.with_overrides(words)).config
+        shorter = replace(admitted, overrides=_without(admitted.overrides, set(map(key_of, overrides))))
+        config = trust.prepare(shorter.with_overrides(overrides)).config
         refuse_another_run(job.config, config, "start a sweep of that length")
-        _refuse_without_effect(config, words)
+        _refuse_without_effect(config, overrides)
         _refuse_shorter(job, config.values["facts"]["steps"], folder)
     except UserError as error:
         raise BadPoint(f"in {job.label}: {error}") from error
     return PlannedJob.of(job.label, config, job.number)
 
 
-def _without(overrides: Sequence[str], words: Sequence[str]) -> list[str]:
-    typed = {key_of(word) for word in words}
-    return [word for word in overrides if key_of(word) not in typed]
+def _without(overrides: Sequence[str], keys: set[str]) -> list[str]:
+    return [override for override in overrides if key_of(override) not in keys]
 
 
-def _refuse_without_effect(config: RunConfig, words: Sequence[str]) -> None:
+def _refuse_without_effect(config: RunConfig, overrides: Sequence[str]) -> None:
     steps = config.settings.trainer.steps
-    if steps is not None and all(key_of(word) == "trainer.epochs" for word in words):
-        raise AnotherRun(f"{words[0]}: trainer.steps={steps} is its length; type trainer.steps=N")
+    if steps is not None and all(key_of(override) == "trainer.epochs" for override in overrides):
+        raise AnotherRun(f"{overrides[0]}: trainer.steps={steps} is its length; type trainer.steps=N")
 
 
 def _refuse_shorter(job: PlannedJob, steps: int, folder: SweepFolder) -> None:

@@ -12,7 +12,7 @@ from sweepboard.compose.run_config import RunConfig
 from sweepboard.execution import Resources
 from sweepboard.settings import SweepSettings
 from sweepboard.signing import Origin
-from sweepboard.sweeps.labels import labels, varying_keys, words_of
+from sweepboard.sweeps.labels import labels, overrides_by_key, varying_keys
 from sweepboard.sweeps.launcher import LauncherChoice
 
 
@@ -21,7 +21,7 @@ class PlannedJob:
     """One job: its label, what was typed for it, and the configuration it runs from."""
 
     label: str
-    words: dict[str, str]
+    typed: dict[str, str]
     """What was typed for it, by key, numbers as they are: `{"optimizer.lr": "optimizer.lr=0.1"}`."""
 
     config: RunConfig
@@ -34,7 +34,7 @@ class PlannedJob:
     @classmethod
     def of(cls, label: str, config: RunConfig, number: int) -> PlannedJob:
         """Return the job that runs `config`."""
-        return cls(label, words_of(config.overrides, config.values), config, number=number)
+        return cls(label, overrides_by_key(config.overrides, config.values), config, number=number)
 
     @property
     def digest(self) -> str:
@@ -89,7 +89,7 @@ class Plan:
     @property
     def swept(self) -> list[str]:
         """The keys in which the jobs differ, in the order in which they were typed."""
-        points = [job.words for job in self.jobs]
+        points = [job.typed for job in self.jobs]
         keys = varying_keys(points)
         return list(dict.fromkeys(key for point in points for key in point if key in keys))
 
@@ -127,8 +127,8 @@ def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[RunConfig]) -> tuple[
     """Return the jobs and those of `added`, none twice. Earlier jobs keep their labels."""
     have = {job.digest for job in jobs}
     new = [config for digest, config in _by_digest(added).items() if digest not in have]
-    words = [words_of(config.overrides, config.values) for config in new]
-    names = labels([*(job.words for job in jobs), *words], [job.label for job in jobs])
+    typed = [overrides_by_key(config.overrides, config.values) for config in new]
+    names = labels([*(job.typed for job in jobs), *typed], [job.label for job in jobs])
     numbered = enumerate(zip(names[len(jobs) :], new, strict=True), len(jobs))
     return jobs + tuple(PlannedJob.of(name, config, number) for number, (name, config) in numbered)
 

@@ -39,7 +39,7 @@ class DamagedSweep(UserError):
 class _Entry:
     label: str
     file: str
-    words: dict[str, str]
+    typed: dict[str, str]
     digest: str
 
 
@@ -121,7 +121,7 @@ def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
 
 def _as_plain(plan: Plan) -> dict[str, Any]:
     jobs = [
-        {"label": job.label, "file": job.file, "words": job.words, "digest": job.digest} for job in plan.jobs
+        {"label": job.label, "file": job.file, "typed": job.typed, "digest": job.digest} for job in plan.jobs
     ]
     return {
         "format": _FORMAT,
@@ -148,7 +148,7 @@ def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> P
         if not _LABEL.fullmatch(name):
             raise DamagedSweep(f"{folder.plan}: {name!r} is no label of a job")
     path = folder.frozen(file)
-    job = PlannedJob(entry["label"], entry["words"], read_job(path), file=entry["file"], number=number)
+    job = PlannedJob(entry["label"], entry["typed"], read_job(path), file=entry["file"], number=number)
     if job.digest != entry["digest"]:
         raise DamagedSweep(
             f"{path} is not what was frozen: put it back, or start the sweep under another name"

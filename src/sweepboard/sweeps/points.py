@@ -18,26 +18,26 @@ from sweepboard.sweeps.plan import Point
 from sweepboard.sweeps.sub_grids import told_as_sub_grid
 
 Compose = Callable[[Sequence[str]], DictConfig]
-"""From the words of a point to its configuration with the `hydra` block."""
+"""From the overrides of a point to its configuration with the `hydra` block."""
 
 
 class BadPoint(ConfigError):
     """A point of a sweep that could not run."""
 
 
-def check_points(words: Sequence[Sequence[str]], compose: Compose, only: str | None = None) -> list[Point]:
-    """All points for which the condition `only` holds, checked.
+def check_points(points: Sequence[Sequence[str]], compose: Compose, only: str | None = None) -> list[Point]:
+    """Check all points for which the condition `only` holds, and return them; a point is its overrides.
 
-    Raises `BadPoint` for the first mistake in any of them, with the words that tell it from the others.
+    Raise `BadPoint` for the first mistake in any of them, with the overrides that tell it from the others.
     """
     condition = read_filter(only)
-    composed = [(point, _composed(point, words, compose)) for point in words]
+    composed = [(point, _composed(point, points, compose)) for point in points]
     kept = [
         (point, config) for point, config in composed if condition is None or _of_point(condition, config)
     ]
     if not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
-    return [_checked(point, words, config, compose) for point, config in kept]
+    return [_checked(point, points, config, compose) for point, config in kept]
 
 
 def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Compose) -> DictConfig:
@@ -120,5 +120,5 @@ def _checked(
 
 def _bad(point: Sequence[str], points: Sequence[Sequence[str]], error: UserError) -> UserError:
     common = set(point).intersection(*map(set, points))
-    own = " ".join(word for word in point if word not in common)
+    own = " ".join(override for override in point if override not in common)
     return BadPoint(f"in {own}: {error}") if own else error

@@ -40,12 +40,12 @@ def told(folder: SweepFolder) -> Iterator[None]:
 
 def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
     """Each job with what was swept, how it ended, and its metrics (`best/...`, and the last validation's)."""
-    words = {job.label: job.words for job in plan.jobs}
+    typed = {job.label: job.typed for job in plan.jobs}
     return [
         {
             "job": view.label,
             "state": view.state,
-            **{key: words[view.label].get(key, "").partition("=")[2] for key in plan.swept},
+            **{key: typed[view.label].get(key, "").partition("=")[2] for key in plan.swept},
             **{f"best/val_{name}": value for name, value in view.best.items()},
             **{f"val/{name}": value for name, value in view.metrics.items()},
             **{f"test/{name}": value for name, value in view.test.items()},

@@ -34,7 +34,7 @@ from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
 from sweepboard.sweeps.launch import left_to_do, run_jobs
 from sweepboard.sweeps.launcher import GROUP, LauncherChoice, changed_launcher, is_of_launcher
-from sweepboard.sweeps.lengthen import length_words, lengthened
+from sweepboard.sweeps.lengthen import length_overrides, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
 from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
@@ -46,7 +46,7 @@ from sweepboard.sweeps.sweep_overrides import is_setting, key_of, refuse_several
 class ResumeRequest:
     """What was typed with `sweepboard resume SWEEP`."""
 
-    words: Sequence[str] = ()
+    overrides: Sequence[str] = ()
     """`trainer.epochs=20` makes its jobs longer, `optimizer.lr=3e-2` adds points, `sweep.jobs=4` runs them
     otherwise, a secret is given again."""
 
@@ -65,23 +65,27 @@ class ResumeRequest:
 
 def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
     """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
-    refuse_unreadable(wish.words)
+    refuse_unreadable(wish.overrides)
     with only_writer(RunFolder(folder.path)):
         plan = read_plan(folder)
         trust = Trust(plan.own, wish.allowed, folder.path)
         plan = _looked_at(plan, trust)
-        settings = settings_now(plan.settings, wish.words)
-        launcher = launcher_now(plan.launcher, trust.own, wish.words, listener)
+        settings = settings_now(plan.settings, wish.overrides)
+        launcher = launcher_now(plan.launcher, trust.own, wish.overrides, listener)
         executor = launcher.executor(settings)
         if executor is None:
             launcher.refuse_limits(settings)
-        words = [word for word in wish.words if is_of_jobs(word) and key_of(word) not in _secrets(plan)]
-        filled = with_secrets(plan, wish.words)
-        lengths = length_words(plan, words)
+        overrides = [
+            override
+            for override in wish.overrides
+            if is_of_jobs(override) and key_of(override) not in _secrets(plan)
+        ]
+        filled = with_secrets(plan, wish.overrides)
+        lengths = length_overrides(plan, overrides)
         if lengths:
             filled = lengthened(filled, lengths, folder, trust)
-            words = [word for word in words if word not in lengths]
-        wanted = points(words, wish.words, settings)
+            overrides = [override for override in overrides if override not in lengths]
+        wanted = points(overrides, wish.overrides, settings)
         with now_is(plan.moment):
             longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
         jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
@@ -116,12 +120,12 @@ def launcher_now(
     return changed_launcher(frozen if own else LauncherChoice(), overrides)
 
 
-def refuse_unreadable(words: Sequence[str]) -> None:
-    """Raise `ConfigError` for a word that Hydra's grammar does not know."""
+def refuse_unreadable(overrides: Sequence[str]) -> None:
+    """Raise `ConfigError` for an override that Hydra's grammar does not know."""
     try:
-        overrides_parser().parse_overrides(list(words))
+        overrides_parser().parse_overrides(list(overrides))
     except HydraException as error:
-        raise explain(error, words) from error
+        raise explain(error, overrides) from error
 
 
 def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
@@ -160,13 +164,15 @@ def _looked_at(plan: Plan, trust: Trust) -> Plan:
     return replace(plan, jobs=tuple(jobs))
 
 
-def settings_now(saved: Mapping[str, Any], words: Sequence[str]) -> SweepSettings:
+def settings_now(saved: Mapping[str, Any], overrides: Sequence[str]) -> SweepSettings:
     """The settings with which the sweep was started, and what is typed of them now."""
     known = {item.name for item in fields(SweepSettings)}
     values = {name: value for name, value in saved.items() if name in known}
-    for override in OverridesParser.create().parse_overrides([word for word in words if is_setting(word)]):
-        refuse_several(override)
-        values[override.key_or_group.removeprefix("sweep.")] = override.value()
+    for each in OverridesParser.create().parse_overrides(
+        [override for override in overrides if is_setting(override)]
+    ):
+        refuse_several(each)
+        values[each.key_or_group.removeprefix("sweep.")] = each.value()
     return read_settings(SweepSettings, values, "sweep")
 
 
@@ -174,23 +180,27 @@ def _secrets(plan: Plan) -> set[str]:
     return {key for job in plan.jobs for key, value in flatten(job.config.values) if is_masked(value)}
 
 
-def with_secrets(plan: Plan, words: Sequence[str]) -> Plan:
+def with_secrets(plan: Plan, overrides: Sequence[str]) -> Plan:
     """The plan with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
     wanted = _secrets(plan)
-    typed = {key: axis.choices for axis in _axes(words) for key in axis.keys if key in wanted}
+    typed = {key: axis.choices for axis in _axes(overrides) for key in axis.keys if key in wanted}
     for key in wanted - typed.keys():
         raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")
     return replace(plan, jobs=tuple(_with_secret(job, typed) for job in plan.jobs))
 
 
-def _axes(words: Sequence[str]) -> Iterator[Axis]:
-    return map(axis, overrides_parser().parse_overrides([word for word in words if is_of_jobs(word)]))
+def _axes(overrides: Sequence[str]) -> Iterator[Axis]:
+    return map(
+        axis, overrides_parser().parse_overrides([override for override in overrides if is_of_jobs(override)])
+    )
 
 
 def _with_secret(job: PlannedJob, typed: Mapping[str, Sequence[Sequence[str]]]) -> PlannedJob:
     hidden = {key: value for key, value in flatten(job.config.values) if is_masked(value)}
-    words = [_of_the_job(key, value, [word for (word,) in typed[key]]) for key, value in hidden.items()]
-    return replace(job, config=_with_values(job.config, words)) if words else job
+    overrides = [
+        _of_the_job(key, value, [override for (override,) in typed[key]]) for key, value in hidden.items()
+    ]
+    return replace(job, config=_with_values(job.config, overrides)) if overrides else job
 
 
 def _with_values(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
@@ -198,9 +208,9 @@ def _with_values(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
     return replace(config, values=config.with_overrides(overrides).values)
 
 
-def _of_the_job(key: str, value: Any, words: Sequence[str]) -> str:
-    """Of the words for a secret the one that the job had; a single one may be a new secret."""
-    for word in words:
-        if len(words) == 1 or mask(unquoted(word.partition("=")[2])) == value:
-            return word
+def _of_the_job(key: str, value: Any, overrides: Sequence[str]) -> str:
+    """Of the overrides for a secret the one that the job had; a single one may be a new secret."""
+    for override in overrides:
+        if len(overrides) == 1 or mask(unquoted(override.partition("=")[2])) == value:
+            return override
     raise MaskedSecret(f"{key}: no value that was given is the one of {value}: give all that were swept")

@@ -27,7 +27,7 @@ def told_as_sub_grid(
     """Return the mistake; where it is an argument that other swept options have, with what to type."""
     found = _NO_ARGUMENT.match(str(mistake))
     group = found[1] if found else ""
-    options = {word for words in points for word in words if key_of(word) == group}
+    options = {override for overrides in points for override in overrides if key_of(override) == group}
     if found is None or len(options) < 2 or any("{" in option for option in options):
         return mistake
     mappings = list(dict.fromkeys(_mappings(group, points, compose)))
@@ -40,10 +40,10 @@ def _mappings(
     group: str, points: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]
 ) -> Iterator[str]:
     """The class of each point with the arguments that it needs, and those typed that it takes."""
-    for words in points:
-        typed = {key_of(word): word.partition("=")[2] for word in words}
+    for overrides in points:
+        typed = {key_of(override): override.partition("=")[2] for override in overrides}
         inside = {key.partition(".")[2]: value for key, value in typed.items() if key.startswith(f"{group}.")}
-        around = [word for word in words if not key_of(word).startswith(f"{group}.")]
+        around = [override for override in overrides if not key_of(override).startswith(f"{group}.")]
         node: Any = OmegaConf.to_container(compose(around)[group])
         if TARGET not in node:  # scheduler=none
             yield "{}"

@@ -1,4 +1,4 @@
-"""The words of a sweep's command: which of them stand, and which say something of the sweep as a whole."""
+"""The overrides of a sweep's command: which of them hold, and which are settings of the sweep itself."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from sweepboard.errors import ConfigError
 from sweepboard.names import key_of as key_of
 
 
-def typed_words(config: DictConfig) -> list[str]:
+def typed_overrides(config: DictConfig) -> list[str]:
     """What was typed for the jobs of the sweep that `config` was composed for, `${...}` as it was written."""
-    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    return list(words)
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return list(overrides)
 
 
-def is_setting(word: str) -> bool:
-    """Whether a word says something of the sweep and not of its jobs: `sweep.jobs=2`, `sweep={jobs: 2}`."""
-    return key_of(word).partition(".")[0] == "sweep"
+def is_setting(override: str) -> bool:
+    """Return whether an override is a setting of the sweep itself: `sweep.jobs=2`, `sweep={jobs: 2}`."""
+    return key_of(override).partition(".")[0] == "sweep"
 
 
-def words_of_jobs(words: Sequence[str]) -> list[str]:
-    """The words that say something of a job. Raises `ConfigError` where a setting has several values."""
-    for override in OverridesParser.create().parse_overrides([word for word in words if is_setting(word)]):
-        refuse_several(override)
-    return [word for word in words if not is_setting(word)]
+def overrides_of_jobs(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides of the jobs. Raise `ConfigError` for a setting with several values."""
+    for each in OverridesParser.create().parse_overrides(
+        [override for override in overrides if is_setting(override)]
+    ):
+        refuse_several(each)
+    return [override for override in overrides if not is_setting(override)]
 
 
 def refuse_several(override: Override) -> None:
@@ -74,10 +76,10 @@ def _values(override: Override) -> Iterator[object]:
     yield from value.list if isinstance(value, ChoiceSweep) else [value]
 
 
-def refuse_two_of_a_key(words: Sequence[str], sweeper: str) -> None:
-    """Raise `ConfigError` where Hydra's own sweepers would drop a word: they keep one of each key."""
+def refuse_two_of_a_key(overrides: Sequence[str], sweeper: str) -> None:
+    """Raise `ConfigError` where Hydra's own sweepers would drop an override: they keep one of each key."""
     found: set[str] = set()
-    for override in last_of_each_key(OverridesParser.create().parse_overrides(list(words))):
+    for override in last_of_each_key(OverridesParser.create().parse_overrides(list(overrides))):
         key = key_of(override.get_key_element())
         if key in found:
             raise ConfigError(
@@ -90,16 +92,16 @@ def refuse_two_of_a_key(words: Sequence[str], sweeper: str) -> None:
 _ONLY_OF_SWEEPS = ("hydra/sweeper", "hydra/launcher", "hydra.sweeper", "hydra.launcher", "hydra.sweep")
 
 
-def refuse_without_multirun(words: Sequence[str], config: DictConfig) -> None:
+def refuse_without_multirun(overrides: Sequence[str], config: DictConfig) -> None:
     """Raise `ConfigError` where the request of a single run asks for what only a sweep has.
 
     `config` is what was composed; where it says `hydra.mode=RUN`, a single run is what is wanted.
     """
     if config.hydra.mode is not None:
         return
-    for word in words:
-        if key_of(word).startswith(_ONLY_OF_SWEEPS):
-            raise ConfigError(f"{word}: is of a sweep, and this is one run; add -m")
+    for override in overrides:
+        if key_of(override).startswith(_ONLY_OF_SWEEPS):
+            raise ConfigError(f"{override}: is of a sweep, and this is one run; add -m")
     if config.hydra.sweeper.get("params"):
         raise ConfigError(
             "hydra.sweeper.params: a sweep is written there, and this is one run; add -m (or write "

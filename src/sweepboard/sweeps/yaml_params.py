@@ -1,4 +1,4 @@
-"""A sweep or a search that stands in YAML, as the words that would be typed for it.
+"""A sweep or a search that stands in YAML, as the overrides that would be typed for it.
 
 A text means what it means on the command line (`"0.1,0.2"`, `"interval(0, 1)"`, `"${seed}"`); a list holds
 the values to go through, a mapping further keys, and null, numbers and booleans are what they are.
@@ -22,34 +22,34 @@ from sweepboard.sweeps.sweep_overrides import is_setting
 PARAMS = f"{SEARCH}.params"
 
 
-def words_of_params(config: DictConfig) -> list[str]:
-    """The words of the sweeper's `params`, `${...}` in them as it was written. Raises `ConfigError`."""
+def overrides_of_params(config: DictConfig) -> list[str]:
+    """The overrides of the sweeper's `params`, `${...}` in them as it was written. Raises `ConfigError`."""
     params = config.hydra.sweeper.get("params")
     plain = OmegaConf.to_container(params, resolve=False) if OmegaConf.is_config(params) else params
     if not isinstance(plain, dict | None):
         raise ConfigError(
             f"{PARAMS}={plain}: must be keys with values, as {{optimizer.lr: 'interval(0.1,1)'}}"
         )
-    return [word for key, value in (plain or {}).items() for word in _words(str(key), value)]
+    return [override for key, value in (plain or {}).items() for override in _overrides(str(key), value)]
 
 
 def refuse_what_hydra_reads_otherwise(config: DictConfig, sweeper: str) -> None:
     """Raise `ConfigError` for `params` that Hydra's own sweepers, which take all for text, would change."""
     params = config.hydra.sweeper.get("params") or {}
-    words = words_of_params(config)
-    if words != [f"{key}={value}" for key, value in params.items()]:
+    overrides = overrides_of_params(config)
+    if overrides != [f"{key}={value}" for key, value in params.items()]:
         raise ConfigError(
             f"{PARAMS}: hydra/sweeper={sweeper} reads texts only; use hydra/sweeper=grid, or type "
-            + " ".join(words)
+            + " ".join(overrides)
         )
 
 
-def _words(key: str, value: Any) -> Iterator[str]:
+def _overrides(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
         if {"low", "high"} <= value.keys():
             raise ConfigError(f"{PARAMS}.{key}: write '{key}: interval({value['low']},{value['high']})'")
         for name, child in value.items():
-            yield from _words(f"{key}.{name}", child)
+            yield from _overrides(f"{key}.{name}", child)
         return
     if is_setting(key) or key.startswith("hydra."):
         raise ConfigError(f"{PARAMS}.{key}: is no part of a job; write it beside `hydra`, and not in params")
@@ -95,8 +95,8 @@ def _text(text: str) -> str:
     return text if plain and not isinstance(override.value(), QuotedString) else quoted(text)  # type: ignore[union-attr]
 
 
-def _parsed(word: str) -> Override | None:
+def _parsed(override: str) -> Override | None:
     try:
-        return OverridesParser.create().parse_override(word)
+        return OverridesParser.create().parse_override(override)
     except HydraException:
         return None

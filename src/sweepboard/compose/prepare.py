@@ -30,18 +30,13 @@ from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, 
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.replaced_classes import follow_typed_targets
-from sweepboard.compose.run_config import RunConfig, settings_of, trainer_settings
+from sweepboard.compose.run_config import RunConfig, settings_of
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
-from sweepboard.settings import (
-    NOT_OF_A_RUN,
-    OPEN_GROUPS,
-    DatasetSettings,
-    Facts,
-)
+from sweepboard.settings import NOT_OF_A_RUN, OPEN_GROUPS, DatasetSettings, Facts, TrainerSettings
 from sweepboard.training.intervals import length
 
 
@@ -194,7 +189,8 @@ def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
     dataset = settings_of(DatasetSettings, config["dataset"])
     check_data(dataset, source)
     _check_validation(config, "val" in split_sizes(dataset, source))
-    steps, per_epoch = length(trainer_settings(config["trainer"]), batches_per_epoch(dataset, source))
+    trainer = settings_of(TrainerSettings, config["trainer"])
+    steps, per_epoch = length(trainer, batches_per_epoch(dataset, source))
     return Facts(
         **_shapes(source.spec), steps=steps, epochs=ceil(steps / per_epoch), steps_per_epoch=per_epoch
     )

@@ -6,17 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.secrets import masked, masked_words
 from sweepboard.settings import (
-    CheckpointSettings,
     DatasetSettings,
-    EarlyStopping,
     LoggingSettings,
     SchedulerSettings,
     TrainerSettings,
@@ -77,7 +75,7 @@ class RunConfig:
         """The runner's own settings as typed objects."""
         values = self.values
         return Settings(
-            trainer=trainer_settings(values["trainer"]),
+            trainer=settings_of(TrainerSettings, values["trainer"]),
             dataset=settings_of(DatasetSettings, values["dataset"]),
             scheduler=settings_of(SchedulerSettings, values["scheduler"]),
             logging=settings_of(LoggingSettings, values["logging"]),
@@ -127,14 +125,11 @@ class _Plain:
 
 
 def settings_of(cls: type[S], group: Mapping[str, Any]) -> S:
-    """Return the dataclass of a group's settings, from the keys of `group` that are its own."""
-    return cls(**{item.name: group[item.name] for item in fields(cls)})  # type: ignore[arg-type]
+    """Return the dataclass of a group's settings, nested ones too, from those keys that are its own."""
+    kinds = get_type_hints(cls)
+    names = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+    return cls(**{name: _typed(kinds[name], group[name]) for name in names})
 
 
-def trainer_settings(group: Mapping[str, Any]) -> TrainerSettings:
-    """Return the typed settings of the group `trainer`."""
-    parts = {
-        "early_stopping": EarlyStopping(**group["early_stopping"]),
-        "checkpoint": CheckpointSettings(**group["checkpoint"]),
-    }
-    return TrainerSettings(**{**group, **parts})
+def _typed(kind: Any, value: Any) -> Any:
+    return settings_of(kind, value) if isinstance(kind, type) and is_dataclass(kind) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -39,7 +40,7 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_main import Reporter
 from sweepboard.sweeps.job_status import SweepCallback
 from sweepboard.sweeps.plan import Plan
-from sweepboard.sweeps.plan_file import write_plan
+from sweepboard.sweeps.plan_file import read_frozen, write_plan
 from sweepboard.sweeps.resume import ResumeRequest
 from sweepboard.training.signals import Pruned, StopFlag
 
@@ -66,10 +67,16 @@ class Run:
     def folder(self) -> RunFolder:
         return RunFolder(Path(self.job.arguments["folder"]))
 
+    @cached_property
+    def rate(self) -> float:
+        """The learning rate, read as a job reads it."""
+        place, arguments = SweepFolder(self.folder.path.parent), self.job.arguments
+        config = read_frozen(place, arguments["frozen"], arguments["checksum"])
+        return float(config.values["optimizer"]["lr"])
+
     def accuracy(self) -> float:
         """Like that of a real run: better for some learning rates, and with time."""
-        rate: float = self.job.arguments["config"]["values"]["optimizer"]["lr"]
-        return 0.9 - abs(rate - 0.01) * 5 - 0.2 / (1 + self.validation)
+        return 0.9 - abs(self.rate - 0.01) * 5 - 0.2 / (1 + self.validation)
 
     def news(self) -> dict[str, Any]:
         return {

@@ -15,6 +15,8 @@ from sweepboard import plain_yaml
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.sweeps.composer import Composer
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan_file import DamagedSweep, read_frozen, read_plan
 from tests.command import TINY, Command, record_of
 
 TWO = ["optimizer.lr=1e-1,1e-2", *TINY]
@@ -186,6 +188,27 @@ def test_secrets_are_in_no_file_and_are_asked_for_again(command: Command) -> Non
     assert [path for path in Path("outputs").rglob("*.yaml") if "sesame" in path.read_text()] == []
 
 
+def test_a_job_runs_what_was_frozen_or_nothing(command: Command) -> None:
+    command("-m", *TWO, "sweep.name=lr", HERE)
+    folder = SweepFolder(Path("outputs/sweeps/lr"))
+    job = read_plan(folder).jobs[0]
+    assert read_frozen(folder, job.place, job.checksum) == job.config
+    path = folder.frozen(job.place)
+    frozen = plain_yaml.load(path.read_text())
+    for change in (
+        {"config": frozen["config"] | {"seed": 7}},
+        {"interpolations": {"model.outputs": "seed"}},
+        {"groups": {"model": "cnn"}},
+        {"overrides": ["seed=7"]},
+    ):
+        path.write_text(plain_yaml.dump(frozen | change))
+        with pytest.raises(DamagedSweep, match="is not what was frozen"):
+            read_frozen(folder, job.place, job.checksum)
+        assert "is not what was frozen" in command("resume", str(folder), code=2).line
+    path.write_text(plain_yaml.dump(frozen | {"config": frozen["config"] | {"output_root": "elsewhere"}}))
+    read_frozen(folder, job.place, job.checksum)  # where its results go makes it no other job
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -214,8 +237,9 @@ def test_a_sweep_of_someone_else_is_not_believed(command: Command, monkeypatch: 
     saved = json.loads(plan_file.read_text())
     config = plain_yaml.load(evil.read_text())["config"]
     config["optimizer"] = {"_target_": "os.system", "command": "touch executed"}
-    evil.write_text(plain_yaml.dump(plain_yaml.load(evil.read_text()) | {"config": config}))
-    saved["jobs"][0]["digest"] = RunConfig(config).digest
+    frozen = plain_yaml.load(evil.read_text()) | {"config": config}
+    evil.write_text(plain_yaml.dump(frozen))
+    saved["jobs"][0]["checksum"] = RunConfig.from_plain(frozen).checksum
     plan_file.write_text(json.dumps(saved))
     said = command("resume", "outputs/sweeps/lr", "--failed", code=2)
     assert "optimizer._target_: os.system is not built" in said.line

@@ -81,7 +81,7 @@ class RunConfig:
             logging=settings_of(LoggingSettings, values["logging"]),
         )
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the values, without secrets and without where the results go."""
         places = keys_with("place")

@@ -184,8 +184,9 @@ class Conductor(SweepCallback):
             self._end(number, view)
 
     def _submit(self, job: PlannedJob, number: int) -> None:
-        if job.label not in {each.label for each in self.plan.jobs}:
-            jobs, own = (*self.plan.jobs, job), self.study.search.allowed is None
+        frozen = {each.label: each for each in self.plan.jobs}
+        if job.label not in frozen or frozen[job.label].checksum != job.checksum:
+            jobs, own = tuple({**frozen, job.label: job}.values()), self.study.search.allowed is None
             self.plan = replace(self.plan, jobs=jobs, origin=self.plan.origin if own else Origin.FOREIGN)
             write_plan(self.folder, self.plan)
         self._running[job.label] = number

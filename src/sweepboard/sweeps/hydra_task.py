@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING
-from sweepboard.secrets import is_masked
+from sweepboard.runs.reload import Trust
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
-from sweepboard.sweeps.plan_file import read_plan
+from sweepboard.sweeps.plan_file import read_plan, with_secrets
 from sweepboard.training.ending import FAILED
 
 
@@ -63,7 +63,8 @@ class SweepTask:
         folder, view = RunFolder(Path(hydra.runtime.output_dir)), JobView(str(hydra.sweep.subdir))
         self._tell(view, RUNNING)
         try:
-            train(folder, {**self._job(config), "command": self.command, "accept": self.accept_changes})
+            frozen, job = self._job(config)
+            train(folder, frozen, {**job, "command": self.command, "accept": self.accept_changes})
         except Interrupted as stop:
             if os.getpid() == self.process:
                 sys.exit(stop.exit_code)
@@ -83,16 +84,16 @@ class SweepTask:
         view.state = state
         self.listener.on_state(view)
 
-    def _job(self, config: DictConfig) -> dict[str, Any]:
+    def _job(self, config: DictConfig) -> tuple[RunConfig, dict[str, Any]]:
+        """Return the configuration of the job from the frozen plan, and how it is run."""
         hydra = HydraConfig.get()
         sweep, label = SweepFolder(Path(hydra.sweep.dir)), str(hydra.sweep.subdir)
         plan = read_plan(sweep) if sweep.plan.is_file() else Plan((), 0)
         job = next((job for job in plan.jobs if job.label == label), None)
         if job is None:
-            return {"config": asdict(self._composed(config)), "number": int(hydra.job.num)}
-        frozen = replace(job.config, values=_unmasked(job.config.values, config))
-        number = {"number": job.number}
-        return {"config": asdict(frozen), "swept": plan.swept, "own": plan.own, **number}
+            return self._composed(config), {"number": int(hydra.job.num)}
+        frozen = with_secrets(job.config, lambda key: OmegaConf.select(config, key))
+        return Trust(plan.own).admitted(frozen), {"number": job.number, "swept": plan.swept}
 
     def _composed(self, config: DictConfig) -> RunConfig:
         """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
@@ -107,12 +108,3 @@ class SweepTask:
         overrides = words_of_hydra(OmegaConf.create({"hydra": hydra}))
         follow_targets_in_yaml(config, overrides, self.config_dirs, hydra.job.config_name)
         return prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task)).config
-
-
-def _unmasked(frozen: Any, config: DictConfig, key: str = "") -> Any:
-    """The frozen values with the secrets, which are in no file, as Hydra has composed them."""
-    if isinstance(frozen, Mapping):
-        return {
-            name: _unmasked(value, config, f"{key}.{name}" if key else name) for name, value in frozen.items()
-        }
-    return OmegaConf.select(config, key) if is_masked(frozen) else frozen

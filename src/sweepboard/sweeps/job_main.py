@@ -6,7 +6,6 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,14 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
 from sweepboard.runs.provenance import packages
 from sweepboard.runs.record_callback import ending
+from sweepboard.runs.reload import Trust
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
 from sweepboard.startup import tune_allocator, write_output_to
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
+from sweepboard.sweeps.plan_file import read_frozen, with_secrets
 from sweepboard.sweeps.same_data import refuse_other_content
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.ending import FAILED
@@ -39,7 +40,7 @@ NEWS = 0.5
 
 
 def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
-    """Train one job; `arguments` are those of `train`.
+    """Train one job; `arguments` are those of `sweeps.launch`: where it is frozen, and how it is run.
 
     Ends the process with exit code 0 where the run has finished or was pruned. What it prints, tracebacks
     too, stands in the folder's train.log.
@@ -49,7 +50,7 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     write_output_to(folder.log)
     try:
-        train(folder, arguments, {"sweep": Reporter(channel, arguments.get("waits", False))})
+        train(folder, _frozen(folder, arguments), arguments, {"sweep": Reporter(channel, arguments["waits"])})
     except Pruned:
         return
     except Interrupted as stop:
@@ -60,15 +61,22 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
         sys.exit(1)
 
 
-def train(
-    folder: RunFolder, job: Mapping[str, Any], callbacks: Mapping[str, Callback] = NO_CALLBACKS
-) -> None:
-    """Begin the run of a frozen job, or go on with it where its folder has it already.
+def _frozen(folder: RunFolder, job: Mapping[str, Any]) -> RunConfig:
+    config = read_frozen(SweepFolder(folder.path.parent), job["frozen"], job["checksum"])
+    return Trust(job["own"]).admitted(with_secrets(config, job["secrets"].get))
 
-    `job` has the `config` of a `PlannedJob`, and the sweep's `command`.
+
+def train(
+    folder: RunFolder,
+    config: RunConfig,
+    job: Mapping[str, Any],
+    callbacks: Mapping[str, Callback] = NO_CALLBACKS,
+) -> None:
+    """Begin the run of a job, or go on with it where its folder has it already.
+
+    `job` says how it is run: the `command` of the sweep, its `swept` keys, its `number`.
     """
-    # Everything was checked when the plan was made, or taken up again.
-    config = replace(RunConfig(**job["config"]), own=job.get("own", True))
+    # Everything was checked when the plan was made, or resumed.
     prepared = Prepared(config, open_data(config.values)).placed(folder.path, job.get("number", 0))
     accept = job.get("accept", False)
     make = partial(_on_the_same_data, SweepFolder(folder.path.parent), accept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sweepboard.execution import Ended, Event, Executor, Job, Message, Started
@@ -13,6 +12,7 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
 from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome, record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
+from sweepboard.sweeps.plan_file import secrets_in
 from sweepboard.sweeps.results import write_results
 from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED
 from sweepboard.training.signals import Interrupted, StopFlag
@@ -61,7 +61,9 @@ class Launch:
         """Return a planned job as an executor takes it."""
         arguments: dict[str, Any] = {
             "folder": str(self.folder.job(job.label)),
-            "config": asdict(job.config),
+            "frozen": job.place,
+            "checksum": job.checksum,
+            "secrets": secrets_in(job.config),
             "number": job.number,
             "command": self.command,
             "swept": self.swept,

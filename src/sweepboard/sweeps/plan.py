@@ -31,10 +31,23 @@ class PlannedJob:
     number: int = field(default=0, compare=False)
     """Its place in the sweep, `${hydra:job.num}`."""
 
+    frozen_checksum: str = field(default="", compare=False)
+    """Checksum of its file, where it was read from there: a secret may have been typed anew since."""
+
     @classmethod
     def of(cls, label: str, config: RunConfig, number: int) -> PlannedJob:
         """Return the job that runs `config`."""
         return cls(label, overrides_by_key(config.overrides, config.values), config, number=number)
+
+    @property
+    def place(self) -> str:
+        """Name of its frozen configuration below `plan/`."""
+        return self.file or self.label
+
+    @property
+    def checksum(self) -> str:
+        """Checksum of its frozen configuration."""
+        return self.frozen_checksum or self.config.checksum
 
     @property
     def digest(self) -> str:

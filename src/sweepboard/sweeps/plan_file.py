@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError, reason
 from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
+from sweepboard.names import flatten
 from sweepboard.runs.saved_run import check_config
-from sweepboard.secrets import masked, masked_command
+from sweepboard.secrets import is_masked, masked, masked_command
 from sweepboard.signing import as_bytes, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.launcher import LauncherChoice
@@ -40,7 +41,7 @@ class _Entry:
     label: str
     file: str
     typed: dict[str, str]
-    digest: str
+    checksum: str
 
 
 @dataclass
@@ -62,7 +63,7 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
     """
     with writing(folder.path):
         for job in plan.jobs:
-            path = folder.frozen(job.file or job.label)
+            path = folder.frozen(job.place)
             path.parent.mkdir(exist_ok=True)
             text = plain_yaml.dump(job.config.as_plain())
             # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
@@ -121,7 +122,8 @@ def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
 
 def _as_plain(plan: Plan) -> dict[str, Any]:
     jobs = [
-        {"label": job.label, "file": job.file, "typed": job.typed, "digest": job.digest} for job in plan.jobs
+        {"label": job.label, "file": job.file, "typed": job.typed, "checksum": job.checksum}
+        for job in plan.jobs
     ]
     return {
         "format": _FORMAT,
@@ -138,22 +140,51 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
 
 def _signed(plan: Plan) -> bytes:
     """All that decides what is built by the jobs and what runs them."""
-    jobs = [(job.label, job.config.checksum) for job in plan.jobs]
+    jobs = [(job.label, job.checksum) for job in plan.jobs]
     return as_bytes(masked(asdict(plan.launcher)), jobs)
 
 
 def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> PlannedJob:
-    file = entry["file"] or entry["label"]
-    for name in (entry["label"], file):
-        if not _LABEL.fullmatch(name):
-            raise DamagedSweep(f"{folder.plan}: {name!r} is no label of a job")
+    label, file, checksum = entry["label"], entry["file"], entry["checksum"]
+    if not _LABEL.fullmatch(label):
+        raise DamagedSweep(f"{folder.plan}: {label!r} is no label of a job")
+    config = read_frozen(folder, file or label, checksum)
+    return PlannedJob(label, entry["typed"], config, file, number, checksum)
+
+
+def read_frozen(folder: SweepFolder, file: str, checksum: str) -> RunConfig:
+    """Return the configuration of the job that is frozen in `file` below `plan/`, secrets masked.
+
+    Raise `DamagedSweep` where it is not what was frozen.
+    """
+    if not _LABEL.fullmatch(file):
+        raise DamagedSweep(f"{folder.plan}: {file!r} is no label of a job")
     path = folder.frozen(file)
-    job = PlannedJob(entry["label"], entry["typed"], read_job(path), file=entry["file"], number=number)
-    if job.digest != entry["digest"]:
+    config = read_job(path)
+    if config.checksum != checksum:
         raise DamagedSweep(
             f"{path} is not what was frozen: put it back, or start the sweep under another name"
         )
-    return job
+    return config
+
+
+def secrets_in(config: RunConfig) -> dict[str, Any]:
+    """Return the values of `config` that are masked in its file, by key."""
+    frozen = dict(flatten(masked(config.values)))
+    return {key: value for key, value in flatten(config.values) if frozen[key] != value}
+
+
+def with_secrets(config: RunConfig, secret: Callable[[str], Any]) -> RunConfig:
+    """Return a frozen configuration with its secrets, which `secret` knows by key."""
+    return replace(config, values=_unmasked(config.values, secret))
+
+
+def _unmasked(value: Any, secret: Callable[[str], Any], key: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: _unmasked(child, secret, f"{key}.{name}" if key else name) for name, child in value.items()
+        }
+    return secret(key) if is_masked(value) else value
 
 
 def read_job(path: Path) -> RunConfig:

@@ -9,6 +9,7 @@ Nothing here imports pytest: a suite is a class whose `test_...` methods pytest 
             return MyExecutor(jobs=jobs, grace=grace)
 """
 
+from sweepboard.testing.callbacks import CallbackSuite
 from sweepboard.testing.executors import ExecutorSuite
 
-__all__ = ["ExecutorSuite"]
+__all__ = ["CallbackSuite", "ExecutorSuite"]

@@ -82,3 +82,69 @@ def test_a_mistake_is_one_line(argv: list[str], line: str, command: Command) -> 
     Path("leaves.py").write_text("import sys\nsys.exit(0)\n")
     assert command("model=linear", *argv, code=2).line.startswith(f"sweepboard: {line}")
     assert command("plan", "model=linear", *argv, "threads=1,2", code=2).line.find(line) > 0
+
+
+NUMBER, FOLDER = "${hydra:job.num}", "${hydra:runtime.output_dir}"
+OF_A_RUN = f"""
+import os
+from omegaconf import OmegaConf
+register = OmegaConf.{REGISTER}
+register("base", os.path.basename, replace=True)
+register("is_five", lambda n: "yes" if n == 5 else "no", replace=True)
+register("least", min, replace=True)
+register("most", max, replace=True)
+register("as_it_is", lambda x: x, replace=True)
+register("pair", lambda x: {{"a": x, "b": [x, x * 2]}}, replace=True)
+"""
+
+
+COMPUTED = {
+    "seed": f"${{one:{NUMBER}}}",
+    "optimizer.lr": f"${{one:{NUMBER}}}",
+    "model.a": f"${{one:{NUMBER}}}",
+    "model.b": f"${{base:{FOLDER}}}",
+    "model.c": f"${{is_five:{NUMBER}}}",
+    "model.d": f"${{least:{NUMBER},7}}",
+    "model.e": f"${{most:{NUMBER},1}}",
+    "model.f": "a-${base:${hydra:sweep.dir}}-b",
+    "model.g": f"${{pair:{NUMBER}}}",
+    "model.h": "${one:${as_it_is:${hydra:job.num}}}",
+}
+
+
+@pytest.fixture
+def resolvers_of_a_run() -> list[str]:
+    Path("resolve_run.py").write_text(OF_A_RUN)
+    return [*SHORT, "imports=[resolve_one,resolve_run]"]
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m", "hydra/launcher=basic", "optimizer.weight_decay=0,0.1"]])
+@pytest.mark.parametrize(("key", "value"), COMPUTED.items(), ids=COMPUTED.keys())
+def test_a_value_computed_from_that_of_a_run_is_refused(
+    command: Command, resolvers_of_a_run: list[str], key: str, value: str, sweep: list[str]
+) -> None:
+    said = command(*sweep, *resolvers_of_a_run, f"++{key}='{value}'", code=2)
+    assert f"{key}: {value} is computed from a value that only a run has; take that value" in said.line
+    assert not Path("outputs").exists()
+
+
+def test_it_is_refused_where_another_key_leads_to_it(command: Command, resolvers_of_a_run: list[str]) -> None:
+    words = [f"+model.a=[x,{{b:'${{base:{FOLDER}}}'}}]", "+model.z=${model.a[1].b}"]
+    said = command(*resolvers_of_a_run, *words, code=2)
+    assert said.line.startswith(f"sweepboard: model.a[1].b: ${{base:{FOLDER}}} is computed")
+
+
+def test_a_value_that_a_resolver_hands_on_is_that_of_the_run(
+    command: Command, resolvers_of_a_run: list[str]
+) -> None:
+    Path("own/task").mkdir(parents=True)
+    Path("mine.py").write_text(
+        "from sweepboard.tasks import Classification\n"
+        "class Mine(Classification):\n"
+        "    def __init__(self, path=''):\n        super().__init__()\n"
+    )
+    Path("own/task/mine.yaml").write_text(f"_target_: mine.Mine\npath: ${{as_it_is:{FOLDER}}}/x\n")
+    command("--config-dir", "own", *resolvers_of_a_run, "task=mine")
+    run = only_run(Path("outputs"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["task"]["path"] == f"{run.absolute()}/x"

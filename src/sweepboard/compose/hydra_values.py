@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,27 @@ def _override_dirname(config: DictConfig) -> str:
     return str(escaped(how["item_sep"].join(kept).replace("=", how["kv_sep"])))
 
 
+@contextmanager
+def values_of_a_run(run: tuple[Path, int] | None) -> Iterator[list[str]]:
+    """Let `${hydra:...}` have the values of the `run` (its folder and number), or be templates without one.
+
+    Yield a list to which the name of each value of a run is added that is asked for.
+    """
+    asked: list[str] = []
+
+    def answer(key: str) -> Any:
+        if key not in _OF_A_RUN:
+            return _hydra_value(key)
+        asked.append(key)
+        return run_value(f"${{hydra:{key}}}", *run) if run else _hydra_value(key)
+
+    register_resolver("hydra", answer)
+    try:
+        yield asked
+    finally:
+        register_resolver("hydra", _hydra_value)
+
+
 def _hydra_value(key: str) -> Any:
     if key == _NUMBER:
         return _MARK
@@ -77,7 +99,7 @@ def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
     """The templates among flat values, by key. Raises `ConfigError` where one cannot wait for the run."""
     found = {}
     for key, value in values.items():
-        text = _as_template(value)
+        text = as_template(value)
         if text is not None:
             found[key] = text
             if _comes_before(key):
@@ -88,7 +110,8 @@ def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _as_template(value: Any) -> str | None:
+def as_template(value: Any) -> str | None:
+    """Return the template that a resolved value is, None where it is none."""
     if isinstance(value, int | float) and value == _MARK:
         return f"${{hydra:{_NUMBER}}}"
     if not isinstance(value, str):
@@ -139,7 +162,7 @@ def filled(
         return dict(config)
     new = deepcopy(dict(config))
     for key, template in templates.items():
-        _enter(new, key, _value(template, folder, number))
+        _enter(new, key, run_value(template, folder, number))
     return new
 
 
@@ -151,7 +174,8 @@ def unfilled(config: Mapping[str, Any], templates: Mapping[str, str]) -> dict[st
     return new
 
 
-def _value(template: str, folder: Path, number: int) -> str | int:
+def run_value(template: str, folder: Path, number: int) -> str | int:
+    """Return what a template stands for in the run in `folder`, job `number` of its sweep."""
     values = {
         "runtime.output_dir": str(folder.absolute()),
         "run.dir": str(folder),

@@ -14,6 +14,7 @@ from sweepboard.compat.torch import spare_the_compiler
 from sweepboard.compose.automatic import automatic
 from sweepboard.compose.call_checks import check_node
 from sweepboard.compose.chosen_options import chosen
+from sweepboard.compose.computed_values import refuse_computed_values
 from sweepboard.compose.config_search import OwnFolder
 from sweepboard.compose.dry_run import dry_run
 from sweepboard.compose.environment_numbers import read_numbers
@@ -84,6 +85,8 @@ def prepare(
     read_numbers(node)
     interpolations = interpolations_of(node)
     plain = _with_facts(node, _stand_ins())
+    if names_hydra:
+        refuse_computed_values(node)
     _check_without_data(plain, interpolations)
     source = open_data(plain)
     facts = facts_of(plain, source)

@@ -1,0 +1,73 @@
+"""Refuse values that a resolver computes from what only the run has: `${twice:${hydra:job.num}}`.
+
+A configuration is checked and frozen with templates in place of the run's values (`compose.hydra_values`). A
+user's resolver would compute from the template, and every job would train with that result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweepboard.compose.hydra_errors import explain_value
+from sweepboard.compose.hydra_values import as_template, run_value, values_of_a_run
+from sweepboard.compose.interpolations import leaves
+from sweepboard.errors import ConfigError
+
+_RUNS = ((Path("a/sweep/of"), 0), (Path("runs", "other"), 1))
+"""Two runs that have no value in common."""
+
+
+def refuse_computed_values(config: DictConfig) -> None:
+    """Raise `ConfigError` for a value that is computed from a value of the run."""
+    frozen = _dependent_values(config, None)
+    for run in _RUNS:
+        actual = _dependent_values(config, run) if frozen else {}
+        for key, value in frozen.items():
+            if not _is_filled_in(value, actual.get(key), run):
+                raise ConfigError(
+                    f"{key}: {_as_written(config, key)} is computed from a value that only a run has; "
+                    "take that value as it is, as in ${hydra:job.num}, and compute in your own class"
+                )
+
+
+def _dependent_values(config: DictConfig, run: tuple[Path, int] | None) -> dict[str, Any]:
+    """Return the values, by key, that need a value of the run; they are templates without a `run`."""
+    with values_of_a_run(run) as asked:
+        try:
+            return dict(_resolved_with(config, "", asked))
+        except OmegaConfBaseException as error:
+            raise explain_value(error) from error
+
+
+def _resolved_with(node: DictConfig | ListConfig, key: str, asked: list[str]) -> Iterator[tuple[str, Any]]:
+    names: Any = range(len(node)) if isinstance(node, ListConfig) else list(node)
+    for name in names:
+        place = f"{key}[{name}]" if isinstance(node, ListConfig) else f"{key}.{name}" if key else str(name)
+        asked.clear()
+        value = node[name]
+        if not OmegaConf.is_interpolation(node, name):
+            if OmegaConf.is_config(value):
+                yield from _resolved_with(value, place, asked)
+        else:
+            plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            if asked:
+                yield place, plain
+
+
+def _is_filled_in(frozen: Any, actual: Any, run: tuple[Path, int]) -> bool:
+    """Whether `actual` is the value `frozen` with its templates, of which it has one, filled in."""
+    templates = {key: as_template(value) for key, value in leaves(frozen, "")}
+    filled = {
+        key: value if (text := templates[key]) is None else run_value(text, *run)
+        for key, value in leaves(frozen, "")
+    }
+    return any(templates.values()) and filled == dict(leaves(actual, ""))
+
+
+def _as_written(config: DictConfig, key: str) -> str:
+    return str(dict(leaves(OmegaConf.to_container(config, resolve=False), "")).get(key))

@@ -88,6 +88,19 @@ def test_a_job_knows_its_folder_and_number(own: Command, launcher: str, sweeper:
         assert Path(model_of(run)["other"]).samefile("s")
 
 
+@pytest.mark.parametrize("sweeper", ["grid", "basic"])
+def test_a_rerun_of_a_job_keeps_its_number(own: Command, sweeper: str) -> None:
+    words = [f"model.n={NUMBER}", f"model.tag=${{hydra:job.id}}/{NUMBER}", f"model.path={FOLDER}/x"]
+    parts = ["hydra/launcher=basic", f"hydra/sweeper={sweeper}", "hydra.sweep.dir=s"]
+    own("-m", *PROBE, *words, *parts, "optimizer.lr=0.1,0.2")
+    job = next(path.parent for path in Path("s").rglob("run.json") if record_of(path.parent)["number"] == 1)
+    again = run_of(own("rerun", str(job)).out)
+    want = {"n": 1, "tag": "job_id_for_1/1", "path": f"{again.absolute()}/x"}
+    assert want.items() <= model_of(again).items()
+    once_more = run_of(own("rerun", str(again)).out)
+    assert model_of(once_more)["n"] == 1
+
+
 def test_a_plan_does_not_depend_on_the_folder(own: Command) -> None:
     words = [
         *PROBE,

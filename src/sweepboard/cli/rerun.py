@@ -37,13 +37,14 @@ def main(arguments: list[str]) -> int:
     print(printable(expectation(found)))
     command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
+    record.number = saved.record.number
     settle()
     name = label(safe_words(config.values, config.overrides))
     new = claim(Path(config.values["output_root"]), name, datetime.now())
     with claimed(new.path) as folder, run_display() as display:
         print(f"run folder: {printable(folder)}", flush=True)
         check = DataCheck(saved, lambda found: print_differences([found]))
-        execute(prepared.placed(folder.path), folder, record, {"data check": check, **display})
+        execute(prepared.placed(folder.path, record.number), folder, record, {"data check": check, **display})
     print_summary(record, folder)
     return 0
 

@@ -61,6 +61,9 @@ class RunRecord:
     swept: list[str] = field(default_factory=list)
     """In a sweep, the keys in which its jobs differ: the columns of their HParams table."""
 
+    number: int = 0
+    """Its place in its sweep, `${hydra:job.num}`."""
+
     command: str = ""
     parent: str | None = None
     """The run this one is a rerun of."""

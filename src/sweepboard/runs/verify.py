@@ -139,7 +139,7 @@ def verify(
     record = new_record(prepared, "sweepboard verify")
     with scratch_folder("sweepboard-verify-") as scratch:
         with claimed(scratch / "run") as folder:
-            execute(prepared.placed(folder.path), folder, record, {"data check": check})
+            execute(prepared.placed(folder.path, saved.record.number), folder, record, {"data check": check})
         points = read_scalars(folder.path)
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)

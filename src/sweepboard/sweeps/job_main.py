@@ -87,7 +87,7 @@ def train(
     with only_writer(folder):
         write_hydra_files(folder, prepared.config, job.get("number", 0))
         record = new_record(prepared, job["command"])
-        record.swept = list(job.get("swept", ()))
+        record.swept, record.number = list(job.get("swept", ())), job.get("number", 0)
         try:
             execute(prepared, folder, record, callbacks, make=make)
         except Changed:

@@ -47,7 +47,8 @@ class FrozenConfigs(ConfigLoaderImpl):
         job = self._secret.get(label) or read_job(self._files[label])
         composed = {"hydra": deepcopy(master_config.hydra), **_as_text(job.values)}
         config = OmegaConf.create(composed, flags={"struct": True})
-        with read_write(config.hydra), open_dict(config.hydra):
+        OmegaConf.set_readonly(config.hydra, None)  # which `HydraConfig` sets, and the launcher writes to it
+        with open_dict(config.hydra):
             config.hydra.overrides.task = sweep_overrides[:-1]
             config.hydra.sweep.subdir, config.hydra.mode = label, RunMode.RUN
             config.hydra.runtime.choices.update(job.groups)

@@ -19,7 +19,7 @@ from sweepboard.settings import OPEN_GROUPS
 def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[Path]) -> dict[str, str]:
     """The option of every group, nested ones too: `{"model": "cnn", "model/act": "relu"}`.
 
-    Where the option's own class was replaced, be it by a typed word or by a preset, the class stands in its
+    Where the option's own class was replaced, be it by an override or by a preset, the class stands in its
     place: `{"optimizer": "torch.optim.NAdam"}`. `folders` are the user's own, which come first.
     """
     options = {

@@ -46,7 +46,7 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
     """The mistake behind an error that was raised while composing: a `ConfigError`, or `error` itself where
     it is no mistake of the user.
 
-    `overrides` are the words as typed, `config_dirs` the user's own folders of YAML.
+    `overrides` are as typed, `config_dirs` the user's own folders of YAML.
     """
     if isinstance(error, UserError):
         return error

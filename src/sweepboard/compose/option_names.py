@@ -22,9 +22,9 @@ _NAMES = re.compile(r"[^{}()'\"$=]+")
 _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_][\w./-]*", re.IGNORECASE | re.ASCII)
 
 
-def with_names(words: Sequence[str], loader: ConfigLoader) -> list[str]:
-    """The words as Hydra is to have them: `experiment='001'` for `experiment=001`, `~experiment` for null."""
-    return [_with_names(word, loader) for word in words]
+def with_names(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
+    """Return the overrides for Hydra: `experiment='001'` for `experiment=001`, `~experiment` for null."""
+    return [_with_names(override, loader) for override in overrides]
 
 
 def is_group(key: str, loader: ConfigLoader) -> bool:
@@ -32,14 +32,14 @@ def is_group(key: str, loader: ConfigLoader) -> bool:
     return bool(loader.repository.group_exists(key.partition("@")[0]))  # type: ignore[attr-defined]
 
 
-def _with_names(word: str, loader: ConfigLoader) -> str:
-    refuse_endless(word)
-    key, _, value = word.partition("=")
+def _with_names(override: str, loader: ConfigLoader) -> str:
+    refuse_endless(override)
+    key, _, value = override.partition("=")
     _refuse_dot_for_slash(key, value, loader)
     if "." in key.partition("@")[0] or _PLAIN.fullmatch(value) or not _NAMES.fullmatch(value):
-        return word
+        return override
     if not is_group(key.lstrip("+~"), loader):
-        return word
+        return override
     if value.strip().lower() == "null" and key not in REQUIRED:
         options = loader.get_group_options(key, ObjectType.CONFIG)
         return f"{key}=none" if "none" in options else f"~{key}"

@@ -19,20 +19,20 @@ _LARGE = re.compile(r"(?<=[=,:(\[])\d+(?:\.\d*)?[eE]\d{3,}(?=[,)}\]]|$)")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def refuse_endless(word: str) -> None:
+def refuse_endless(override: str) -> None:
     """Raise `ConfigError` for digits that Hydra would read as infinity, as those of a commit: `695e0514`."""
-    for text in _LARGE.findall(word):
+    for text in _LARGE.findall(override):
         if math.isinf(float(text)):
             raise ConfigError(
-                f"{word}: {text} is larger than every number; "
+                f"{override}: {text} is larger than every number; "
                 f"""as a text it is quoted, 'key="{text}"', and infinity is inf"""
             )
 
 
-def with_home(word: str) -> str:
-    """The word with `~/` at the beginning of a value as the home folder, as a shell has it elsewhere."""
-    key, equals, value = word.partition("=")
-    return f"{key}{equals}{_HOME.sub(_expanded, equals + value)[1:]}" if equals else word
+def with_home(override: str) -> str:
+    """Return the override with a `~/` at the beginning of a value replaced by the home folder."""
+    key, equals, value = override.partition("=")
+    return f"{key}{equals}{_HOME.sub(_expanded, equals + value)[1:]}" if equals else override
 
 
 def _expanded(found: re.Match[str]) -> str:
@@ -46,33 +46,35 @@ def quoted(text: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """The value of a word that may be a quoted string of Hydra's grammar."""
+    """Return the value of an override that may be a quoted string of Hydra's grammar."""
     quote = text[:1]
     if len(text) > 1 and quote in "'\"" and text.endswith(quote):
         return text[1:-1].replace(f"\\{quote}", quote).replace("\\\\", "\\")
     return text
 
 
-def why_unreadable(word: str) -> str:
-    """What is wrong with a word that Hydra cannot read, and the whole word to type, ready for a shell."""
-    key, equals, value = word.partition("=")
+def why_unreadable(override: str) -> str:
+    """Return why Hydra cannot read the override, and the whole override to type, ready for a shell."""
+    key, equals, value = override.partition("=")
     if not equals or not key.strip():
-        return f"{word}: an override is written key=value"
+        return f"{override}: an override is written key=value"
     if key.endswith("+"):
-        return f"{word}: type {shlex.quote(f'{key[:-1]}=extend_list({_entries(value)})')} to add to a list"
+        return (
+            f"{override}: type {shlex.quote(f'{key[:-1]}=extend_list({_entries(value)})')} to add to a list"
+        )
     if key != key.strip() or value != value.lstrip():
-        return f"{word}: there are blanks around the =; type {_typed(key.strip(), value.strip())}"
+        return f"{override}: there are blanks around the =; type {_typed(key.strip(), value.strip())}"
     if _INDEX.search(key):
         dotted = _INDEX.sub(r".\1", key)
-        return f"{word}: an entry of a list is named with a dot; type {_typed(dotted, value)}"
+        return f"{override}: an entry of a list is named with a dot; type {_typed(dotted, value)}"
     known = all(map(_KNOWN.match, value)) and "=" not in value
     if known or not _reads(f"{key}={quoted(value)}", value):
         return (
-            f"{word}: cannot be read; close every bracket, and quote special characters twice, "
+            f"{override}: cannot be read; close every bracket, and quote special characters twice, "
             """as in 'key="a b, c"'"""
         )
     sign = next((sign for sign in value if not _KNOWN.match(sign)), "=")
-    return f"{word}: {sign} needs quotes; type {_typed(key, value)}"
+    return f"{override}: {sign} needs quotes; type {_typed(key, value)}"
 
 
 def _entries(text: str) -> str:
@@ -80,16 +82,16 @@ def _entries(text: str) -> str:
 
 
 def _typed(key: str, value: str) -> str:
-    """The word for a shell, quoted for Hydra's grammar where it has to be."""
+    """Return the override for a shell, quoted for Hydra's grammar where it has to be."""
     if _reads(f"{key}={value}"):
         return shlex.quote(f"{key}={value}")
     twice = f'{key}="{value}"'
     return f"'{twice}'" if not set(value) & set("'\"\\") else shlex.quote(f"{key}={quoted(value)}")
 
 
-def _reads(word: str, value: str | None = None) -> bool:
+def _reads(override: str, value: str | None = None) -> bool:
     try:
-        found = OverridesParser.create().parse_override(word).value()
+        found = OverridesParser.create().parse_override(override).value()
     except HydraException:
         return False
     return value is None or found == value

@@ -1,4 +1,4 @@
-"""Arguments that were meant for a class which another one has replaced, by a typed word or in YAML.
+"""Arguments that were meant for a class which another one has replaced, by an override or in YAML.
 
 `optimizer._target_=torch.optim.RAdam`, typed or in a preset, takes the place of Adam, and `fused: true` in
 adam.yaml was meant for Adam. Dropped is what came before the new class and is no argument of it by name.
@@ -35,7 +35,7 @@ def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
     Kept are the arguments that the new class has by name, and all that was typed. Raises `ConfigError` where
     the class cannot be found.
     """
-    if not any(TARGET in word for word in overrides):
+    if not any(TARGET in one for one in overrides):
         return
     typed = set(_typed(overrides))
     for place, target in _targets(config):
@@ -46,18 +46,18 @@ def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
 
 
 def follow_targets_in_yaml(
-    config: DictConfig, words: Sequence[str], config_dirs: Sequence[Path] = (), config_name: str = CONFIG
+    config: DictConfig, overrides: Sequence[str], config_dirs: Sequence[Path] = (), config_name: str = CONFIG
 ) -> None:
     """The same for a class that stands in YAML over that of another file.
 
-    `config` was composed of these files and words. Kept is what was typed, or stands in the file with the new
-    class or in a later one.
+    `config` was composed of these files and overrides. Kept is what was typed, or stands in the file with
+    the new class or in a later one.
     """
     suspects = {place: names for place, names in _suspects(config) if names}
     if not suspects:  # and no file is read again
         return
-    layers = _layers(words, config_dirs, config_name)
-    typed = set(_typed(words))
+    layers = _layers(overrides, config_dirs, config_name)
+    typed = set(_typed(overrides))
     for place, names in suspects.items():
         begin = _replaced_in(layers, place)
         if begin is None or f"{place}.{TARGET}" in typed:
@@ -69,7 +69,7 @@ def follow_targets_in_yaml(
 
 
 def words_of_hydra(config: DictConfig) -> list[str]:
-    """All words of which Hydra composed a configuration, `${...}` in them as it was written."""
+    """Return all overrides from which Hydra composed a configuration, `${...}` in them as it was written."""
     overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
     return [*overrides["hydra"], *overrides["task"]]
 
@@ -109,19 +109,19 @@ def _sets(keys: set[str], key: str) -> bool:
     return any(one == key or one.startswith((f"{key}.", f"{key}[")) for one in keys)
 
 
-def _layers(words: Sequence[str], config_dirs: Sequence[Path], config_name: str) -> list[Layer]:
+def _layers(overrides: Sequence[str], config_dirs: Sequence[Path], config_name: str) -> list[Layer]:
     """What each file of a composition sets, in the order in which they are merged."""
     try:
         with hydra_ready(config_dirs) as hydra:
             loader = hydra.config_loader
-            listed = loader.compute_defaults_list(config_name, list(words), RunMode.RUN).defaults
+            listed = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
             loaded = [
                 (loader.repository.load_config(each.config_path), each.package or "")  # type: ignore[attr-defined]
                 for each in listed
                 if each.config_path and not each.config_path.startswith("hydra/")
             ]
     except Exception as error:
-        raise explain(error, words, config_dirs) from error
+        raise explain(error, overrides, config_dirs) from error
     return [
         dict(leaves(OmegaConf.to_container(found.config, resolve=False), package))
         for found, package in loaded
@@ -132,7 +132,7 @@ def _typed(overrides: Sequence[str]) -> Iterator[str]:
     """The flat key of every value that was typed: `model.width=8`, `model={width: 8}`."""
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:  # of a record, whose words nobody has typed here
+    except HydraException as error:  # of a record, whose overrides nobody has typed here
         raise explain(error, list(overrides)) from error
     for override in parsed:
         key = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.key_or_group)

@@ -33,11 +33,11 @@ def origins(
         found = dict(_from_files(overrides, config_dirs, config_name))
     except Exception as error:
         raise explain(error, overrides, config_dirs) from error
-    for key, word in _from_typed(overrides):
+    for key, override in _from_typed(overrides):
         below = (f"{key}.", f"{key}[")
         found = {one: origin for one, origin in found.items() if one != key and not one.startswith(below)}
-        if not word.startswith("~"):
-            found[key] = word
+        if not override.startswith("~"):
+            found[key] = override
     return found
 
 
@@ -47,8 +47,8 @@ def _from_files(
     """Every key that a file sets, in the order in which files are merged: the last one counts."""
     with hydra_ready(config_dirs) as hydra:
         loader = hydra.config_loader
-        words = with_names(overrides, loader)
-        listed = loader.compute_defaults_list(config_name, words, RunMode.RUN).defaults
+        named = with_names(overrides, loader)
+        listed = loader.compute_defaults_list(config_name, named, RunMode.RUN).defaults
     for default in listed:
         path = default.config_path or ""
         if path == "schema":

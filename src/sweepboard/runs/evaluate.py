@@ -51,8 +51,8 @@ def prepare_test(
     """The run's configuration with other data. Raises `NotATest` for other changes and for data that the
     model cannot take, and `LinkInFolder`."""
     refuse_links(saved.folder)
-    for word in overrides:
-        key = word.lstrip("+~").partition("=")[0]
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
         if key.partition(".")[0] not in ("dataset", "device", "threads"):
             raise NotATest(f"{key}: a test changes only the data; `sweepboard rerun` changes the rest")
     prepared = prepare_saved(saved, overrides, allowed, config_dirs)

@@ -65,8 +65,8 @@ def prepare_resume(
     prepared = prepare_saved(saved, overrides, allowed, accept=accept)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
-    words = " ".join(prepared.config.overrides[len(saved.record.overrides) :])
-    instead = f"type `sweepboard rerun {saved.folder} {words}` instead"
+    typed = " ".join(prepared.config.overrides[len(saved.record.overrides) :])
+    instead = f"type `sweepboard rerun {saved.folder} {typed}` instead"
     refuse_another_run(saved.config, prepared.config, instead, bool(changed_data(saved.record, prepared)))
     return prepared
 

@@ -8,7 +8,9 @@ traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -61,6 +63,31 @@ class NotSaved(RunFailed):
             )
         else:
             super().__init__(f"the folder {folder} is gone: nothing of the run is saved")
+
+
+class TooManyOpenFiles(RunFailed):
+    """The limit of open files of this process, or of the machine, is reached."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too many open files: raise the limit (ulimit -n), or use fewer dataset.workers or parallel jobs"
+        )
+
+
+def is_too_many_open_files(error: BaseException) -> bool:
+    """Whether the limit of open files made an operating system call fail."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+@contextmanager
+def naming_open_files() -> Iterator[None]:
+    """Raise `TooManyOpenFiles` where an operating system call fails for that reason."""
+    try:
+        yield
+    except OSError as error:
+        if not is_too_many_open_files(error):
+            raise
+        raise TooManyOpenFiles from error
 
 
 def reason(error: BaseException) -> str:

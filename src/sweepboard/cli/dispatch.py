@@ -8,7 +8,7 @@ import traceback
 from importlib import import_module
 
 from sweepboard.compose.broken_plugin import broken_plugin
-from sweepboard.errors import UserError, did_you_mean
+from sweepboard.errors import UserError, did_you_mean, naming_open_files
 from sweepboard.formatting import printable
 from sweepboard.startup import load_torch_ahead, quick_start
 
@@ -48,7 +48,7 @@ def run_verb(argv: list[str]) -> int:
         verb, arguments = split_verb(argv)
         if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
             load_torch_ahead()
-        with quick_start():
+        with naming_open_files(), quick_start():
             return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
     except UserError as error:
         print(f"sweepboard: {printable(error)}", file=sys.stderr)

@@ -11,6 +11,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +24,14 @@ from sweepboard.compat.python import on_unsendable
 from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import FOLDER, free_bytes
 from sweepboard.data.types import Split
-from sweepboard.errors import DamagedFile, RunFailed, UserError
+from sweepboard.errors import DamagedFile, RunFailed, TooManyOpenFiles, UserError, is_too_many_open_files
 from sweepboard.parent_death import die_with
 
 _KINDS = (DamagedFile, RunFailed, UserError)
 """Errors that a worker tells of, the most special first."""
+
+TOO_MANY = os.strerror(errno.EMFILE)
+"""What torch's own errors say of the limit of open files."""
 
 _LONGEST = 2000
 """Bytes that a worker may say, few enough to be written at once."""
@@ -88,12 +92,13 @@ class Worker:
                 signal.signal(getattr(signal, name), signal.SIG_IGN)
         die_with(self._run)
         on_unsendable(self._end)
+        sys.excepthook = lambda _, error, __: self._end(error, [None])  # of the thread that hands over files
 
     def last_words(self) -> str | None:
         """Why a worker ended itself, if one did."""
         return self._heard.recv_bytes().decode() if self._heard.poll() else None
 
-    def _end(self, error: Exception, item: Any) -> None:
+    def _end(self, error: BaseException, item: Any) -> None:
         """Called in the thread that sends batches, where one cannot be sent."""
         # Torch's wrapping of an exception has its text, but cannot be sent if the exception's class is local.
         raised = getattr(item[-1], "exc_msg", None)
@@ -107,6 +112,8 @@ def as_failure(error: BaseException, last_words: str | None) -> BaseException:
     which torch's message tells as "Caught", with its own traceback."""
     if last_words is not None and last_words.startswith("Caught "):
         return RuntimeError(last_words)
+    if is_too_many_open_files(error) or TOO_MANY in (last_words or str(error)):
+        return TooManyOpenFiles()
     reason = _why_they_failed(error, last_words)
     return error if reason is None else RunFailed(reason)
 
@@ -117,11 +124,6 @@ def _why_they_failed(error: BaseException, last_words: str | None) -> str | None
         return f"a DataLoader worker could not send a batch: {last_words}; dataset.workers=0 sends none"
     if "DataLoader timed out" in text:
         return f"{text}: a sample may be stuck; dataset.timeout=N waits longer, dataset.workers=0 shows where"
-    if "Too many open files" in text or getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
-        return (
-            "too many open files for the DataLoader workers: raise the limit (ulimit -n), or use fewer "
-            "dataset.workers"
-        )
     broken = isinstance(error, ConnectionError | EOFError) and not text.startswith("Caught ")
     if broken or (isinstance(error, RuntimeError) and "DataLoader worker (pid" in text):
         return (

@@ -15,7 +15,7 @@ from sweepboard.board.open_board import open_board
 from sweepboard.compose.build import Experiment, build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.errors import reason
+from sweepboard.errors import naming_open_files, reason
 from sweepboard.files import Unreadable, read_text, remove_leftovers, write_atomic, writing
 from sweepboard.hyperparameters import DATA, asked_for, board_columns, group_name, hparams
 from sweepboard.names import key_of
@@ -81,7 +81,7 @@ def execute(
             save_config(prepared.config, folder, record)
             record.start()
             record.write(folder)
-        with RecordCallback(record, folder) as recorded, StopFlag(at_once=True) as stop:
+        with RecordCallback(record, folder) as recorded, naming_open_files(), StopFlag(at_once=True) as stop:
             with writing(folder.path):
                 write_provenance(folder, Path.cwd(), prepared.config.values, record.attempts)
             experiment = make(prepared)

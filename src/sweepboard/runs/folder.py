@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def last_checkpoint(self) -> Path:
+        """The state to resume from."""
+        return self.checkpoints / "last.pt"
+
+    @property
     def log(self) -> Path:
         """What was printed: epochs, warnings, tracebacks."""
         return self.path / "train.log"

@@ -82,6 +82,9 @@ class RunRecord:
     """How often it was started or resumed."""
 
     step: int = 0
+    checkpointed: bool = False
+    """Whether a state to resume from (checkpoints/last.pt) was ever saved."""
+
     total_steps: int = 0
     epoch: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)

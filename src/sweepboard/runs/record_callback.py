@@ -36,6 +36,7 @@ class RecordCallback(Callback):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.record.end(*ending(error))
+        self._look_for_checkpoint()
         if self.record.status == FAILED:
             expected = isinstance(error, UserError)
             log.error("failed: %s", self.record.reason, exc_info=None if expected else error)
@@ -64,12 +65,16 @@ class RecordCallback(Callback):
     def _enter(self, progress: Progress, write: bool = True) -> None:
         record = self.record
         record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
+        self._look_for_checkpoint()
         record.metrics = {f"val/{name}": value for name, value in progress.val_metrics.items()}
         record.metrics |= {f"test/{name}": value for name, value in progress.test_metrics.items()}
         record.best, record.best_steps = dict(progress.best), dict(progress.best_steps)
         record.modes = {name: progress.learner.task.mode(name) for name in progress.best}
         if write:
             self._write()
+
+    def _look_for_checkpoint(self) -> None:
+        self.record.checkpointed = self.record.checkpointed or self.folder.last_checkpoint.exists()
 
     def _write(self) -> str | None:
         """Return why it could not be written, or None."""

@@ -16,7 +16,7 @@ from sweepboard.runs.execute import Make, execute
 from sweepboard.runs.load_model import weights_gone
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.log_file import logged_to
-from sweepboard.runs.record import RUNNING, RunRecord
+from sweepboard.runs.record import RunRecord
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
 from sweepboard.settings import effect_of
@@ -139,7 +139,8 @@ def _state(saved: SavedRun, prepared: Prepared) -> LoopState | None:
     state = checkpoints.load(prepared.config.values["facts"]["steps"])
     if state is not None:
         return state
-    _refuse_only_best(saved, checkpoints.best)
+    if saved.record.checkpointed:
+        _refuse_only_best(saved, checkpoints.best)
     if saved.record.status == FINISHED:
         raise NothingToResume(weights_gone(saved.folder))
     log.warning("no checkpoint was saved yet: starting from the beginning")
@@ -147,21 +148,16 @@ def _state(saved: SavedRun, prepared: Prepared) -> LoopState | None:
 
 
 def _refuse_only_best(saved: SavedRun, best: Path) -> None:
-    """Raise `NothingToResume` where a run started anew would replace the weights that are left of it.
-
-    A kill between the first best.pt and the first last.pt leaves only that, too, and then nothing is lost.
-    """
+    """Raise `NothingToResume` where a run started anew would replace the weights that are left of it."""
     try:
         content = load_checkpoint(best, saved.record.id)
         with fitting(str(best)):
-            step, first = BestState.from_dict(content).step, bool(content["first"])
+            step = BestState.from_dict(content).step
     except (FileNotFoundError, DamagedCheckpoint):
         return
-    if first and saved.record.status == RUNNING and saved.record.step <= step:
-        return
     raise NothingToResume(
-        f"{saved.folder}: checkpoints/last.pt is gone, and best.pt (step {step}) has weights to test, export "
-        "and load, but not all that it takes to go on: put last.pt back, or type "
+        f"{saved.folder}: checkpoints/last.pt is gone, and best.pt (step {step}) has weights to test, "
+        "export and load, but not all that it takes to go on: put last.pt back, or type "
         f"`sweepboard rerun {saved.folder}`"
     )
 

@@ -48,8 +48,7 @@ class Checkpoints:
     """The checkpoints of one run, in `folder`: `last.pt`, the one before it, and `best.pt`; where a
     validation of the run's end only was the best, also the best before, for a run that becomes longer.
 
-    `run` is the run's own mark (`RunRecord.id`), which stands in every checkpoint, and whether it was the
-    first that was saved.
+    `run` is the run's own mark (`RunRecord.id`), which stands in every checkpoint.
 
     Only the process that trains the run may call `save` and `clean`. Saving takes from the training thread
     the time to copy the state in memory; a second thread packs it and writes it to the disk. A save that
@@ -65,6 +64,8 @@ class Checkpoints:
         self.best = folder / "best.pt"
         self.previous_best = folder / "best.previous.pt"
         self._of_end_only = False
+        self._best_step = 0
+        self._keep_best = False
         self._writing: threading.Thread | None = None
         self._unsaved: dict[Path, bytes] = {}
         self._trouble: str | None = None
@@ -74,12 +75,19 @@ class Checkpoints:
 
     def clean(self, best_step: int | None = None) -> None:
         """Remove what a killed process left half written, and the best weights of an end that is none any
-        more: the best until now are those of `best_step`."""
+        more: the best until now are those of `best_step`.
+
+        A best.pt of a later step than the state that training goes on from stays until training has come to
+        that step again: all before it was worse.
+        """
         remove_leftovers(self.last.parent)
         with suppress(FileNotFoundError, DamagedFile):
             if load_checkpoint(self.previous_best)["step"] == best_step:
                 self.previous_best.replace(self.best)
         self.previous_best.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, DamagedFile, LookupError, TypeError, ValueError):
+            self._best_step = int(load_checkpoint(self.best)["step"])
+            self._keep_best = self._best_step != best_step
 
     def save(
         self,
@@ -151,14 +159,20 @@ class Checkpoints:
     def _write_all(self, states: dict[Path, Any], first: Callable[[], None]) -> None:
         """What could not be written the last time is tried again, unless there is a newer one of it."""
         try:
-            mark = {"run": self.run, "first": not self.last.exists()}
-            self._unsaved |= {path: packed({**mark, **state}) for path, state in states.items()}
+            self._keep_best = self._keep_best and not self._has_come_to_best(states)
+            self._unsaved |= {path: packed({"run": self.run, **state}) for path, state in states.items()}
             states.clear()  # the memory that they take
             first()
-            failed = [self._tried(path) for path in tuple(self._unsaved)]
+            due = [path for path in self._unsaved if path != self.best or not self._keep_best]
+            failed = [self._tried(path) for path in due]
             self._trouble = next(filter(None, reversed(failed)), None)
         except Exception as error:
             self._bug = error
+
+    def _has_come_to_best(self, states: Mapping[Path, Any]) -> bool:
+        """Whether training has validated at the step of the best.pt that it found, or gone beyond it."""
+        of_best = states.get(self.best, {"step": -1})["step"]
+        return of_best >= self._best_step or any(state["step"] > self._best_step for state in states.values())
 
     def _tried(self, path: Path) -> str | None:
         """Write one file; returns why it could not be, and says so where all went well until now."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hydra import compose
@@ -12,9 +11,11 @@ from omegaconf import DictConfig
 
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.prepare import prepare as check
 from sweepboard.errors import ConfigError
 
-Prepare = Callable[..., Any]
+Prepare = Callable[..., Prepared]
 Mistake = Callable[..., str]
 
 
@@ -31,11 +32,9 @@ def composed(words: tuple[str, ...], config_dir: Path | None = None) -> DictConf
 def prepare() -> Prepare:
     """`prepare("model=mlp", ...)`: what these words on the command line make, checked."""
 
-    def run(*words: str, config_dir: Path | None = None) -> Any:
-        from sweepboard.compose.prepare import prepare
-
+    def run(*words: str, config_dir: Path | None = None) -> Prepared:
         config = composed(words, config_dir)
-        return prepare(config, config.hydra.runtime.choices, words)
+        return check(config, config.hydra.runtime.choices, words)
 
     return run
 

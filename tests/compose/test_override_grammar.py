@@ -100,7 +100,7 @@ def test_numbers_of_the_environment_are_numbers(prepare: Prepare, monkeypatch: p
         "optimizer=sgd", "optimizer.lr=${oc.env:LR}", "dataset.batch_size=${oc.env:BATCH}",
         "trainer.grad_clip=${oc.env:CLIP}", "optimizer.momentum=${oc.env:MOMENTUM,0.9}",
         "optimizer.dampening=${oc.env:DAMPENING,0.1}", "scheduler=onecycle",
-    ).config  # fmt: skip
+    ).config.values  # fmt: skip
     assert config["optimizer"]["lr"] == 0.01
     assert config["scheduler"]["max_lr"] == 0.01
     assert config["dataset"]["batch_size"] == 16

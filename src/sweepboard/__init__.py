@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from sweepboard.cli.python_calls import sweep as sweep
     from sweepboard.runs.load_model import load_model as load_model
     from sweepboard.training.callback import Callback as Callback
+    from sweepboard.training.logger import Logger as Logger
     from sweepboard.training.tasks import Task as Task
 
 __all__, __getattr__ = lazy_exports(
     __name__,
     {
         "Callback": "sweepboard.training.callback",
+        "Logger": "sweepboard.training.logger",
         "Task": "sweepboard.training.tasks",
         "load_model": "sweepboard.runs.load_model",
         "load_run": "sweepboard.analysis.api",

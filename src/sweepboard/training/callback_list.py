@@ -142,6 +142,5 @@ class CallbackList:
 def _check_class(name: str, callback: object) -> None:
     if not isinstance(callback, Callback):
         raise ConfigError(
-            f"{name}: {type(callback).__name__} is not a callback; derive its class from "
-            "sweepboard.training.callback.Callback"
+            f"{name}: {type(callback).__name__} is not a callback: derive its class from sweepboard.Callback"
         )

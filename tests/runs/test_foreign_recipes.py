@@ -59,7 +59,7 @@ def test_links_are_followed_before_the_check(signed: bool, run: Path, command: C
 
 
 def test_a_link_to_what_is_the_readers_is_told_as_one(foreign: Path, command: Command) -> None:
-    edit_record(foreign, links={"model._target_": "output_root"})
+    edit_record(foreign, interpolations={"model._target_": "output_root"})
     for verb in VERBS:
         assert command(verb, str(foreign), code=2).line.endswith(
             "model._target_: it follows output_root, which is yours and not what this run folder says it "

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from hydra import utils, version
 from hydra._internal.callbacks import Callbacks as Callbacks
@@ -32,6 +32,7 @@ from hydra.errors import InstantiationException
 from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigTypeError, OmegaConfBaseException
 
 # What is imported above under its own name, for others to use:
 #   Callbacks         those of `hydra.callbacks`; a plug-in gets them in its HydraContext
@@ -174,6 +175,19 @@ def as_written(value: Any) -> str:
 def as_plain(value: Any) -> Any:
     """Return what a parsed value stands for. When it goes: the text of a `QuotedString`, else the value."""
     return Override._convert_value(value)
+
+
+def merge(node: DictConfig, values: Mapping[str, Any]) -> DictConfig:
+    """Return `values` laid over `node`. Raise `OmegaConfBaseException` for what does not fit.
+
+    OmegaConf 2.4 raises a TypeError where a list stands for a mapping, of which 2.3 makes one of its own.
+    """
+    try:
+        return cast(DictConfig, OmegaConf.merge(node, values))
+    except OmegaConfBaseException:
+        raise
+    except TypeError as error:
+        raise ConfigTypeError(str(error)) from error
 
 
 def is_node(config: DictConfig, key: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sweepboard.compat.hydra import merge
 from sweepboard.compose.hydra_errors import explain_value
 from sweepboard.compose.schema import schema
 from sweepboard.errors import ConfigError
@@ -66,10 +67,9 @@ def follow(values: Mapping[str, Any], interpolations: Mapping[str, str]) -> Dict
     """
     check_interpolations(interpolations)
     try:
-        node = OmegaConf.merge(schema(), escaped(values))
+        node = merge(schema(), escaped(values))
     except OmegaConfBaseException as error:
         raise explain_value(error) from error
-    assert isinstance(node, DictConfig)
     for key, other in interpolations.items():
         try:
             if OmegaConf.select(node, key, default=_ABSENT) is not _ABSENT:

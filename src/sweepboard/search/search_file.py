@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard import plain_yaml
+from sweepboard.compat.hydra import merge
 from sweepboard.compose.allowlist import refuse_untrusted
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import interpolations_of, leaves
@@ -176,8 +177,7 @@ def thawed(plain: Mapping[str, Any]) -> DictConfig:
     node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema())
     assert isinstance(node, DictConfig)
     OmegaConf.set_struct(node.hydra, False)
-    config = OmegaConf.merge(node, dict(plain))
-    assert isinstance(config, DictConfig)
+    config = merge(node, plain)
     OmegaConf.set_struct(config.hydra, None)
     OmegaConf.set_struct(config, True)
     return config

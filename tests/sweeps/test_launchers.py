@@ -162,6 +162,15 @@ def test_an_executor_of_a_stranger_runs_a_sweep(cluster: list[str], command: Com
     assert not trained_here(SWEEP / "seed=2")
 
 
+def test_a_launcher_that_hydra_has_loaded_again_is_still_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in an installed wheel: Hydra's search for plug-ins executes their modules anew."""
+    for name in ("executor_launcher", "local"):
+        monkeypatch.delitem(sys.modules, f"hydra_plugins.sweepboard.{name}", raising=False)
+    assert LauncherChoice().executor(SweepSettings()) is not None
+
+
 def test_only_launchers_of_hydra_are_imported() -> None:
     with pytest.raises(ConfigError, match=r"os\.system is no launcher"):
         LauncherChoice("odd", {"_target_": "os.system"}).executor(SweepSettings())

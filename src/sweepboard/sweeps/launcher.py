@@ -11,7 +11,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.sweepboard.executor_launcher import ExecutorLauncher
 from sweepboard.compose.config_search import CONFIG, hydra_ready
 from sweepboard.compose.hydra_errors import PLUGINS, explain
 from sweepboard.errors import ConfigError, did_you_mean, reason
@@ -51,22 +50,23 @@ class LauncherChoice:
         Raise `ConfigError` where its plug-in is not installed.
         """
         plugin = self._plugin()
-        if not issubclass(plugin, ExecutorLauncher):
+        if not hasattr(plugin, "executor"):  # no `issubclass`: Hydra may load a plug-in's module twice
             return None
         launcher = plugin(**{key: value for key, value in self.settings.items() if key != "_target_"})
-        return launcher.executor(settings)
+        executor: Executor = launcher.executor(settings)
+        return executor
 
     def refuse_limits(self, settings: SweepSettings) -> None:
         """Raise `ConfigError` for limits that a launcher without an executor would ignore."""
         refuse_settings(settings, "launcher", self.option, "local")
 
-    def _plugin(self) -> type:
+    def _plugin(self) -> Any:
         target = str(self.settings.get("_target_"))
         module, _, name = target.rpartition(".")
         if not target.startswith(_HOMES):
             raise ConfigError(f"{GROUP}={self.option}: {target} is no launcher of Hydra's")
         try:
-            found: type = getattr(import_module(module), name)
+            found = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
             package = PLUGINS.get(self.option)
             remedy = f"pip install {package}" if package else f"install it ({reason(error)})"

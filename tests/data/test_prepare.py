@@ -175,7 +175,7 @@ def test_one_changed_pixel_changes_the_fingerprint() -> None:
 
 def test_what_does_not_fit_is_read_from_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     images = ImageFiles(tmp_path, [("a.png", 0)] * 10, size=8)
-    monkeypatch.setattr("sweepboard.data.memory._capacity", lambda _: 4 * 10 * 3 * 8 * 8 - 1)
+    monkeypatch.setattr("sweepboard.data.memory.capacity", lambda _: 4 * 10 * 3 * 8 * 8 - 1)
     assert into_memory(images, DataSpec((3, 8, 8), classes=1), CPU, workers=0) is images
 
 

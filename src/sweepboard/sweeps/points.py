@@ -25,8 +25,12 @@ class BadPoint(ConfigError):
     """A point of a sweep that could not run."""
 
 
-def check_points(points: Sequence[Sequence[str]], compose: Compose, only: str | None = None) -> list[Point]:
+def check_points(
+    points: Sequence[Sequence[str]], compose: Compose, only: str | None = None, complete: bool = True
+) -> list[Point]:
     """Check all points for which the condition `only` holds, and return them; a point is its overrides.
+
+    `complete` says that the points hold every value that was typed, and not only the ends of intervals.
 
     Raise `BadPoint` for the first mistake in any of them, with the overrides that tell it from the others.
     """
@@ -37,7 +41,7 @@ def check_points(points: Sequence[Sequence[str]], compose: Compose, only: str | 
     ]
     if not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
-    return [_checked(point, points, config, compose) for point, config in kept]
+    return [_checked(point, points, config, compose if complete else None) for point, config in kept]
 
 
 def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Compose) -> DictConfig:
@@ -108,13 +112,14 @@ def _has(config: DictConfig, name: str) -> bool:
 
 
 def _checked(
-    point: Sequence[str], points: Sequence[Sequence[str]], config: DictConfig, compose: Compose
+    point: Sequence[str], points: Sequence[Sequence[str]], config: DictConfig, compose: Compose | None
 ) -> Point:
     try:
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
         require_secrets(prepared.config)
     except UserError as error:
-        raise _bad(point, points, told_as_sub_grid(error, points, compose)) from error
+        mistake = told_as_sub_grid(error, points, compose) if compose else error
+        raise _bad(point, points, mistake) from error
     return Point(prepared, (config.threads or threads_of_environment()) is not None)
 
 

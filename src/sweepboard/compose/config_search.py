@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
@@ -18,6 +16,7 @@ from sweepboard import plain_yaml
 from sweepboard.compat.hydra import FileConfigSource, Hydra, application, register_source, store_config
 from sweepboard.compose.overrides import install
 from sweepboard.compose.schema import register
+from sweepboard.compose.yaml_scalars import refuse_misleading
 from sweepboard.errors import ConfigError, reason
 from sweepboard.files import read_text
 
@@ -29,7 +28,6 @@ SHIPPED_CONFIG = "shipped_config"
 
 _SHIPPED_VALUES = "shipped_values"
 _PACKAGE = "sweepboard.conf"
-_POWER = re.compile(r"[-+]?\d[\d_]*(?:\.[\d_]*)?[eE][-+]?\d+")
 
 install()
 
@@ -83,8 +81,8 @@ class OwnFolder(FileConfigSource):
 def nodes(file: Path) -> yaml.Node | None:
     """What a user's file of YAML says, with the lines on which it does.
 
-    Raises `ConfigError` for a file that OmegaConf would be busy with for ever, yaml.YAMLError,
-    UnicodeDecodeError or FileNotFoundError for one that is none.
+    Raise `ConfigError` for a file that OmegaConf would be busy with for ever or a word in it that misleads,
+    yaml.YAMLError, UnicodeDecodeError or FileNotFoundError for one that is none.
     """
     try:
         node = plain_yaml.compose(read_text(file, follow=True))
@@ -92,29 +90,8 @@ def nodes(file: Path) -> yaml.Node | None:
         raise
     except (OSError, plain_yaml.NotPlain) as error:
         raise ConfigError(f"{file} cannot be read: {reason(error)}") from error
-    for scalar in _scalars(node):
-        _refuse_endless(scalar, file)
+    refuse_misleading(node, file)
     return node
-
-
-def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
-    if isinstance(node, yaml.ScalarNode):
-        yield node
-    elif isinstance(node, yaml.MappingNode):
-        for _, value in node.value:
-            yield from _scalars(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _scalars(value)
-
-
-def _refuse_endless(scalar: yaml.ScalarNode, file: Path) -> None:
-    """Raise `ConfigError` for digits that OmegaConf reads as infinity, as those of a commit: `695e0514`."""
-    if not scalar.style and _POWER.fullmatch(scalar.value) and math.isinf(float(scalar.value)):
-        raise ConfigError(
-            f"{file}, line {scalar.start_mark.line + 1}: {scalar.value} is larger than every number; "
-            f"as a text it is quoted, '{scalar.value}', and infinity is .inf"
-        )
 
 
 def load(file: Path) -> Any:

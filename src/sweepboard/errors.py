@@ -28,6 +28,10 @@ class NotHere(ConfigError):
     """A module or a folder of the user's that is not found from the working directory."""
 
 
+class NotAllowed(UserError):
+    """A target, or another value, of a foreign run, sweep or search that is refused."""
+
+
 class RunFailed(UserError):
     """A run that was started and had to stop for a reason that has a plain explanation (exit code 1)."""
 

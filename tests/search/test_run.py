@@ -14,9 +14,9 @@ import pytest
 from hydra import compose
 from optuna.trial import TrialState
 
-from sweepboard.compose.allowlist import NotAllowed
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.read_settings import read_settings
+from sweepboard.errors import NotAllowed
 from sweepboard.execution import Ended, Event, Job, Message, Started
 from sweepboard.execution.channel import Channel
 from sweepboard.runs.folder import RunFolder

@@ -23,10 +23,9 @@ from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import interpolations_of, leaves, resolved
 from sweepboard.compose.option_names import is_group, with_names
 from sweepboard.compose.overrides import extension_of, list_at, refuse_inside, refuse_to_replace
-from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.validate import did_you_mean_key
-from sweepboard.errors import ConfigError
+from sweepboard.errors import ConfigError, NotAllowed
 from sweepboard.settings import GROUPS
 
 _ABSENT = object()

@@ -15,7 +15,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
-from sweepboard.runs.reload import MaskedSecret, Trust
+from sweepboard.runs.reload import MaskedSecret
 from sweepboard.search.plan import executor_of
 from sweepboard.search.samplers import check_packages
 from sweepboard.search.search_file import Search, is_own_search, read_search, write_search
@@ -35,6 +35,7 @@ from sweepboard.sweeps.resume import (
     with_secrets,
 )
 from sweepboard.sweeps.sweep_overrides import key_of
+from sweepboard.trust.foreign_config import Trust
 
 _TRIALS = f"{SEARCH}.trials"
 

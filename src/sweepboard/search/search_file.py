@@ -24,16 +24,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard import plain_yaml
 from sweepboard.compat.hydra import merge
-from sweepboard.compose.allowlist import refuse_untrusted
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import interpolations_of, leaves
 from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.read_settings import read_settings
-from sweepboard.compose.refusal import NotAllowed
 from sweepboard.compose.schema import schema
 from sweepboard.compose.user_imports import import_modules
-from sweepboard.errors import ConfigError, UserError, reason
+from sweepboard.errors import ConfigError, NotAllowed, UserError, reason
 from sweepboard.files import read_text, write_atomic, writing
 from sweepboard.search.objective import Objective
 from sweepboard.search.space import Space, Values
@@ -42,6 +40,7 @@ from sweepboard.settings import SEARCH, Config, SearchSettings
 from sweepboard.signing import Origin, origin, sign
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.launcher import LauncherChoice
+from sweepboard.trust.allowlist import refuse_untrusted
 from sweepboard.version import __version__
 
 _FORMAT = 1

@@ -13,12 +13,12 @@ from sweepboard.compose.interpolations import follow
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.expressions import Expression
-from sweepboard.runs.reload import Trust
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.points import BadPoint, holds, read_filter
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
+from sweepboard.trust.foreign_config import Trust
 
 
 def points(overrides: Sequence[str], typed: Sequence[str], settings: SweepSettings) -> list[list[str]]:

@@ -16,13 +16,13 @@ from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING
-from sweepboard.runs.reload import Trust
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.plan_file import read_plan, with_secrets
 from sweepboard.training.ending import FAILED
+from sweepboard.trust.foreign_config import Trust
 
 
 @dataclass

@@ -21,7 +21,6 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
 from sweepboard.runs.provenance import packages
 from sweepboard.runs.record_callback import ending
-from sweepboard.runs.reload import Trust
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
 from sweepboard.startup import tune_allocator, write_output_to
@@ -34,6 +33,7 @@ from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.ending import FAILED
 from sweepboard.training.progress import Progress
 from sweepboard.training.signals import Interrupted, Pruned
+from sweepboard.trust.foreign_config import Trust
 
 NEWS = 0.5
 """Seconds between two progress messages; validations are sent at once."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
-from sweepboard.runs.reload import Trust
 from sweepboard.runs.resume import AnotherRun, refuse_another_run
 from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SweepFolder
@@ -15,6 +14,7 @@ from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.sweep_overrides import key_of
+from sweepboard.trust.foreign_config import Trust
 
 
 def length_overrides(plan: Plan, overrides: Sequence[str]) -> list[str]:

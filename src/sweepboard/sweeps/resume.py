@@ -21,7 +21,8 @@ from sweepboard.names import flatten
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
-from sweepboard.runs.reload import MaskedSecret, Trust, refuse_changed_since
+from sweepboard.runs.reload import MaskedSecret, refuse_changed_since
+from sweepboard.trust.foreign_config import Trust
 from sweepboard.runs.resume import Changed, refuse_changes
 from sweepboard.runs.saved_run import read_run
 from sweepboard.secrets import is_masked, mask

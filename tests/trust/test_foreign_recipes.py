@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 import sweepboard
-from sweepboard.compose.refusal import NotAllowed
+from sweepboard.errors import NotAllowed
 from sweepboard.runs.saved_run import origin_of, read_run
 from sweepboard.signing import Origin
 from tests.command import TINY, Command, only_run, record_of
-from tests.runs.attacks import edit_config, edit_json, edit_record, edit_yaml, hub
+from tests.trust.attacks import edit_config, edit_json, edit_record, edit_yaml, hub
 
 VERBS = ("rerun", "resume", "test", "verify")
 QUICK = ["trainer=debug", "model=mlp", "threads=1", "dataset=gaussian"]

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from sweepboard.compat.torch import TorchDispatchMode, schema_of, tree_leaves, tree_map_only
-from sweepboard.compose.allowed_objects import find, full_name, is_within
 from sweepboard.compose.instantiate import construct
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.refusal import NotAllowed
 from sweepboard.data.memory import capacity
-from sweepboard.errors import UserError
+from sweepboard.errors import NotAllowed, UserError
 from sweepboard.training.seeding import random_states_kept
+from sweepboard.trust.allowed_objects import find, full_name, is_within
 
 _MODELS = 2 * 2**30
 """The most bytes that all models of a run may take: half a billion weights. Training takes more."""

@@ -12,8 +12,10 @@ import torch
 import yaml
 
 import sweepboard
-from sweepboard.compose.allowlist import NotAllowed, refuse_untrusted
+from sweepboard.errors import NotAllowed
+from sweepboard.trust.allowlist import refuse_untrusted
 from tests.command import TINY, Command, only_run, record_of
+from tests.trust.attacks import edit_config
 
 VERBS = ("rerun", "resume", "test", "verify", "export")
 
@@ -30,18 +32,6 @@ def run(command: Command) -> Path:
     """A finished run whose signature is no longer this user's."""
     command(*TINY)
     return only_run(Path("outputs"))
-
-
-def edit(run: Path, **changes: Any) -> None:
-    """Change config.yaml as a stranger would, which breaks its signature."""
-    config = yaml.safe_load((run / "config.yaml").read_text())
-    for key, value in changes.items():
-        *path, name = key.split("__")
-        node = config
-        for part in path:
-            node = node[part]
-        node[name] = value
-    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 EVIL = {
@@ -63,7 +53,7 @@ EVIL = {
 def test_an_evil_target_is_refused_by_its_key(
     verb: str, model: dict[str, Any], run: Path, command: Command
 ) -> None:
-    edit(run, model=model)
+    edit_config(run, model=model)
     said = command(verb, str(run), code=2)
     assert said.line.startswith("sweepboard: model.")
     assert "_target_" in said.line
@@ -71,17 +61,17 @@ def test_an_evil_target_is_refused_by_its_key(
 
 
 def test_load_model_refuses_too(run: Path) -> None:
-    edit(run, model=EVIL["os.system"])
+    edit_config(run, model=EVIL["os.system"])
     with pytest.raises(NotAllowed, match=r"model\._target_"):
         sweepboard.load_model(run)
     assert not Path("exploded").exists()
 
 
 def test_parts_of_experiments_are_built_and_packages_can_be_allowed(run: Path, command: Command) -> None:
-    edit(run, optimizer__weight_decay=0.1)
+    edit_config(run, optimizer__weight_decay=0.1)
     command("rerun", str(run))
     Path("theirs.py").write_text("from sweepboard.models.linear import Linear\n")
-    edit(run, model___target_="theirs.Linear")
+    edit_config(run, model___target_="theirs.Linear")
     assert "add --allow theirs" in command("rerun", str(run), code=2).line
     command("rerun", str(run), "--allow", "theirs")
     # What is typed now is the user's own word.
@@ -98,7 +88,7 @@ def test_allowed(target: str) -> None:
 
 
 def test_data_outside_is_not_read_on_a_strangers_word(run: Path, command: Command) -> None:
-    edit(
+    edit_config(
         run,
         dataset={"_target_": "torchvision.datasets.MNIST", "root": "/etc", "download": True, "batch_size": 4},
     )
@@ -108,7 +98,7 @@ def test_data_outside_is_not_read_on_a_strangers_word(run: Path, command: Comman
 def test_hydra_settings_of_the_folder_are_never_run(run: Path, command: Command) -> None:
     hydra = {"hydra": {"callbacks": {"x": EVIL["os.system"]}, "job": {"env_set": {"EVIL": "1"}}}}
     (run / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(hydra))
-    edit(run, hydra=hydra["hydra"])
+    edit_config(run, hydra=hydra["hydra"])
     said = command("rerun", str(run), code=2)
     assert "hydra" in said.line
     assert not Path("exploded").exists()

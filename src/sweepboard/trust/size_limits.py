@@ -8,7 +8,7 @@ from itertools import groupby
 from math import prod
 from typing import Any
 
-from sweepboard.compose.refusal import NotAllowed
+from sweepboard.errors import NotAllowed
 from sweepboard.settings import settings
 
 _MOST = {key: most for key, each in settings().items() if (most := each.rules.untrusted_maximum)}

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
-from sweepboard.compose.allowed_objects import find, full_name, is_within, may_be_built
 from sweepboard.compose.call_checks import signature
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.model_size_limits import refuse_giant_models
-from sweepboard.compose.refusal import NotAllowed
-from sweepboard.compose.size_limits import refuse_giants
+from sweepboard.errors import NotAllowed
+from sweepboard.trust.allowed_objects import find, full_name, is_within, may_be_built
+from sweepboard.trust.model_size_limits import refuse_giant_models
+from sweepboard.trust.size_limits import refuse_giants
 
 __all__ = ["NotAllowed", "refuse_untrusted", "refuse_untrusted_targets", "targets"]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from sweepboard.compose import model_size_limits
-from sweepboard.compose.allowed_objects import find, may_be_built
-from sweepboard.compose.allowlist import NotAllowed, refuse_untrusted
+from sweepboard.errors import NotAllowed
+from sweepboard.trust import model_size_limits
+from sweepboard.trust.allowed_objects import find, may_be_built
+from sweepboard.trust.allowlist import refuse_untrusted
 
 PARTS = [
     "torch.nn.Linear", "torch.nn.modules.conv.Conv2d", "torch.optim.SGD", "torch.optim.lr_scheduler.StepLR",

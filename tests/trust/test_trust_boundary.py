@@ -24,12 +24,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sweepboard.compose.allowed_objects import find, may_be_built
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
-from sweepboard.runs.reload import Trust
+from sweepboard.trust.allowed_objects import find, may_be_built
+from sweepboard.trust.foreign_config import Trust
 from tests.command import TINY, Command, only_run
-from tests.runs.attacks import edit_record
+from tests.trust.attacks import edit_record
 
 STARTS = (
     *(
@@ -287,7 +287,7 @@ def test_no_verb_opens_anything_beyond_the_folder(command: Command) -> None:
 def test_the_audit_sees_what_the_rule_of_paths_keeps_from_being_read(command: Command) -> None:
     command(*TINY)
     runs = strange_runs(only_run(Path("outputs")), ["a root of ours", "a root here"])
-    told = watch(runs, ["rerun"], ["sweepboard.compose.allowlist._lies_in"])
+    told = watch(runs, ["rerun"], ["sweepboard.trust.allowlist._lies_in"])
     for place in ("'home/private", "'private"):
         assert any(f"{place}/train/a/secret0.png" in one for one in told["beyond"]), told
 

@@ -22,7 +22,7 @@ def hub(folder: Path) -> dict[str, Any]:
 
 
 def edit_config(run: Path, **changes: Any) -> None:
-    """Change config.yaml: `model__lr=1` is `model.lr`."""
+    """Change config.yaml as a stranger would, which breaks its signature: `model__lr=1` is `model.lr`."""
     config = yaml.safe_load((run / "config.yaml").read_text())
     for key, value in changes.items():
         *path, name = key.split("__") if "__" in key.strip("_") else [key]

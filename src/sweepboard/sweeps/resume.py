@@ -22,7 +22,6 @@ from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
 from sweepboard.runs.reload import MaskedSecret, refuse_changed_since
-from sweepboard.trust.foreign_config import Trust
 from sweepboard.runs.resume import Changed, refuse_changes
 from sweepboard.runs.saved_run import read_run
 from sweepboard.secrets import is_masked, mask
@@ -41,6 +40,7 @@ from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of, refuse_several
+from sweepboard.trust.foreign_config import Trust
 
 
 @dataclass(frozen=True)

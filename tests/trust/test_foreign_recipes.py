@@ -235,6 +235,10 @@ def test_a_user_who_can_keep_no_key_is_told_so(
         assert f"the run is not signed: {why}" in command(*words, "hydra.run.dir=run").err
         command("-m", *words, "hydra.sweep.dir=s", "seed=1")
         assert f"the sweep is not signed: {why}" in caplog.text
+        search = ["hydra/sweeper=optuna", "hydra.sweeper.trials=1", "optimizer.lr=interval(0.01,0.1)"]
+        command("-m", *words, *search, "hydra.sweep.dir=searched")
+        assert f"the search is not signed: {why}" in caplog.text
+        assert Path("searched/search.yaml").read_text().endswith("signature: null\n")
         for verb in ("resume", "export"):
             line = command(verb, "run", code=2).line
             assert line.startswith("sweepboard: model._target_: their_own_net.Net is not built from")

@@ -6,6 +6,7 @@ that is taken up again come from the same YAML as its first ones, whatever has b
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -37,11 +38,13 @@ from sweepboard.search.objective import Objective
 from sweepboard.search.space import Space, Values
 from sweepboard.secrets import masked, masked_command, masked_words
 from sweepboard.settings import SEARCH, Config, SearchSettings
-from sweepboard.signing import Origin, origin, sign
+from sweepboard.signing import Origin, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.launcher import LauncherChoice
 from sweepboard.trust.allowlist import refuse_untrusted
 from sweepboard.version import __version__
+
+log = logging.getLogger(__name__)
 
 _FORMAT = 1
 _NOW = re.compile(r"\$\{now:([^{}]*)\}")
@@ -186,7 +189,10 @@ def write_search(folder: SweepFolder, search: Search) -> None:
     """Freeze the search, signed as this user's own."""
     text = plain_yaml.dump({"format": _FORMAT, "sweepboard": __version__, **search.as_plain()})
     with writing(folder.search):
-        write_atomic(folder.search, f"{text}signature: {sign(text.encode())}\n")
+        signature = sign(text.encode())
+        write_atomic(folder.search, f"{text}signature: {signature or 'null'}\n")
+    if signature is None:
+        log.warning("the search is not signed: %s", why_no_key())
 
 
 _BAD_YAML = (yaml.YAMLError, OmegaConfBaseException)

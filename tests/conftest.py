@@ -99,7 +99,7 @@ def _write_run(
     record: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
 ) -> Path:
-    from sweepboard.board.event_writer import END, START, write_event_file
+    from sweepboard.board.event_writer import END_SUFFIX, START_SUFFIX, write_event_file
     from sweepboard.board.hparams import end_info, start_info
     from sweepboard.files import write_atomic, write_json
     from sweepboard.hyperparameters import group_name, hparams
@@ -110,7 +110,7 @@ def _write_run(
     plain, groups = configured(config or {})
     curves = DEFAULT_CURVES if curves is None else curves
     row = hparams(plain, groups)
-    write_event_file(folder, START, [start_info(row, group_name(row))])
+    write_event_file(folder, START_SUFFIX, [start_info(row, group_name(row))])
     write_curves(folder, curves)
     entry = RunRecord(
         status="finished", seed=plain["seed"], groups=groups, data_fingerprint="f1",
@@ -120,7 +120,7 @@ def _write_run(
     for key, value in (record or {}).items():
         setattr(entry, key, value)
     if entry.status != "running":
-        write_event_file(folder, END, [end_info(entry.status)])
+        write_event_file(folder, END_SUFFIX, [end_info(entry.status)])
     paths = RunFolder(folder)
     entry.write(paths)
     write_atomic(paths.config, yaml.safe_dump(plain, sort_keys=False))

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepboard.analysis.run_names import RunNames
+from sweepboard.analysis.query_names import QueryNames
 from sweepboard.errors import UserError
 from sweepboard.expressions import BadExpression, Expression
 
-NAMES = RunNames(
+NAMES = QueryNames(
     fields=["seed", "status"],
     hparams=["model", "optimizer.lr", "model.dropout", "task.dropout", "learning-rate"],
     metrics=["val/accuracy", "val/loss", "test/accuracy", "val/top-5"],
@@ -72,7 +72,7 @@ def test_what_is_so(text: str) -> None:
     ],
 )
 def test_a_number_written_as_text_is_a_number_beside_one(text: str) -> None:
-    words = RunNames([], ["width", "lr", "model"], [])
+    words = QueryNames([], ["width", "lr", "model"], [])
     values = {"width": "1e-3", "lr": 0.01, "model": "nan"}
     assert Expression(text).condition(words)(values)
 
@@ -153,14 +153,14 @@ EXPRESSIONS = st.recursive(
 
 @given(EXPRESSIONS, st.fixed_dictionaries(dict.fromkeys("abc", NUMBERS)))
 def test_it_means_what_python_means(text: str, values: dict[str, int]) -> None:
-    words = RunNames(fields=[], hparams="abc", metrics=[])
+    words = QueryNames(fields=[], hparams="abc", metrics=[])
     assert Expression(text).condition(words)(values) == eval(text, {}, dict(values))
 
 
 @given(st.text(max_size=30) | st.text("ab<>=()[]'.,/ 1", max_size=30))
 def test_any_text_is_a_condition_or_a_mistake(text: str) -> None:
     try:
-        holds = Expression(text).condition(RunNames(fields=[], hparams=["a", "b"], metrics=["val/a.b"]))
+        holds = Expression(text).condition(QueryNames(fields=[], hparams=["a", "b"], metrics=["val/a.b"]))
         assert holds({"a": 1, "b": "x"}) in (True, False)
     except BadExpression:
         return

@@ -12,7 +12,7 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from sweepboard.analysis.compare import compare
-from sweepboard.analysis.load import gather
+from sweepboard.analysis.load import read_runs
 from sweepboard.analysis.plots import plot
 from sweepboard.cli import main
 from sweepboard.errors import UserError
@@ -211,7 +211,7 @@ def test_runs_of_one_point_that_differ_in_nothing_have_no_picture(
     for seed in (1, 2):
         write_run(tmp_path / f"seed={seed}", {"seed": seed}, {"val/accuracy": [(1, 0.5)]})
     with pytest.raises(UserError, match="neither curves nor a swept setting"):
-        plot(compare(gather([tmp_path])), tmp_path / "x.png")
+        plot(compare(read_runs([tmp_path])), tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("name", ["\u635f\u5931", "\U0001f40d", "a$b_{c}$", r"\\frac{", "x" * 300])
@@ -231,5 +231,5 @@ def test_numbers_as_text_are_sorted_as_numbers(
 ) -> None:
     for name, lr in {"a": "1e-1", "b": "2e-3", "c": 0.02, "d": "nan", "e": "auto"}.items():
         write_run(tmp_path / name, {"optimizer.lr": lr})
-    rows = compare(gather([tmp_path]), sort="lr").rows
+    rows = compare(read_runs([tmp_path]), sort="lr").rows
     assert [row.values["optimizer.lr"] for row in rows] == ["2e-3", 0.02, "1e-1", "auto", "nan"]

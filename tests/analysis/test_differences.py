@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweepboard.analysis.differences import description, differing, short_names
+from sweepboard.analysis.differing_hparams import description, differing, short_names
 
 CNN = {"model": "cnn", "model.dropout": 0.5, "optimizer.lr": 0.1, "trainer.epochs": 5}
 MLP = {"model": "mlp", "model.hidden": "[64]", "optimizer.lr": 0.01, "trainer.epochs": 5}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from sweepboard.board.event_writer import START, EventWriter, event_files, write_event_file
+from sweepboard.board.event_writer import START_SUFFIX, EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import start_info
 from sweepboard.cli import main
 from tests.conftest import WriteRun
@@ -136,7 +136,7 @@ def plant_steps_back(log: Path) -> None:
 
 def plant_resume(log: Path) -> None:
     write_points(log / "c", CURVE, start=1000.0)
-    write_event_file(log / "c", START, [])  # without points: it lies between the two
+    write_event_file(log / "c", START_SUFFIX, [])  # without points: it lies between the two
     write_points(log / "c", [(step, 2.0) for step in range(5, 15)], start=2000.0)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sweepboard.analysis.curves import band, rising, smoothed
+from sweepboard.analysis.curves import band, smoothed, sorted_by_step
 from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score, spread
 
 FLOATS = st.floats(-1e6, 1e6)
@@ -101,7 +101,7 @@ def test_spread_is_what_the_statistics_module_says(values: list[float | None]) -
 @given(st.lists(st.tuples(st.integers(0, 9), FLOATS), min_size=1))
 def test_of_a_step_written_twice_the_later_value_stands(written: list[tuple[int, float]]) -> None:
     steps, values = (np.array(column) for column in zip(*written, strict=True))
-    once = rising(steps, values)
+    once = sorted_by_step(steps, values)
     assert dict(zip(once[0].tolist(), once[1].tolist(), strict=True)) == dict(written)
     assert np.all(np.diff(once[0]) > 0)
 

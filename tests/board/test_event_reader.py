@@ -23,7 +23,7 @@ from sweepboard.board import event_reader
 from sweepboard.board.event_reader import read_events, read_hparams, read_scalars
 from sweepboard.board.event_writer import EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import Hparam, end_info, start_info
-from sweepboard.board.scalar_decoder import FEWEST, Points, template_of
+from sweepboard.board.scalar_decoder import FEWEST, PointBuffer, template_of
 from sweepboard.board.tfrecord import Damage, frame, records
 
 NAME = "events.out.tfevents.1.host.1.0"
@@ -106,7 +106,7 @@ def test_a_template_reads_what_the_parser_reads_whatever_the_bytes(
             payload[place] = byte
     template = template_of(bytes(payload))
     if template is not None:
-        points = Points()
+        points = PointBuffer()
         template.read(np.frombuffer(payload, np.uint8)[None], np.zeros(1, np.int64), points)
         parsed = Event.FromString(bytes(payload))
         read = [(tag, [column.item() for column in series]) for tag, series in points.series().items()]

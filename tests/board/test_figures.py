@@ -128,7 +128,7 @@ def test_any_class_name_can_be_drawn(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_letter_that_no_font_has_gives_way_to_the_class_number(
     letter: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fonts._tell.cache_clear()
+    fonts._warn.cache_clear()
     monkeypatch.setattr(fonts, "_font_with", lambda _: None)
     assert [fonts.class_label(f"{letter}x", 7) for _ in range(3)] == ["7"] * 3
     assert caplog.messages == [f"no installed font has {letter}: pictures show the number of the class"]

@@ -14,7 +14,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
-from sweepboard.analysis.logdir import read_log
+from sweepboard.analysis.logdir import read_log_dir
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.board.tfrecord import BLOCK_BYTES, MOST_BYTES, Damage, frame, masked_crc, records
 
@@ -80,7 +80,7 @@ def test_a_terabyte_of_holes_is_not_searched(tmp_path: Path) -> None:
     for name in (NAME, f"{NAME}.copy"):
         _sparse(tmp_path / name, frame(b""), 2**40)
     assert read_hparams(tmp_path, lambda _: None) is None
-    assert read_log(tmp_path).runs
+    assert read_log_dir(tmp_path).runs
 
 
 def test_folders_linked_with_each_other_are_each_read_a_few_times(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_folders_linked_with_each_other_are_each_read_a_few_times(tmp_path: Path
             (folder / f"to{other}").symlink_to(tmp_path / f"run{other}")
     (tmp_path / "run0" / "up").symlink_to("..")
     started = time.process_time()
-    log = read_log(tmp_path)
+    log = read_log_dir(tmp_path)
     assert len(log.runs) == 8
     assert len(log.twins) < 100  # and not 8 to the power of 40
     assert time.process_time() - started < 10

@@ -1,7 +1,7 @@
-"""Mean and spread over seeds as runs that TensorBoard shows beside the others.
+"""Write the mean and spread over seeds as runs that TensorBoard shows next to the others.
 
 Each config gets three runs, `mean`, `mean-std` and `mean+std`, with the tags of its own runs, so that they
-lie in the same charts. The folder is marked: it holds no runs of any config, and other verbs pass it over.
+appear in the same charts. A marker file in the folder makes other commands skip these runs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.curves import Band, band
-from sweepboard.analysis.run_checks import some
 from sweepboard.analysis.table import Row
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
+from sweepboard.formatting import some
 from sweepboard.names import label
 from sweepboard.runs.discover import AGGREGATE
 from sweepboard.version import __version__
@@ -28,26 +28,26 @@ from sweepboard.version import __version__
 log = logging.getLogger(__name__)
 
 FOLDER = "aggregate"
-"""Name of the folder where none was asked for."""
+"""Default name of the folder."""
 
 
 def default_folder(paths: Sequence[Path]) -> Path:
-    """`aggregate/` in the folder that holds what was compared."""
+    """Return `aggregate/` in the closest folder that contains all `paths`."""
     return Path(os.path.commonpath([path.resolve() for path in paths])) / FOLDER
 
 
 def write_aggregate(comparison: Comparison, folder: Path) -> list[str]:
-    """Write every config with two runs or more below `folder`, in place of an older aggregate.
+    """Write every config with two or more runs below `folder`, replacing an older aggregate there.
 
-    Gives the configs' labels. Raises `UserError` where no config has repeats, or `folder` holds anything else
-    than an aggregate.
+    Return the configs' labels. Raise `UserError` if no config has two runs, or if `folder` holds anything but
+    an aggregate.
     """
     repeated = [row for row in comparison.rows if len(row.runs) > 1]
     if not repeated:
         raise UserError("--aggregate: no config has two runs; it needs seeds, and rows without --runs")
     labels = _labels(repeated, comparison.keys)
     found = {name: bands(row, comparison.tags) for name, row in zip(labels, repeated, strict=True)}
-    _tell_left_out(comparison.tags, found)
+    _warn_left_out(comparison.tags, found)
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     _check_replaceable(folder)
     try:
@@ -61,7 +61,7 @@ def write_aggregate(comparison: Comparison, folder: Path) -> list[str]:
 
 
 def _labels(rows: Sequence[Row], keys: Sequence[str]) -> list[str]:
-    """Names for folders, different for each row."""
+    """Return a unique folder name for each row."""
     names = [
         label([f"{key}={row.hparams[key]}" for key in keys if key in row.hparams]) or "all" for row in rows
     ]
@@ -81,8 +81,8 @@ def _replace(folder: Path, fresh: Path) -> None:
     fresh.rename(folder)
 
 
-def _tell_left_out(tags: Sequence[str], found: Mapping[str, Mapping[str, Band]]) -> None:
-    """Say which metrics have no mean anywhere. Raises `UserError` where none has one."""
+def _warn_left_out(tags: Sequence[str], found: Mapping[str, Mapping[str, Band]]) -> None:
+    """Warn about metrics that have no mean in any config. Raise `UserError` if none has one."""
     left = [tag for tag in tags if not any(tag in each for each in found.values())]
     reason = "its runs have no step in common, or not all of them log it"
     if len(left) == len(tags):
@@ -100,7 +100,7 @@ def _write(folder: Path, rows: Mapping[str, Row], found: Mapping[str, dict[str, 
 
 
 def bands(row: Row, tags: Sequence[str]) -> dict[str, Band]:
-    """Mean and spread of each metric that all runs of the row have, where they have common steps."""
+    """Return mean and spread of each metric that all runs of the row logged at common steps."""
     common = [tag for tag in tags if all(tag in run.curves for run in row.runs)]
     found = {tag: band([run.curves[tag] for run in row.runs]) for tag in common}
     return {tag: each for tag, each in found.items() if each.steps.size}

@@ -1,4 +1,4 @@
-"""Runs for a notebook: `sweepboard.load_runs("outputs")`."""
+"""Runs in a notebook: `sweepboard.load_runs("outputs")`."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.analysis.compare import matching
-from sweepboard.analysis.load import Run, gather
+from sweepboard.analysis.load import read_runs
+from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import values_of
 from sweepboard.errors import UserError
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run, finished or not, of sweepboard or of any tool that writes event files."""
+    """A run of sweepboard or of any other tool that writes event files, finished or not."""
 
     run: Run
 
     @property
     def path(self) -> Path:
-        """Its folder."""
+        """The run's folder."""
         return self.run.path
 
     @property
     def name(self) -> str:
-        """Its folder as seen from the one that was asked for."""
+        """The run's folder, relative to the path that was loaded."""
         return self.run.name
 
     @property
     def status(self) -> str:
-        """`finished`, `failed`, `interrupted`, `running`, or `unknown` where the tool does not say."""
+        """`finished`, `failed`, `interrupted`, `running`, or `unknown` for tools that do not record it."""
         return self.run.status
 
     @property
     def seed(self) -> int | None:
-        """What its random numbers started from."""
+        """The random seed."""
         return self.run.seed
 
     @property
     def seconds(self) -> float | None:
-        """How long it trained."""
+        """Training time in seconds."""
         return self.run.seconds
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, nested; empty for other tools' runs."""
+        """The resolved configuration, nested; empty for runs of other tools."""
         return self.run.config
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes in the order of the model's outputs; empty where they are not known."""
+        """Class names in the order of the model's outputs; empty if unknown."""
         return list(self.run.record.classes) if self.run.record else []
 
     @property
     def hparams(self) -> dict[str, Any]:
-        """What makes it differ from others, flat and without the seed: `{"optimizer.lr": 0.1}`."""
+        """The hyperparameters, flat and without the seed: `{"optimizer.lr": 0.1}`."""
         return self.run.hparams
 
     @property
@@ -67,12 +68,12 @@ class Result:
 
     @property
     def best(self) -> dict[str, float]:
-        """The best value of each metric, the largest or smallest as suits it, where that is known."""
+        """The best value of each metric for which it is known whether larger or smaller is better."""
         return {tag: score.best for tag, score in self.run.scores.items() if score.best is not None}
 
     @cached_property
     def curves(self) -> Any:
-        """Every scalar: a pandas frame with a row for each step and a column for each tag.
+        """All scalars as a pandas DataFrame with a row per step and a column per tag.
 
         Without pandas, a dict of lists: `{"val/loss": [(step, value), ...]}`.
         """
@@ -88,14 +89,14 @@ class Result:
 
 
 class Results(list[Result]):
-    """Runs in order of their folders."""
+    """A list of runs, ordered by folder."""
 
     @property
     def table(self) -> Any:
-        """A pandas frame with a row for each run; without pandas, a list of dicts.
+        """A pandas DataFrame with a row per run; without pandas, a list of dicts.
 
-        Columns are name, seed, status, time, hyperparameters, and of each metric `best(tag)`, `last(tag)` and
-        `step(tag)`, where it was best.
+        Columns are name, seed, status, time, the hyperparameters, and for each metric `best(tag)`,
+        `last(tag)` and `step(tag)`, the step of the best value.
         """
         rows = [values_of(result.run) for result in self]
         pandas = _pandas()
@@ -103,18 +104,18 @@ class Results(list[Result]):
 
 
 def load_runs(path: str | Path = "outputs", where: str | None = None) -> Results:
-    """Every run at or below `path`, read from what training wrote; nothing is imported of torch.
+    """Return every run at or below `path`, without importing torch.
 
-    `where` keeps those for which a condition holds: `"optimizer.lr < 0.1 and status == finished"`. Raises
-    `sweepboard.errors.UserError` where there is no run.
+    `where` keeps the runs that fulfil a condition: `"optimizer.lr < 0.1 and status == finished"`. Raise
+    `sweepboard.errors.UserError` if there is no run.
     """
-    return Results(Result(run) for run in matching(gather([Path(path)]), where))
+    return Results(Result(run) for run in matching(read_runs([Path(path)]), where))
 
 
 def load_run(path: str | Path) -> Result:
     """Return the run in the folder `path`.
 
-    Raise `sweepboard.errors.UserError` where there is no run, or several.
+    Raise `sweepboard.errors.UserError` if there is no run, or more than one.
     """
     found = load_runs(path)
     if len(found) > 1:
@@ -123,7 +124,7 @@ def load_run(path: str | Path) -> Result:
 
 
 def _pandas() -> Any:
-    """pandas, which is no dependency of sweepboard, or None."""
+    """Return pandas, an optional dependency, or None."""
     try:
         return import_module("pandas")
     except ImportError:

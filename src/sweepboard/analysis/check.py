@@ -1,4 +1,4 @@
-"""Whether runs can be compared: made under the same conditions, or else what differs."""
+"""Check that runs are comparable, and list the conditions in which they differ."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from sweepboard.analysis.conditions import evidence_of, packages_of
-from sweepboard.analysis.differences import as_text
-from sweepboard.analysis.load import Run
-from sweepboard.analysis.run_checks import some
+from sweepboard.analysis.conditions import conditions_of, packages_of
+from sweepboard.analysis.differing_hparams import as_text
+from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import grouped
+from sweepboard.formatting import some
 from sweepboard.settings import ROOT
 
 UNLIKE = 5.0
-"""Ratio of the distances between steps from which they seem to count different things."""
+"""Ratio of step intervals above which two runs seem to count steps differently."""
 
 
 KINDS = (
@@ -37,9 +37,9 @@ class UnequalCondition:
 
 
 def check(runs: Sequence[Run]) -> list[UnequalCondition]:
-    """Everything that makes the runs hard to compare; what is recorded of only some is compared among those.
+    """Return everything that makes the runs hard to compare, except hyperparameters.
 
-    Hyperparameters are what runs are compared over, and are no difference in this sense.
+    A condition that only some runs record is compared among those.
     """
     questions = (_damage, _tags, _step_distances, _data, _last_steps, _seeds, _recorded)
     found = [difference for question in questions for difference in question(runs)]
@@ -47,12 +47,12 @@ def check(runs: Sequence[Run]) -> list[UnequalCondition]:
 
 
 def _damage(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """Of a damaged run nobody knows how it was made."""
+    """Yield the damaged runs: their conditions are unknown."""
     yield from (UnequalCondition("damage", f"{run.name}: {run.damage}") for run in runs if run.damage)
 
 
 def _tags(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """Tags that some runs lack, those that the same runs lack together."""
+    """Yield the tags that some runs lack, grouped by the runs that lack them."""
     lacking: dict[tuple[str, ...], list[str]] = {}
     for tag in sorted({tag for run in runs for tag in run.curves}):
         without = tuple(run.name for run in runs if tag not in run.curves)
@@ -63,7 +63,7 @@ def _tags(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
 
 
 def _step_distances(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """Of other tools nobody knows what a step is: runs that log a tag every step and every 100 may differ."""
+    """Yield a tag that runs of other tools log at very different intervals, as if counting other things."""
     if all(run.record for run in runs):
         return
     for tag in sorted({tag for run in runs for tag in run.modes}):
@@ -82,9 +82,9 @@ def _distance(run: Run, tag: str) -> float | None:
 
 
 def _data(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """The same samples and split; where the seed draws the split, for each seed apart.
+    """Yield differences in samples and split, separately for each seed if the seed draws the split.
 
-    Data that cannot say what is in it is known by its folder.
+    Data without a content digest are compared by their folder.
     """
     yield from _unequal("data", "data set", runs, lambda run: run.record and run.record.groups.get("dataset"))
     yield from _unequal(
@@ -106,7 +106,7 @@ def _seed_draws_split(config: Mapping[str, Any]) -> bool:
 
 
 def _last_steps(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """Of other tools' runs the length is where the log ends."""
+    """Yield differences in length; for runs of other tools, that is their last step."""
     if not all(run.record for run in runs):
         yield from _unequal("length", "last step", runs, _last_step)
 
@@ -116,7 +116,7 @@ def _last_step(run: Run) -> int | None:
 
 
 def _seeds(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """Every config with the same seeds."""
+    """Yield configs that were not run with the same seeds."""
     configs = [group for group in grouped(runs) if any(run.seed is not None for run in group)]
     by_seeds: dict[tuple[int, ...], list[str]] = {}
     for group in configs:
@@ -131,8 +131,8 @@ def _seeds(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
 
 
 def _recorded(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """All that runs of ours record of themselves."""
-    evidence = {run.path: evidence_of(run) for run in runs}
+    """Yield differences in the conditions that our runs record."""
+    evidence = {run.path: conditions_of(run) for run in runs}
     names = dict.fromkeys((kind, name) for each in evidence.values() for kind in each for name in each[kind])
     for kind, name in names:
         yield from _unequal(kind, name, runs, lambda run: evidence[run.path][kind].get(name))  # noqa: B023
@@ -140,7 +140,7 @@ def _recorded(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
 
 
 def _packages(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
-    """Installed packages in one line: in two environments there are many that differ."""
+    """Yield one line for all installed packages, since many differ between two environments."""
     installed = {run.path: packages_of(run) for run in runs}
     names = sorted({name for each in installed.values() for name in each})
     found = [
@@ -167,5 +167,5 @@ def _unequal(
 
 
 def _who(names: Sequence[str], total: int, things: str = "runs") -> str:
-    """The names of one or two, else how many of all."""
+    """Return one or two names, or else how many of all."""
     return " and ".join(names) if len(names) <= 2 else f"{len(names)} of {total} {things}"

@@ -1,4 +1,4 @@
-"""A table of runs: a row for each config, its seeds together, and columns only for what differs."""
+"""A table of runs: one row per config, with its seeds combined, and columns only for what differs."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from sweepboard.analysis.differences import description, differing
-from sweepboard.analysis.load import Run
+from sweepboard.analysis.differing_hparams import description, differing
 from sweepboard.analysis.metric_names import UNKNOWN
 from sweepboard.analysis.metrics import metric_tags
-from sweepboard.analysis.run_checks import some
-from sweepboard.analysis.run_names import RunNames, metric_key
+from sweepboard.analysis.query_names import QueryNames, metric_key
+from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
 from sweepboard.errors import UserError, did_you_mean
 from sweepboard.expressions import Expression, as_number
+from sweepboard.formatting import some
 
 log = logging.getLogger(__name__)
 
 SHOWN = 3
-"""Metrics in a table for people where none were asked for."""
+"""Default number of metrics in a printed table."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows in the order of the table, and what its columns are."""
+    """The rows of the table, in order, and its columns."""
 
     rows: Sequence[Row]
     keys: Sequence[str]
-    """Hyperparameters that differ."""
+    """The hyperparameters that differ."""
 
     tags: Sequence[str]
-    """Every metric, the most telling first."""
+    """Every metric, the most important first."""
 
     shown: Sequence[str]
-    """Those of a table for people."""
+    """The metrics of a printed table."""
 
     modes: Mapping[str, str]
-    """`min` or `max` of each metric, `unknown` where its name does not tell which is better."""
+    """`min`, `max` or `unknown`: the direction in which each metric gets better."""
 
     def drawn(self, tag: str) -> str:
-        """What a picture shows of a metric: its best value, or the last where no way is known better."""
+        """Return what a plot shows of a metric: its best value, or the last if its direction is unknown."""
         return f"{'last' if self.modes[tag] == UNKNOWN else 'best'} {tag}"
 
     @property
     def runs(self) -> list[Run]:
-        """All runs."""
+        """The runs of all rows."""
         return [run for row in self.rows for run in row.runs]
 
     @cached_property
     def labels(self) -> list[str]:
-        """What tells each row from the others: its differing hyperparameters, else its seed or its folder."""
+        """A distinct label for each row: its differing hyperparameters, or else its seed or folder."""
         labels = [description(row.hparams, self.keys) or row.name for row in self.rows]
         return [
             label if labels.count(label) == 1 else _with_seed(label, row)
@@ -70,25 +70,26 @@ def compare(
     metrics: Sequence[str] = (),
     each: bool = False,
 ) -> Comparison:
-    """Put runs side by side.
+    """Return the table of `runs`.
 
-    `where` keeps some (`optimizer.lr<0.1 and status==finished`); `metrics` are the tags or patterns shown;
-    with `each`, every run has its own row. Rows are sorted by `sort`, or the best first by the first metric
-    shown; what is missing comes last. Raises `UserError` for a name that no run has.
+    `where` keeps the runs that fulfil a condition (`optimizer.lr<0.1 and status==finished`). `metrics` are
+    the tags or patterns to show. With `each`, every run has its own row. Rows are sorted by `sort`, or else
+    by the first metric shown, best first; missing values come last. Raise `UserError` for a name that no run
+    has.
     """
     chosen = matching(runs, where)
-    tags = metric_tags({tag for run in runs for tag in run.modes}, _common_headline(runs))
+    tags = metric_tags({tag for run in runs for tag in run.modes}, _common_primary_metric(runs))
     modes = {tag: mode for run in runs for tag, mode in run.modes.items()}
     shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
     rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
-    _tell_equal_seeds(rows)
+    _warn_equal_seeds(rows)
     keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.asked})
     key = Expression(sort).name(names_of(runs)) if sort else _by_first(shown, modes)
     return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)
 
 
-def _tell_equal_seeds(rows: Sequence[Row]) -> None:
-    """Runs of one config and one seed are copies, and a spread over them is none over seeds."""
+def _warn_equal_seeds(rows: Sequence[Row]) -> None:
+    """Warn about runs with the same config and seed: their spread is not a spread over seeds."""
     twice = [row for row in rows if len(set(row.seeds)) < len(row.seeds)]
     if twice:
         names = some([row.name for row in twice])
@@ -96,19 +97,19 @@ def _tell_equal_seeds(rows: Sequence[Row]) -> None:
 
 
 def _by_first(shown: Sequence[str], modes: Mapping[str, str]) -> str:
-    """The key of the first metric shown, where it is known which way is better; else nothing is ranked."""
+    """Return the sort key of the first metric shown, or "" if its direction is unknown."""
     return metric_key(shown[0], "best") if shown and modes[shown[0]] != UNKNOWN else "name"
 
 
-def names_of(runs: Sequence[Run]) -> RunNames:
-    """Return what runs can be sorted and filtered by."""
+def names_of(runs: Sequence[Run]) -> QueryNames:
+    """Return the names that runs can be sorted and filtered by."""
     hparams = dict.fromkeys(key for run in runs for key in run.hparams)
     tags = dict.fromkeys(tag for run in runs for tag in run.modes)
-    return RunNames(FIELDS, list(hparams), list(tags))
+    return QueryNames(FIELDS, list(hparams), list(tags))
 
 
 def matching(runs: Sequence[Run], where: str | None) -> list[Run]:
-    """The runs for which the condition holds. Raises `UserError` where it holds for none."""
+    """Return the runs that fulfil the condition. Raise `UserError` if there are none."""
     if where is None:
         return list(runs)
     holds = Expression(where).condition(names_of(runs))
@@ -122,7 +123,7 @@ def _with_seed(label: str, row: Row) -> str:
     return f"{label}, seed={row.seeds[0]}" if len(row.seeds) == 1 else f"{label}, {row.name}"
 
 
-def _common_headline(runs: Sequence[Run]) -> str | None:
+def _common_primary_metric(runs: Sequence[Run]) -> str | None:
     primary_metrics = [run.primary_metric for run in runs if run.primary_metric]
     return max(set(primary_metrics), key=primary_metrics.count) if primary_metrics else None
 
@@ -138,7 +139,7 @@ def _asked_for(patterns: Sequence[str], tags: Sequence[str]) -> list[str]:
 
 
 def _sorted(rows: Sequence[Row], key: str, reverse: bool, modes: Mapping[str, str]) -> list[Row]:
-    """Metrics best first, everything else from small to large; `reverse` turns that round."""
+    """Return the rows sorted: metrics best first, anything else ascending; `reverse` inverts the order."""
     part, _, tag = key.partition("(")
     falling = (part != "step" and modes.get(tag.removesuffix(")")) == "max") != reverse
     present = [row for row in rows if not _is_missing(row.values.get(key))]
@@ -151,6 +152,6 @@ def _is_missing(value: Any) -> bool:
 
 
 def _order(value: Any) -> tuple[bool, Any]:
-    """Numbers, as texts too, before other texts, each in their own order."""
+    """Return a sort key that puts numbers, also those written as text, before other text."""
     value = as_number(value)
     return isinstance(value, str), value

@@ -1,4 +1,4 @@
-"""What a run says about the conditions it was made under, as one flat mapping for each kind of condition."""
+"""The conditions under which a run was made, as one flat mapping for each kind of condition."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sweepboard.analysis.load import Run
+from sweepboard.analysis.run import Run
 from sweepboard.files import read_bytes
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.saved_run import read_environment
 from sweepboard.settings import conditions
 
-Evidence: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""By kind (`code`, `versions`, …) and name; what is not recorded is absent."""
+Conditions: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Values by kind of condition (`code`, `versions`, …) and name; without those that are not recorded."""
 
 
-def evidence_of(run: Run) -> Evidence:
-    """All that is recorded of a run's conditions; nearly nothing of other tools' runs."""
+def conditions_of(run: Run) -> Conditions:
+    """Return all recorded conditions of a run; runs of other tools record almost none."""
     settings = dict(flatten(run.config))
     environment = _environment(run)
     return {
@@ -47,7 +47,7 @@ def _step_unit(run: Run, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 
 def _unit_by_epochs(run: Run) -> str | None:
-    """Whether a step is an epoch, where the run logged its epoch."""
+    """Return whether a step is an epoch or an update, or None if the run did not log its epoch."""
     if "epoch" not in run.curves:
         return None
     steps, epochs = run.curves["epoch"]
@@ -88,7 +88,7 @@ def _code(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
 
 def _sources(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's own modules, each by its digest as the run began."""
+    """Return the digests of the user's own modules at the start of the run."""
     return {f"own module {name}": digest for name, digest in (environment.get("sources") or {}).items()}
 
 
@@ -115,7 +115,7 @@ def _versions(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, A
 
 
 def packages_of(run: Run) -> dict[str, str]:
-    """Versions of the packages that were installed, without the two that have an entry of their own."""
+    """Return the versions of installed packages, except those that have an entry of their own."""
     packages = _environment(run).get("packages")
     known = packages if isinstance(packages, Mapping) else {}
     return {str(name): str(text) for name, text in known.items() if name not in ("sweepboard", "torch")}

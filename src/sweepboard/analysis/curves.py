@@ -1,4 +1,4 @@
-"""Curves of repeated runs, brought together step by step."""
+"""Curves of repeated runs, combined step by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from sweepboard.analysis.metrics import Numbers, Steps
 
 Points: TypeAlias = "tuple[Steps, Numbers]"
-"""Steps that rise, and a value at each."""
+"""Increasing steps, and the value at each."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Band:
     runs: int
 
 
-def rising(steps: Steps, values: Numbers) -> Points:
-    """Each step once, in order; of a step that was written twice (a resume) the later value stands."""
+def sorted_by_step(steps: Steps, values: Numbers) -> Points:
+    """Return the curve with steps in order and each step once; the value written last wins."""
     if steps.size < 2 or np.all(steps[1:] > steps[:-1]):
         return steps, values
     backwards = steps[::-1]
@@ -35,10 +35,10 @@ def rising(steps: Steps, values: Numbers) -> Points:
 
 
 def band(curves: Sequence[Points]) -> Band:
-    """Mean and spread over `curves`, each as `rising` gives it.
+    """Return mean and spread over `curves`, each as returned by `sorted_by_step`.
 
-    Nothing is interpolated: where a curve has no point there is no mean, so that no value stands for fewer
-    runs than another. Without a common step the band is empty.
+    Nothing is interpolated: only steps that all curves have get a mean, so that every mean is over the same
+    number of runs. Without a common step the band is empty.
     """
     steps = reduce(np.intersect1d, (each for each, _ in curves))
     stacked = np.stack([values[np.searchsorted(each, steps)] for each, values in curves])
@@ -47,9 +47,9 @@ def band(curves: Sequence[Points]) -> Band:
 
 
 def smoothed(values: Numbers, weight: float) -> Numbers:
-    """Exponential moving average with TensorBoard's correction of the first values; `weight` in [0, 1).
+    """Return TensorBoard's bias-corrected exponential moving average; `weight` is in [0, 1).
 
-    A value that is not finite is kept as it is and leaves the average alone.
+    Values that are not finite are kept as they are and do not enter the average.
     """
     if weight <= 0:
         return values

@@ -1,4 +1,4 @@
-"""What is wrong with a log directory, whoever wrote it."""
+"""Find faults in a log directory, also in runs of other tools."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from pathlib import Path
 
 from tensorboard.plugins.hparams.api_pb2 import Experiment
 
-from sweepboard.analysis.logdir import Anatomy, Log, equal_files, read_log
-from sweepboard.analysis.run_checks import Fault, faults_of_run, some
+from sweepboard.analysis.logdir import LogDir, RunFiles, equal_files, read_log_dir
+from sweepboard.analysis.run_checks import Fault, faults_of_run
 from sweepboard.errors import UserError
+from sweepboard.formatting import some
 
 _KINDS = {"number_value": "a number", "string_value": "text", "bool_value": "true or false"}
 
 
 def examine(root: Path) -> tuple[int, list[Fault]]:
-    """How many runs TensorBoard finds at or below `root`, and what is wrong with them.
+    """Return how many runs TensorBoard finds at or below `root`, and their faults.
 
-    Raises `UserError` where there is none.
+    Raise `UserError` if there is no run.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder that you would give to TensorBoard")
-    log = read_log(root)
+    log = read_log_dir(root)
     if not log.runs:
         raise UserError(f"{root}: no event files here; give the folder that you would give to TensorBoard")
     between = [*_twins(log), *_copies(log), *_hidden_columns(log), *_mixed_types(log)]
     return len(log.runs), [*(fault for run in log.runs for fault in faults_of_run(run)), *between]
 
 
-def _twins(log: Log) -> Iterator[Fault]:
+def _twins(log: LogDir) -> Iterator[Fault]:
     for link, target in log.twins:
         yield Fault(
             "link-twin",
@@ -38,24 +39,24 @@ def _twins(log: Log) -> Iterator[Fault]:
         )
 
 
-def _copies(log: Log) -> Iterator[Fault]:
+def _copies(log: LogDir) -> Iterator[Fault]:
     folders: dict[tuple[Path, Path], list[str]] = {}
     for original, *copies in equal_files([path for run in log.runs for path in run.files]):
         for copy in copies:
             folders.setdefault((copy.parent, original.parent), []).append(copy.name)
     for (folder, original), names in folders.items():
-        beside = "another file there" if folder == original else str(original.relative_to(log.root))
+        other = "another file there" if folder == original else str(original.relative_to(log.root))
         yield Fault(
             "copy",
             str(folder.relative_to(log.root)),
-            f"{some(names, 1)}: a copy of what is in {beside}; TensorBoard reads any file with tfevents in "
+            f"{some(names, 1)}: a copy of what is in {other}; TensorBoard reads any file with tfevents in "
             "its name as part of a run",
             "move backups and copies outside the log directory",
         )
 
 
-def _hidden_columns(log: Log) -> Iterator[Fault]:
-    """TensorBoard takes any one `_hparams_/experiment` that it finds, for all runs."""
+def _hidden_columns(log: LogDir) -> Iterator[Fault]:
+    """Yield runs whose HParams columns TensorBoard hides: one `_hparams_/experiment` decides for all runs."""
     for run in log.runs:
         for experiment in run.experiments:
             hidden = {other.name: _hidden(experiment, other) for other in log.runs if other is not run}
@@ -65,8 +66,8 @@ def _hidden_columns(log: Log) -> Iterator[Fault]:
                 return  # the remedy is the same for all, and TensorBoard takes only one
 
 
-def _hidden(experiment: Experiment, run: Anatomy) -> set[str]:
-    """Hparams and metrics of `run` that the table lacks when `experiment` decides its columns."""
+def _hidden(experiment: Experiment, run: RunFiles) -> set[str]:
+    """Return hparams and metrics of `run` that are not in the table if `experiment` defines its columns."""
     hparams = {name for start in run.starts for name in start.hparams}
     if not run.starts:
         return set()
@@ -77,7 +78,7 @@ def _hidden(experiment: Experiment, run: Anatomy) -> set[str]:
     return (hparams - shown) | (metrics - measured)
 
 
-def _hiding(run: Anatomy, hidden: Mapping[str, set[str]]) -> Fault:
+def _hiding(run: RunFiles, hidden: Mapping[str, set[str]]) -> Fault:
     names = sorted(set().union(*hidden.values()))
     return Fault(
         "hidden-columns",
@@ -89,7 +90,7 @@ def _hiding(run: Anatomy, hidden: Mapping[str, set[str]]) -> Fault:
     )
 
 
-def _mixed_types(log: Log) -> Iterator[Fault]:
+def _mixed_types(log: LogDir) -> Iterator[Fault]:
     kinds: dict[str, dict[str, list[str]]] = {}
     for run in log.runs:
         for start in run.starts:

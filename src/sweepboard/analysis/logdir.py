@@ -1,4 +1,4 @@
-"""A log directory as TensorBoard sees it: every folder with event files is a run, links are followed."""
+"""A log directory as TensorBoard reads it: every folder with event files is a run, links are followed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from sweepboard.runs.saved_run import DamagedRun, read_config
 
 
 @dataclass(frozen=True)
-class Anatomy:
-    """What is in one run's folder."""
+class RunFiles:
+    """The contents of one run's folder."""
 
     path: Path
     name: str
-    """As TensorBoard shows it; `.` for the log directory itself."""
+    """The name that TensorBoard shows; `.` for the log directory itself."""
 
     files: dict[Path, dict[str, Series]] = field(default_factory=dict)
     """Scalars of each event file, in the order in which TensorBoard reads them."""
@@ -38,13 +38,13 @@ class Anatomy:
     experiments: Sequence[Experiment] = ()
     starts: Sequence[SessionStartInfo] = ()
     ends: int = 0
-    """Messages that say that the run ended."""
+    """Number of messages that mark the end of the run."""
 
     record: RunRecord | None = None
-    """run.json, of runs of ours."""
+    """run.json, for runs of ours."""
 
     record_damage: str | None = None
-    """What of run.json or config.yaml cannot be read."""
+    """Why run.json or config.yaml cannot be read; None if they can."""
 
     @property
     def tags(self) -> set[str]:
@@ -53,45 +53,45 @@ class Anatomy:
 
     @property
     def is_running(self) -> bool:
-        """Whether a process is known to be at work on it."""
+        """Whether a live process is known to work on the run."""
         return self.record is not None and self.record.true_status == RUNNING
 
     @cached_property
     def originals(self) -> dict[Path, dict[str, Series]]:
-        """The event files without exact copies of others of this run."""
+        """The event files without exact copies of others in this run."""
         copies = {path for group in equal_files(list(self.files)) for path in group[1:]}
         return {path: series for path, series in self.files.items() if path not in copies}
 
 
 @dataclass(frozen=True)
-class Log:
+class LogDir:
     """A log directory."""
 
     root: Path
-    runs: Sequence[Anatomy]
+    runs: Sequence[RunFiles]
     twins: Sequence[tuple[Path, Path]]
-    """Links, and what they are second names of."""
+    """Pairs of a link and its target."""
 
 
-def read_log(root: Path) -> Log:
-    """Everything that TensorBoard would read at or below `root`."""
+def read_log_dir(root: Path) -> LogDir:
+    """Return everything that TensorBoard would read at or below `root`."""
     folders: dict[Path, Path] = {}
     twins: list[tuple[Path, Path]] = []
     for folder in sorted(_event_folders(root), key=lambda path: (_is_linked(path, root), path)):
         first = folders.setdefault(folder.resolve(), folder)
         if first != folder:
             twins.append((folder, first))
-    runs = [read_anatomy(folder, root) for folder in sorted(folders.values())]
-    return Log(root, runs, [*twins, *_linked_files(runs)])
+    runs = [read_run_files(folder, root) for folder in sorted(folders.values())]
+    return LogDir(root, runs, [*twins, *_linked_files(runs)])
 
 
-def read_anatomy(folder: Path, root: Path) -> Anatomy:
-    """One run of the log directory `root`."""
+def read_run_files(folder: Path, root: Path) -> RunFiles:
+    """Return one run of the log directory `root`."""
     damages: list[Damage] = []
     files = read_scalars_by_file(folder, damages.append)
     messages = list(hparams_messages(folder, lambda _: None))
     record, record_damage = _record(folder)
-    return Anatomy(
+    return RunFiles(
         path=folder,
         name=str(folder.relative_to(root)),
         files=files,
@@ -105,7 +105,7 @@ def read_anatomy(folder: Path, root: Path) -> Anatomy:
 
 
 def equal_files(paths: Sequence[Path]) -> list[list[Path]]:
-    """Groups of two files or more that hold the same bytes; empty files and second names do not count."""
+    """Return groups of two or more files with the same bytes, ignoring empty files and links."""
     sizes = {path: path.stat().st_size for path in paths if not path.is_symlink()}
     often = Counter(size for size in sizes.values() if 0 < size < _MOST_COMPARED)
     groups: dict[str, list[Path]] = {}
@@ -116,7 +116,7 @@ def equal_files(paths: Sequence[Path]) -> list[list[Path]]:
 
 
 _MOST_COMPARED = 2**32
-"""Bytes of a file; one that is longer is not looked at as a copy of another, some are all holes."""
+"""Maximum size, in bytes, of a file that is compared with others; larger ones may be sparse."""
 
 
 def _digest(path: Path) -> str:
@@ -128,10 +128,10 @@ def _digest(path: Path) -> str:
 
 
 def _event_folders(root: Path) -> Iterator[Path]:
-    """Folders that hold event files.
+    """Yield the folders that hold event files.
 
-    A link back to a folder above is not followed, and below a link no other link to a folder that was seen:
-    of folders that are linked with each other there is no end of paths.
+    A link to a parent folder is not followed, nor, below a link, a second link to a folder already seen:
+    folders that link to each other have infinitely many paths.
     """
     seen: set[Path] = set()
     for folder, folders, names in os.walk(root, followlinks=True, onerror=tell_unreadable):
@@ -145,18 +145,18 @@ def _event_folders(root: Path) -> Iterator[Path]:
 
 
 def _leads_back(folder: Path, shut: set[Path]) -> bool:
-    # Of a path that is too long os.path says that it is no link, where pathlib raises.
+    # For a path that is too long, os.path.islink returns False where pathlib raises.
     return os.path.islink(folder) and folder.resolve() in shut  # noqa: PTH114
 
 
 def _is_linked(path: Path, root: Path) -> bool:
-    """Whether a link stands between `root` and `path`."""
+    """Return whether there is a link between `root` and `path`."""
     steps = [path, *path.parents]
     return any(step.is_symlink() for step in steps[: steps.index(root)])
 
 
-def _linked_files(runs: Sequence[Anatomy]) -> Iterator[tuple[Path, Path]]:
-    """Event files that are links to other event files of the log directory."""
+def _linked_files(runs: Sequence[RunFiles]) -> Iterator[tuple[Path, Path]]:
+    """Yield event files that are links to other event files of the log directory."""
     paths = [path for run in runs for path in run.files]
     real = {path.resolve(): path for path in paths if not path.is_symlink()}
     return ((path, real[path.resolve()]) for path in paths if path.is_symlink() and path.resolve() in real)

@@ -1,8 +1,8 @@
-"""What the name of a scalar says: whether it measures a result at all, and which way is better.
+"""Guess from the name of a scalar whether it measures a result, and whether larger or smaller is better.
 
-The words are those that trainers and metric libraries log by: of transformers, Lightning, Keras, Composer,
-torchtitan, MMEngine, detectron2, Ultralytics, YOLOX, PaddleX, nnU-Net, fairseq, ESPnet, NeMo, Megatron,
-stable-baselines3, RLlib, CleanRL, TRL, ML-Agents; of torchmetrics and scikit-learn.
+The vocabulary is from the tags that trainers and metric libraries log: transformers, Lightning, Keras,
+Composer, torchtitan, MMEngine, detectron2, Ultralytics, YOLOX, PaddleX, nnU-Net, fairseq, ESPnet, NeMo,
+Megatron, stable-baselines3, RLlib, CleanRL, TRL, ML-Agents, torchmetrics and scikit-learn.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 
 MIN, MAX, UNKNOWN = "min", "max", "unknown"
-"""Which way is better."""
+"""The direction in which a metric gets better."""
 
 VALIDATION = frozenset(("val", "valid", "validation", "dev", "eval", "evaluation"))
 TEST = frozenset(("test", "testing"))
@@ -47,7 +47,7 @@ _PAIRS = {
     ),
     MAX: ("exact match", "explained variance", "true positive", "true negative"),
 }  # fmt: skip
-"""Words that say something only together."""
+"""Phrases whose single words have no direction."""
 
 _NEVER = _set(
     """lr lrs lrate learningrate norm norms gnorm gradnorm runtime mem gpu cpu vram ram cuda hbm throughput
@@ -56,7 +56,7 @@ _NEVER = _set(
     scaler bsz wpb gb gib mb mib util utilization utilisation watts bandwidth num nbatches epsilon
     profiler"""
 )
-"""Clocks, speeds, memory, norms, learning rates: none is a result, whatever stands beside it."""
+"""Clocks, speeds, memory, norms, learning rates: never a result, whatever the rest of the tag."""
 
 _NEVER_TOGETHER = (
     "learning rate",
@@ -72,7 +72,7 @@ _NOT_ALONE = _set(
     """time memory momentum speed clip duration latency wall clock scale parameters zeros temperature power
     energy timing fan"""
 )
-"""None is a result unless something is said of it that is: `speed_mae`, `clip_score`."""
+"""Not a result, unless the tag also has a word that is: `speed_mae`, `clip_score`."""
 
 _USUALLY_NOT = _set(
     """time times epoch epochs step steps iter iters iteration iterations global batch batches size count
@@ -81,10 +81,10 @@ _USUALLY_NOT = _set(
     gradient gradients weight weights bias biases beta beta1 beta2 gamma alpha eps lambda range param
     params rank world data loading s ratio done pid restore"""
 )
-"""Nor is a tag of nothing but these: counters and lengths, and words that say nothing."""
+"""Counters, lengths and neutral words: a tag of only these is not a result."""
 
 _PLACES = _set("perf timer timers timing gpu cpu system memory throughput hardware device wall_clock lr lrs")
-"""Folders of tags in which nothing is a result."""
+"""Tag prefixes under which nothing is a result."""
 
 _CHUNK = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
@@ -94,7 +94,10 @@ _ENDS = ("accuracy", "auroc", "iou", "ap50", "ap75", "reward", "bleu")
 
 @lru_cache(maxsize=4096)
 def words(tag: str) -> tuple[str, ...]:
-    """`train/valLoss_epoch` is train, val, loss, valloss, epoch; numbers at an end are left out, too."""
+    """Split a tag into words: `train/valLoss_epoch` gives train, val, loss, valloss, epoch.
+
+    Numbers at the end of a word are dropped.
+    """
     found: dict[str, None] = {}
     for chunk in _CHUNK.findall(tag):
         for word in (*_CAMEL.findall(chunk), chunk):
@@ -103,42 +106,42 @@ def words(tag: str) -> tuple[str, ...]:
 
 
 def direction(tag: str) -> str:
-    """`MIN`, `MAX` or `UNKNOWN`; what the last part of the tag says counts before the parts around it."""
+    """Return `MIN`, `MAX` or `UNKNOWN`; the last part of the tag counts before the parts around it."""
     last = _direction(tag.rpartition("/")[2])
     return last if last != UNKNOWN else _direction(tag)
 
 
 def _direction(text: str) -> str:
-    said = words(text)
+    found = words(text)
     if is_loss(text):
-        return MAX if "neg" in said else MIN  # scikit-learn's scores: neg_mean_squared_error
-    negated = "neg" in said or ("negative" in said and "likelihood" in said)
-    if not _LOWER.isdisjoint(said) or _together(text, _PAIRS[MIN]) or said == ("per",):
+        return MAX if "neg" in found else MIN  # scikit-learn's scores: neg_mean_squared_error
+    negated = "neg" in found or ("negative" in found and "likelihood" in found)
+    if not _LOWER.isdisjoint(found) or _together(text, _PAIRS[MIN]) or found == ("per",):
         return MAX if negated else MIN
-    if not _HIGHER.isdisjoint(said) or _together(text, _PAIRS[MAX]) or _ends(said, _ENDS):
+    if not _HIGHER.isdisjoint(found) or _together(text, _PAIRS[MAX]) or _ends(found, _ENDS):
         return MIN if negated else MAX
     return UNKNOWN
 
 
 def is_loss(tag: str) -> bool:
-    """Whether a tag is of a loss or an error."""
+    """Return whether a tag names a loss or an error."""
     return _ends(words(tag), _LOSS) or "losses" in words(tag.rpartition("/")[2])
 
 
 def is_result(tag: str) -> bool:
-    """Whether a tag measures a result, and is no clock, counter, speed, size, norm or learning rate."""
-    said, (*places, _) = words(tag), tag.lower().split("/")
-    if not _NEVER.isdisjoint(said) or _together(tag, _NEVER_TOGETHER):
+    """Return whether a tag measures a result, not a clock, counter, speed, size, norm or learning rate."""
+    found, (*places, _) = words(tag), tag.lower().split("/")
+    if not _NEVER.isdisjoint(found) or _together(tag, _NEVER_TOGETHER):
         return False
     if not _PLACES.isdisjoint(places) or places[:1] in (["best"], ["time"]):
         return False
     last = words(tag.rpartition("/")[2])
-    says_nothing = bool(last) and _USUALLY_NOT.issuperset(last)  # in signs alone there are no words
-    return direction(tag) != UNKNOWN or (_NOT_ALONE.isdisjoint(said) and not says_nothing)
+    is_neutral = bool(last) and _USUALLY_NOT.issuperset(last)  # a tag of punctuation has no words
+    return direction(tag) != UNKNOWN or (_NOT_ALONE.isdisjoint(found) and not is_neutral)
 
 
-def _ends(said: tuple[str, ...], ends: tuple[str, ...]) -> bool:
-    return any(word.endswith(ends) for word in said)
+def _ends(found: tuple[str, ...], ends: tuple[str, ...]) -> bool:
+    return any(word.endswith(ends) for word in found)
 
 
 def _together(text: str, pairs: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""What a curve comes to: its last and best value, which way is better, and which tags are metrics at all."""
+"""Summarise a curve: its last and best value, its direction, and which tags are metrics."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ Numbers: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Score:
-    """What one metric of one run came to."""
+    """The last and best value of one metric in one run."""
 
     last: float
     best: float | None
-    """None where it is not known which way is better, or nothing finite was logged."""
+    """None if the metric's direction is unknown or no finite value was logged."""
 
     step: int | None
-    """The first step at which it was best; None where that is not known."""
+    """The first step with the best value; None if unknown."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A value over the runs of one config."""
+    """Mean and deviation of a value over the runs of one config."""
 
     mean: float
     std: float | None
-    """Sample standard deviation (of n - 1); None for a single run."""
+    """Sample standard deviation (n - 1); None for a single run."""
 
     n: int
 
 
 def score(steps: Steps, values: Numbers, mode: str) -> Score | None:
-    """Last and best of a curve (`mode` is `min`, `max` or `unknown`); None where nothing was logged.
+    """Return last and best of a curve (`mode` is `min`, `max` or `unknown`); None for an empty curve.
 
-    `last` may be NaN: a run that diverged did not end well.
+    `last` may be NaN: it shows that a run diverged.
     """
     if not values.size:
         return None
@@ -65,7 +65,7 @@ def score(steps: Steps, values: Numbers, mode: str) -> Score | None:
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:
-    """Mean and standard deviation of what is there and finite; None where nothing is."""
+    """Return mean and standard deviation of the finite values; None if there are none."""
     present = [value for value in values if value is not None and math.isfinite(value)]
     if not present:
         return None
@@ -77,27 +77,27 @@ def spread(values: Iterable[float | None]) -> Spread | None:
 
 
 def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
-    """Whether `min` or `max` of a metric is better: as told in `modes`, else by its name, or `unknown`."""
+    """Return a metric's direction: from `modes`, or else from its name; `min`, `max` or `unknown`."""
     return (modes or {}).get(tag) or direction(tag)
 
 
 def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[str]:
-    """Those tags that measure a result, the most telling first.
+    """Return the tags that measure a result, the most important first.
 
-    Learning rate, epoch, throughput and the like are none, and what was best is found from the curve itself.
-    Held-out data come before training data, the primary metric before others, these before a loss, and a
-    loss before what may be better either way; a validation before a test.
+    Learning rate, epoch, throughput and `best/…` are not metrics. Order: held-out data before training data,
+    validation before test, the primary metric first, then other metrics, then losses, then those of unknown
+    direction.
     """
     return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
 
 
 def is_training(tag: str) -> bool:
-    """Whether a tag is of the training data."""
+    """Return whether a tag is of the training data."""
     return not TRAINING.isdisjoint(words(tag))
 
 
 def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, str]:
-    said = words(tag)
-    held_out = 0 if not VALIDATION.isdisjoint(said) else 1 if not TEST.isdisjoint(said) else 2
-    telling = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
-    return is_training(tag), tag.rpartition("/")[2] != primary_metric, telling, held_out, tag
+    tag_words = words(tag)
+    held_out = 0 if not VALIDATION.isdisjoint(tag_words) else 1 if not TEST.isdisjoint(tag_words) else 2
+    clarity = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
+    return is_training(tag), tag.rpartition("/")[2] != primary_metric, clarity, held_out, tag

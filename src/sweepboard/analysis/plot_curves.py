@@ -1,4 +1,4 @@
-"""Curves of runs: one colour for each config, its seeds as thin lines or as a band."""
+"""Plot curves of runs: one colour per config, its seeds as thin lines or as a band."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sweepboard.analysis.table import Row
 from sweepboard.board.fonts import as_label
 
 FEW_SEEDS = 3
-"""So many seeds are drawn one by one behind their mean; more as a band of one standard deviation."""
+"""Up to this many seeds are drawn as lines behind their mean; more as a band of one standard deviation."""
 
 
 def has_curves(comparison: Comparison, tag: str) -> bool:
-    """Whether any run logged the metric more than once."""
+    """Return whether any run logged the metric more than once."""
     return any(len(run.curves[tag][0]) > 1 for run in comparison.runs if tag in run.curves)
 
 
 def draw_curves(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, smooth: float) -> None:
-    """Every row's curve of one metric; `smooth` is the weight of the moving average."""
+    """Draw every row's curve of one metric; `smooth` is the weight of the moving average."""
     for row, look in zip(reversed(comparison.rows), reversed(looks), strict=True):  # the best on top
         curves = _curves(row, tag, smooth)
         if curves:
@@ -69,7 +69,7 @@ def _depth(look: Look) -> float:
 
 
 def _keep_in_view(axes: Axes, comparison: Comparison, tag: str) -> None:
-    """Cut off what a diverged run does to the scale: nothing beyond twice what the runs started with."""
+    """Limit the y axis to twice the runs' first values, so that a diverged run does not set the scale."""
     curves = [run.curves[tag][1] for run in comparison.runs if tag in run.curves]
     finite = [values for curve in curves if (values := curve[np.isfinite(curve)]).size]
     if not finite or comparison.modes.get(tag) != "min":

@@ -1,4 +1,4 @@
-"""How pictures of runs look: colours that can be told apart, scales that fit, text that is large enough."""
+"""The style of plots: colours that are easy to distinguish, axis scales, and readable text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from sweepboard.analysis.compare import Comparison
-from sweepboard.analysis.differences import as_text, short_names
+from sweepboard.analysis.differing_hparams import as_text, short_names
 
 Color: TypeAlias = str
 
@@ -58,20 +58,20 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one row is drawn in every panel."""
+    """The style of one row in every panel."""
 
     color: Color
     label: str | None
-    """Its entry in the legend; None for the many that are only there for comparison."""
+    """The legend entry; None for pale rows without one."""
 
     front: bool = True
 
 
 def looks(comparison: Comparison) -> list[Look]:
-    """A colour and a legend entry for each row, which comes in the order of the table.
+    """Return colour and legend entry of each row, in the order of the table.
 
-    Values of one swept number go from dark to light; anything else gets colours of its own. Where there are
-    more rows than colours, the best keep theirs and the others are pale.
+    The values of a single swept number are graded from dark to light; other rows get distinct colours. If
+    there are more rows than colours, the best rows get them and the others are pale.
     """
     labels = _legend_labels(comparison)
     rows = range(len(labels))
@@ -84,7 +84,7 @@ def looks(comparison: Comparison) -> list[Look]:
 
 
 def legend_title(comparison: Comparison) -> str | None:
-    """What the legend's entries are values of, where that is one thing."""
+    """Return the key whose values the legend shows, or None if there are several."""
     return short_name(comparison, comparison.keys[0]) if len(comparison.keys) == 1 else None
 
 
@@ -96,7 +96,7 @@ def _legend_labels(comparison: Comparison) -> list[str]:
 
 
 def _graded(values: Sequence[float]) -> list[Color]:
-    """Dark for the smallest value, light for the largest, evenly by rank."""
+    """Return colours by rank, evenly from dark for the smallest value to light for the largest."""
     scale = mpl.colormaps["viridis"]
     order = sorted(set(values))
     last = max(1, len(order) - 1)
@@ -104,7 +104,7 @@ def _graded(values: Sequence[float]) -> list[Color]:
 
 
 def is_numeric(comparison: Comparison, key: str) -> bool:
-    """Whether all rows have a number there."""
+    """Return whether all rows have a number for `key`."""
     values = [row.hparams.get(key) for row in comparison.rows]
     return all(
         isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -113,17 +113,17 @@ def is_numeric(comparison: Comparison, key: str) -> bool:
 
 
 def short_name(comparison: Comparison, key: str) -> str:
-    """The key as short as it is clear among the keys that differ."""
+    """Return the shortest unambiguous name of the key among those that differ."""
     return short_names(comparison.keys)[key]
 
 
 def wants_log(values: Sequence[float]) -> bool:
-    """Whether a logarithmic axis fits: all positive, and over a wide range."""
+    """Return whether a logarithmic axis fits: all values positive, over a wide range."""
     return bool(values) and min(values) > 0 and max(values) / min(values) >= 20
 
 
 def set_values_axis(axes: Axes, values: Sequence[float]) -> None:
-    """Scale the x axis for swept values, and label just those where they are few."""
+    """Scale the x axis for swept values, with a tick at each value if there are few."""
     distinct = sorted(set(values))
     if wants_log(distinct):
         axes.set_xscale("log")
@@ -136,14 +136,14 @@ def set_values_axis(axes: Axes, values: Sequence[float]) -> None:
 
 
 def set_steps_axis(axes: Axes, label: str) -> None:
-    """Label an x axis of steps, thousands as `2k`."""
+    """Label an x axis of steps, with thousands as `2k`."""
     axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: thousands(value)))
 
 
 def thousands(value: float) -> str:
-    """`500`, `2k`, `1.5M`."""
+    """Return `500`, `2k`, `1.5M`."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
             return f"{value / size:g}{unit}"
@@ -151,7 +151,7 @@ def thousands(value: float) -> str:
 
 
 def decimals(low: float, high: float) -> int:
-    """Decimals with which values from `low` to `high` can be told apart in about a hundred steps."""
+    """Return the number of decimals that distinguishes about a hundred values from `low` to `high`."""
     if not high > low:
         return 3
     return min(8, max(0, 2 - math.floor(math.log10(high - low))))

@@ -1,4 +1,4 @@
-"""A metric against what was swept: one key along an axis, two as a heat map, several in a panel each."""
+"""Plot a metric against swept keys: one key on an axis, two as a heat map, several in a panel each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from sweepboard.analysis.compare import Comparison
-from sweepboard.analysis.differences import as_text
+from sweepboard.analysis.differing_hparams import as_text
 from sweepboard.analysis.metric_names import MIN, UNKNOWN
 from sweepboard.analysis.metrics import spread
 from sweepboard.analysis.plot_style import (
@@ -29,8 +29,10 @@ FRAME = "#D55E00"
 
 
 def draw_along(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, key: str) -> None:
-    """Best value of each run against a swept number: dots are runs, a line joins the means where it is the
-    only thing swept."""
+    """Draw the best value of each run against a swept number.
+
+    Dots are runs; a line joins the means if this is the only swept key.
+    """
     rows = comparison.rows
     for row, look in zip(rows, looks, strict=True):
         scores = row.drawn(tag)
@@ -53,7 +55,7 @@ def _join_means(axes: Axes, comparison: Comparison, tag: str, key: str) -> None:
 def draw_choices(
     axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, key: str | None
 ) -> None:
-    """Best value of each run beside what was chosen for `key` (or beside its name), the best on top."""
+    """Draw the best value of each run in a line per choice of `key` (or per row label), the best on top."""
     names = _choices(comparison, key)
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
     for row, look, name in zip(comparison.rows, looks, names, strict=True):
@@ -79,7 +81,7 @@ def _choices(comparison: Comparison, key: str | None) -> list[str]:
 
 
 def is_grid(comparison: Comparison) -> bool:
-    """Whether two keys were swept and most of their combinations are there."""
+    """Return whether two keys were swept and most of their combinations exist."""
     if len(comparison.keys) != 2:
         return False
     sides = [len(_levels(comparison, key)) for key in comparison.keys]
@@ -88,7 +90,7 @@ def is_grid(comparison: Comparison) -> bool:
 
 
 def draw_heat_map(axes: Axes, comparison: Comparison, tag: str) -> None:
-    """Mean best value for each pair of swept values; the best pair has a frame."""
+    """Draw the mean best value for each pair of swept values; the best pair has a frame."""
     across, up = sorted(comparison.keys, key=lambda key: -len(_levels(comparison, key)))
     columns, lines = _levels(comparison, across), _levels(comparison, up)
     cells = np.full((len(lines), len(columns)), np.nan)
@@ -127,7 +129,7 @@ def _label_cells(axes: Axes, cells: np.ndarray, lower_is_better: bool, ranked: b
 
 
 def _levels(comparison: Comparison, key: str) -> list[Any]:
-    """The values of a key, numbers in order before texts; None stands for rows that lack it."""
+    """Return the values of a key, numbers before text; None stands for rows without it."""
     values = {row.hparams.get(key) for row in comparison.rows}
     return sorted(
         values, key=lambda value: (value is None, isinstance(value, str), value if value is not None else 0)
@@ -135,7 +137,7 @@ def _levels(comparison: Comparison, key: str) -> list[Any]:
 
 
 def draw_scatter(axes: Axes, comparison: Comparison, tag: str) -> None:
-    """Two swept numbers that make no grid (a random search), the metric as colour."""
+    """Draw two swept numbers that form no grid (a random search), with the metric as colour."""
     across, up = comparison.keys
     known = [(row, score) for row in comparison.rows if (score := spread(row.drawn(tag))) is not None]
     lower = comparison.modes[tag] == MIN
@@ -155,5 +157,5 @@ def draw_scatter(axes: Axes, comparison: Comparison, tag: str) -> None:
 
 
 def both_numeric(comparison: Comparison) -> bool:
-    """Whether exactly two numbers were swept."""
+    """Return whether exactly two numbers were swept."""
     return len(comparison.keys) == 2 and all(is_numeric(comparison, key) for key in comparison.keys)

@@ -1,4 +1,4 @@
-"""The picture of a comparison: curves, and what came out against what was swept."""
+"""Plot a comparison: training curves, and a metric against what was swept."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from sweepboard.files import write_atomic
 Panel: TypeAlias = Callable[[Axes], None]
 
 WIDTH, HEIGHT = 4.6, 3.6
-"""Inches of a panel."""
+"""Size of a panel in inches."""
 
 MOST_COLUMNS = 3
 MOST_SWEPT_PANELS = 4
@@ -45,8 +45,8 @@ DPI = 150
 def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
     """Draw the first metric shown, and a training curve, into `path` (.png, .svg, .pdf).
 
-    `smooth` is the weight of a moving average, 0 for none. Raises `UserError` where there is nothing to draw
-    or the file cannot be written.
+    `smooth` is the weight of a moving average, 0 for none. Raise `UserError` if there is nothing to draw or
+    the file cannot be written.
     """
     if not any(row.drawn(tag) for tag in comparison.shown[:1] for row in comparison.rows):
         raise UserError("--plot: these runs have no metric to draw; --metric chooses another")
@@ -69,7 +69,7 @@ def _texts(comparison: Comparison) -> list[str]:
 def _figure(comparison: Comparison, smooth: float) -> Figure:
     look = looks(comparison)
     panels = [*_curve_panels(comparison, look, smooth), *_swept_panels(comparison, look)]
-    if not panels:  # one point of each curve, and nothing but seeds to tell the runs apart
+    if not panels:  # one point of each curve, and only the seed differs
         raise UserError("--plot: these runs have neither curves nor a swept setting to draw")
     columns = min(MOST_COLUMNS, len(panels))
     lines = -(-len(panels) // columns)
@@ -119,7 +119,7 @@ def _add_legend(figure: Figure, comparison: Comparison, look: Sequence[Look]) ->
 
 
 def _in_order(comparison: Comparison, look: Sequence[Look]) -> Sequence[Look]:
-    """Values of one swept number from small to large, anything else as in the table."""
+    """Return the looks sorted by the values of a single swept number, or else as in the table."""
     if len(comparison.keys) != 1 or not is_numeric(comparison, comparison.keys[0]):
         return look
     values = [row.hparams[comparison.keys[0]] for row in comparison.rows]

@@ -1,20 +1,21 @@
-"""Faults that one run's folder can have, each with its remedy."""
+"""The faults that one run's folder can have, each with its remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from sweepboard.analysis.logdir import Anatomy
+from sweepboard.analysis.logdir import RunFiles
 from sweepboard.board.scalar_decoder import Series
+from sweepboard.formatting import some
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong, where, and what to do about it; one line each."""
+    """A fault, its place and its remedy; one line each."""
 
     kind: str
     """A fixed name: `two-writers`, `torn-file`, …"""
@@ -26,15 +27,15 @@ class Fault:
     remedy: str
 
 
-def faults_of_run(run: Anatomy) -> list[Fault]:
-    """All that is wrong inside one run."""
+def faults_of_run(run: RunFiles) -> list[Fault]:
+    """Return all faults inside one run."""
     writers = list(_two_writers(run))
     # Steps that go back and forth are then a consequence, not faults of their own.
     steps = [] if writers else [*_backward(run), *_written_again(run), *_without_steps(run)]
     return [*writers, *steps, *_damaged(run), *_without_end(run), *_bad_numbers(run)]
 
 
-def _two_writers(run: Anatomy) -> Iterator[Fault]:
+def _two_writers(run: RunFiles) -> Iterator[Fault]:
     spans = {path: span for path, series in run.originals.items() if (span := _span(series)) is not None}
     for (one, (start, end)), (other, (begin, stop)) in combinations(spans.items(), 2):
         if max(start, begin) < min(end, stop):
@@ -49,13 +50,13 @@ def _two_writers(run: Anatomy) -> Iterator[Fault]:
 
 
 def _span(series: dict[str, Series]) -> tuple[float, float] | None:
-    """Wall times of the first and the last point of a file."""
+    """Return the wall times of the first and the last point of a file."""
     times = [each.wall_times for each in series.values() if each.wall_times.size]
     return (min(float(t.min()) for t in times), max(float(t.max()) for t in times)) if times else None
 
 
-def _backward(run: Anatomy) -> Iterator[Fault]:
-    """Within a file: a writer that began to count anew."""
+def _backward(run: RunFiles) -> Iterator[Fault]:
+    """Yield files in which steps go back: the writer started counting again."""
     for path, series in run.originals.items():
         tags = [tag for tag, each in series.items() if np.any(np.diff(each.steps) < 0)]
         if tags:
@@ -70,8 +71,8 @@ def _backward(run: Anatomy) -> Iterator[Fault]:
             )
 
 
-def _written_again(run: Anatomy) -> Iterator[Fault]:
-    """From one file to a later one: a run that was resumed from before where its log ended."""
+def _written_again(run: RunFiles) -> Iterator[Fault]:
+    """Yield files that repeat steps of an earlier file: after a resume from before the end of the log."""
     files = list(run.originals.items())
     for place, (newer, after) in enumerate(files):
         for older, before in reversed(files[:place]):
@@ -90,12 +91,12 @@ def _written_again(run: Anatomy) -> Iterator[Fault]:
 
 
 def _overlap(before: Series, after: Series) -> bool:
-    """Whether a curve begins again before its end. Single points (a test, repeated) are no curve."""
+    """Return whether a curve starts again before its end; a single point, such as a test, is not a curve."""
     is_curve = len(before.steps) > 1 or len(after.steps) > 1
     return is_curve and int(after.steps.min()) <= int(before.steps.max())
 
 
-def _without_steps(run: Anatomy) -> Iterator[Fault]:
+def _without_steps(run: RunFiles) -> Iterator[Fault]:
     for path, series in run.originals.items():
         tags = [
             tag for tag, each in series.items() if len(each.steps) > 2 and np.all(each.steps == each.steps[0])
@@ -110,7 +111,7 @@ def _without_steps(run: Anatomy) -> Iterator[Fault]:
             )
 
 
-def _damaged(run: Anatomy) -> Iterator[Fault]:
+def _damaged(run: RunFiles) -> Iterator[Fault]:
     for path in run.files:
         damages = [damage for damage in run.damages if damage.path == path]
         torn = [damage for damage in damages if damage.torn]
@@ -138,7 +139,7 @@ def _damaged(run: Anatomy) -> Iterator[Fault]:
         )
 
 
-def _without_end(run: Anatomy) -> Iterator[Fault]:
+def _without_end(run: RunFiles) -> Iterator[Fault]:
     if run.is_running:
         return
     if run.record is not None and run.record.status == "running":
@@ -150,7 +151,7 @@ def _without_end(run: Anatomy) -> Iterator[Fault]:
         yield Fault("no-end", run.name, what, remedy)
 
 
-def _bad_numbers(run: Anatomy) -> Iterator[Fault]:
+def _bad_numbers(run: RunFiles) -> Iterator[Fault]:
     for start in run.starts:
         for name, value in start.hparams.items():
             if value.HasField("number_value") and not np.isfinite(value.number_value):
@@ -159,9 +160,3 @@ def _bad_numbers(run: Anatomy) -> Iterator[Fault]:
                     "2.14 no table at all"
                 )
                 yield Fault("bad-hparam", run.name, what, "leave such a value out, or write it as text")
-
-
-def some(names: Sequence[str], most: int = 2) -> str:
-    """`a, b and 3 more`."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,7 +1,7 @@
-"""Exact reading of event files, whoever wrote them.
+"""Read every point of event files, of any writer.
 
-TensorBoard's own readers down-sample, and stop at the first damaged byte; these give every point as it was
-written, and report damage.
+TensorBoard's own readers down-sample and stop at the first damaged byte. These functions return every point
+as it was written, and report damage.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from sweepboard.board.event_writer import event_files
 from sweepboard.board.hparams import Hparam, status_name
-from sweepboard.board.scalar_decoder import Points, Series, take_plain
+from sweepboard.board.scalar_decoder import PointBuffer, Series, take_plain
 from sweepboard.board.tfrecord import Block, Damage, Report, blocks, records, sound_records, warn
 
 
 @dataclass(frozen=True)
 class HparamsRow:
-    """What a run says of itself in the HParams table. Times are seconds since 1970."""
+    """A run's row in the HParams table. Times are in seconds since 1970."""
 
     hparams: dict[str, Hparam]
     """Numbers are floats, as they are stored."""
@@ -36,13 +36,13 @@ class HparamsRow:
     group: str
     started: float
     status: str | None = None
-    """`finished`, `failed` or `unknown`; None where the run did not say that it ended."""
+    """`finished`, `failed` or `unknown`; None if the run wrote no end."""
 
     ended: float | None = None
 
 
 def read_events(path: Path, report: Report = warn) -> Iterator[Event]:
-    """Every event of one file, in order. Raises OSError where the file cannot be read."""
+    """Yield every event of one file, in order. Raise OSError if the file cannot be read."""
     for offset, payload in records(path, report):
         event = _parse(payload, path, offset, report)
         if event is not None:
@@ -50,12 +50,11 @@ def read_events(path: Path, report: Report = warn) -> Iterator[Event]:
 
 
 def read_scalars(folder: Path, report: Report = warn, purged: bool = False) -> dict[str, Series]:
-    """Every point of every scalar in the event files directly in `folder`, by tag, in the order written.
+    """Return every point of every scalar in the event files directly in `folder`, in the order written.
 
-    Nothing is left out or merged: a point that another tool wrote twice is there twice. With `purged`, what a
-    writer said is void (`SummaryWriter(purge_step=100)`) is left out. Both kinds of scalars are read: plain
-    values (torch, Lightning) and tensors of the scalars plug-in (TensorFlow, Keras). Raises OSError where a
-    file cannot be read.
+    Nothing is merged: a point that was written twice appears twice. `purged` drops the points that a writer
+    declared void (`SummaryWriter(purge_step=100)`). Both kinds of scalars are read: plain values (torch,
+    Lightning) and tensors of the scalars plug-in (TensorFlow, Keras). Raise OSError if a file cannot be read.
     """
     reader = _ScalarReader(report, purged)
     for path in event_files(folder):
@@ -65,11 +64,11 @@ def read_scalars(folder: Path, report: Report = warn, purged: bool = False) -> d
 
 
 def read_scalars_by_file(folder: Path, report: Report = warn) -> dict[Path, dict[str, Series]]:
-    """What `read_scalars` reads, for each event file apart, in the order in which TensorBoard reads them."""
+    """Return the result of `read_scalars` per event file, in the order in which TensorBoard reads them."""
     reader = _ScalarReader(report)
     found = {}
     for path in event_files(folder):
-        reader.points = Points()
+        reader.points = PointBuffer()
         for block in blocks(path, report):
             reader.read(block)
         found[path] = reader.points.series()
@@ -77,7 +76,7 @@ def read_scalars_by_file(folder: Path, report: Report = warn) -> dict[Path, dict
 
 
 def read_hparams(folder: Path, report: Report = warn) -> HparamsRow | None:
-    """The run's row in the HParams table, or None where it has none. Raises OSError."""
+    """Return the run's row in the HParams table, or None if it has none. Raise OSError."""
     start, end = None, None
     for data in hparams_messages(folder, report):
         if data.HasField("session_start_info"):  # the first counts, as in TensorBoard
@@ -91,22 +90,25 @@ def read_hparams(folder: Path, report: Report = warn) -> HparamsRow | None:
 
 
 def hparams_messages(folder: Path, report: Report = warn) -> Iterator[HParamsPluginData]:
-    """Every message for the HParams plug-in, in order. Raises OSError where a file cannot be read."""
+    """Yield every message for the HParams plug-in, in order. Raise OSError if a file cannot be read."""
     name = hparams_metadata.PLUGIN_NAME.encode()
     for path in event_files(folder):
-        if not _mentions(path, name):  # most files do not, and need not be taken apart to know it
+        if not _mentions(path, name):  # most files do not, and are not parsed for it
             continue
         for offset, payload in records(path, report):
             event = _parse(payload, path, offset, report) if name in payload else None
             for value in event.summary.value if event is not None else ():
                 plugin = value.metadata.plugin_data
                 if plugin.plugin_name == hparams_metadata.PLUGIN_NAME:
-                    with suppress(DecodeError):  # of another tool, or of a version to come: no row of ours
+                    with suppress(DecodeError):  # of another tool or a later version
                         yield HParamsPluginData.FromString(plugin.content)
 
 
 _MOST_SEARCHED = 2**30
-"""Longer files are read record by record, which ends where they are damaged; some are all holes."""
+"""Maximum size, in bytes, of a file that is searched as a whole.
+
+Larger ones, which may be sparse, are read record by record up to the first damage.
+"""
 
 
 def _mentions(path: Path, text: bytes) -> bool:
@@ -125,10 +127,10 @@ def _values(start: SessionStartInfo) -> dict[str, Hparam]:
 
 
 class _ScalarReader:
-    """Gathers the scalars of a run, block by block."""
+    """Collects the scalars of a run, block by block."""
 
     def __init__(self, report: Report, purged: bool = False) -> None:
-        self.points = Points()
+        self.points = PointBuffer()
         self._report = report
         self._purged = purged
         self._plugins: dict[str, str] = {}  # by tag: only its first summary has to name the plug-in
@@ -162,7 +164,7 @@ class _ScalarReader:
             return float(value.simple_value)
         if value.HasField("tensor") and self._plugins.get(value.tag) == scalar_metadata.PLUGIN_NAME:
             if any(dimension.size != 1 for dimension in value.tensor.tensor_shape.dim):
-                raise ValueError  # before memory is taken for whatever shape it claims
+                raise ValueError  # before memory is allocated for the shape that it claims
             return float(make_ndarray(value.tensor).item())
         return None
 

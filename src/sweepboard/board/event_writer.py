@@ -1,8 +1,8 @@
-"""The one writer of a run's event files.
+"""Write a run's event files.
 
-Small and synchronous: a call appends a framed record to a buffer, and the buffer goes to the operating
-system when it is large or old, or at `flush`. A disk that is full, read-only or gone never stops
-training: it is told once, records are kept up to a limit, and writing goes on when it can.
+Writing is synchronous: a call appends a framed record to a buffer, and the buffer is handed to the operating
+system when it is large or old, or at `flush`. A disk that is full, read-only or gone never stops training:
+one warning is logged, records are buffered up to a limit, and writing continues when it is possible again.
 """
 
 from __future__ import annotations
@@ -30,38 +30,43 @@ FLUSH_BYTES = 256 * 1024
 FLUSH_SECONDS = 15.0
 KEEP_BYTES = 32 * 1024 * 1024
 
-START = ".start"
-"""How the name of the file ends that holds what a run starts with: HParams row, layout, texts."""
+START_SUFFIX = ".start"
+"""File name suffix for what a run starts with: HParams row, layout, texts."""
 
-END = ".hpend"
-"""How the name of the file ends that says how the run ended. TensorBoard heeds only the first such message,
-so a run that goes on must be able to take it back."""
+END_SUFFIX = ".hpend"
+"""File name suffix for the status at the end.
 
-LATER = ".test"
-"""Of the file of a test that was asked for after the run, of weights that no resume changes any more."""
+TensorBoard reads only the first such message, so a resumed run must be able to delete it.
+"""
 
-HISTORY = ".steps.0"
-"""How the name of a file ends that holds what the run logs, step by step. Files that somebody else writes
-into the folder (a `SummaryWriter` in the user's code) are not called so, and are never cut."""
+TEST_SUFFIX = ".test"
+"""File name suffix for a test after the end of the run."""
+
+HISTORY_SUFFIX = ".steps.0"
+"""File name suffix for what the run logs, step by step.
+
+Files of other writers in the folder (a `SummaryWriter` in the user's code) have other names and are never
+truncated.
+"""
 
 _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 
 
 def event_files(folder: Path) -> list[Path]:
-    """The event files directly in `folder`, in the order in which TensorBoard reads them."""
+    """Return the event files directly in `folder`, in the order in which TensorBoard reads them."""
     return sorted(path for path in folder.iterdir() if "tfevents" in path.name and path.is_file())
 
 
 def history_files(folder: Path) -> list[Path]:
-    """Those event files that hold what the run logged, step by step."""
-    return [path for path in event_files(folder) if path.name.endswith(HISTORY)]
+    """Return the event files with what the run logged, step by step."""
+    return [path for path in event_files(folder) if path.name.endswith(HISTORY_SUFFIX)]
 
 
-def new_name(folder: Path, suffix: str = HISTORY) -> str:
-    """A name for an event file that TensorBoard reads after all those in `folder`.
+def new_name(folder: Path, suffix: str = HISTORY_SUFFIX) -> str:
+    """Return a name for an event file that TensorBoard reads after all others in `folder`.
 
-    The time in it is now, or one second later than the latest there (a second is the unit of these names, and
-    clocks are sometimes set back).
+    Its timestamp is now, or one second after the latest in the folder: a second is the unit of these names,
+    and clocks are sometimes set back.
     """
     stamps = [int(match[1]) for path in event_files(folder) if (match := _NAME.match(path.name))]
     stamp = max([int(time.time()), *(older + 1 for older in stamps)])
@@ -69,7 +74,7 @@ def new_name(folder: Path, suffix: str = HISTORY) -> str:
 
 
 def write_event_file(folder: Path, suffix: str, summaries: Iterable[Summary], step: int = 0) -> Path:
-    """A whole event file at once, with all its summaries at `step`. Raises OSError."""
+    """Write a complete event file with all `summaries` at `step`. Raise OSError."""
     now = time.time()
     events = [_file_version(), *(Event(wall_time=now, step=step, summary=summary) for summary in summaries)]
     path = folder / new_name(folder, f".0{suffix}")
@@ -84,10 +89,10 @@ def _file_version() -> Event:
 class EventWriter:
     """Appends events to a new event file in `folder`.
 
-    The file is made at the first flush. Its name sorts after every event file that is there, because
-    TensorBoard reads the files of a run in that order. `purge_step`, which may be set until then, is the
-    first step that this writer will write: a TensorBoard that is running drops what it holds from there on.
-    No method raises an OSError.
+    The file is created at the first flush. Its name sorts after every event file in the folder, because
+    TensorBoard reads the files of a run in that order. `purge_step`, which may be set until the first flush,
+    is the first step that this writer will write: a running TensorBoard drops the points from there on. No
+    method raises an OSError.
     """
 
     def __init__(self, folder: Path | str, purge_step: int = 0) -> None:
@@ -102,17 +107,17 @@ class EventWriter:
         self._started = self._refused = self._warned = False
 
     def add_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """One point of each tag, all in one event."""
+        """Add one point of each tag, all in one event."""
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
         self.add(step, Summary(value=values))
 
     def add(self, step: int, summary: Summary, wall_time: float | None = None) -> None:
-        """A summary of any plugin at `step` (optimizer updates done)."""
+        """Add a summary of any plug-in at `step`, in optimizer updates."""
         when = time.time() if wall_time is None else wall_time
         self.add_event(Event(wall_time=when, step=step, summary=summary))
 
     def add_event(self, event: Event) -> None:
-        """Any event, such as one with a `graph_def`."""
+        """Add any event, such as one with a `graph_def`."""
         record = frame(event.SerializeToString())
         self._pending.append(record)
         self._pending_bytes += len(record)
@@ -121,7 +126,7 @@ class EventWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Hand everything to the operating system, where a kill of this process cannot lose it."""
+        """Hand everything to the operating system, so that killing this process cannot lose it."""
         self._due = time.monotonic() + FLUSH_SECONDS
         try:
             file = self._usable_file()
@@ -133,23 +138,23 @@ class EventWriter:
             self.warn_once(error)
 
     def sync(self) -> None:
-        """Wait until the disk has what was flushed, against a power cut. Any thread may call this."""
+        """Wait until flushed data are on disk, so that a power cut cannot lose them; thread-safe."""
         file = self._file
         try:
             if file is not None:
                 os.fsync(file.fileno())
         except OSError as error:
             self.warn_once(error)
-        except ValueError:  # closed in between: then the rest is in another file
+        except ValueError:  # closed in between: the rest is in another file
             pass
 
     def position(self) -> dict[str, int]:
-        """How far the history of this folder goes now: bytes of every event file (for `cut.cut_to`)."""
+        """Flush, and return the size in bytes of every history file (for `truncate_to`)."""
         self.flush()
         return dict(self._sizes)
 
     def close(self) -> None:
-        """Flush and close; says so if some records never reached the disk."""
+        """Flush and close; warn if some records never reached the disk."""
         self.flush()
         self._lost += len(self._pending)
         self._pending.clear()
@@ -163,7 +168,7 @@ class EventWriter:
             self._file = None
 
     def _usable_file(self) -> FileIO:
-        """The open file, or a new one where there is none yet or ours was deleted."""
+        """Return the open file, or a new one if there is none yet or it was deleted."""
         if self._file is not None and os.fstat(self._file.fileno()).st_nlink == 0:
             self._file.close()
             self._file = None
@@ -177,7 +182,7 @@ class EventWriter:
         return self._file
 
     def _header(self) -> bytes:
-        """What makes the file an event file and, in this writer's first one, its first step."""
+        """Return the file header and, in the first file of this writer, its first step."""
         events = [_file_version()]
         if not self._started:
             start = SessionLog(status=SessionLog.START)
@@ -194,7 +199,7 @@ class EventWriter:
         self._pending_bytes = 0
 
     def _write_whole(self, file: FileIO, data: bytes) -> None:
-        """All of `data`, or an OSError and nothing of it: a torn record would hide what follows it."""
+        """Write all of `data`, or raise OSError and undo it: a torn record would hide what follows."""
         rest = memoryview(data)
         try:
             while rest:
@@ -202,19 +207,19 @@ class EventWriter:
         except OSError:
             try:
                 file.truncate(file.seek(self._sizes[self._name]))
-            except OSError:  # then this file ends here, torn, and the next flush opens another
+            except OSError:  # this file stays torn, and the next flush opens another
                 file.close()
                 self._file = None
             raise
 
     def _keep_what_fits(self) -> None:
-        """Drop the oldest records that are too many to hold until the disk takes them."""
+        """Drop the oldest records above the limit of the buffer."""
         while self._pending_bytes > KEEP_BYTES:
             self._pending_bytes -= len(self._pending.popleft())
             self._lost += 1
 
     def warn_once(self, error: OSError) -> None:
-        """Say that the disk refuses, in one line, the first time only."""
+        """Log the first failure to write, in one line."""
         if not self._warned:
             reason = error.strerror or error
             logger.warning("cannot write the board in %s (%s); training goes on", self.folder, reason)

@@ -1,7 +1,7 @@
-"""Figures of what a model makes of the validation set.
+"""Figures of a model's predictions on the validation set.
 
 Matplotlib is imported when the first figure is drawn, and used through its objects: no window, no pyplot, no
-state that a user's own plots would share.
+global state that a user's own plots would share.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 
 THRESHOLDS = 127
-"""Points of a precision-recall curve; TensorBoard's plug-in takes no more."""
+"""PointBuffer of a precision-recall curve: the maximum of TensorBoard's plug-in."""
 
 READABLE_CLASSES = 25
-"""Up to so many classes a confusion matrix shows its counts and its names."""
+"""Maximum number of classes for which a confusion matrix shows counts and names."""
 
 
 LONGEST_NAME = 24
-"""Characters of a class's name beside an axis; longer ones would leave no room for the picture."""
+"""Maximum length of a class name at an axis; longer names would leave no room for the picture."""
 
 
 class Predictions(Callback):
     """Draws the same validation samples at each validation as `val/predictions`.
 
-    Classes: each sample with the class that the model gives it, right or wrong. Real numbers: predicted
+    For classes, each sample with the predicted class, marked as right or wrong; for real numbers, predicted
     against true values.
     """
 
@@ -70,7 +70,7 @@ class Predictions(Callback):
 
 
 class FinalFigures(Callback):
-    """Confusion matrix and precision-recall curves of the finished model on the validation set."""
+    """Draws confusion matrix and precision-recall curves of the trained model on the validation set."""
 
     may_fail = True
 
@@ -95,7 +95,7 @@ class FinalFigures(Callback):
 
 
 def draw_predictions(inputs: Tensor, outputs: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:
-    """Samples with what the model says of them, in the way that suits the data."""
+    """Draw samples with their predictions, in the form that suits the data."""
     if spec.classes is None:
         return draw_scatter(outputs, targets)
     if not spec.is_image:
@@ -114,7 +114,10 @@ def _captions(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> list[Ca
 
 
 def draw_probabilities(probabilities: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:
-    """A row per sample, a column per class; the true class framed, green where it was chosen, else red."""
+    """Draw a row per sample and a column per class.
+
+    The true class has a frame: green if predicted, else red.
+    """
     with fonts_for(spec.class_names or ()):
         return _draw_probabilities(probabilities, targets, spec)
 
@@ -137,7 +140,7 @@ def _draw_probabilities(probabilities: Tensor, targets: Tensor, spec: DataSpec) 
 
 
 def draw_scatter(outputs: Tensor, targets: Tensor) -> Image.Image:
-    """Predicted against true values; a perfect model's points lie on the line."""
+    """Draw predicted against true values; correct predictions are on the diagonal."""
     true, predicted = targets.flatten().numpy(), outputs.flatten().numpy()
     figure, axes = _figure(5, 5)
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
@@ -148,12 +151,12 @@ def draw_scatter(outputs: Tensor, targets: Tensor) -> Image.Image:
 
 
 def confusion(chosen: Tensor, targets: Tensor, classes: int) -> Tensor:
-    """Samples by (true class, chosen class)."""
+    """Return sample counts of shape (classes, classes), by true and predicted class."""
     return torch.bincount(targets * classes + chosen, minlength=classes**2).view(classes, classes)
 
 
 def draw_confusion(counts: Tensor, spec: DataSpec) -> Image.Image:
-    """A confusion matrix: colours are shares of a row's samples, numbers are counts."""
+    """Draw a confusion matrix: colours are shares of a row's samples, numbers are counts."""
     with fonts_for(spec.class_names or ()):
         return _draw_confusion(counts, spec)
 
@@ -176,13 +179,13 @@ def _draw_confusion(counts: Tensor, spec: DataSpec) -> Image.Image:
 
 
 def precision_recall(probabilities: Tensor, targets: Tensor) -> npt.NDArray[np.float64]:
-    """Curves of shape (classes, 6, THRESHOLDS), one class against the rest, for `summaries.pr_curve`.
+    """Return curves of shape (classes, 6, THRESHOLDS), one class against the rest, for `summaries.pr_curve`.
 
-    Method: tensorboard/plugins/pr_curve/summary.py. A sample counts as positive where its probability is
-    at least the threshold.
+    A sample counts as positive if its probability is at least the threshold. Source of the method:
+    tensorboard/plugins/pr_curve/summary.py.
     """
     classes = probabilities.shape[1]
-    # Of NaN no class can be likely: a model that diverged gets curves, too, that show how bad it is.
+    # With NaN no class is likely: a diverged model gets curves, too, that show how bad it is.
     places = (probabilities.nan_to_num(0.0) * (THRESHOLDS - 1)).long() + torch.arange(classes) * THRESHOLDS
     positive = targets[:, None] == torch.arange(classes)
     in_bins = [torch.bincount(places[mask], minlength=classes * THRESHOLDS) for mask in (positive, ~positive)]
@@ -193,7 +196,7 @@ def precision_recall(probabilities: Tensor, targets: Tensor) -> npt.NDArray[np.f
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure, in inches of 100 pixels."""
+    """Return an empty figure; sizes are in inches of 100 pixels."""
     from matplotlib.figure import Figure
 
     figure = Figure((width, height), dpi=100, layout="constrained")

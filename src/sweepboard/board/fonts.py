@@ -1,6 +1,6 @@
-"""Names as pictures can show them: in a font that has their letters, and as text instead of formulas.
+"""Text for pictures: in a font that has its letters, and never read as a formula.
 
-Fonts are looked up in matplotlib's list of what is installed, and only for letters that its own font lacks.
+Fonts are looked up in matplotlib's list of installed fonts, and only for letters that its own font lacks.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sweepboard")
 
 OWN = "DejaVu Sans"
-"""Matplotlib's own font: most alphabets, none of East Asia's, no emoji."""
+"""Matplotlib's own font: most alphabets, but no East Asian ones and no emoji."""
 
 LATIN = 0x17F
-"""The last letter of the alphabets that Pillow's own font has."""
+"""The last code point of the alphabets that Pillow's own font has."""
 
 UNREADABLE = ("Last Resort", "Color Emoji")
-"""Fonts whose signs are only boxes, or bitmaps that matplotlib cannot draw."""
+"""Fonts whose glyphs are only boxes, or bitmaps that matplotlib cannot draw."""
 
 
 @contextmanager
 def fonts_for(texts: Iterable[str]) -> Iterator[None]:
-    """Draw with fonts that have the letters of `texts`, as far as such are installed."""
+    """Draw with fonts that have the letters of `texts`, if such are installed."""
     import matplotlib as mpl
 
     more = {font.name for letter in _foreign("".join(texts)) if (font := _font_with(letter)) is not None}
@@ -37,25 +37,27 @@ def fonts_for(texts: Iterable[str]) -> Iterator[None]:
 
 
 def as_label(text: str, length: int = 60) -> str:
-    """`text` for matplotlib: nothing in it is a formula, it is no longer than `length`, and letters that no
-    installed font has are question marks, which is told once."""
+    """Return `text` for matplotlib, without formulas and at most `length` long.
+
+    Letters that no installed font has become question marks, with one warning.
+    """
     missing = _missing(text)
     if missing:
-        _tell(missing, "it stands as ? in pictures")
+        _warn(missing, r"pictures show \? instead")
     shown = "".join("?" if letter in missing else letter for letter in shortened(text, length))
     return shown.replace("$", r"\$")
 
 
 def class_label(name: str, number: int) -> str:
-    """The name of a class; its number where no installed font has the name's letters, which is told once."""
+    """Return the name of a class, or its number, with one warning, if no installed font has its letters."""
     missing = _missing(name)
     if missing:
-        _tell(missing, "pictures show the number of the class")
+        _warn(missing, "pictures show the number of the class")
     return str(number) if missing else name
 
 
 def font_file(text: str) -> str | None:
-    """The file of a font that has all letters of `text`; None for Latin ones, which every font has."""
+    """Return the file of a font with all letters of `text`; None for Latin letters, which every font has."""
     letters = {ord(letter) for letter in text}
     if max(letters, default=0) <= LATIN:
         return None
@@ -67,13 +69,13 @@ def font_file(text: str) -> str | None:
 
 
 def shortened(text: str, length: int = 48) -> str:
-    """`text` with its middle left out where it is longer than `length`."""
+    """Return `text` without its middle if it is longer than `length`."""
     half = (length - 1) // 2
     return text if len(text) <= length else f"{text[:half]}\u2026{text[-half:]}"
 
 
 def _foreign(text: str) -> list[str]:
-    """The letters that matplotlib's own font lacks."""
+    """Return the letters that matplotlib's own font lacks."""
     if text.isascii() and text.isprintable():
         return []
     from matplotlib import font_manager
@@ -106,5 +108,5 @@ def _letters(file: str) -> frozenset[int]:
 
 
 @cache
-def _tell(letters: str, what: str) -> None:
+def _warn(letters: str, what: str) -> None:
     logger.warning("no installed font has %s: %s", letters, what)

@@ -1,7 +1,7 @@
-"""The model's graph for TensorBoard's Graphs panel, read off `torch.export`.
+"""The model's graph for TensorBoard's Graphs panel, taken from `torch.export`.
 
-Every operator carries the stack of modules that called it, which gives boxes within boxes. Unlike
-`SummaryWriter.add_graph` this needs no `torch.jit.trace`, which torch 2.15 deprecates.
+Every operator carries the stack of modules that called it, which gives nested boxes. Unlike
+`SummaryWriter.add_graph` this does not use `torch.jit.trace`, which torch 2.15 deprecates.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class ModelGraph(Callback):
 
 
 def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
-    """The graph of `model` in evaluation mode as it treats `inputs`; `model` itself is left alone.
+    """Return the graph of `model` in evaluation mode for `inputs`, without changing `model`.
 
-    Raises whatever torch.export does for a model that it cannot follow.
+    Raise any exception of torch.export for a model that it cannot trace.
     """
     model, inputs = _copied(model).cpu().eval(), inputs.cpu()
     with _without_explanations():
@@ -65,13 +65,16 @@ def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    """A copy. Buffers without a shape yet (of LazyBatchNorm), which deepcopy refuses, are made anew."""
+    """Return a deep copy.
+
+    deepcopy rejects buffers without a shape (LazyBatchNorm): these are created anew.
+    """
     lazy = [buffer for buffer in model.buffers() if is_lazy(buffer)]
     return copy.deepcopy(model, {id(buffer): UninitializedBuffer(dtype=buffer.dtype) for buffer in lazy})  # type: ignore[call-arg]
 
 
 def _give_lazy_layers_their_shapes(model: nn.Module, inputs: Tensor) -> None:
-    """As the first batch would: of layers without weights there is no graph."""
+    """Initialise lazy layers as the first batch would: torch.export needs weights."""
     if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
         with random_states_kept(), torch.no_grad():
             model(inputs)
@@ -79,7 +82,7 @@ def _give_lazy_layers_their_shapes(model: nn.Module, inputs: Tensor) -> None:
 
 @contextmanager
 def _without_explanations() -> Iterator[None]:
-    """torch.export tells at length, on three channels, what it cannot follow: the exception says enough."""
+    """Silence torch.export, which explains failures at length on three channels; the exception is enough."""
     log = logging.getLogger("torch")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -92,7 +95,7 @@ def _without_explanations() -> Iterator[None]:
 
 
 class _GraphBuilder:
-    """Turns the nodes of an exported program, in their order, into nodes of a GraphDef."""
+    """Converts the nodes of an exported program, in order, to nodes of a GraphDef."""
 
     def __init__(self, exported: ExportedProgram, model: nn.Module) -> None:
         signature = exported.graph_signature
@@ -110,7 +113,7 @@ class _GraphBuilder:
             self._add(node)
 
     def _add(self, node: fx.Node) -> None:
-        if node.target is operator.getitem:  # TensorBoard's own word for one output of several
+        if node.target is operator.getitem:  # TensorBoard's notation for one of several outputs
             source, index = node.args
             self.names[node] = f"{self.names[source]}:{index}"  # type: ignore[index]
         elif node.op == "placeholder" and node.name in self.stored:
@@ -132,14 +135,14 @@ class _GraphBuilder:
         self.graph.node.append(NodeDef(name=self.names[node], op=op, input=inputs, attr=attributes))
 
     def _boxes_around(self, node: fx.Node) -> str:
-        """The boxes of the modules that were running when `node` was recorded."""
+        """Return the boxes of the modules that were running when `node` was recorded."""
         stack: Mapping[str, tuple[str, type]] = node.meta.get("nn_module_stack") or {}
         paths = [path.partition("@")[0] for path, _ in stack.values()]
         calls = [key.partition("@")[2] for key in stack]  # "1" in the second call of a module
         return self._boxes(paths[-1] if paths else "", dict(zip(paths, calls, strict=True)))
 
     def _boxes(self, path: str, calls: Mapping[str, str]) -> str:
-        """Path "layer1.0" as "layer1.Sequential/0.BasicBlock/"; each further call has a box of its own."""
+        """Return "layer1.0" as "layer1.Sequential/0.BasicBlock/"; each further call gets a box of its own."""
         boxes, parts = "", path.split(".") if path else []
         for depth, part in enumerate(parts, 1):
             prefix = ".".join(parts[:depth])
@@ -148,7 +151,7 @@ class _GraphBuilder:
         return boxes
 
     def _unique(self, name: str) -> str:
-        """`name`, or `name-2` and so on: TensorBoard would pile `name_1`, `name_2` up as one series."""
+        """Return `name`, or `name-2` and so on: TensorBoard would stack `name_1`, `name_2` as one series."""
         candidate, count = name, 1
         while candidate in self.taken:
             count += 1
@@ -158,12 +161,12 @@ class _GraphBuilder:
 
 
 def _valid(part: str) -> str:
-    """`part` without what a name between two slashes may not hold."""
+    """Return `part` without the characters that are not allowed between two slashes."""
     return re.sub(r"[^A-Za-z0-9_.>-]", "_", part)
 
 
 def _shapes(node: fx.Node) -> list[TensorShapeProto]:
-    """Shapes of a node's outputs; -1, shown as `?`, where a size depends on the data."""
+    """Return the shapes of a node's outputs; -1, shown as `?`, for a size that depends on the data."""
     value = node.meta.get("val")
     outputs = value if isinstance(value, (tuple, list)) else [value]
     return [_shape(output.shape) for output in outputs if isinstance(output, Tensor)]

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sweepboard")
 
 BINS = 64
-"""Buckets of a histogram as stored; TensorBoard's charts draw about half as many."""
+"""Buckets of a stored histogram; TensorBoard's charts draw about half as many."""
 
 
 class Histograms(Callback):
-    """Writes `weights/<parameter>` and `gradients/<parameter>` every so many epochs, and at the end."""
+    """Writes `weights/<parameter>` and `gradients/<parameter>` at regular epochs, and at the end."""
 
     may_fail = True
 
@@ -72,10 +72,10 @@ def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def buckets_of(tensor: Tensor, bins: int = BINS) -> npt.NDArray[np.float64] | None:
-    """Rows of (left edge, right edge, count), or None where the tensor is empty or not all finite.
+    """Return rows of (left edge, right edge, count), or None if the tensor is empty or not all finite.
 
-    Counting is done on the tensor's own device and only the counts are fetched. Values are brought to the
-    range from -1 to 1 for it, where neither the largest nor the smallest numbers of their type overflow.
+    Counting happens on the tensor's own device, and only counts are fetched. Values are scaled to the range
+    from -1 to 1 first, so that neither the largest nor the smallest numbers of their type overflow.
     """
     if tensor.numel() == 0:
         return None

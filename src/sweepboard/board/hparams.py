@@ -1,8 +1,8 @@
-"""A run's row in the HParams table: what it was started with, and how it ended.
+"""A run's row in the HParams table: its hyperparameters at the start, and its status at the end.
 
-The two messages stand in the run's own folder. An experiment message is never written: TensorBoard takes the
-first that it finds anywhere and hides what it does not name, whereas without one it builds the union
-of all runs itself (pytorch#39250, tensorboard#5596).
+Both messages are in the run's own folder. No experiment message is written: TensorBoard takes the first that
+it finds anywhere and hides what it does not list, whereas without one it builds the union of all runs
+(pytorch#39250, tensorboard#5596).
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _STATUS = {
 
 
 def start_info(hparams: Mapping[str, Hparam | None], group: str, start_time: float | None = None) -> Summary:
-    """What the run is made of. Runs of one `group` (same hparams, other seed) are one averaged row.
+    """Return the hyperparameters as a message.
 
-    Values that are None or not finite are left out: the first turns a column of numbers into text, the second
-    is an empty cell, and broke the whole table before TensorBoard 2.14.
+    Runs of one `group` (same hparams, other seed) are averaged in one row. Values that are None or not finite
+    are omitted: None turns a column of numbers into text; the others are empty cells, and broke the whole
+    table before TensorBoard 2.14.
     """
     info = SessionStartInfo(group_name=group, start_time_secs=start_time or time.time())
     for name, value in sorted(hparams.items()):
@@ -44,13 +45,16 @@ def start_info(hparams: Mapping[str, Hparam | None], group: str, start_time: flo
 
 
 def end_info(status: str, end_time: float | None = None) -> Summary:
-    """How the run ended: `finished`, `failed`, `interrupted` or `pruned` (both unknown to the table)."""
+    """Return the status as a message: `finished`, `failed`, `interrupted` or `pruned`.
+
+    The table shows the last two as unknown.
+    """
     info = SessionEndInfo(status=_STATUS[status], end_time_secs=end_time or time.time())
     return _summary(metadata.SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
 
 
 def status_name(status: int) -> str:
-    """The word of `end_info` for a status that was read; `unknown` where no word of ours fits."""
+    """Return the name of a stored status; `unknown` if there is none."""
     return next((name for name, number in _STATUS.items() if number == status), "unknown")
 
 

@@ -27,14 +27,17 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 COLUMNS = 4
 CELL = 87
-"""Width in pixels of a picture's place in a grid. Four of them fill the 350 pixels on which TensorBoard
-shows an image; what is wider it shrinks by leaving pixels out."""
+"""Width in pixels of a picture's place in a grid.
+
+Four of them fill the 350 pixels in which TensorBoard shows an image; wider images are shrunk by dropping
+pixels.
+"""
 
 TILE = 84
-"""Longest side of the picture itself."""
+"""Longest side of the picture itself, in pixels."""
 
 LINE = 13
-"""Height of a line of a caption."""
+"""Height of a line of a caption, in pixels."""
 
 
 class SampleImages(Callback):
@@ -57,23 +60,23 @@ class SampleImages(Callback):
 
 
 def name_of(target: float, spec: DataSpec) -> str:
-    """The name of a class, or the number itself where it has none."""
+    """Return the name of a class, or the number itself if it has none."""
     if spec.classes is None:
         return f"{target:.4g}"
     return spec.class_names[int(target)] if spec.class_names else str(int(target))
 
 
 def label_of(target: float, spec: DataSpec) -> str:
-    """The name of a class as a picture can show it."""
+    """Return the name of a class with letters that a picture can show."""
     name = name_of(target, spec)
     return name if spec.classes is None else class_label(name, int(target))
 
 
 def to_pixels(inputs: Tensor, spec: DataSpec) -> Pixels:
-    """Normalised images (batch, channels, height, width) as RGB (batch, height, width, 3).
+    """Return normalised images (batch, channels, height, width) as RGB (batch, height, width, 3).
 
-    Images outside of 0..1 once mean and standard deviation are undone were normalised by someone else: then
-    their own range is what is shown. Of channels that are not red, green and blue the first one is shown.
+    Mean and standard deviation are undone. Images that are then outside of 0..1 were normalised elsewhere and
+    are scaled from their own range. If the channels are not red, green and blue, the first one is shown.
     """
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
     images = inputs.detach().float().cpu() * std + mean
@@ -86,17 +89,17 @@ def to_pixels(inputs: Tensor, spec: DataSpec) -> Pixels:
 
 
 class Caption(NamedTuple):
-    """What stands below a picture of a grid; may have several lines."""
+    """Text below a picture of a grid; may have several lines."""
 
     text: str
     colour: str = "black"
 
 
 def grid(pixels: Pixels, captions: Sequence[Caption]) -> Image.Image:
-    """Pictures (batch, height, width, 3) in rows of four, each above its caption.
+    """Return pictures (batch, height, width, 3) in rows of four, each above its caption.
 
-    Small pictures are enlarged by a whole number, so that their pixels stay sharp. Large ones are reduced,
-    but get twice the room, to be seen well when clicked.
+    Small pictures are enlarged by a whole number, so that pixels stay sharp. Large ones are reduced to twice
+    the normal size, to be seen well when clicked.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -130,7 +133,7 @@ def _fit(picture: Image.Image, longest: int) -> Image.Image:
 
 
 def _shorten(line: str, width: int, length: Callable[[str], float]) -> str:
-    """`line`, cut to `width` pixels."""
+    """Return `line`, cut to `width` pixels."""
     kept = line
     while kept and length(kept) > width:
         kept = kept.removesuffix("…")[:-1] + "…" if len(kept) > 1 else ""

@@ -1,4 +1,4 @@
-"""TensorBoard as a logger: event files in the folder of the run."""
+"""A logger that writes TensorBoard event files into the folder of the run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweepboard.board import summaries
-from sweepboard.board.event_writer import END, START, EventWriter, event_files, write_event_file
+from sweepboard.board.event_truncation import remove_empty, truncate_from, truncate_to
+from sweepboard.board.event_writer import END_SUFFIX, START_SUFFIX, EventWriter, event_files, write_event_file
 from sweepboard.board.histograms import buckets_of
 from sweepboard.board.hparams import Hparam, end_info, start_info
-from sweepboard.board.layout import layout
-from sweepboard.board.text import plain_text
-from sweepboard.board.truncate import cut_from, cut_to, remove_empty
 from sweepboard.training.logger import Logger
 from sweepboard.training.tasks import metric_names
 
@@ -25,14 +23,14 @@ if TYPE_CHECKING:
     from sweepboard.training.progress import Progress
 
 Row: TypeAlias = tuple[Mapping[str, Hparam], str]
-"""A run's hparams, and the group whose runs differ in the seed only."""
+"""A run's hparams, and the group of runs that differ from it only in the seed."""
 
 
 class TensorBoard(Logger):
     """Writes what a run logs through `writer`.
 
-    `row` makes a row of the HParams table, `texts` are shown as they are by their tags, `with_layout` adds
-    charts that show training and validation together.
+    `row` adds a row to the HParams table; `texts` are shown unformatted, by tag; `with_layout` adds charts
+    with training and validation together.
     """
 
     def __init__(
@@ -50,7 +48,7 @@ class TensorBoard(Logger):
         self._position: dict[str, int] = {}
 
     def start(self, progress: Progress) -> None:
-        """Remove what a resumed run will log again, then go on in a new file. Raise `CutFailed`."""
+        """Truncate the event files to the checkpoint and continue in a new one. Raise `TruncationFailed`."""
         self._truncate(progress)
         self._write_start(progress)
         self.writer.purge_step = progress.log_from
@@ -73,7 +71,7 @@ class TensorBoard(Logger):
         self.writer.add(step, Summary(value=[summaries.text(tag, markdown)]))
 
     def state_dict(self) -> dict[str, Any]:
-        """Flush, and return the length of each event file: what comes after it is logged again."""
+        """Flush, and return the length of each event file: a resume truncates them to it."""
         return {"position": self.writer.position()} if self._running else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -83,28 +81,28 @@ class TensorBoard(Logger):
         self.writer.sync()
 
     def close(self, status: str) -> None:
-        """Close the event files, and say in one more how the run ended."""
+        """Close the event files, and write the status in a file of its own."""
         if not self._running:
             return
         self._running = False
         self.writer.close()
         if self.row is not None:
-            self._write_file(END, [end_info(status)])
-        with suppress(OSError):  # empty files are untidy, no more
+            self._write_file(END_SUFFIX, [end_info(status)])
+        with suppress(OSError):  # empty files do no harm
             remove_empty(self.writer.folder)
 
     def _truncate(self, progress: Progress) -> None:
-        if progress.step == 0:  # nothing was trained yet, and all that was written is written again
-            cut_to(self.writer.folder, {})
+        if progress.step == 0:  # nothing was trained yet: everything is written again
+            truncate_to(self.writer.folder, {})
         elif self._position:
-            cut_to(self.writer.folder, self._position)
+            truncate_to(self.writer.folder, self._position)
         else:
-            cut_from(self.writer.folder, progress.log_from)
+            truncate_from(self.writer.folder, progress.log_from)
 
     def _write_start(self, progress: Progress) -> None:
-        """The start in a file of its own, which a resumed run replaces: it may have become longer."""
-        older = [path for path in event_files(self.writer.folder) if path.suffix == START]
-        if self._write_file(START, list(self._start(progress))):
+        """Write the start into a file of its own, which a resumed run replaces: it may have become longer."""
+        older = [path for path in event_files(self.writer.folder) if path.suffix == START_SUFFIX]
+        if self._write_file(START_SUFFIX, list(self._start(progress))):
             for path in older:
                 path.unlink()
 
@@ -113,13 +111,13 @@ class TensorBoard(Logger):
             hparams, group = self.row
             yield start_info(hparams, group)
         if self.with_layout:
-            yield layout(metric_names(progress.learner.task, progress.data.spec))
+            yield summaries.layout(metric_names(progress.learner.task, progress.data.spec))
         for tag, content in self.texts.items():
-            yield plain_text(tag, content)
+            yield summaries.plain_text(tag, content)
 
-    def _write_file(self, suffix: str, summaries: list[Summary]) -> bool:
+    def _write_file(self, suffix: str, messages: list[Summary]) -> bool:
         try:
-            write_event_file(self.writer.folder, suffix, summaries)
+            write_event_file(self.writer.folder, suffix, messages)
         except OSError as error:
             self.writer.warn_once(error)
             return False

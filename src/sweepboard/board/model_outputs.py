@@ -1,7 +1,6 @@
-"""The model's outputs for a picture, taken so that training cannot tell.
+"""Model outputs for pictures, computed without any effect on training.
 
-Modes, gradients and buffers are looked after here; the random states by the loop, around whatever a callback
-does.
+These functions restore modes, gradients and buffers; the loop restores random states around every callback.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def outputs_of(learner: Learner, inputs: Tensor) -> Tensor:
-    """Outputs for a batch as float32 on the CPU, in the precision of the run.
+    """Return the outputs for a batch as float32 on the CPU, computed in the precision of the run.
 
-    Of the plain module: batches of new sizes would make a compiled one compile again. A forward pass that
-    changes buffers changes copies of them.
+    The uncompiled module is used, since new batch sizes would make a compiled one compile again. A forward
+    pass that changes buffers changes copies of them.
     """
     model = learner.model
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
@@ -34,7 +33,7 @@ def outputs_of(learner: Learner, inputs: Tensor) -> Tensor:
 
 
 def validation_outputs(progress: Progress) -> tuple[Tensor, Tensor]:
-    """Outputs and targets of what was validated on, on the CPU."""
+    """Return outputs and targets of the validation set, on the CPU."""
     assert progress.data.val is not None
     outputs, targets = [], []
     for batch in islice(progress.data.val.epoch(0), progress.settings.limit_val_batches):

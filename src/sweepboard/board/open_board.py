@@ -1,4 +1,4 @@
-"""The callbacks that write the board of a run: the logger, and one for each kind of picture."""
+"""Create the callbacks that write TensorBoard files: the logger, and one for each kind of picture."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def open_board(
 ) -> dict[str, Callback]:
     """Return the callbacks that `settings` ask for, by name, for the run in `folder`.
 
-    `hparams` are the row of the run in the HParams table, `group` is what repeats of it have in common (the
-    same hparams, another seed), `texts` are shown as they are by their tags (`config`, `command`).
+    `hparams` are the row of the run in the HParams table, `group` names the runs that differ only in the
+    seed, `texts` are shown unformatted, by tag (`config`, `command`).
     """
     if not settings.enabled:
         return {}

@@ -1,7 +1,7 @@
-"""A trace of a few updates near the start of a run, by torch.profiler.
+"""Trace a few updates near the start of a run with torch.profiler.
 
-The trace is for Perfetto (ui.perfetto.dev) or chrome://tracing; the operators that cost most also stand
-on the board's text page.
+The trace is for Perfetto (ui.perfetto.dev) or chrome://tracing; the operators that take most time are also
+shown on TensorBoard's text page.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sweepboard")
 
 SKIPPED = 3
-"""Updates before the trace: the first allocate and choose algorithms, the last warms the profiler up."""
+"""Updates before the trace: the first ones allocate and choose algorithms, the last warms up the profiler."""
 
 ROWS = 20
-"""Operators in the table."""
+"""Number of operators in the table."""
 
 
 class Profile(Callback):
     """Traces `updates` updates into `profile/trace.json.gz` and writes the text `profile/operators`.
 
-    A step of the trace reaches from the end of one update to the end of the next: it holds the wait for the
-    batch, too.
+    A step of the trace lasts from the end of one update to the end of the next, including the wait for the
+    batch.
     """
 
     may_fail = True
@@ -52,7 +52,7 @@ class Profile(Callback):
     def on_start(self, progress: Progress) -> None:
         if progress.step > 0:  # a resumed run is past its start
             return
-        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it chats to stderr, of missing GPUs too
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it logs to stderr, also about missing GPUs
         _wake_kineto()
         self.profiler.start()
         self._running = True
@@ -64,7 +64,7 @@ class Profile(Callback):
                 self._stop()
 
     def finish(self, status: str) -> None:
-        """Stop where the run was shorter than the trace: one left on takes the process down at its exit."""
+        """Stop the trace if the run was shorter: an open trace crashes the process at exit."""
         if self._running:
             self._stop()
 
@@ -80,14 +80,16 @@ class Profile(Callback):
 
 
 def _wake_kineto() -> None:
-    """Let torch's tracer set itself up, without its line that this should be in the thread that loaded
-    torch's library (`load_torch_ahead`): C code prints it, whatever the log level, and traces are whole."""
+    """Initialise torch's tracer without its message about the thread that loaded torch's library.
+
+    The message does not matter here (`load_torch_ahead`), but C code prints it at any log level.
+    """
     with tempfile.TemporaryFile() as said:
         sys.stderr.flush()
         kept = os.dup(2)
         os.dup2(said.fileno(), 2)
         try:
-            with profile():  # of all activities: the first profile decides whether GPUs are traced at all
+            with profile():  # all activities: the first profile decides whether GPUs are traced
                 pass
         finally:
             os.dup2(kept, 2)
@@ -97,7 +99,7 @@ def _wake_kineto() -> None:
 
 
 def operators(profiler: profile) -> str:
-    """The operators that took most of the time, the device's where there is one, as a markdown table."""
+    """Return a markdown table of the operators that took most time, by device time if there is a device."""
     averages = [event for event in profiler.key_averages() if not event.key.startswith("ProfilerStep")]
     averages.sort(key=lambda event: (event.self_device_time_total, event.self_cpu_time_total), reverse=True)
     rows = [

@@ -1,8 +1,8 @@
-"""The model's outputs on validation samples, as a cloud of points for TensorBoard's projector.
+"""The model's outputs on validation samples, as points for TensorBoard's projector.
 
-The projector looks for `projector_config.pbtxt` in the run's folder; what that names lies in `projector/`,
-in files that nobody takes for event files. A TensorBoard that is already running finds it when the next run
-appears, or when it is started again.
+The projector looks for `projector_config.pbtxt` in the run's folder; the files named there are in
+`projector/` and are not taken for event files. A running TensorBoard finds it when the next run appears or
+after a restart.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from sweepboard.training.progress import Progress
 
 CHUNK = 250
-"""Samples that go through the model at once."""
+"""Batch size of the forward passes."""
 
 SPRITE_SIDE = 8192
-"""Largest side in pixels of the picture that holds all thumbnails, as browsers draw it."""
+"""Largest side, in pixels, of the image of all thumbnails, as limited by browsers."""
 
 
 class Embeddings(Callback):
     """Writes a point per sample, its classes and, for images, its thumbnail, at the end of a run.
 
-    For classification: a point is the model's logits.
+    For classification only: a point is the model's logits.
     """
 
     may_fail = True
@@ -71,7 +71,7 @@ class Embeddings(Callback):
 
 
 def _classes(points: Tensor, targets: Tensor, spec: DataSpec) -> str:
-    """The projector's table of the samples: true and predicted class."""
+    """Return the projector's table of the samples: true and predicted class."""
     names = [" ".join(name_of(number, spec).split()) for number in range(points.shape[1])]
     pairs = zip(targets.tolist(), points.argmax(1).tolist(), strict=True)
     rows = [f"{names[true]}\t{names[predicted]}\n" for true, predicted in pairs]
@@ -79,7 +79,7 @@ def _classes(points: Tensor, targets: Tensor, spec: DataSpec) -> str:
 
 
 def sprite(pixels: Pixels) -> Image.Image:
-    """All pictures (batch, height, width, 3) side by side in a square of as many rows as columns."""
+    """Return all pictures (batch, height, width, 3) in one square grid."""
     from PIL import Image
 
     side = _columns(len(pixels))

@@ -1,9 +1,9 @@
-"""Plain scalar events decoded many at a time.
+"""Decode plain scalar events many at a time.
 
-Most records of a run are alike: same length, same tags, and only time, step and values differ. One record of
-such a set is parsed by hand into a template; all records that agree with it in every other byte are then
-read as columns of one NumPy matrix, which is tens of times faster than a protobuf parser. What is not plain
-is left to that parser, so a template only has to be right, never complete.
+Most records of a run are alike: same length, same tags, and only time, step and values differ. One record is
+parsed into a template; all records that agree with it in every other byte are read as columns of one NumPy
+matrix, which is tens of times faster than a protobuf parser. Other records are left to that parser, so a
+template must be right, but need not be complete.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sweepboard.board.tfrecord import Block
 
 FEWEST = 8
-"""Records of one length below which a matrix does not pay."""
+"""Minimum number of records of one length for which a matrix pays."""
 
 LONGEST = 16 * 1024
-"""Bytes of the longest record that is taken for a plain one."""
+"""Maximum length, in bytes, of a plain record."""
 
 TEMPLATES = 64
-"""Templates tried for the records of one length in a block."""
+"""Maximum number of templates tried for the records of one length in a block."""
 
 _WALL_TIME, _STEP, _SUMMARY = 0x09, 0x10, 0x2A  # keys (field number and wire type) of an Event
 _VALUE = 0x0A  # of a Summary
@@ -43,14 +43,14 @@ class Series(NamedTuple):
 
     steps: Ints
     values: Floats
-    """Exactly what was written, which for most writers is a float32."""
+    """The values exactly as written, which for most writers is as float32."""
 
     wall_times: Floats
     """Seconds since 1970."""
 
 
-class Points:
-    """Points of many tags, gathered in any order."""
+class PointBuffer:
+    """PointBuffer of many tags, collected in any order."""
 
     def __init__(self) -> None:
         self._columns: dict[str, list[tuple[Ints, Ints, Floats, Floats]]] = defaultdict(list)
@@ -58,19 +58,19 @@ class Points:
         self._restarts: list[tuple[int, int]] = []
 
     def add_columns(self, tag: str, order: Ints, steps: Ints, values: Floats, wall_times: Floats) -> None:
-        """Points of `tag`; `order` are the numbers of their records."""
+        """Add points of `tag`; `order` are the numbers of their records."""
         self._columns[tag].append((order, steps, values, wall_times))
 
     def add(self, tag: str, order: int, step: int, value: float, wall_time: float) -> None:
-        """One point of `tag`, from record number `order`."""
+        """Add one point of `tag`, from record number `order`."""
         self._single[tag].append((order, step, value, wall_time))
 
     def restart(self, order: int, step: int) -> None:
-        """Record number `order` says that what was logged before it, of `step` and later, is void."""
+        """Mark the points of `step` and later void that were logged before record number `order`."""
         self._restarts.append((order, step))
 
     def series(self) -> dict[str, Series]:
-        """Each tag's points in the order of their records, without what is void."""
+        """Return each tag's points in the order of their records, without void ones."""
         ends = self._ends()
         found = ((tag, self._joined(tag, ends)) for tag in sorted({*self._columns, *self._single}))
         return {tag: series for tag, series in found if series.steps.size}
@@ -89,15 +89,15 @@ class Points:
         return Series(*(column[rank] for column in columns[1:]))
 
     def _ends(self) -> tuple[Ints, Ints] | None:
-        """The records that restart, and the first step that each or a later one has made void."""
+        """Return the records with a restart, and the first step that each or a later one has made void."""
         if not self._restarts:
             return None
         orders, steps = np.array(sorted(self._restarts), np.int64).T
         return orders, np.append(np.minimum.accumulate(steps[::-1])[::-1], np.iinfo(np.int64).max)
 
 
-def take_plain(block: Block, wanted: Ints, first: int, points: Points) -> list[int]:
-    """Read those `wanted` records of a block that are plain into `points`; gives the numbers of the others.
+def take_plain(block: Block, wanted: Ints, first: int, points: PointBuffer) -> list[int]:
+    """Read the plain ones of the `wanted` records into `points`, and return the numbers of the others.
 
     Records are counted from 0 in the block, and from `first` in `points`.
     """
@@ -115,8 +115,8 @@ def take_plain(block: Block, wanted: Ints, first: int, points: Points) -> list[i
     return sorted(left)
 
 
-def _take_alike(matrix: Bytes, rows: Ints, first: int, points: Points) -> Ints:
-    """Read the plain ones among payloads of one length (a row each); gives the numbers of the others."""
+def _take_alike(matrix: Bytes, rows: Ints, first: int, points: PointBuffer) -> Ints:
+    """Read the plain ones among payloads of one length (a row each), and return the numbers of the others."""
     left = []
     for _ in range(TEMPLATES):
         if len(rows) < FEWEST:
@@ -134,17 +134,17 @@ def _take_alike(matrix: Bytes, rows: Ints, first: int, points: Points) -> Ints:
 
 @dataclass(frozen=True)
 class Template:
-    """Where time, step and values stand in the payload of a plain event."""
+    """The places of time, step and values in the payload of a plain event."""
 
     payload: bytes
     wall_time: int
     step: range
-    """Bytes of the step's varint; empty where it is 0, which is not stored."""
+    """Bytes of the step's varint; empty for step 0, which is not stored."""
 
     values: dict[str, int]
 
     def fits(self, matrix: Bytes) -> npt.NDArray[np.bool_]:
-        """Which rows differ from the payload in time, step (of as many bytes) and values alone."""
+        """Return which rows differ from the payload only in time, step (of as many bytes) and values."""
         mask = np.full(len(self.payload), 0xFF, np.uint8)
         mask[self.wall_time : self.wall_time + 8] = 0
         mask[self.step] = _CONTINUES
@@ -153,8 +153,8 @@ class Template:
         different = (matrix ^ np.frombuffer(self.payload, np.uint8)) & mask
         return np.logical_not(different.any(axis=1))
 
-    def read(self, matrix: Bytes, order: Ints, points: Points) -> None:
-        """The points of rows that fit."""
+    def read(self, matrix: Bytes, order: Ints, points: PointBuffer) -> None:
+        """Add the points of rows that fit."""
         wall_times = _column(matrix, self.wall_time, "<f8")
         steps = _varints(matrix[:, self.step])
         for tag, place in self.values.items():
@@ -162,7 +162,7 @@ class Template:
 
 
 def template_of(payload: bytes) -> Template | None:
-    """The template of a plain event: a time, perhaps a step, and values of nothing but a tag and a float."""
+    """Return the template of a plain event: a time, an optional step, values of only a tag and a float."""
     try:
         fields = _unique(payload, range(len(payload)))
         if not {_WALL_TIME, _SUMMARY} <= fields.keys() <= {_WALL_TIME, _STEP, _SUMMARY}:
@@ -182,7 +182,7 @@ def template_of(payload: bytes) -> Template | None:
 
 
 def _unique(data: bytes, span: range) -> dict[int, range]:
-    """Fields of a message by key. Raises ValueError where one occurs twice."""
+    """Return the fields of a message by key. Raise ValueError if one occurs twice."""
     fields = list(_fields(data, span))
     if len(unique := dict(fields)) < len(fields):
         raise ValueError("a field occurs twice")
@@ -190,7 +190,7 @@ def _unique(data: bytes, span: range) -> dict[int, range]:
 
 
 def _fields(data: bytes, span: range) -> Iterator[tuple[int, range]]:
-    """Key and bytes of each field of a message. Raises ValueError or IndexError where it is none.
+    """Yield key and bytes of each field of a message. Raise ValueError or IndexError if it is malformed.
 
     Source: protobuf.dev/programming-guides/encoding.
     """
@@ -213,7 +213,7 @@ def _fields(data: bytes, span: range) -> Iterator[tuple[int, range]]:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """The number at `place`, and where the next field starts."""
+    """Return the number at `place`, and the start of the next field."""
     number = 0
     for shift in range(0, 70, 7):
         byte = data[place]
@@ -225,7 +225,7 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _varints(columns: Bytes) -> Ints:
-    """Varints of one length, a row each, as int64 (two's complement, as protobuf has it)."""
+    """Return varints of one length, a row each, as int64 (two's complement, as in protobuf)."""
     numbers = np.zeros(len(columns), np.uint64)
     for index in range(columns.shape[1]):
         numbers |= (columns[:, index] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * index)
@@ -233,6 +233,6 @@ def _varints(columns: Bytes) -> Ints:
 
 
 def _column(matrix: Bytes, place: int, kind: str) -> Floats:
-    """Floats that start at byte `place` of each row."""
+    """Return the floats that start at byte `place` of each row."""
     width = np.dtype(kind).itemsize
     return np.ascontiguousarray(matrix[:, place : place + width]).view(kind)[:, 0].astype(np.float64)

@@ -26,7 +26,7 @@ logger = logging.getLogger("sweepboard")
 BLOCK_BYTES = 4 * 1024 * 1024
 
 MOST_BYTES = 256 * 1024 * 1024
-"""The longest record that is read; no picture, histogram or graph is longer."""
+"""Maximum length, in bytes, of a record; no picture, histogram or graph is longer."""
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = struct.Struct("<I")
@@ -41,7 +41,7 @@ class Record(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Whole records as they lie in a file: their bytes, and where each payload starts and ends in them."""
+    """Consecutive whole records of a file: their bytes, and the start and end of each payload."""
 
     path: Path
     start: int
@@ -51,18 +51,18 @@ class Block(NamedTuple):
     spans: list[tuple[int, int]]
 
     def offset(self, number: int) -> int:
-        """Byte of the file at which a record starts."""
+        """Return the byte of the file at which a record starts."""
         return self.start + self.spans[number][0] - _HEADER.size
 
     def payload(self, number: int) -> bytes:
-        """The payload of a record."""
+        """Return the payload of a record."""
         start, stop = self.spans[number]
         return self.data[start:stop]
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A place where a file is not a row of whole records."""
+    """A place where a file is not a sequence of whole records."""
 
     path: Path
     offset: int
@@ -71,7 +71,7 @@ class Damage:
     reason: str
 
     torn: bool = False
-    """Only that the last record is not complete: its writer was killed in it, or is still at it."""
+    """Whether only the last record is incomplete: its writer was killed or is still writing."""
 
     def __str__(self) -> str:
         return f"{self.path}: byte {self.offset}: {self.reason}"
@@ -81,19 +81,19 @@ Report: TypeAlias = Callable[[Damage], None]
 
 
 def warn(damage: Damage) -> None:
-    """One line in the log; a torn tail is too ordinary for that."""
+    """Log one line, except for a torn record at the end, which is normal."""
     if not damage.torn:
         logger.warning("damaged event file: %s", damage)
 
 
 def masked_crc(data: bytes) -> int:
-    """CRC-32C, rotated and shifted so that a checksum of data that holds checksums stays strong."""
+    """Return a CRC-32C, rotated and shifted so that checksums of data with checksums stay strong."""
     crc: int = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def frame(payload: bytes) -> bytes:
-    """`payload` as one record."""
+    """Return `payload` as one record."""
     length = _LENGTH.pack(len(payload))
     return b"".join(
         (length, _CHECKSUM.pack(masked_crc(length)), payload, _CHECKSUM.pack(masked_crc(payload)))
@@ -101,10 +101,10 @@ def frame(payload: bytes) -> bytes:
 
 
 def records(path: Path, report: Report = warn) -> Iterator[Record]:
-    """Each whole record of a file, in order.
+    """Yield each whole record of a file, in order.
 
-    Damage is reported, not raised. A record whose payload does not fit its checksum is left out; after a
-    damaged length nothing can be found any more. Raises OSError where the file cannot be read.
+    Damage is reported, not raised. A record whose payload does not match its checksum is skipped; after a
+    damaged length nothing more can be read. Raise OSError if the file cannot be read.
     """
     for block in blocks(path, report):
         for number in sound_records(block, report):
@@ -112,7 +112,7 @@ def records(path: Path, report: Report = warn) -> Iterator[Record]:
 
 
 def sound_records(block: Block, report: Report = warn) -> npt.NDArray[np.int64]:
-    """The numbers of a block's records, from 0, whose payloads fit their checksums; reports the others."""
+    """Return the numbers of a block's records, from 0, that match their checksums; report the others."""
     if not block.spans:
         return np.empty(0, np.int64)
     crcs = np.array([google_crc32c.value(block.data[start:stop]) for start, stop in block.spans], np.uint32)
@@ -127,9 +127,9 @@ def sound_records(block: Block, report: Report = warn) -> npt.NDArray[np.int64]:
 
 
 def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
-    """The records of a file, some megabytes at a time; their payloads are not checked yet.
+    """Yield the records of a file, some megabytes at a time, without checking payloads.
 
-    No more memory is taken than the file has bytes, whatever length a record claims.
+    Memory is limited by the size of the file, whatever length a record claims.
     """
     offset, data, lacking = 0, b"", 0
     with os.fdopen(open_regular(path, follow=True), "rb") as file:
@@ -154,7 +154,7 @@ def _left(file: BinaryIO) -> int:
 
 
 def _lacking(data: bytes) -> int:
-    """Bytes of the record at the start of `data` that are still to be read, as far as its header says."""
+    """Return how many bytes of the record at the start of `data` are missing, according to its header."""
     if len(data) < _HEADER.size:
         return 0
     length: int = _HEADER.unpack_from(data)[0]
@@ -162,7 +162,7 @@ def _lacking(data: bytes) -> int:
 
 
 def _spans(data: bytes) -> tuple[list[tuple[int, int]], int, bool]:
-    """Payloads of the whole records in `data`, where these end, and whether the next length is sound."""
+    """Return the payloads of whole records in `data`, their end, and whether the next length is sound."""
     spans: list[tuple[int, int]] = []
     lengths: dict[bytes, int] = {}  # by header: most records of a file have one of few lengths
     position, last = 0, len(data) - _CHECKSUM.size

@@ -12,7 +12,7 @@ from sweepboard.formatting import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepboard.analysis.load import Run
+    from sweepboard.analysis.run import Run
 
 DETAILS = """Compared are tags, what a step is, data and split, what is evaluated and how, length, seeds,
 code and your own modules, changes accepted by resume, versions, precision, threads, device and processor.
@@ -25,10 +25,10 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.check import check
     from sweepboard.analysis.compare import matching
-    from sweepboard.analysis.load import gather
+    from sweepboard.analysis.load import read_runs
     from sweepboard.files import as_json
 
-    runs = matching(gather([Path(path) for path in options.paths]), options.where)
+    runs = matching(read_runs([Path(path) for path in options.paths]), options.where)
     differences = check(runs)
     if options.json:
         print(as_json([vars(difference) for difference in differences]))
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compared_over(runs: Sequence[Run]) -> str:
     """`8 runs over optimizer.lr`."""
-    from sweepboard.analysis.differences import differing
+    from sweepboard.analysis.differing_hparams import differing
 
     keys = differing([run.hparams for run in runs], {key for run in runs for key in run.asked})
     return f"{len(runs)} run{'s' if len(runs) > 1 else ''}" + (f" over {', '.join(keys)}" if keys else "")

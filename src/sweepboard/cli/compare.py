@@ -31,10 +31,10 @@ def main(arguments: list[str]) -> int:
     """Print the table, or what was asked for instead of it."""
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.compare import compare
-    from sweepboard.analysis.load import gather
+    from sweepboard.analysis.load import read_runs
 
     comparison = compare(
-        gather([Path(path) for path in options.paths]),
+        read_runs([Path(path) for path in options.paths]),
         where=options.where,
         sort=options.sort,
         reverse=options.reverse,
@@ -113,7 +113,7 @@ def _weight(text: str) -> float:
 
 
 def _print(comparison: Comparison, options: argparse.Namespace) -> None:
-    from sweepboard.analysis.formats import as_csv, as_records
+    from sweepboard.analysis.csv_json import as_csv, as_records
     from sweepboard.files import as_json
 
     if options.json:
@@ -144,7 +144,7 @@ def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def _hparam_columns(comparison: Comparison) -> Iterator[Column]:
-    from sweepboard.analysis.differences import as_text
+    from sweepboard.analysis.differing_hparams import as_text
 
     rows = comparison.rows
     for key in comparison.keys:
@@ -176,7 +176,7 @@ def _measured_once(tag: str, comparison: Comparison) -> bool:
 
 
 def _value(row: Row, tag: str, part: str) -> str:
-    from sweepboard.analysis.formats import plus_minus
+    from sweepboard.analysis.csv_json import plus_minus
 
     value = row.metric(tag, part)
     if value is None:

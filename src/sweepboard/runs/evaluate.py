@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from sweepboard.board.event_writer import LATER, write_event_file
+from sweepboard.board.event_writer import TEST_SUFFIX, write_event_file
 from sweepboard.compose.build import build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
@@ -114,7 +114,7 @@ def enter(saved: SavedRun, measured: Measured) -> None:
         record.write(saved.folder)
         if fresh:
             values = [Summary.Value(tag=tag, simple_value=value) for tag, value in fresh.items()]
-            write_event_file(saved.folder.path, LATER, [Summary(value=values)], measured.step)
+            write_event_file(saved.folder.path, TEST_SUFFIX, [Summary(value=values)], measured.step)
 
 
 def _prefix(prepared: Prepared, other: bool, checkpoint: str) -> str:

@@ -61,12 +61,12 @@ def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
 def draw(folder: SweepFolder) -> None:
     """The curves of all jobs, and the primary metric against what was swept, in one picture."""
     from sweepboard.analysis.compare import compare
-    from sweepboard.analysis.load import gather
+    from sweepboard.analysis.load import read_runs
     from sweepboard.analysis.plots import plot
 
     folder.picture.unlink(missing_ok=True)
     try:
-        plot(compare(gather([folder.path])), folder.picture)
+        plot(compare(read_runs([folder.path])), folder.picture)
     except UserError:
         pass  # nothing was measured, so that there is nothing to draw
     except Exception as error:  # a picture is not worth the table that is to be printed next

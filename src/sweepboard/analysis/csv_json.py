@@ -1,4 +1,4 @@
-"""A comparison as CSV and as plain values, and its numbers as text."""
+"""A comparison as CSV and as records for JSON, and its numbers as text."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.metrics import Spread
-from sweepboard.analysis.run_names import PARTS, metric_key
+from sweepboard.analysis.query_names import PARTS, metric_key
 from sweepboard.analysis.table import Row
 from sweepboard.spreadsheet import as_csv as table_as_csv
 
 
 def as_csv(comparison: Comparison) -> str:
-    """Every metric in full precision: `best(val/loss)`, and with seeds `best(val/loss) std`."""
+    """Return the table as CSV, with every metric in full precision.
+
+    Columns of a metric are `best(val/loss)` and, with repeats, `best(val/loss) std`.
+    """
     return table_as_csv([_flat(row, comparison) for row in comparison.rows])
 
 
@@ -31,7 +34,7 @@ def _flat(row: Row, comparison: Comparison) -> dict[str, Any]:
 
 
 def as_records(comparison: Comparison) -> list[dict[str, Any]]:
-    """Each row as plain values for JSON."""
+    """Return each row as plain values for JSON."""
     return [
         _record(row, label, comparison) for row, label in zip(comparison.rows, comparison.labels, strict=True)
     ]
@@ -62,7 +65,7 @@ def _plain(value: Spread | None) -> dict[str, float | int | None] | None:
 
 
 def plus_minus(value: Spread | None) -> str:
-    """`0.8912 ± 0.0021`: the deviation in two digits, the mean in as many decimals."""
+    """Return `0.8912 ± 0.0021`: two digits of the deviation, and as many decimals of the mean."""
     if value is None:
         return ""
     if value.std is None:

@@ -1,4 +1,4 @@
-"""Runs of other tools that lie in several folders, brought together, and seeds that only a name tells."""
+"""Join runs that other tools spread over several folders."""
 
 from __future__ import annotations
 
@@ -7,31 +7,23 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweepboard.analysis.metric_names import TEST, TRAINING, VALIDATION
-
-if TYPE_CHECKING:
-    from sweepboard.analysis.load import Run
+from sweepboard.analysis.run import Run
 
 log = logging.getLogger(__name__)
-
-_SEED = re.compile(
-    r"(?:(?<=[^a-z0-9])|^)(?:random_?)?seed[-=_]?(\d+)(?![.\d])|(?<=__)(\d+)__\d{9,}(?=$|/)", re.IGNORECASE
-)
-"""`lr=0.1,seed=3`, and CleanRL's `environment__program__seed__time`."""
 
 _UNCLEAN = re.compile(r"[^-/\w.]")
 _PARTS = TRAINING | VALIDATION | TEST
 
 
-def merged(runs: Sequence[Run]) -> list[Run]:
-    """The runs, with what `SummaryWriter` wrote into folders below them joined to them.
+def join_folders(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs, each joined with the folders that its `SummaryWriter` made below it.
 
-    `add_scalars` makes a folder for each curve, `add_hparams` one for the hyperparameters and the results.
-    Keras, and many a program, write training and validation into `train` and `validation` beside each other.
+    `add_scalars` makes a folder for each curve, `add_hparams` one for hyperparameters and results. Keras and
+    many programs write training and validation into neighbouring folders `train` and `validation`.
     """
     by_path = _with_parts_joined(runs)
     for run in sorted(runs, key=lambda run: len(run.path.parts), reverse=True):
@@ -48,10 +40,10 @@ def merged(runs: Sequence[Run]) -> list[Run]:
 
 
 def _with_resumed_joined(runs: Sequence[Run]) -> list[Run]:
-    """The runs; one that goes on beside another where that ended is the same training.
+    """Return the runs, joining each run with one in a neighbouring folder that continues it.
 
-    transformers and Lightning write into a new folder (`version_1`) after a resume. Such a pair would else be
-    taken for two repeats.
+    transformers and Lightning write into a new folder (`version_1`) after a resume. Without this, the pair
+    would count as two repeats.
     """
     last: dict[tuple[Path, str, int | None], Run] = {}
     joined: dict[Path, Run] = {}
@@ -71,7 +63,7 @@ def _first_step(run: Run) -> int:
 
 
 def _goes_on(before: Run, run: Run) -> bool:
-    """Whether every curve that both have goes on after the end of the first."""
+    """Return whether every common curve continues after the end of the first run."""
     common = before.curves.keys() & run.curves.keys()
     return bool(common) and all(run.curves[tag][0][0] > before.curves[tag][0][-1] for tag in common)
 
@@ -90,9 +82,9 @@ def _above(path: Path, runs: Mapping[Path, Run]) -> Run | None:
 
 
 def _curve_of_add_scalars(run: Run, above: Run) -> tuple[str, str] | None:
-    """The tag and the key of the one curve in a folder called by both, as in `loss_train` of `loss`.
+    """Return tag and key of the only curve if the folder is named for both, as `loss_train` for `loss`.
 
-    A key such as `val/cats` makes a folder in a folder; tensorboardX writes the tag `my loss` as `my_loss`.
+    A key such as `val/cats` makes nested folders; tensorboardX writes the tag `my loss` as `my_loss`.
     """
     if len(run.curves) != 1 or run.hparams:
         return None
@@ -103,7 +95,7 @@ def _curve_of_add_scalars(run: Run, above: Run) -> tuple[str, str] | None:
 
 
 def _with_parts_joined(runs: Sequence[Run]) -> dict[Path, Run]:
-    """The runs by their folders; of folders called by parts of the data each is a part of the run above."""
+    """Return the runs by folder; folders named for a part of the data are joined into the run above."""
     joined = {run.path: run for run in runs}
     for above, parts in _parts(runs).items():
         whole = joined.get(above)
@@ -116,7 +108,7 @@ def _with_parts_joined(runs: Sequence[Run]) -> dict[Path, Run]:
 
 
 def _parts(runs: Sequence[Run]) -> dict[Path, list[Run]]:
-    """By the folder above: runs in `train`, `validation`, … that say nothing else of themselves."""
+    """Return, by parent folder, the runs in `train`, `validation`, … without hyperparameters or run.json."""
     found: dict[Path, list[Run]] = {}
     for run in runs:
         if run.path.name.lower() in _PARTS and run.curves and not run.hparams and not run.record:
@@ -125,7 +117,7 @@ def _parts(runs: Sequence[Run]) -> dict[Path, list[Run]]:
 
 
 def _whole(path: Path, above: Sequence[Run], parts: Sequence[Run]) -> Run:
-    """One run of its parts; tags say of which part they are: `validation/epoch_loss`."""
+    """Return one run made of its parts; tags start with the part: `validation/epoch_loss`."""
     first = (above or parts)[0]
     curves = {_tag(part.path.name, tag): points for part in parts for tag, points in part.curves.items()}
     return replace(
@@ -150,7 +142,7 @@ def _is_of_add_hparams(run: Run) -> bool:
 
 
 def _is_alone(run: Run, above: Run, runs: Mapping[Path, Run]) -> bool:
-    """Whether no other folder there tells hyperparameters: then it would not be known which are the run's."""
+    """Return whether no other folder below `above` has hyperparameters: the choice would be ambiguous."""
     return not any(
         other.hparams and other is not run and above.path in other.path.parents for other in runs.values()
     )
@@ -160,14 +152,3 @@ def _joined(run: Run, below: Run) -> Run:
     return replace(
         run, hparams=below.hparams, seed=below.seed, status=below.status, curves=below.curves | run.curves
     )
-
-
-def seed_in(name: str) -> int | None:
-    """The seed that a run's name tells, if it does."""
-    found = _SEED.search(name)
-    return int(found.group(1) or found.group(2)) if found else None
-
-
-def without_seed(name: str) -> str:
-    """The name without its seed: what it has in common with its repeats."""
-    return _SEED.sub("*", name)

@@ -9,12 +9,12 @@ from sweepboard.errors import nearest
 from sweepboard.expressions import BadExpression
 
 PARTS = ("best", "last", "step")
-"""What can be asked of a metric: `last(val/loss)`. A bare metric means its best; `step` is where that was."""
+"""Values of a metric: `last(val/loss)`. A metric without a part means its best; `step` is where that was."""
 
 
 @dataclass(frozen=True)
-class RunNames:
-    """The names that may be used: fields of every run (`seed`, `status`, …), hyperparameters, metric tags."""
+class QueryNames:
+    """The valid names: fields of every run (`seed`, `status`, …), hyperparameters, metric tags."""
 
     fields: Collection[str]
     hparams: Collection[str]
@@ -22,10 +22,10 @@ class RunNames:
     parts: Collection[str] = PARTS
 
     def key(self, name: str, part: str | None = None) -> str:
-        """Return the key that `name` stands for; of a metric, that of one of its `PARTS`.
+        """Return the full key for `name`; for a metric, that of one of its `PARTS`.
 
-        The end of a name is enough where only one name ends so. Raise `BadExpression` with the nearest name,
-        or with the names among which to choose.
+        A unique ending of a name is enough. Raise `BadExpression` with the nearest name, or with the
+        candidates if the name is ambiguous.
         """
         for names in (self.fields, self.hparams):
             if found := _find(name, names):
@@ -35,7 +35,7 @@ class RunNames:
         raise BadExpression(f"no run has {name!r}{self._hint(name)}")
 
     def knows(self, name: str) -> bool:
-        """Whether `name` is one of the names or the end of one."""
+        """Return whether `name` is one of the names or an ending of one."""
         return any(_find(name, names) for names in (self.fields, self.hparams, self.metrics))
 
     def _hint(self, name: str) -> str:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_truncation import TruncationFailed, truncate_from, truncate_to
 from sweepboard.board.event_writer import (
-    END,
-    HISTORY,
-    START,
+    END_SUFFIX,
+    HISTORY_SUFFIX,
+    START_SUFFIX,
     EventWriter,
     event_files,
     history_files,
@@ -24,7 +25,6 @@ from sweepboard.board.event_writer import (
 from sweepboard.board.hparams import end_info, start_info
 from sweepboard.board.logger import TensorBoard
 from sweepboard.board.tfrecord import frame
-from sweepboard.board.truncate import CutFailed, cut_from, cut_to
 
 LAST = 12
 SITTINGS = st.lists(
@@ -103,21 +103,21 @@ def test_a_position_cuts_by_time_not_by_step(tmp_path: Path) -> None:
     board.on_scalars(3, {"late": 1.0})
     board.writer.close()
     for _ in range(2):
-        cut_to(tmp_path, position)
+        truncate_to(tmp_path, position)
         assert list(read_scalars(tmp_path)) == ["val/loss"]
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["by position", "by step"])
 def test_a_cut_takes_back_how_the_run_ended_and_keeps_what_it_is(tmp_path: Path, known: bool) -> None:
-    write_event_file(tmp_path, START, [start_info({"lr": 0.1}, "group")])
-    write_event_file(tmp_path, END, [end_info("failed")])
+    write_event_file(tmp_path, START_SUFFIX, [start_info({"lr": 0.1}, "group")])
+    write_event_file(tmp_path, END_SUFFIX, [end_info("failed")])
     row = read_hparams(tmp_path)
     assert row is not None
     assert row.status == "failed"
     if known:
-        cut_to(tmp_path, {})
+        truncate_to(tmp_path, {})
     else:
-        cut_from(tmp_path, 1)
+        truncate_from(tmp_path, 1)
     row = read_hparams(tmp_path)
     assert row is not None
     assert row.hparams == {"lr": 0.1}
@@ -143,7 +143,7 @@ def test_a_log_that_is_shorter_than_the_checkpoint_says_is_warned_of(
     writer.add_scalars(1, {"loss": 1.0})
     position = writer.position()
     writer.close()
-    cut_to(tmp_path, {name: size + 1 for name, size in position.items()})
+    truncate_to(tmp_path, {name: size + 1 for name, size in position.items()})
     assert "lacks points" in caplog.text
     assert read_scalars(tmp_path)["loss"].steps.tolist() == [1]
 
@@ -161,7 +161,7 @@ def test_a_damaged_record_is_warned_of_and_dropped_by_a_cut(
     content = bytearray(path.read_bytes())
     content[ends[1] + 20] ^= 1
     path.write_bytes(content)
-    cut_from(tmp_path, 4)
+    truncate_from(tmp_path, 4)
     assert f"byte {ends[1]}" in caplog.text
     assert read_scalars(tmp_path)["loss"].steps.tolist() == [0, 1, 3]
 
@@ -172,8 +172,8 @@ def test_a_cut_changes_nothing_outside_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "events.out.tfevents.1.evil.1.0").symlink_to(outside)
-    with pytest.raises(CutFailed, match="is a link"):
-        cut_to(folder, {"../precious": 0})
+    with pytest.raises(TruncationFailed, match="is a link"):
+        truncate_to(folder, {"../precious": 0})
     assert outside.read_text() == "precious"
 
 
@@ -182,6 +182,6 @@ def test_what_another_folder_logged_cuts_nothing_here(tmp_path: Path, known: int
     writer = EventWriter(tmp_path)
     writer.add_scalars(1, {"loss": 1.0})
     writer.close()
-    with pytest.raises(CutFailed, match="is not of the run that its checkpoint is of"):
-        cut_to(tmp_path, {f"events.out.tfevents.{known:010d}.there.1{HISTORY}": 50})
+    with pytest.raises(TruncationFailed, match="belongs to another run than the checkpoint"):
+        truncate_to(tmp_path, {f"events.out.tfevents.{known:010d}.there.1{HISTORY_SUFFIX}": 50})
     assert read_scalars(tmp_path)["loss"].values.tolist() == [1.0]

@@ -1,7 +1,7 @@
-"""Take a run's event files back to a checkpoint, so that a resumed run logs each point once.
+"""Truncate a run's event files to a checkpoint, so that a resumed run logs each point once.
 
-Messages that tell a reader to forget points (`SessionLog`) are heeded by one of TensorBoard's two loaders
-and by no plain reader: what a resumed run will log again has to go from the files.
+Messages that void points (`SessionLog`) are respected by only one of TensorBoard's two loaders and by no
+plain reader. So what a resumed run will log again is removed from the files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sweepboard.board.event_reader import read_events
-from sweepboard.board.event_writer import END, event_files, history_files
+from sweepboard.board.event_writer import END_SUFFIX, event_files, history_files
 from sweepboard.board.tfrecord import Damage, blocks, frame, sound_records, warn
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic
@@ -21,19 +21,19 @@ from sweepboard.files import write_atomic
 logger = logging.getLogger("sweepboard")
 
 
-class CutFailed(RunFailed):
-    """Event files that could not be taken back, so that a resumed run would log points twice."""
+class TruncationFailed(RunFailed):
+    """Event files that could not be truncated: a resumed run would log points twice."""
 
 
-def cut_to(folder: Path, position: Mapping[str, int]) -> None:
-    """Keep exactly what stood in the run's own event files when `EventWriter.position` was taken.
+def truncate_to(folder: Path, position: Mapping[str, int]) -> None:
+    """Truncate the run's own event files to `position`, as returned by `EventWriter.position`.
 
-    What the position does not know was logged after it, and goes, for it will be logged again. Raises
-    `CutFailed` before anything is cut where it cannot have been: then this is the position of another folder.
+    Everything logged later is removed, since it will be logged again. Files are shortened in place, which is
+    atomic for any reader. Files of which nothing remains are left empty: TensorBoard's slow loader gets stuck
+    on a file that disappears while it waits for more. A second call changes nothing.
 
-    Files are shortened in place, which is one step for any reader, and where nothing of them stays they are
-    left empty: TensorBoard's slow loader never gets past a file that vanishes while it waits there for more.
-    Doing it again changes nothing. Raises `CutFailed` where the folder cannot be written.
+    Raise `TruncationFailed` if the folder cannot be written, or, before anything is truncated, if `position`
+    is of another folder.
     """
     with _explained(folder):
         _refuse_links(folder)
@@ -45,11 +45,11 @@ def cut_to(folder: Path, position: Mapping[str, int]) -> None:
     _warn_of_damage(folder)
 
 
-def cut_from(folder: Path, step: int) -> None:
-    """Drop every event of `step` and later, for a checkpoint that knows no position.
+def truncate_from(folder: Path, step: int) -> None:
+    """Remove every event at `step` or later, for a checkpoint without a position.
 
-    What was logged of an earlier step but after the checkpoint (a picture at the end) stays. A torn tail goes
-    too; damage is warned of. Raises `CutFailed`.
+    Events of an earlier step that were logged after the checkpoint (a picture at the end) stay. An incomplete
+    last record is removed, other damage logged. Raise `TruncationFailed`.
     """
     with _explained(folder):
         _refuse_links(folder)
@@ -59,7 +59,7 @@ def cut_from(folder: Path, step: int) -> None:
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove the files that a cut left empty, once there is something after them to read. Raises OSError."""
+    """Remove empty event files, once a later file has something to read. Raise OSError."""
     for path in event_files(folder):
         if path.stat().st_size == 0:
             path.unlink()
@@ -67,26 +67,26 @@ def remove_empty(folder: Path) -> None:
 
 def _refuse_links(folder: Path) -> None:
     for path in event_files(folder):
-        if path.is_symlink():  # in a folder from elsewhere it could lead to any file
-            raise CutFailed(f"{path} is a link; a run that is resumed needs its own event files")
+        if path.is_symlink():  # in a folder from elsewhere it could point to any file
+            raise TruncationFailed(f"{path} is a link; a run that is resumed needs its own event files")
 
 
 def _refuse_foreign(folder: Path, position: Mapping[str, int]) -> None:
-    """What is logged after a checkpoint is in newer files than those it knows, and those are still there.
+    """Raise `TruncationFailed` unless the files in `position` exist, or only newer ones do.
 
-    Names sort in the order in which the files were made.
+    Names sort in the order in which the files were created.
     """
     files = history_files(folder)
     newest = max(position, default="")
     gone = any(position.values()) and not position.keys() <= {path.name for path in files}
     for path in files:
         if path.name not in position and (gone or path.name < newest):
-            raise CutFailed(f"{path} is not of the run that its checkpoint is of: move it elsewhere")
+            raise TruncationFailed(f"{path} belongs to another run than the checkpoint: move it elsewhere")
 
 
 def _empty_end(folder: Path) -> None:
     for path in event_files(folder):
-        if path.suffix == END:
+        if path.suffix == END_SUFFIX:
             _shorten(path, 0)
 
 
@@ -108,14 +108,14 @@ def _drop_from(path: Path, step: int) -> None:
 
 
 def _warn_of_damage(folder: Path) -> None:
-    """Say where a flipped bit has taken a point of the curves."""
+    """Warn about records that do not match their checksums."""
     for path in history_files(folder):
         for block in blocks(path):
             sound_records(block)
 
 
 def _warn_of_gaps(folder: Path, position: Mapping[str, int]) -> None:
-    """A disk that lost its newest bytes (a power cut) may have kept the checkpoint and not the log."""
+    """Warn about missing bytes: a power cut may have lost the newest ones and kept the checkpoint."""
     sizes = {path.name: path.stat().st_size for path in history_files(folder)}
     if any(sizes.get(name, 0) < size for name, size in position.items()):
         logger.warning("the board in %s lacks points that were logged before the checkpoint", folder)
@@ -127,4 +127,6 @@ def _explained(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise CutFailed(f"the board in {folder} cannot be taken back to the checkpoint: {reason}") from error
+        raise TruncationFailed(
+            f"the board in {folder} cannot be truncated to the checkpoint: {reason}"
+        ) from error

@@ -1,4 +1,4 @@
-"""The data sets that come with sweepboard, and the types of which a data set is made."""
+"""The data sets that come with sweepboard, and the types to write others."""
 
 from __future__ import annotations
 

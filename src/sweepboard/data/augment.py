@@ -1,7 +1,7 @@
 """Random crops and flips of whole batches, on the run's device.
 
-What happens to a sample is a pure function of (seed, epoch, sample): it does not matter in which batch the
-sample comes, who read it, or whether the epoch was resumed in the middle.
+The change of a sample is a pure function of (seed, epoch, sample): it does not depend on the batch, the
+worker, or a resume in the middle of an epoch.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from sweepboard.data.seeds import generator
 
 @dataclass(frozen=True)
 class Augment:
-    """What may happen to the training images of a split of `samples` images."""
+    """Settings of the augmentation of a training split."""
 
     samples: int
-    """Size of the table that is drawn per epoch: one row for each sample of the split."""
+    """Number of samples in the split; the table drawn per epoch has one row for each."""
 
     seed: int
     crop: bool = False
     flip: bool = False
     padding: int = 4
-    """Pixels of zeros on each side from which a crop of the image's own size is cut."""
+    """Pixels of zeros added on each side before a crop of the image's own size is taken."""
 
     def of_epoch(self, epoch: int, device: torch.device) -> Changes:
-        """The changes of epoch `epoch`, drawn on the CPU so that every device gets the same ones."""
+        """Return the changes of an epoch, drawn on the CPU so that they are equal on every device."""
         draws = generator(self.seed, "augment", epoch)
         padding = self.padding if self.crop else 0
         corners = torch.randint(0, 2 * padding + 1, (2, self.samples), generator=draws)
@@ -39,7 +39,7 @@ class Augment:
 
 @dataclass(frozen=True)
 class Changes:
-    """The changes of one epoch, by sample: where the crop begins, and whether the image is mirrored."""
+    """The changes of one epoch, by sample: the corner of the crop, and whether the image is mirrored."""
 
     padding: int
     top: Tensor
@@ -47,9 +47,9 @@ class Changes:
     flipped: Tensor
 
     def __call__(self, images: Tensor, samples: Tensor) -> Tensor:
-        """Change `images` (batch, channels, height, width), which are the split's `samples` (batch,).
+        """Return augmented `images` (batch, channels, height, width) of the split's `samples` (batch,).
 
-        One gather for crop and flip together: each output row and column is told where to read.
+        Crop and flip are one gather, which reads each output pixel from its source row and column.
         """
         height, width = images.shape[-2:]
         top, left, flipped = (table.index_select(0, samples) for table in (self.top, self.left, self.flipped))

@@ -1,4 +1,4 @@
-"""Batches of a split: an order of samples, someone who reads them, and what is then done on the device."""
+"""Batches of a split: the order of samples, their reader, and the transforms on the device."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from sweepboard.data.types import Batch, TensorSplit
 
 @dataclass(frozen=True)
 class Order:
-    """Which samples an epoch visits, in which order."""
+    """The samples of an epoch, in order."""
 
     members: Tensor
-    """Indices into the split, int64 on the CPU: the split's own order of these batches' samples."""
+    """Indices into the split, int64 on the CPU, in the split's own order."""
 
     batch_size: int
     shuffle_seed: int | None = None
-    """Shuffle each epoch, by this seed and the epoch; None keeps the own order."""
+    """Seed for a new shuffle in each epoch; None keeps the split's order."""
 
     drop_last: bool = False
-    """Leave out a last batch that is smaller than the others."""
+    """Whether a last batch smaller than the others is dropped."""
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
         batches = len(self.members) / self.batch_size
         return int(batches) if self.drop_last else ceil(batches)
 
     def samples(self, epoch: int, start: int = 0) -> Tensor:
-        """The samples of epoch `epoch` from batch `start` on."""
+        """Return the samples of epoch `epoch` from batch `start` on."""
         members = self.members
         if self.shuffle_seed is not None:
             shuffle = generator(self.shuffle_seed, "order", epoch)
@@ -45,41 +45,41 @@ class Order:
 
 
 def in_batches(samples: Tensor, batch_size: int) -> Sequence[Tensor]:
-    """Views of `batch_size` samples each, the last perhaps of fewer."""
+    """Return views of `batch_size` samples each; the last may be smaller."""
     return torch.split(samples, batch_size) if len(samples) else ()  # of nothing, split makes one empty piece
 
 
 class Reader(Protocol):
-    """Brings raw samples to the device."""
+    """Reads raw samples and moves them to the device."""
 
     def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """(indices, raw inputs, targets) of `samples` in batches, all on the device."""
+        """Yield (indices, raw inputs, targets) of `samples` in batches, all on the device."""
 
     def pick(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw inputs and targets of a few samples, on the device."""
+        """Return raw inputs and targets of a few samples, on the device."""
 
 
 class MemoryReader:
-    """Takes samples from a split in the device's memory: no Python per sample, no copy to the device."""
+    """Reads from a split in the device's memory: no Python per sample, no copy to the device."""
 
     def __init__(self, split: TensorSplit) -> None:
         self._inputs, self._targets = split.inputs, split.targets
 
     def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """See `Reader`; the epoch does not matter here."""
+        """Implement `Reader.read`; the epoch has no effect."""
         del epoch
         for chosen in in_batches(samples.to(self._inputs.device), batch_size):
             yield chosen, self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen)
 
     def pick(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Reader`."""
+        """Implement `Reader.pick`."""
         chosen = samples.to(self._inputs.device)
         return self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen)
 
 
 @dataclass(frozen=True)
 class SplitBatches:
-    """The `Batches` of a split, however it is read: the same numbers from memory and from a DataLoader."""
+    """The `Batches` of a split, with the same values from memory and from a DataLoader."""
 
     order: Order
     reader: Reader
@@ -89,18 +89,18 @@ class SplitBatches:
 
     @property
     def size(self) -> int:
-        """Samples."""
+        """Number of samples."""
         return len(self.order.members)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
         return len(self.order)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of epoch `epoch` (from 0), from batch `start` on; skipping costs nothing.
+        """Yield the batches of epoch `epoch` (from 0), from batch `start` on; skipping is free.
 
-        Batches that keep their order are those of epoch 0 whatever the epoch, random transforms included.
-        Raises `RunFailed` (a `DamagedFile`, a dead worker) where a sample cannot be read.
+        Batches without shuffling are those of epoch 0 in every epoch, including random transforms. Raise
+        `RunFailed` (also `DamagedFile`, or for a dead worker) if a sample cannot be read.
         """
         changes = self.augment.of_epoch(epoch, self.device) if self.augment else None
         samples = self.order.samples(epoch, start)
@@ -110,6 +110,6 @@ class SplitBatches:
             yield self.normalise(changed), targets
 
     def first(self, count: int) -> Batch:
-        """The first `count` samples in the split's own order, not augmented."""
+        """Return the first `count` samples in the split's own order, not augmented."""
         inputs, targets = self.reader.pick(self.order.members[:count])
         return self.normalise(inputs), targets

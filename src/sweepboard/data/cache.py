@@ -1,8 +1,8 @@
-"""Decoded data sets on disk, mapped into memory: what one run has decoded, no other run decodes again.
+"""Cache decoded data sets on disk, mapped into memory, so that each is decoded only once.
 
 All processes that map an entry share its memory, so the jobs of a sweep hold their data set once. An entry is
-a folder named after the files that it was made from and what they looked like then. It is replaced when they
-have changed, and may be deleted at any time.
+a folder named after its source files and their state. It is replaced when they have changed, and may be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from sweepboard.files import alone_in, read_text, sync_folder, write_atomic
 log = logging.getLogger(__name__)
 
 FORMAT = "2"
-"""To be changed with what an entry holds: how samples are decoded, how they are laid out."""
+"""Version of an entry's contents; change it with the decoding or the layout of samples."""
 
 SHARE = 10
-"""An entry may fill a tenth of what is free on its disk."""
+"""An entry may take up to 1/SHARE of the free disk space."""
 
 _PARTS = ("inputs", "targets")
 _DIGEST = "crc32c"
@@ -40,10 +40,10 @@ Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
 
 def cached(name: str, files: Sequence[Path], decode: Callable[[], TensorSplit]) -> TensorSplit:
-    """What `decode` makes of `files`, from the cache where it has been made before.
+    """Return the result of `decode` for `files`, from the cache if possible.
 
-    `name` says what is made of them, with every setting that matters; of no files nothing is known and kept.
-    Where it cannot be kept, the log says why, and the decoded split itself is returned. Raises what `decode`
+    `name` identifies what is decoded, with every setting that matters. Without files the result is not
+    cached. If it cannot be cached, the reason is logged and the decoded split returned. Raise what `decode`
     raises.
     """
     entry = _entry(name, files) if files else None
@@ -51,15 +51,15 @@ def cached(name: str, files: Sequence[Path], decode: Callable[[], TensorSplit]) 
 
 
 def cache_folder() -> Path:
-    """`~/.cache/sweepboard/data`, or where XDG_CACHE_HOME says."""
+    """Return `$XDG_CACHE_HOME/sweepboard/data`, by default `~/.cache/sweepboard/data`."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sweepboard" / "data"
 
 
 def _entry(name: str, files: Sequence[Path]) -> Path | None:
-    """`<name>-<which files>/<how they look>`: any edit of a file changes its last word, a copy both.
+    """Return `<name>-<digest of paths>/<digest of file states>`, which changes with any edit of a file.
 
-    None for a file that is not there, which `decode` will tell, and a user without a home.
+    None for a missing file, which `decode` will report, and for a user without a home.
     """
     paths = [path.absolute() for path in files]
     try:
@@ -75,9 +75,9 @@ def _hash(words: Sequence[object]) -> str:
 
 
 def _mapped(entry: Path) -> TensorSplit | None:
-    """An entry's tensors, or None where it is not there or damaged. Writing to them leaves the file be.
+    """Return an entry's tensors, or None if it is missing or damaged; writing to them never changes the file.
 
-    Every byte is looked at (some 15 ms for 50 MB), and lies in memory then for the first epoch.
+    Every byte is checked (about 15 ms for 50 MB), which also loads it into memory for the first epoch.
     """
     try:
         inputs, targets = (np.load(entry / f"{part}.npy", mmap_mode="c") for part in _PARTS)
@@ -102,9 +102,9 @@ def _made(entry: Path, decode: Callable[[], TensorSplit]) -> TensorSplit:
 
 
 def _keep(split: TensorSplit, entry: Path) -> None:
-    """Write an entry whole or not at all, in place of what the same files gave when they looked otherwise.
+    """Write an entry atomically, and delete those of earlier states of the same files.
 
-    Raises OSError where it cannot be written.
+    Raise OSError if it cannot be written.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     room = shutil.disk_usage(entry.parent).free // SHARE
@@ -123,7 +123,7 @@ def _keep(split: TensorSplit, entry: Path) -> None:
 
 
 def _digest(arrays: Sequence[Array]) -> str:
-    """What no flipped byte leaves as it was, by the one checksum that is as fast as memory is read."""
+    """Return a checksum that detects any changed byte, by the algorithm that is as fast as memory is read."""
     words = []
     for array in arrays:
         flat, crc = np.ascontiguousarray(array).reshape(-1).view(np.uint8), 0
@@ -142,7 +142,7 @@ def _write(path: Path, array: Array) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep others from making the same entry, where the folder can hold a lock."""
+    """Lock an entry against other processes that create it, if the file system supports locks."""
     with ExitStack() as held:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)

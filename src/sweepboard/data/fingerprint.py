@@ -1,4 +1,4 @@
-"""One hash that says whether two runs used the same data."""
+"""Digests that show whether two runs used the same data."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Fingerprint:
     """SHA-256 over the content of the splits and the samples that the run divides them into."""
 
     content: str
-    """SHA-256 over the content alone, the same for every seed; empty where the data cannot say."""
+    """SHA-256 over the content alone, equal for every seed; empty if the data set has no digest."""
 
 
 def fingerprint(splits: Splits, members: Mapping[str, Tensor]) -> Fingerprint:
-    """The digests of `splits`, and of the `members` (indices) that a run divides them into.
+    """Return the digests of `splits`, and of the `members` (indices) that a run divides them into.
 
-    They do not depend on how the data is read. In-memory data counts with every byte, files of images with
-    their names, sizes and classes, and what is in some of them.
+    They do not depend on how the data are read. For data in memory every byte counts; for image files names,
+    sizes, classes and the content of some.
     """
     digests = {name: _digest(split) for name, split in vars(splits).items() if split is not None}
     content = hashlib.sha256("".join(f"{name}:{digest}\n" for name, digest in digests.items()).encode())

@@ -1,4 +1,4 @@
-"""Pictures into pixels. PIL is imported here only, and only when a picture is read."""
+"""Decode images into pixels. PIL is imported only here, and only when an image is read."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SUFFIXES = frozenset(
      ".jpx", ".mpo", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".sgi", ".tga",
      ".tif", ".tiff", ".webp", ".xbm", ".xpm"}
 )  # fmt: skip
-"""Names of files that are taken for images end in one of these, in any case."""
+"""Suffixes of image files, in lower case."""
 
 _DEEP = ("I", "F")
-"""Modes of greys in 32 bits; those of 16 begin with `I;16`."""
+"""PIL's modes for greyscale with 32 bits; those with 16 start with `I;16`."""
 
 _BY_WAY_OF = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
-"""Modes that PIL cannot convert at once, and one between."""
+"""Modes that PIL cannot convert directly, and an intermediate one."""
 
 Pixels: TypeAlias = npt.NDArray[Any]
 
@@ -35,9 +35,9 @@ _GRAYS = ("1", "L", "LA", "La", "I", "F")
 
 
 def read_image(path: Path, size: int) -> Tensor:
-    """The image as (3, size, size) uint8: upright, its shorter side scaled to `size`, the middle cut out.
+    """Return the image as (3, size, size) uint8: upright, the shorter side scaled to `size`, centre-cropped.
 
-    Raises `DamagedFile`, naming the file, whatever the decoder stumbled over.
+    Raise `DamagedFile`, naming the file, for any error of the decoder.
     """
     from PIL import Image, ImageOps
 
@@ -57,20 +57,20 @@ def read_image(path: Path, size: int) -> Tensor:
 
 
 def is_pil_image(value: object) -> bool:
-    """Whether `value` is a PIL image, without importing PIL."""
+    """Return whether `value` is a PIL image, without importing PIL."""
     return any(base.__module__.startswith("PIL.") for base in type(value).__mro__)
 
 
 def natural_mode(image: Image) -> str:
-    """`L` for an image without colours, else `RGB`."""
+    """Return `L` for an image without colours, else `RGB`."""
     return "L" if image.mode in _GRAYS or image.mode.startswith("I;16") else "RGB"
 
 
 def in_mode(image: Image, mode: str, file_format: str | None = None) -> Image:
-    """`image` in 8-bit `L` or `RGB`; greys of more bits are scaled, not clipped as PIL would.
+    """Return `image` in 8-bit `L` or `RGB`; deeper greyscale is scaled, not clipped as PIL would.
 
-    Whole numbers of 16 bits go from black to white, and real numbers from 0 to 1. (That a file of 16 bits
-    holds pixels of 12 cannot be known: they stay dark.) Raises ValueError for numbers of another range.
+    16-bit integers are scaled to the full range, real numbers from 0 to 1. 12-bit pixels in 16-bit files
+    cannot be detected: they stay dark. Raise ValueError for numbers of another range.
     """
     from PIL import Image as Images
 
@@ -104,14 +104,14 @@ def _check_range(greys: Pixels, low: int, high: int, what: str, least: int = 0) 
 
 
 def hush_decoders() -> None:
-    """Keep PIL from printing its warnings, in each worker again: of large pictures, or of metadata.
+    """Silence PIL's warnings about large images or metadata, in each worker.
 
-    What cannot be decoded is an error all the same.
+    Images that cannot be decoded still raise an error.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def pixels(image: Image) -> Tensor:
-    """An image of mode `L` or `RGB` as (channels, height, width) uint8."""
+    """Return an image of mode `L` or `RGB` as (channels, height, width) uint8."""
     array = np.array(image)  # a copy: torch wants to own writable memory
     return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())

@@ -1,4 +1,4 @@
-"""Reading what is not kept in memory: a DataLoader whose workers stay, and fail in plain words."""
+"""Read samples that are not in memory: a DataLoader with persistent workers and plain error messages."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Pair = tuple[Tensor, Tensor]
 
 
 class LoaderReader:
-    """A `Reader` that fetches batches ahead in `workers` processes (0: when asked, in this one).
+    """A `Reader` that prefetches batches in `workers` processes (0: on demand in this one).
 
-    `seed` decides what random transforms of the data set's own draw. `timeout` is how many seconds the
-    workers may take for a batch (None: for ever).
+    `seed` determines the data set's own random transforms. `timeout` is the maximum number of seconds for a
+    batch (None: no limit).
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class LoaderReader:
         )
 
     def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """See `Reader`. Raises the `UserError` that a worker met, or `RunFailed` where the workers failed.
+        """Yield batches. Raise the `UserError` of a worker, or `RunFailed` if the workers failed.
 
-        A batch is fetched in pieces where the shared memory, by which workers hand it over, is small.
+        If shared memory, which carries the batches of workers, is small, a batch is fetched in pieces.
         """
         size = piece_size(self._spec, self._loader.num_workers)
         batches = [(part, in_batches(part, size or batch_size)) for part in in_batches(samples, batch_size)]
@@ -79,13 +79,13 @@ class LoaderReader:
             yield part.to(self._device), self._to_device(inputs), self._to_device(targets)
 
     def pick(self, samples: Tensor) -> Pair:
-        """See `Reader`; read in this process, looking as in epoch 0."""
+        """Implement `Reader.pick` in this process, with the transforms of epoch 0."""
         with waiting:
             inputs, targets = fetch(self._split, samples.tolist(), self._seed, epoch=0)
         return self._to_device(inputs), self._to_device(targets)
 
     def _fetched(self) -> Iterator[Pair]:
-        """What the workers bring; they are ended after any error, so that none of them is left behind."""
+        """Yield the workers' results; stop the workers after any error, so that none is left behind."""
         try:
             iterator = self._start_epoch()
             for _ in self._keys.keys:
@@ -126,7 +126,7 @@ class LoaderReader:
 
 
 class _Keys:
-    """The sampler: hands out the keys of the epoch at hand. Workers that stay get each epoch's through it."""
+    """The sampler: it passes the keys of the current epoch to persistent workers."""
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
@@ -143,7 +143,7 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def _joined(fetched: Iterator[Pair], pieces: int, samples: int) -> Pair:
-    """One batch of `pieces` pieces, each copied into its place as it comes, which frees its shared memory."""
+    """Return one batch of `pieces` pieces, each copied on arrival, which frees its shared memory."""
     first = next(fetched)
     if pieces == 1:
         return first
@@ -158,8 +158,10 @@ def _joined(fetched: Iterator[Pair], pieces: int, samples: int) -> Pair:
 
 
 def _dismiss(crew: list[Any]) -> None:
-    """End the workers of the iterator in `crew`, if there is one: when the reader is given up, after an
-    error, or when this process ends."""
+    """Stop the workers of the iterator in `crew`, if there is one.
+
+    Called when the reader is deleted, after an error, and when this process ends.
+    """
     for iterator in crew:
         end_workers(iterator)
     crew.clear()

@@ -1,8 +1,8 @@
-"""What runs in a DataLoader's worker: fetching, and the ways in which that fails without a hang.
+"""Code in a DataLoader's worker: reading batches, and failing without a hang.
 
-A worker hands its batches to a thread of multiprocessing's, which sends them. What goes wrong there would be
-printed and forgotten, and the run would wait for that batch for ever. So a batch is put into shared memory
-before that, where an error can still be told, and any other error of the thread ends the worker.
+A worker passes its batches to a thread of multiprocessing, which sends them. Errors there would be printed
+and ignored, and the run would wait for that batch forever. So a batch is moved to shared memory before that,
+where an error can still be reported, and any other error of the thread ends the worker.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sweepboard.errors import DamagedFile, RunFailed, TooManyOpenFiles, UserErro
 from sweepboard.parent_death import die_with
 
 _KINDS = (DamagedFile, RunFailed, UserError)
-"""Errors that a worker tells of, the most special first."""
+"""Errors that a worker reports, the most specific first."""
 
 TOO_MANY = os.strerror(errno.EMFILE)
 """What torch's own errors say of the limit of open files."""
 
 _LONGEST = 2000
-"""Bytes that a worker may say, few enough to be written at once."""
+"""Maximum size, in bytes, of a worker's message, small enough for one atomic write."""
 
 Key = tuple[int, list[int]]
 """An epoch, and samples of one of its batches."""
@@ -42,23 +42,23 @@ Key = tuple[int, list[int]]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A `UserError` on its way out of a worker: exceptions of one's own often cannot be unpickled."""
+    """A `UserError` as it is sent from a worker: users' exceptions often cannot be unpickled."""
 
     kind: type[UserError]
     message: str
 
     @classmethod
     def of(cls, error: UserError) -> Mistake:
-        """The mistake that `error` is, as the nearest of our own errors."""
+        """Return the message for `error`, as the nearest of our own classes."""
         return cls(next(kind for kind in _KINDS if isinstance(error, kind)), str(error))
 
     def error(self) -> UserError:
-        """The error for the run to raise."""
+        """Return the error for the run to raise."""
         return self.kind(self.message)
 
 
 class Fetching(Dataset[Any]):
-    """Gives a batch, or a piece of one, for a key; in a worker it is in shared memory, ready to be sent."""
+    """Returns a batch, or a piece of one, for a key; in a worker it is in shared memory, ready to be sent."""
 
     def __init__(self, split: Split, seed: int) -> None:
         self._split, self._seed = split, seed
@@ -76,17 +76,22 @@ class Fetching(Dataset[Any]):
 
 
 class Worker:
-    """Prepares each worker process of the process `run` (a DataLoader's `worker_init_fn`), and keeps what one
-    says before it ends itself."""
+    """Prepares each worker process of the process `run` (a DataLoader's `worker_init_fn`).
+
+    It also keeps the last message of a worker that ends itself.
+    """
 
     def __init__(self, run: int) -> None:
         self._run = run
         self._heard, self._said = multiprocessing.Pipe(duplex=False)
 
     def __call__(self, _: int) -> None:
-        """A signal to the whole group must leave the workers alive until the run has saved; but no worker may
-        outlive a run that was killed, for it would hold the run folder's lock. A worker has to be a child of
-        the run's own process for that: so it is forked, whatever Python's default is."""
+        """Set up signals and the link to the run's process.
+
+        A signal to the whole process group must leave the workers alive until the run has saved. But no
+        worker may outlive a killed run, since it would hold the run folder's lock. That needs a child of the
+        run's own process: so workers are forked, whatever Python's default is.
+        """
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -95,11 +100,11 @@ class Worker:
         sys.excepthook = lambda _, error, __: self._end(error, [None])  # of the thread that hands over files
 
     def last_words(self) -> str | None:
-        """Why a worker ended itself, if one did."""
+        """Return why a worker ended itself, or None."""
         return self._heard.recv_bytes().decode() if self._heard.poll() else None
 
     def _end(self, error: BaseException, item: Any) -> None:
-        """Called in the thread that sends batches, where one cannot be sent."""
+        """End the worker; called in the thread that sends batches if one cannot be sent."""
         # Torch's wrapping of an exception has its text, but cannot be sent if the exception's class is local.
         raised = getattr(item[-1], "exc_msg", None)
         text = f"Caught in a DataLoader worker:\n{raised}" if raised else f"{type(error).__name__}: {error}"
@@ -108,8 +113,11 @@ class Worker:
 
 
 def as_failure(error: BaseException, last_words: str | None) -> BaseException:
-    """The error to raise for one of a DataLoader: a line where the workers failed, and what user code raised,
-    which torch's message tells as "Caught", with its own traceback."""
+    """Return the error to raise for an error of a DataLoader.
+
+    One line if the workers failed; what user code raised, with its own traceback, for torch's "Caught ..."
+    message.
+    """
     if last_words is not None and last_words.startswith("Caught "):
         return RuntimeError(last_words)
     if is_too_many_open_files(error) or TOO_MANY in (last_words or str(error)):
@@ -135,8 +143,10 @@ def _why_they_failed(error: BaseException, last_words: str | None) -> str | None
 
 @contextmanager
 def own_sigchld_handler() -> Iterator[None]:
-    """Keep torch's SIGCHLD handler away: it raises wherever the main thread happens to be, perhaps in the
-    middle of a save. Without it a dead worker is noticed when its batch is waited for."""
+    """Disable torch's SIGCHLD handler, which raises at any point of the main thread, even during a save.
+
+    A dead worker is then detected while waiting for its batch.
+    """
     handler = signal.getsignal(signal.SIGCHLD)
     yield
     if signal.getsignal(signal.SIGCHLD) is not handler:

@@ -1,4 +1,4 @@
-"""Keeping a split in memory."""
+"""Load a split into memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _CPU = torch.device("cpu")
 def into_memory(
     split: Split, spec: DataSpec, device: torch.device, workers: int, timeout: int | None = None
 ) -> Split:
-    """`split` in the memory of `device`, or as it is where its samples vary or would fill more than a quarter
-    of that memory. Images are decoded once, by `workers` processes within `timeout` seconds a batch."""
+    """Return `split` in the memory of `device`, or unchanged.
+
+    It is unchanged if its samples vary or would fill more than a quarter of that memory. Images are decoded
+    once, by `workers` processes within `timeout` seconds per batch.
+    """
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
     if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > capacity(device) // 4:
@@ -30,7 +33,7 @@ def into_memory(
 
 
 def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | None) -> TensorSplit:
-    """Every sample in its order, written into its place at once: never two copies."""
+    """Return every sample in order, each copied at once, so that there are never two copies in memory."""
     inputs = torch.empty((len(split), *spec.input_shape), dtype=torch.uint8)
     targets = torch.empty(len(split), dtype=torch.int64)
     reader = LoaderReader(split, spec, _CPU, seed=0, workers=workers, timeout=timeout)
@@ -40,7 +43,7 @@ def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | 
 
 
 def capacity(device: torch.device) -> int:
-    """Return the bytes of memory in all; 0 where not known."""
+    """Return the total memory in bytes; 0 if unknown."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return total_memory() or 0

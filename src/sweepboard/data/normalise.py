@@ -1,4 +1,4 @@
-"""From raw samples to what a model sees."""
+"""Convert raw samples to normalised model inputs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from sweepboard.data.types import DataSpec
 
 
 class Normalise:
-    """(x - mean) / std per channel as one multiplication and one addition; uint8 pixels count from 0 to 1."""
+    """(x - mean) / std per channel, as one multiplication and addition; uint8 pixels are scaled to 0 to 1."""
 
     def __init__(self, spec: DataSpec, device: torch.device) -> None:
         self._own = self._constants(spec, 1.0, device)
         self._pixels = self._constants(spec, 255.0, device)
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """`raw` (batch, *input_shape), uint8 or float32, as float32; itself where there is nothing to do."""
+        """Return `raw` (batch, *input_shape), uint8 or float32, as float32.
+
+        The same tensor is returned if there is nothing to do.
+        """
         constants = self._pixels if raw.dtype == torch.uint8 else self._own
         if constants is None:
             return raw

@@ -1,4 +1,4 @@
-"""From a source and the settings to the batches of a run: read, divide, keep, order."""
+"""Make the batches of a run from a source and the settings: read, split, load into memory, order."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from sweepboard.settings import DatasetSettings
 
 
 def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
-    """Read `source` and lay it out for training on `device`.
+    """Read `source` and prepare it for training on `device`.
 
-    `seed` decides the validation split, the order of the training samples and what is drawn for them. Raises
-    `ConfigError` for settings that do not fit, and whatever `UserError` the source raises when it is read.
+    `seed` determines the validation split, the order of the training samples and their augmentation. Raise
+    `ConfigError` for settings that do not fit, and any `UserError` of the source.
     """
     check_settings(settings, source)
     splits = _load(source)
@@ -44,7 +44,7 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
 
 
 def _load(source: Source) -> Splits:
-    """Read, and make sure that it is what the source announced: the schedule was reckoned from that."""
+    """Read the source, and check that its sizes are those announced, on which the schedule is based."""
     splits = source.load()
     for name in ("train", "test", "val"):
         found, announced = len(splits.parts.get(name, ())), source.sizes.get(name, 0)
@@ -57,7 +57,7 @@ def _load(source: Source) -> Splits:
 
 
 def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[str, Tensor]:
-    """Indices of the samples of `train`, `test` and `val`, each into the split that they come from."""
+    """Return indices of the samples of `train`, `test` and `val` into the splits that they come from."""
     own = {name: torch.arange(len(split)) for name, split in splits.parts.items()}
     held_out = held_out_samples(settings, {name: len(indices) for name, indices in own.items()})
     if not held_out:
@@ -78,7 +78,7 @@ def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: tor
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the batches of all splits have in common."""
+    """Common settings of the batches of all splits."""
 
     spec: DataSpec
     settings: DatasetSettings
@@ -86,13 +86,13 @@ class _Layout:
     device: torch.device
 
     def training(self, split: Split, members: Tensor) -> SplitBatches:
-        """Shuffled and changed at random, differently in every epoch."""
+        """Return shuffled and augmented batches, different in every epoch."""
         settings = self.settings
         order = Order(members, settings.batch_size, shuffle_seed=self.seed, drop_last=settings.drop_last)
         return self._batches(split, order, self._augment(len(split)))
 
     def evaluation(self, split: Split | None, members: Tensor | None) -> SplitBatches | None:
-        """In order and unchanged; None where there are no such samples."""
+        """Return batches in order and unchanged; None if there are no such samples."""
         if split is None or members is None:
             return None
         return self._batches(split, Order(members, self.settings.eval_batch_size), None)

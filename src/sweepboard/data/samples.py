@@ -1,4 +1,4 @@
-"""Raw samples of any split, such that what a sample looks like is a pure function of (seed, epoch, index)."""
+"""Read raw samples of any split as a pure function of (seed, epoch, index)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sweepboard.errors import RunFailed
 
 
 class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
-    """A data set whose samples look the same every time: they may be read once and kept in memory."""
+    """A data set whose samples are equal at every read: they may be read once and kept in memory."""
 
     def made_from(self) -> tuple[str, Sequence[Path]]:
-        """For the cache: what the samples are, with every setting that matters, and the files they come from.
+        """Return, for the cache, a name with every setting that matters, and the source files.
 
         Without files nothing is cached.
         """
@@ -28,11 +28,11 @@ class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of samples."""
+        """Return the number of samples."""
 
 
 def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> tuple[Tensor, Tensor]:
-    """Raw inputs and targets of `indices`, stacked.
+    """Return raw inputs and targets of `indices`, stacked.
 
     The code of a `Dataset` may draw random numbers (user transforms): torch, random and numpy are seeded
     before each sample, so that neither the number of workers nor a resume changes what it draws.
@@ -50,9 +50,9 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> tuple[Tens
 
 
 def _stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: list[int]) -> tuple[Tensor, Tensor]:
-    """Each sample is copied into its place before the next is read, which may come in the same memory.
+    """Stack samples; each is copied before the next is read, which may reuse its memory.
 
-    Raises `RunFailed` for a sample that differs from the first in shape or type.
+    Raise `RunFailed` for a sample that differs from the first in shape or type.
     """
     first = next(samples)
     inputs, targets = (part.new_empty((len(indices), *part.shape)) for part in first)

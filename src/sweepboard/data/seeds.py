@@ -1,4 +1,4 @@
-"""Random numbers as pure functions of (seed, purpose, epoch, ...): a resume needs to remember nothing."""
+"""Random numbers as pure functions of (seed, purpose, epoch, ...), so that a resume needs no state."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ import numpy as np
 import torch
 
 
-def derive_seed(*words: int | str) -> int:
-    """A 63-bit seed that depends on every word and their order; streams of different words are unrelated."""
-    text = "/".join(map(str, words))
+def derive_seed(*parts: int | str) -> int:
+    """Return a 63-bit seed from `parts` in order; different parts give independent streams."""
+    text = "/".join(map(str, parts))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def generator(*words: int | str) -> torch.Generator:
-    """A CPU generator seeded by `derive_seed(*words)`: the same numbers whatever the run's device."""
-    return torch.Generator().manual_seed(derive_seed(*words))
+def generator(*parts: int | str) -> torch.Generator:
+    """Return a CPU generator seeded by `derive_seed(*parts)`, equal on every device."""
+    return torch.Generator().manual_seed(derive_seed(*parts))
 
 
 @contextmanager
 def borrowed_global_randomness() -> Iterator[Callable[[int], None]]:
-    """Gives a function that seeds the global generators of torch (CPU), random and numpy; afterwards their
-    states are as before. For user code that draws from them, which must not disturb the run's own stream."""
+    """Yield a function that seeds the global generators of torch (CPU), random and numpy, and restore them.
+
+    For user code that draws from them, which must not disturb the run's own stream.
+    """
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()
     try:
         yield _seed_global_generators
@@ -36,7 +38,7 @@ def borrowed_global_randomness() -> Iterator[Callable[[int], None]]:
 
 
 def global_randomness() -> tuple[str, str, str]:
-    """Digests of the states of the three generators: another one after anything was drawn from it."""
+    """Return digests of the states of the three generators, which change with every draw."""
     numpy = [np.asarray(part).tobytes() for part in np.random.get_state()]
     states = (torch.get_rng_state().numpy().tobytes(), repr(random.getstate()).encode(), b"".join(numpy))
     torchs, pythons, numpys = (hashlib.sha256(state).hexdigest() for state in states)

@@ -1,4 +1,4 @@
-"""How much of a batch may be sent through shared memory at once: containers often have 64 MB of it."""
+"""How much of a batch fits into shared memory at once: containers often have 64 MB of it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from sweepboard.data.types import DataSpec
 
 FOLDER = Path("/dev/shm")
 _PREFETCHED = 2
-"""Batches that a DataLoader's worker fetches ahead."""
+"""Batches that a DataLoader's worker prefetches."""
 
 _HELD = 3
-"""Batches that the run itself may hold: the one at hand, the one before, the one that comes."""
+"""Batches that the run itself may hold: the current, the previous and the next."""
 
 _NUMBER = 4
 """Bytes of the largest raw number, a float32."""
 
 
 def piece_size(spec: DataSpec, workers: int) -> int | None:
-    """Samples that each worker may send at once so that all of them fit half of the free shared memory; at
-    least 1, and None where there is no limit."""
+    """Return how many samples each worker may send at once to stay within half of the free shared memory.
+
+    At least 1; None if there is no limit.
+    """
     free = free_bytes() if workers else None
     if free is None:
         return None
@@ -31,7 +33,7 @@ def piece_size(spec: DataSpec, workers: int) -> int | None:
 
 
 def free_bytes() -> int | None:
-    """Free shared memory, None where nothing tells."""
+    """Return the free shared memory in bytes, None if unknown."""
     try:
         found = os.statvfs(FOLDER)
     except OSError:

@@ -1,4 +1,4 @@
-"""What the settings make of a source, worked out before anything is read."""
+"""Check the data settings and compute split sizes before any sample is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sweepboard.settings import DatasetSettings, check_values
 
 
 def check_settings(settings: DatasetSettings, source: Source) -> None:
-    """Raise a `ConfigError` naming the key of a setting that is wrong in itself or does not fit `source`."""
+    """Raise a `ConfigError` naming the key of a setting that is invalid or does not fit `source`."""
     check_values(settings, "dataset")
     if settings.augment != "none" and not source.spec.is_image:
         raise ConfigError(
@@ -37,7 +37,7 @@ def check_settings(settings: DatasetSettings, source: Source) -> None:
 
 
 def _check_held_out(settings: DatasetSettings, source: Source) -> None:
-    """A share of someone's training set that would be measured on after random changes is refused."""
+    """Raise `ConfigError` if held-out samples of a user's training set would have random transforms."""
     if not held_out_samples(settings, source.sizes):
         return
     remedy = getattr(source, "remedy_of_variety", None)
@@ -50,7 +50,7 @@ def _check_held_out(settings: DatasetSettings, source: Source) -> None:
 
 
 def split_sizes(settings: DatasetSettings, source: Source) -> Mapping[str, int]:
-    """Samples to train, validate and test on: `train`, and `val` and `test` where there are any."""
+    """Return the number of samples in `train`, and in `val` and `test` if there are any."""
     sizes = {name: size for name, size in source.sizes.items() if size}
     if settings.validate_on == "test":
         return {**sizes, "val": sizes["test"]}
@@ -61,13 +61,16 @@ def split_sizes(settings: DatasetSettings, source: Source) -> Mapping[str, int]:
 
 
 def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int:
-    """Training samples that are taken for validation: the nearest to the fraction, but one at least."""
+    """Return the number of training samples held out for validation.
+
+    It is the nearest to the fraction, at least one.
+    """
     if settings.validate_on == "test" or sizes.get("val") or settings.val_fraction == 0:
         return 0
     return max(1, round(sizes["train"] * settings.val_fraction))
 
 
 def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
-    """Training batches in an epoch."""
+    """Return the number of training batches in an epoch."""
     batches = split_sizes(settings, source)["train"] / settings.batch_size
     return int(batches) if settings.drop_last else ceil(batches)

@@ -1,4 +1,4 @@
-"""What other people's data sets give, as the tensors that everything here is made of."""
+"""Convert inputs and targets of users' data sets to tensors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ _WHITE_OF_16_BITS = 65535
 
 
 def input_tensor(value: Any, channels: int | None = None) -> Tensor:
-    """An input as uint8 pixels (channels, height, width), or float32.
+    """Return an input as uint8 pixels (channels, height, width), or float32.
 
-    PIL images become grey or coloured: of one or three `channels`, or what suits them if None. uint8 arrays
-    of two or three dimensions are images, (height, width[, channels]) as everywhere outside torch. Tensors
-    are taken as they are, but uint8 (height, width) gets its one channel, and a single number one dimension.
-    Of uint16 the same holds, scaled to 0 to 1. Raises ValueError for numbers that do not say what they stand
-    for, TypeError for anything else.
+    PIL images are converted to `channels` channels (1 or 3), or to what suits them if None. uint8 arrays of
+    two or three dimensions are images, (height, width[, channels]) as everywhere outside torch. Tensors keep
+    their shape, but uint8 (height, width) gets a channel, and a single number a dimension. uint16 is treated
+    alike, scaled to 0 to 1. Raise ValueError for numbers of unclear meaning, TypeError for anything else.
     """
     if is_pil_image(value):
         mode = natural_mode(value) if channels is None else {1: "L"}.get(channels, "RGB")
@@ -40,9 +39,11 @@ def input_tensor(value: Any, channels: int | None = None) -> Tensor:
 
 
 def target_tensor(value: Any) -> Tensor:
-    """A target as an int64 class number (), or as float32 of one or more dimensions: a single number gets
-    the shape (1,), that of a model's one output. Raises TypeError for anything else, ValueError for what is
-    not dense."""
+    """Return a target as an int64 class number (), or as float32 of one or more dimensions.
+
+    A single real number gets the shape (1,), like a model's one output. Raise TypeError for anything else,
+    ValueError for sparse tensors.
+    """
     tensor = _tensor(value)
     if tensor.is_floating_point():
         return _with_a_dimension(tensor.float())

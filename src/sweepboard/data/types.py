@@ -1,4 +1,4 @@
-"""What the other rooms may ask of data: a description, the splits, and batches to train on."""
+"""The interfaces of data: a description, the splits, and batches to train on."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from torch import Tensor
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 """Inputs of shape (batch, *input_shape), normalised floats, and targets: (batch,) int64 classes or
-(batch, *target_shape) floats; both on the run's device."""
+(batch, *target_shape) floats; both on the run's device.
+"""
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a model needs to know of a data set before any sample is read."""
+    """Properties of a data set that a model depends on, known before any sample is read."""
 
     input_shape: tuple[int, ...]
-    """One sample's shape: (channels, height, width) of an image, (features,) of a vector."""
+    """Shape of one sample: (channels, height, width) for an image, (features,) for a vector."""
 
     classes: int | None = None
-    """Number of classes; None where the targets are real numbers."""
+    """Number of classes; None for real-valued targets."""
 
     target_shape: tuple[int, ...] = ()
-    """One target's shape where targets are real numbers."""
+    """Shape of one real-valued target."""
 
     class_names: tuple[str, ...] = ()
     """Names of the classes in the order of their numbers, or empty."""
 
     mean: tuple[float, ...] = (0.0,)
-    """Per-channel mean of the inputs (of pixel / 255 where inputs are stored as uint8)."""
+    """Per-channel mean of the inputs (of pixel / 255 for uint8 inputs)."""
 
     std: tuple[float, ...] = (1.0,)
     """Per-channel standard deviation, likewise."""
 
     @property
     def outputs(self) -> int:
-        """Numbers that a model must give per sample: one per class, or one per target number."""
+        """Number of model outputs per sample: one per class, or one per target number."""
         return self.classes if self.classes is not None else prod(self.target_shape)
 
     @property
@@ -49,7 +50,7 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class TensorSplit:
-    """A split that is held in memory: raw inputs (uint8 pixels or floats) and targets, sample first."""
+    """A split in memory: raw inputs (uint8 pixels or floats) and targets, sample first."""
 
     inputs: Tensor
     targets: Tensor
@@ -59,12 +60,12 @@ class TensorSplit:
 
 
 class Samples(Protocol):
-    """A map-style data set: what `torch.utils.data.Dataset` is where it has a length."""
+    """A map-style data set: a `torch.utils.data.Dataset` with a length."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]:
-        """Raw input and target: uint8 pixels or float32, and an int64 class () or float32 numbers."""
+        """Return raw input and target: uint8 pixels or float32, and an int64 class () or float32 numbers."""
 
 
 Split: TypeAlias = "TensorSplit | Samples"
@@ -73,65 +74,66 @@ Split: TypeAlias = "TensorSplit | Samples"
 
 @dataclass(frozen=True)
 class Splits:
-    """The parts of a data set. `val` is None where the source has no validation set of its own."""
+    """The parts of a data set. `val` is None if the source has no validation set of its own."""
 
     train: Split
     test: Split | None = None
     val: Split | None = None
     plain: Split | None = None
-    """The samples of `train` in their order as they are to be measured on; None where that is how `train` has
-    them."""
+    """The samples of `train`, in order, with evaluation transforms; None if `train` has no others."""
 
     @property
     def parts(self) -> dict[str, Split]:
-        """What there is of `train`, `test` and `val`."""
+        """Those of `train`, `test` and `val` that exist."""
         named = {"train": self.train, "test": self.test, "val": self.val}
         return {name: split for name, split in named.items() if split is not None}
 
 
 class Source(Protocol):
-    """A data set that is described at once and read only when asked."""
+    """A data set that can be described without reading it."""
 
     @property
     def spec(self) -> DataSpec:
-        """Known without reading a sample."""
+        """The description, known without reading a sample."""
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Samples per split (`train`, and `test`, `val` where the source has them), known without reading
-        one: the length of the run in updates follows from it."""
+        """Samples per split (`train`, and optional `test`, `val`), known without reading one.
+
+        The length of the run in updates depends on them.
+        """
 
     def load(self) -> Splits:
-        """Read it. Raises a `UserError` that says what to do where the files are missing or damaged."""
+        """Read the splits. Raise a `UserError` with a remedy if files are missing or damaged."""
 
 
 class Batches(Protocol):
-    """One split as batches. What epoch e gives is a pure function of (seed, e)."""
+    """One split as batches. The batches of epoch e are a pure function of (seed, e)."""
 
     @property
     def size(self) -> int:
-        """Samples."""
+        """Number of samples."""
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of epoch `epoch` (from 0), from batch `start` on."""
+        """Yield the batches of epoch `epoch` (from 0), from batch `start` on."""
 
     def first(self, count: int) -> Batch:
-        """The first `count` samples in the split's own order, not augmented."""
+        """Return the first `count` samples in the split's own order, not augmented."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the loop trains and measures on."""
+    """The data that the loop trains and evaluates on."""
 
     spec: DataSpec
     train: Batches
     val: Batches | None
     test: Batches | None
     fingerprint: str
-    """SHA-256 over the samples and the split, so that two runs can be said to have used the same data."""
+    """SHA-256 over the samples and the split, equal for runs on the same data."""
 
     content: str = ""
-    """SHA-256 over the samples alone, whatever the seed; empty where the data set cannot say."""
+    """SHA-256 over the samples alone, equal for every seed; empty if the data set has no digest."""

@@ -1,4 +1,4 @@
-"""Whether this process waits for samples, so that a signal can end a wait that would last for ever."""
+"""Whether this process waits for samples, so that a signal can end a wait that would last forever."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from types import TracebackType
 
 
 class GaveUpWaiting(KeyboardInterrupt):
-    """Raised by a signal handler where the wait for a sample goes on for too long after a signal.
+    """Raised by a signal handler if the wait for a sample continues too long after a signal.
 
-    Nothing of the training is in the middle of a change then. It is a KeyboardInterrupt so that no
-    `except Exception` of other people's code holds it up.
+    No training state is half-changed at that point. It is a KeyboardInterrupt so that no `except Exception`
+    of user code catches it.
     """
 
 
 class Waiting:
-    """`with waiting:` says that samples are waited for; `waiting.active` whether that is so."""
+    """A context in which samples are waited for; `active` is true inside."""
 
     active = False
 
@@ -28,4 +28,4 @@ class Waiting:
 
 
 waiting = Waiting()
-"""Of this process: signal handlers are the process's own, too."""
+"""One per process, as signal handlers are."""

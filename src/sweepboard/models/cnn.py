@@ -1,4 +1,4 @@
-"""The tutorials' convolutional network for small images."""
+"""The convolutional network of common tutorials, for small images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sweepboard.models.shapes import require_images
 class CNN(nn.Module):
     """Convolutions that halve the image each, then one hidden layer with dropout, then one number per class.
 
-    `input_shape` is (channels, height, width), `outputs` the numbers wanted per sample, `channels` the
+    `input_shape` is (channels, height, width), `outputs` the number of outputs per sample, `channels` the
     filters of each 3x3 convolution, `dense` the units of the hidden layer. The defaults are the network of
     the PyTorch and Keras beginners' tutorials, 421,642 parameters on 28x28 grey images.
 
-    Raises ConfigError where samples are not images, or too small to be halved so often.
+    Raise ConfigError if samples are not images, or too small to be halved so often.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CNN(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Images (batch, channels, height, width) to logits (batch, outputs)."""
+        """Map images (batch, channels, height, width) to logits (batch, outputs)."""
         logits: Tensor = self.classifier(self.features(inputs))
         return logits
 

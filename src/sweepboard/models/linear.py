@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 
 class Linear(nn.Module):
-    """outputs = W @ flattened inputs + b, for samples of shape `input_shape`."""
+    """One linear layer on flattened samples of shape `input_shape`, with `outputs` outputs."""
 
     def __init__(self, input_shape: Sequence[int], outputs: int) -> None:
         super().__init__()
         self.linear = nn.Linear(prod(input_shape), outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Samples (batch, *input_shape) to (batch, outputs)."""
+        """Map samples (batch, *input_shape) to (batch, outputs)."""
         outputs: Tensor = self.linear(inputs.flatten(1))
         return outputs

@@ -1,4 +1,4 @@
-"""A multi-layer perceptron for anything that can be flattened."""
+"""A multi-layer perceptron for samples of any shape."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 class MLP(nn.Module):
     """Linear layers with ReLU between them.
 
-    `input_shape` is one sample's shape (flattened first), `outputs` the numbers wanted per sample, `hidden`
-    the width of each hidden layer. `batch_norm` normalises before each ReLU, `dropout` drops after it.
+    `input_shape` is one sample's shape (flattened first), `outputs` the number of outputs per sample,
+    `hidden` the width of each hidden layer. `batch_norm` normalises before each ReLU, `dropout` drops after
+    it.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class MLP(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Samples (batch, *input_shape) to (batch, outputs)."""
+        """Map samples (batch, *input_shape) to (batch, outputs)."""
         outputs: Tensor = self.layers(inputs)
         return outputs
 

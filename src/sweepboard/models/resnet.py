@@ -1,4 +1,4 @@
-"""torchvision's ResNet-18, fitted to the data's channels, size and classes."""
+"""torchvision's ResNet-18, adapted to the data's channels, size and classes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sweepboard.models.shapes import require_images
 from sweepboard.vision import import_torchvision
 
 SMALL_IMAGE = 64
-"""Images up to so many pixels a side get the small stem unless told otherwise."""
+"""Images up to this many pixels a side get the small stem by default."""
 
 
 def resnet18(input_shape: Sequence[int], outputs: int, small_stem: bool | None = None) -> nn.Module:
-    """ResNet-18 (He et al. 2016, arXiv:1512.03385) without pretrained weights.
+    """Return a ResNet-18 (He et al. 2016, arXiv:1512.03385) without pretrained weights.
 
-    `input_shape` is (channels, height, width), `outputs` the numbers wanted per sample. `small_stem`
-    replaces the 7x7 stride-2 convolution and the max-pool, which throw away most of a small image, by one
-    3x3 convolution, as the paper does for CIFAR-10; None decides by the image's size.
+    `input_shape` is (channels, height, width), `outputs` the number of outputs per sample. `small_stem`
+    replaces the 7x7 stride-2 convolution and the max-pool, which discard most of a small image, by one 3x3
+    convolution, as the paper does for CIFAR-10; None decides by the image's size.
 
-    Raises ConfigError where samples are not images, UserError where torchvision cannot be imported.
+    Raise ConfigError if samples are not images, UserError if torchvision cannot be imported.
     """
     channels, height, width = require_images("resnet18", input_shape)
     net: nn.Module = import_torchvision("models").resnet18(num_classes=outputs)

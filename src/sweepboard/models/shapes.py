@@ -1,4 +1,4 @@
-"""The check every model makes before it builds a layer: do the samples have a shape it can take?"""
+"""Check that samples have a shape that a model can take, before it builds a layer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sweepboard.errors import ConfigError
 
 
 def require_images(model: str, input_shape: Sequence[int], smallest: int = 1) -> tuple[int, int, int]:
-    """`input_shape` as (channels, height, width), for a model that convolves.
+    """Return `input_shape` as (channels, height, width), for a convolutional model.
 
-    Raises ConfigError, with the model to use instead, where samples are not images or are smaller than
-    `smallest` pixels a side.
+    Raise ConfigError, naming a model to use instead, if samples are not images or are smaller than `smallest`
+    pixels a side.
     """
     if len(input_shape) != 3:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: small pictures of clothes, whole or as the embedded tenth that needs no network.
+"""Fashion-MNIST: small images of clothes, complete or as an embedded tenth that needs no network.
 
 Xiao, Rasul, Vollgraf: Fashion-MNIST, 2017 (https://github.com/zalandoresearch/fashion-mnist), MIT licence.
 """
@@ -28,7 +28,7 @@ class FashionMini:
     sizes: Mapping[str, int] = {"train": 10_000, "test": 2_000}
 
     def load(self) -> Splits:
-        """Read it. Raises `DamagedFile` where the installed package is damaged."""
+        """Read the data set. Raise `DamagedFile` if the installed package is damaged."""
         return read_idx_set(EMBEDDED)
 
 
@@ -36,7 +36,7 @@ class FashionMNIST:
     """All 60,000 training and 10,000 test images.
 
     Read from `<root>/FashionMNIST/raw` (torchvision's layout) or `root` itself, IDX files plain or gzipped,
-    or from Debian's package dataset-fashion-mnist; downloaded to `root` by torchvision where there are none.
+    or from Debian's package dataset-fashion-mnist; otherwise downloaded to `root` by torchvision.
     """
 
     spec = SPEC
@@ -46,5 +46,5 @@ class FashionMNIST:
         self.root = Path(root).expanduser()
 
     def load(self) -> Splits:
-        """Read, or download and read. Raises `UserError` saying what to do where neither can be done."""
+        """Read, or download and read. Raise `UserError` with a remedy if both fail."""
         return find_or_download("FashionMNIST", self.root, SYSTEM / "fashion-mnist")

@@ -1,4 +1,4 @@
-"""How a folder of images is laid out: folders of splits by any usual name, or a folder for each class."""
+"""Recognise the layout of a folder of images: folders of splits by any usual name, or a folder per class."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _SPLIT_NAME = re.compile(
 )
 _UNLABELLED = re.compile(r"un_?labell?ed(?:_?(?:set|data|images))?")
 _USUAL = re.compile(r"(?:(?:images?|data)[ _-])?\*(?:[ _-]?(?:set|data|dataset|images?|split|folder)|\d+)?")
-"""What may stand around a split's word without saying anything: `training_set`, `images_train`."""
+"""Neutral parts of a split's folder name, around the split's word: `training_set`, `images_train`."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders that hold the folders of the classes, by split; without splits there is one, called ``."""
+    """The parents of the class folders, by split; without splits there is one, called ``."""
 
     parts: Mapping[str, Path]
     unused: Sequence[str] = ()
-    """What lies beside them, in words."""
+    """Descriptions of other contents of the folder, which are not used."""
 
 
 def layout_of(root: Path) -> Layout:
-    """Find the splits of `root`. Raises `ConfigError` where its folders can be neither splits nor classes."""
+    """Return the layout of `root`. Raise `ConfigError` if its folders can be neither splits nor classes."""
     parts = _split_folders(root)
     if not parts:
         _refuse_unknown_splits(root)
@@ -56,12 +56,12 @@ def layout_of(root: Path) -> Layout:
 
 
 def class_folders(folder: Path) -> list[Path]:
-    """The visible folders in `folder` with an image somewhere below, in the order of their names."""
+    """Return the visible folders in `folder` that contain an image at any depth, sorted by name."""
     return [path for path in visible_folders(folder) if has_images(path)]
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    """`train`, `val`, `test` of folders whose names are alike but for that word; empty if there are none."""
+    """Return folders by split whose names differ only in that word: `train`, `val`, `test`; or nothing."""
     for alike in _alike(root).values():
         for split, folders in alike.items():
             if len(folders) > 1 and "train" in alike:
@@ -76,7 +76,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
 
 
 def _alike(root: Path) -> dict[str, dict[str, list[Path]]]:
-    """Folders that are named after a split, by the rest of their names (usual ones first) and by split."""
+    """Return the folders named after a split, by the rest of their names (usual ones first) and by split."""
     groups: dict[str, dict[str, list[Path]]] = {"*": {}}
     for folder in visible_folders(root):
         if (named := _split_name(folder.name)) and has_images(folder):
@@ -86,7 +86,10 @@ def _alike(root: Path) -> dict[str, dict[str, list[Path]]]:
 
 
 def _split_name(name: str) -> tuple[str, str] | None:
-    """The split that a folder is named after, and the rest of its name: `seg_train` is (train, `seg_*`)."""
+    """Return the split that a folder is named after, and the rest of its name.
+
+    `seg_train` gives (train, `seg_*`).
+    """
     match = _SPLIT_NAME.fullmatch(name.lower())
     if match is None:
         return None
@@ -95,14 +98,14 @@ def _split_name(name: str) -> tuple[str, str] | None:
 
 
 def _unwrapped(folder: Path, split: str) -> Path:
-    """`seg_train/seg_train` of `seg_train`, as some archives have it."""
+    """Return `seg_train/seg_train` for `seg_train`, as some archives have it."""
     inner = class_folders(folder)
     named = _split_name(inner[0].name) if len(inner) == 1 else None
     return inner[0] if named and named[0] == split and not images_in(folder) else folder
 
 
 def _refuse_unknown_splits(root: Path) -> None:
-    """Folders that all hold the same folders are no classes, nor is one that holds folders called like it."""
+    """Raise `ConfigError` for folders with equal subfolders, which must be splits, not classes."""
     classes = class_folders(root)
     inside = {
         folder: {path.name for path in class_folders(folder)} for folder in classes if not images_in(folder)
@@ -119,8 +122,10 @@ def _refuse_unknown_splits(root: Path) -> None:
 
 
 def _refuse_lone_splits(root: Path) -> None:
-    """Refuse a folder of images among classes that is called like a held-out or unlabelled part. (`train` may
-    be a class, of vehicles.)"""
+    """Raise `ConfigError` for a held-out or unlabelled part among the classes.
+
+    `train` is allowed: it may be a class of vehicles.
+    """
     folders = class_folders(root)
     for folder in folders if len(folders) > 1 else ():
         if _UNLABELLED.fullmatch(folder.name.lower()) or _split_name(folder.name) in (

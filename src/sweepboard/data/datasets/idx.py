@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its kin: big-endian arrays behind a small header, plain or gzipped.
+"""Read and write the IDX format of MNIST: big-endian arrays after a small header, plain or gzipped.
 
 Format: http://yann.lecun.com/exdb/mnist/ (at the bottom of the page).
 """
@@ -19,14 +19,14 @@ from sweepboard.errors import DamagedFile
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_LIMIT = 1100
-"""Gzip cannot shrink more than about 1030-fold: a header that promises more than this is damaged."""
+"""Gzip cannot compress by more than a factor of about 1030: a header that promises more is damaged."""
 _CHUNK = 1 << 20
 
 
 def read_idx(path: Path) -> npt.NDArray[Any]:
-    """The array in `path`, gunzipped on the way where the name ends in `.gz`, in the machine's byte order.
+    """Return the array in `path`, in the machine's byte order; a name ending in `.gz` is gunzipped.
 
-    Raises `DamagedFile`, naming the file, if it is no IDX file, is cut short, or fails gzip's checksum.
+    Raise `DamagedFile`, naming the file, if it is no IDX file, is incomplete, or fails gzip's checksum.
     """
     try:
         with path.open("rb") as raw, _unpacked(raw, path) as file:
@@ -40,9 +40,9 @@ def read_idx(path: Path) -> npt.NDArray[Any]:
 
 
 def write_idx(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write `array`; gzipped, without a time stamp, if the name ends in `.gz`: equal arrays give equal files.
+    """Write `array`, gzipped without a time stamp if the name ends in `.gz`: equal arrays give equal files.
 
-    Raises ValueError for a dtype that the format does not have.
+    Raise ValueError for a dtype that the format does not have.
     """
     dtype = array.dtype.newbyteorder(">")
     codes = {np.dtype(name): code for code, name in _DTYPES.items()}
@@ -63,7 +63,7 @@ def _unpacked(raw: BinaryIO, path: Path) -> BinaryIO:
 
 
 def _empty_array(file: BinaryIO, path: Path) -> npt.NDArray[Any]:
-    """Read the header and make room for what it announces."""
+    """Read the header and return an empty array of its shape and type."""
     zero, code, dimensions = struct.unpack(">HBB", file.read(4))
     if zero != 0 or code not in _DTYPES:
         raise ValueError("its first bytes are not those of an IDX file")
@@ -75,7 +75,7 @@ def _empty_array(file: BinaryIO, path: Path) -> npt.NDArray[Any]:
 
 
 def _fill(file: BinaryIO, array: npt.NDArray[Any]) -> None:
-    """Read straight into the array, piece by piece: a second copy would double the peak memory."""
+    """Read into the array piece by piece: a second copy would double the peak memory."""
     space = array.reshape(-1).view(np.uint8).data
     filled = 0
     while filled < len(space):

@@ -1,4 +1,4 @@
-"""Which files below a folder are images: without what is hidden, through links, each real file once."""
+"""Find the image files below a folder: visible ones, through links, each real file once."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _OF_SYSTEMS = frozenset(
     {"@eadir", "@recycle", "#recycle", "#snapshot", "__macosx", "__pycache__", "$recycle.bin", "lost+found",
      "system volume information"}
 )  # fmt: skip
-"""Folders that file servers, archives and operating systems leave among a user's own, in small letters."""
+"""Folders created by file servers, archives and operating systems, in lower case."""
 
 _NOT_READ = frozenset(
     {".arw", ".cr2", ".cr3", ".dcm", ".dng", ".exr", ".hdr", ".heic", ".heif", ".jxl", ".mat", ".nef", ".nii",
      ".npy", ".npz", ".nrrd", ".psd", ".raw", ".svg", ".pdf"}
 )  # fmt: skip
-"""Pictures, or arrays that may be some, which are not read: nobody should think they were."""
+"""Suffixes of images, or arrays that may be images, which are not read; users are warned about them."""
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """The folders in `folder` in the order of their names, but for links that lead back to it or above it.
+    """Return the folders in `folder`, sorted by name, without links to it or to its parents.
 
-    Raises `ConfigError` for what cannot be read, and for a link to a folder that is gone.
+    Raise `ConfigError` for what cannot be read, and for a link to a missing folder.
     """
     above = _identities_up_from(folder)
     found = []
@@ -43,41 +43,41 @@ def visible_folders(folder: Path) -> list[Path]:
 
 
 def images_in(folder: Path) -> int:
-    """How many image files lie in `folder` itself."""
+    """Return the number of image files directly in `folder`."""
     return sum(_is_image(entry) for entry in _entries(folder))
 
 
 def images_below(folder: Path) -> dict[Identity, str]:
-    """Paths of the image files in `folder` and all visible folders below, each real file under one name.
+    """Return the paths of image files below `folder`, each real file under one name.
 
-    Raises `ConfigError` for a folder or an image that cannot be read: a dangling link, no permission.
+    Raise `ConfigError` for a folder or an image that cannot be read: a dangling link, no permission.
     """
     return {_identity(entry): entry.path for entry in reversed(list(_walk(folder))) if _is_image(entry)}
 
 
 def has_images(folder: Path) -> bool:
-    """Whether there is an image somewhere below `folder`."""
+    """Return whether there is an image at any depth below `folder`."""
     return any(_is_image(entry) for entry in _walk(folder))
 
 
 def unread_below(folder: Path) -> list[str]:
-    """Suffixes of the files below `folder` that may well be pictures, but of a kind that is not read."""
+    """Return the suffixes of files below `folder` that may be images, but of a format that is not read."""
     return [suffix for entry in _walk(folder) if (suffix := _suffix(entry.name)) in _NOT_READ]
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file of this name is taken for an image."""
+    """Return whether a file of this name counts as an image."""
     return not _is_hidden(name) and _suffix(name) in SUFFIXES
 
 
 def _suffix(name: str) -> str:
-    """As pathlib has it, but several times as fast, which counts where there are a million names."""
+    """Return the suffix as pathlib does, several times as fast, which matters for a million names."""
     _, dot, kind = name.rpartition(".")
     return dot + kind.lower()
 
 
 def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """The files below `folder`; each real folder is entered once, so that links may lead in circles."""
+    """Yield the files below `folder`; each real folder is entered once, so that cyclic links are safe."""
     entered, waiting = _identities_up_from(folder), [folder]
     while waiting:
         for entry in _entries(waiting.pop()):
@@ -89,7 +89,7 @@ def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is visible in `folder`: links come last, so that a file is known by its own name."""
+    """Return the visible entries of `folder`, links last, so that a file is found by its own name first."""
     try:
         with os.scandir(folder) as found:
             entries = [entry for entry in found if not _is_hidden(entry.name)]

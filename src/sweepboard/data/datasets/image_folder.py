@@ -1,4 +1,4 @@
-"""A user's own images: a folder for each class."""
+"""A user's own images, with a folder for each class."""
 
 from __future__ import annotations
 
@@ -27,26 +27,28 @@ Labelled = tuple[str, int]
 """Name of an image file relative to `root`, and the number of its class."""
 
 _Found = tuple[str, int, Identity]
-"""The same with the real file that is behind the name."""
+"""The same with the identity of the real file."""
 
 LOOKED_INTO = 500
-"""Files of a split that its digest reads the starts of; to read millions would take longer than to train."""
+"""Number of files per split whose first bytes enter the digest.
+
+Reading millions of files would take longer than training.
+"""
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images of any size in one of two layouts, decoded to RGB, scaled and cut to squares.
+    """Images of any size in one of two layouts, decoded to RGB, scaled and cropped to squares.
 
-    - `root/train/<class>/...`, with `root/val/<class>/...` and `root/test/<class>/...` where they exist,
-      under any usual name (`Training`, `test_set`, `valid`, `dev`, ...).
-    - `root/<class>/...`; then `test_fraction` of each class is the test set. Which images those are follows
-      from their names alone, so that every seed and every later run is tested on the same ones.
+    - `root/train/<class>/...`, with optional `root/val/<class>/...` and `root/test/<class>/...`, under any
+      usual name (`Training`, `test_set`, `valid`, `dev`, ...).
+    - `root/<class>/...`; then `test_fraction` of each class is the test set. It depends only on the images'
+      names, so that every seed and every later run has the same test set.
 
-    Classes are numbered in the order of their names; folders without images are not classes. What is hidden
-    is left out at every depth, links are followed, and each real file counts once. What lies beside the
-    splits or classes is told in one line. The images of a split are ordered by a hash of their names, so that
-    the first few show several classes. Raises `ConfigError` at the first look into a folder that is missing
-    or not laid out so.
+    Classes are numbered in the order of their names; folders without images are not classes. Hidden files are
+    skipped at every depth, links are followed, and each real file counts once. One line is logged about other
+    files. Images are ordered by a hash of their names, so that the first few show several classes. Raise
+    `ConfigError` on first use if the folder is missing or has neither layout.
     """
 
     root: str
@@ -63,7 +65,7 @@ class ImageFolder:
 
     @property
     def spec(self) -> DataSpec:
-        """Three channels, standardised by the usual constants of ImageNet's photographs."""
+        """Three channels, standardised by the usual constants of ImageNet."""
         names = self._classes
         return DataSpec(
             (3, self.image_size, self.image_size),
@@ -75,11 +77,11 @@ class ImageFolder:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Images per split, counted without opening one."""
+        """Number of images per split, counted without opening one."""
         return {name: len(images) for name, images in self._parts.items()}
 
     def load(self) -> Splits:
-        """The splits, whose images are decoded when asked for."""
+        """Return the splits; images are decoded when they are read."""
         hush_decoders()
         return Splits(
             **{name: ImageFiles(self._root, images, self.image_size) for name, images in self._parts.items()}
@@ -111,15 +113,15 @@ class ImageFolder:
 
     @cached_property
     def _parts(self) -> dict[str, list[Labelled]]:
-        """The images of each split, in their order."""
+        """The images of each split, in order."""
         found = {part: self._labelled(folder) for part, folder in self._layout.parts.items()}
         parts = self._divided(found[""]) if "" in found else found
-        _tell_of_shared_files(self._root, parts)
+        _warn_of_shared_files(self._root, parts)
         named = {part: [(name, number) for name, number, _ in images] for part, images in parts.items()}
         return {part: images for part, images in named.items() if images}
 
     def _divided(self, images: list[_Found]) -> dict[str, list[_Found]]:
-        """The flat layout: the first images of each class, in the order of the hash, are for the test."""
+        """Return the flat layout divided: the first images of each class, in hash order, are for the test."""
         train, test = [], []
         for number in range(len(self._classes)):
             of_class = [image for image in images if image[1] == number]
@@ -129,7 +131,7 @@ class ImageFolder:
         return {"train": _in_order(train), "test": _in_order(test)}
 
     def _labelled(self, part: Path) -> list[_Found]:
-        """All images below the folders of classes in `part`, in their order, each real file once."""
+        """Return all images below the class folders in `part`, in order, each real file once."""
         found: dict[Identity, _Found] = {}
         top = os.path.join(self._root, "")  # noqa: PTH118 - pathlib drops a slash at the end
         for folder in class_folders(part):
@@ -163,21 +165,21 @@ class ImageFiles(FixedSamples):
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Raises `DamagedFile`, naming the file, if it cannot be decoded."""
+        """Return an image and its class. Raise `DamagedFile`, naming the file, if it cannot be decoded."""
         name, number = self.images[index]
         return read_image(self.root / name, self.size), torch.tensor(number)
 
     def made_from(self) -> tuple[str, Sequence[Path]]:
-        """See `FixedSamples`. The classes' numbers hang on all classes there are; pixels on the decoder."""
+        """Implement `FixedSamples.made_from`: numbers depend on all classes, pixels on the decoder."""
         numbers = hashlib.sha256(repr([number for _, number in self.images]).encode()).hexdigest()[:16]
         name = f"images-{self.size}-{numbers}-pillow-{version('pillow')}"
         return name, [self.root / image for image, _ in self.images]
 
     def digest(self) -> str:
-        """SHA-256 over names, sizes in bytes and classes, and the starts of some files: quick to take, and
-        changed by nearly any edit and by other pictures of the same names and sizes.
+        """Return a SHA-256 over names, sizes in bytes, classes, and the first bytes of some files.
 
-        Raises `DamagedFile` where a file is gone since its folder was listed.
+        It is fast, and changes with nearly any edit, also with other images of equal names and sizes. Raise
+        `DamagedFile` if a file has disappeared since its folder was listed.
         """
         digest = hashlib.sha256(f"{self.size}\n".encode())
         try:
@@ -204,8 +206,8 @@ def _in_order(images: list[_Found]) -> list[_Found]:
     return sorted(images, key=lambda image: hashlib.sha256(os.fsencode(image[0])).digest())
 
 
-def _tell_of_shared_files(root: Path, parts: Mapping[str, list[_Found]]) -> None:
-    """Warn where a model would be measured on files that it was trained on."""
+def _warn_of_shared_files(root: Path, parts: Mapping[str, list[_Found]]) -> None:
+    """Warn about training files that are also in a held-out split."""
     trained = {identity for _, _, identity in parts.get("train", ())}
     for part in parts.keys() - {"train"}:
         shared = [name for name, _, identity in parts[part] if identity in trained]
@@ -217,5 +219,5 @@ def _tell_of_shared_files(root: Path, parts: Mapping[str, list[_Found]]) -> None
 
 
 def _readable(name: str) -> str:
-    """`name` as text that every file can hold: bytes that are not UTF-8 are written out."""
+    """Return `name` as text for any file: bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""A sample of someone's data set as an input and a target, or in one sentence why it can be none."""
+"""Convert a sample of a user's data set to an input and a target, or explain in a sentence why not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sweepboard.data.tensors import input_tensor, target_tensor
 
 
 class Unfit(ValueError):
-    """A sample that cannot be trained on; the message goes on from a name of the sample."""
+    """A sample that cannot be trained on; the message continues a name of the sample."""
 
 
 def pair_of(sample: Any, channels: int | None = None) -> tuple[Tensor, Tensor]:
-    """Input and target as tensors; images get so many `channels`. Raises `Unfit`."""
+    """Return input and target as tensors, images with `channels` channels. Raise `Unfit`."""
     if not isinstance(sample, tuple | list) or len(sample) != 2:
         raise Unfit(f"must be a pair of an input and a target, not {_described(sample)}{_way_out(sample)}")
     inputs, target = sample
@@ -54,7 +54,7 @@ def _described(sample: Any) -> str:
 
 
 def _way_out(value: Any) -> str:
-    """What to do about a value of this kind, or nothing."""
+    """Return advice for a value of this kind, or nothing."""
     if value is None:
         return "; leave such samples out of the data set"
     if isinstance(value, dict):

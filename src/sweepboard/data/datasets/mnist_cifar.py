@@ -1,4 +1,4 @@
-"""Well-known data sets: found where they already are, else downloaded by torchvision."""
+"""MNIST and CIFAR-10: read from where they are, or downloaded by torchvision."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sweepboard.files import alone_in
 from sweepboard.vision import import_torchvision
 
 SYSTEM = Path("/usr/share/datasets")
-"""Where Debian's `dataset-...` packages put their files, a folder for each."""
+"""Parent folder of the data sets in Debian's `dataset-...` packages."""
 
 _CLASSES = 10
-"""Of all sets that are read so."""
+"""Number of classes of all data sets read here."""
 
 _STALLED = 30.0
-"""Seconds without a byte after which a download is given up; without a limit it could hang for ever."""
+"""Seconds without a byte after which a download fails; without a limit it could hang."""
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class MNIST:
     """Handwritten digits, 28 x 28 (LeCun et al., http://yann.lecun.com/exdb/mnist/).
 
     Read from `<root>/MNIST/raw` (torchvision's layout) or `root` itself, IDX files plain or gzipped, or from
-    Debian's place for data sets; downloaded to `root` by torchvision where there are none.
+    Debian's folder for data sets; otherwise downloaded to `root` by torchvision.
     """
 
     spec = DataSpec((1, 28, 28), classes=10, class_names=tuple("0123456789"), mean=(0.1307,), std=(0.3081,))
@@ -44,15 +44,15 @@ class MNIST:
         self.root = Path(root).expanduser()
 
     def load(self) -> Splits:
-        """Read, or download and read. Raises `UserError` saying what to do where neither can be done."""
+        """Read, or download and read. Raise `UserError` with a remedy if both fail."""
         return find_or_download("MNIST", self.root, SYSTEM / "mnist")
 
 
 class CIFAR10:
-    """Photographs of ten kinds of things, 32 x 32 (https://www.cs.toronto.edu/~kriz/cifar.html).
+    """Photographs in ten classes, 32 x 32 (https://www.cs.toronto.edu/~kriz/cifar.html).
 
     Read by torchvision (which checks every file's MD5 before it unpickles it) from
-    `<root>/cifar-10-batches-py` or `<root>/cifar-10-python.tar.gz`; downloaded to `root` where there is none.
+    `<root>/cifar-10-batches-py` or `<root>/cifar-10-python.tar.gz`; otherwise downloaded to `root`.
     """
 
     spec = DataSpec(
@@ -70,7 +70,7 @@ class CIFAR10:
         self.root = Path(root).expanduser()
 
     def load(self) -> Splits:
-        """Read, or download and read. Raises `UserError` saying what to do where neither can be done."""
+        """Read, or download and read. Raise `UserError` with a remedy if both fail."""
         with suppress(RuntimeError):  # torchvision's "not found or corrupted"
             return self._read(download=False)
         return downloading("CIFAR10", self.root, lambda: self._read(download=True))
@@ -90,7 +90,7 @@ class CIFAR10:
 
 
 def find_or_download(name: str, root: Path, *elsewhere: Path) -> Splits:
-    """The IDX set that torchvision calls `name`: from `root` or `elsewhere`, else downloaded into `root`."""
+    """Return torchvision's IDX set `name` from `root` or `elsewhere`, or download it into `root`."""
     raw = root / name / "raw"
     for folder in (raw, root, *elsewhere):
         if holds_idx_set(folder):
@@ -101,12 +101,12 @@ def find_or_download(name: str, root: Path, *elsewhere: Path) -> Splits:
 
 
 def holds_idx_set(folder: Path) -> bool:
-    """Whether the four files of an MNIST-like set are in `folder`, each plain or gzipped."""
+    """Return whether the four files of an MNIST-like set are in `folder`, each plain or gzipped."""
     return all(_path(folder, stem) is not None for stem in _stems())
 
 
 def read_idx_set(folder: Path) -> Splits:
-    """The training and test set of an MNIST-like `folder`. Raises `DamagedFile`."""
+    """Return the training and test set of an MNIST-like `folder`. Raise `DamagedFile`."""
     images, labels, test_images, test_labels = _paths(folder)
     return Splits(train=_idx_split(images, labels), test=_idx_split(test_images, test_labels))
 
@@ -132,7 +132,10 @@ def _idx_split(images: Path, labels: Path) -> TensorSplit:
 
 
 def downloading(name: str, root: Path, work: Callable[[], T]) -> T:
-    """Do `work`, which downloads into `root`, alone among the jobs of a sweep; a failure says what to do."""
+    """Call `work`, which downloads into `root`, under a lock shared by the jobs of a sweep.
+
+    Raise `UserError` with a remedy if it fails.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
         with alone_in(root), _patience(_STALLED):
@@ -164,7 +167,7 @@ def _stems() -> Iterable[str]:
 
 
 def _path(folder: Path, stem: str) -> Path | None:
-    """Plain before gzipped: unpacking takes longer than reading."""
+    """Return the plain file before the gzipped one: unpacking takes longer than reading."""
     candidates = (folder / stem, folder / f"{stem}.gz")
     return next((path for path in candidates if path.is_file()), None)
 

@@ -1,4 +1,4 @@
-"""Data sets made of numbers: a straight line, and noise to memorise."""
+"""Synthetic data sets: a straight line, and noise to memorise."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sweepboard.errors import ConfigError
 
 @dataclass(frozen=True)
 class Line:
-    """y = slope * x + intercept for x = 0, 1, ... samples - 1, and normal noise of that standard deviation.
+    """y = slope * x + intercept for x = 0, 1, ... samples - 1, plus normal noise.
 
-    x and y are standardised: in their own units plain gradient descent with any usual learning rate
-    diverges, the curvature along x being thousands of times that along the intercept.
+    x and y are standardised. In their own units, gradient descent with any usual learning rate diverges: the
+    curvature along x is thousands of times that along the intercept.
     """
 
     samples: int = 100
@@ -35,17 +35,17 @@ class Line:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Training samples only."""
+        """Number of samples; only a training set."""
         return {"train": self.samples}
 
     def load(self) -> Splits:
-        """Standardised x and y, each (samples, 1)."""
+        """Return standardised x and y, each (samples, 1)."""
         x, y = self._own
         inputs, targets = ((x - x.mean()) / _spread(x)), ((y - y.mean()) / _spread(y))
         return Splits(TensorSplit(inputs.float()[:, None], targets.float()[:, None]))
 
     def in_own_units(self, weight: float, bias: float) -> tuple[float, float]:
-        """Slope and intercept in the units of x and y, from those that a linear model learnt here."""
+        """Return slope and intercept in the units of x and y, from the parameters of a linear model."""
         x, y = self._own
         slope = weight * float(_spread(y) / _spread(x))
         return slope, float(y.mean()) + bias * float(_spread(y)) - slope * float(x.mean())
@@ -61,7 +61,7 @@ class Line:
 class Gaussian:
     """Independent standard normal features with random labels: nothing to learn, only to memorise.
 
-    `seed` is the data set's own, so that runs of different seeds train on the same numbers.
+    `seed` belongs to the data set, so that runs of different seeds train on the same data.
     """
 
     samples: int = 1000
@@ -81,17 +81,17 @@ class Gaussian:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Training samples only."""
+        """Number of samples; only a training set."""
         return {"train": self.samples}
 
     def load(self) -> Splits:
-        """Features (samples, features) and labels (samples,)."""
+        """Return features (samples, features) and labels (samples,)."""
         draws = generator(self.seed, "gaussian")
         inputs = torch.randn(self.samples, self.features, generator=draws)
         return Splits(TensorSplit(inputs, torch.randint(self.classes, (self.samples,), generator=draws)))
 
 
 def _spread(values: Tensor) -> Tensor:
-    """Standard deviation, or 1 where all values are equal."""
+    """Return the standard deviation, or 1 if all values are equal."""
     spread = values.std(correction=0)
     return spread if spread > 0 else torch.ones_like(spread)

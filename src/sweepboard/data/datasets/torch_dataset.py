@@ -1,4 +1,4 @@
-"""Data sets of other people: any map-style torch `Dataset`, described by its first sample."""
+"""Use any map-style torch `Dataset`, described by its first sample."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ from sweepboard.data.types import DataSpec, Source, Splits
 from sweepboard.errors import ConfigError, DamagedFile, RunFailed
 
 LOOKS = 5
-"""How often a sample is read to see whether it varies by generators of its own: a random flip shows in
-fifteen cases of sixteen. What is drawn from the global ones always shows."""
+"""Number of reads of a sample to detect random transforms with private generators.
+
+A random flip is detected in fifteen cases of sixteen. Draws from the global generators are always detected.
+"""
 
 
 @dataclass(frozen=True)
 class Plain:
-    """What is known of samples that are not trained on."""
+    """How to read samples that are evaluated, not trained on."""
 
     dataset: Any = None
-    """The training set once more, as its held-out samples are to be read; None where as in training."""
+    """The training set with evaluation transforms, for held-out samples; None for the training transforms."""
 
     remedy: str | None = None
-    """What to type where the training samples vary; None where they may."""
+    """Advice if the training samples are random; None if they may be."""
 
 
 def open_source(train: Any, test: Any = None, classes: int | None = None, plain: Plain = Plain()) -> Source:
-    """`train` itself where it is a `Source`, else a source made of map-style data sets `train` and `test`.
+    """Return `train` itself if it is a `Source`, or a source made of map-style data sets `train` and `test`.
 
     Samples are pairs of an input (PIL image, tensor or array, see `input_tensor`) and a target (a class
-    number, or one or more real numbers). Reads no sample. Raises `ConfigError` for what is no data set.
+    number, or one or more real numbers). No sample is read. Raise `ConfigError` for anything that is no data
+    set.
     """
     if all(hasattr(train, name) for name in ("spec", "sizes", "load")):
         for key, value in (("test", test), ("classes", classes), ("eval_transform", plain.dataset)):
@@ -60,8 +63,7 @@ def open_source(train: Any, test: Any = None, classes: int | None = None, plain:
 
 @dataclass(frozen=True)
 class ForeignSource:
-    """Someone's training set, test set or None, number of classes where it is not theirs to tell, and what is
-    to be done for samples that are measured on."""
+    """A user's training set, optional test set, and optional number of classes."""
 
     train: Any
     test: Any
@@ -70,15 +72,15 @@ class ForeignSource:
 
     @cached_property
     def _untouched(self) -> tuple[Any, Any, Any]:
-        """All as they were before a sample was read: see `ForeignSplit`."""
+        """Copies of the data sets from before a sample was read: see `ForeignSplit`."""
         return copy.copy(self.train), copy.copy(self.test), copy.copy(self.plain.dataset)
 
     @cached_property
     def spec(self) -> DataSpec:
-        """From the first training sample. Pixels count from 0 to 1.
+        """Description by the first training sample; pixels are scaled to 0 to 1.
 
-        Raises `ConfigError` where a sample is not a pair that can be trained on, where the first one to be
-        measured on has another shape, or where nothing tells how many classes there are.
+        Raise `ConfigError` if a sample is not a pair that can be trained on, if the first evaluated sample
+        has another shape, or if the number of classes is unknown.
         """
         _ = self._untouched  # taken before the first sample opens anything
         inputs, target = _first_sample(self.train)
@@ -103,7 +105,7 @@ class ForeignSource:
         return {"train": len(self.train), **test}
 
     def load(self) -> Splits:
-        """The data sets, whose samples are converted and checked when they are read."""
+        """Return the data sets; samples are converted and checked when they are read."""
         train, test, plain = self._untouched
         return Splits(
             ForeignSplit(self.train, self.spec, train),
@@ -113,7 +115,7 @@ class ForeignSource:
 
     @cached_property
     def remedy_of_variety(self) -> str | None:
-        """What to type where the samples to be held out would vary; None where they do not, or may."""
+        """Advice if held-out samples would be random; None if they are not, or may be."""
         if self.plain.remedy is None:
             return None
         split = ForeignSplit(self.train, self.spec, self._untouched[0])
@@ -121,10 +123,11 @@ class ForeignSource:
 
 
 class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
-    """Someone's data set with every sample converted, and compared with what the first one promised.
+    """A user's data set with every sample converted and compared with the shape of the first one.
 
-    Workers read from `untouched`, a copy from before any sample was read here: a data set that opens its file
-    at its first sample, as it should, would else share one file and its position with all of them.
+    Workers read from `untouched`, a copy from before any sample was read in this process: a data set that
+    opens its file at the first sample, as it should, would otherwise share the file and its position with all
+    workers.
     """
 
     def __init__(self, dataset: Any, spec: DataSpec, untouched: Any) -> None:
@@ -138,7 +141,7 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
         return len(self._dataset)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Raises `RunFailed` for a sample that does not fit, `DamagedFile` for one that cannot be read."""
+        """Return a sample. Raise `RunFailed` if its shape differs, `DamagedFile` if it cannot be read."""
         sample = _read(self._dataset, index)
         try:
             inputs, target = pair_of(sample, self._spec.input_shape[0] if self._spec.is_image else None)
@@ -152,7 +155,7 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
         return inputs, target
 
     def varies(self) -> bool:
-        """Whether the first sample is made with random numbers, or looks different from time to time."""
+        """Return whether the first sample uses random numbers, or differs between reads."""
         looks, before, after = [], [], []
         with borrowed_global_randomness() as seed_generators:
             for look in range(LOOKS):
@@ -166,7 +169,7 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
         return drawn or not all(torch.equal(looks[0], other) for other in looks[1:])
 
     def digest(self) -> str:
-        """SHA-256 over what can be known without reading everything: type, length and first sample."""
+        """Return a SHA-256 over what is known without reading everything: type, length and first sample."""
         inputs, target = fetch(self, [0], seed=0, epoch=0)
         known = f"{_name(self._dataset)}/{len(self)}/{tuple(inputs.shape)}/{inputs.dtype}/{target.tolist()}"
         return hashlib.sha256(known.encode() + inputs.contiguous().numpy().tobytes()).hexdigest()
@@ -219,7 +222,7 @@ def _read(dataset: Any, index: int) -> Any:
 
 
 def _place(dataset: Any, index: int) -> str:
-    """The file of a sample where the data set lists its files, as torchvision's do."""
+    """Return the file of a sample if the data set lists its files, as torchvision's do."""
     listed = getattr(dataset, "samples", None)
     if isinstance(listed, list) and index < len(listed) and isinstance(listed[index], tuple):
         return str(listed[index][0])
@@ -244,7 +247,7 @@ def _class_names(dataset: Any) -> tuple[str, ...]:
 
 
 def _counted_classes(dataset: Any) -> int:
-    """As many as it says, or as its list of all targets shows."""
+    """Return the number of classes from the data set's attributes, or from its list of all targets."""
     count = getattr(dataset, "num_classes", None)
     if isinstance(count, int):
         return count

@@ -2,9 +2,9 @@
 
     python make_fashion_mini.py [FOLDER_OF_THE_FULL_SET] [FOLDER_TO_WRITE]
 
-The full set is what Debian's package dataset-fashion-mnist installs. Taken are the first 1,000 training and
-200 test images of each class, in the order of the full set: no random numbers, so that the same bytes come
-out on every machine (as far as zlib compresses alike).
+The full set is what Debian's package dataset-fashion-mnist installs. The first 1,000 training and 200 test
+images of each class are taken in their order, without random numbers: the result is the same on every machine
+with an equal zlib.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PER_CLASS = {"train": 1000, "t10k": 200}
 
 
 def make_fashion_mini(full: Path, folder: Path) -> None:
-    """Write the four IDX files into `folder`, which must exist, from those in `full`."""
+    """Write the four IDX files into the existing `folder` from those in `full`."""
     for part, per_class in PER_CLASS.items():
         labels = read_idx(full / f"{part}-labels-idx1-ubyte.gz")
         firsts = [np.flatnonzero(labels == number)[:per_class] for number in range(10)]

@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported here: the console script loads this first."""
+"""The command line. The console script loads this module first, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def command() -> None:
-    """The console script: the whole process."""
+    """Run the console script: the whole process."""
     from sweepboard.cli.exit import run_and_leave
 
     run_and_leave(main)

@@ -20,8 +20,10 @@ FIRST_PORT = 6006
 
 EVERYONE = "0.0.0.0"
 KEPT = {"images": 1000, "scalars": 5000}
-"""Pictures and points of one tag that the board keeps; of more it shows a random choice, in which the best
-point may be missing. TensorBoard keeps ten and a thousand."""
+"""Pictures and points per tag that TensorBoard loads.
+
+If there are more, it shows a random sample, which may lack the best point. Its defaults are 10 and 1000.
+"""
 
 
 def main(arguments: list[str]) -> int:
@@ -37,24 +39,24 @@ def main(arguments: list[str]) -> int:
     if not is_loopback(host):
         print("It has no login: anyone who reaches that address can read these runs.")
     sys.stdout.flush()
-    words = ["--logdir", str(folder), "--port", str(port), "--path_prefix", given.path_prefix]
-    words += ["--bind_all"] if given.bind_all else ["--host", host]
-    words += ["--samples_per_plugin", _samples(given.samples_per_plugin), *rest]
+    flags = ["--logdir", str(folder), "--port", str(port), "--path_prefix", given.path_prefix]
+    flags += ["--bind_all"] if given.bind_all else ["--host", host]
+    flags += ["--samples_per_plugin", _samples(given.samples_per_plugin), *rest]
     # TensorBoard takes this process over, so that whatever stops the one stops the other.
     start = python(
-        f"sys.argv = ['tensorboard', *{words!r}]; from tensorboard.main import run_main; run_main()"
+        f"sys.argv = ['tensorboard', *{flags!r}]; from tensorboard.main import run_main; run_main()"
     )
     os.execv(start[0], start)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Our own arguments, and what stands after `--`."""
+    """Return our own arguments, and those after `--`."""
     here = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:here], arguments[here + 1 :]
 
 
 def _samples(given: str) -> str:
-    """How many points of a tag TensorBoard keeps, by kind: as it was told, and else many."""
+    """Return TensorBoard's `--samples_per_plugin`: the `given` values, and `KEPT` for others."""
     kinds = [kind for kind in given.split(",") if kind]
     named = {kind.partition("=")[0].strip() for kind in kinds}
     return ",".join([*kinds, *(f"{kind}={many}" for kind, many in KEPT.items() if kind not in named)])
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _given() -> argparse.ArgumentParser:
-    """Those of TensorBoard's own options that decide what is printed here, or that have another default."""
+    """Return a parser for TensorBoard options that affect what is printed, or have other defaults here."""
     parser = argparse.ArgumentParser(prog="sweepboard board --", add_help=False)
     parser.add_argument("--host")
     parser.add_argument("--port", type=lambda text: None if text == "default" else int(text))
@@ -82,13 +84,13 @@ def _given() -> argparse.ArgumentParser:
 
 
 def address(host: str, port: int, prefix: str = "") -> str:
-    """The address for a browser: a machine that listens to everyone is reached by its name."""
+    """Return the address for a browser; a server on all interfaces is reached by the host's name."""
     name = socket.gethostname() if host in (EVERYONE, "::") else host
     return f"http://{f'[{name}]' if ':' in name else name}:{port}{prefix.rstrip('/')}/"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Return whether an address can be reached only from this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -96,9 +98,9 @@ def is_loopback(host: str) -> bool:
 
 
 def log_directory(folder: Path) -> Path:
-    """The folder to serve: for a single run its parent.
+    """Return the folder to serve: for a single run its parent.
 
-    TensorBoard's HParams table of a run that is the log directory itself has no metrics.
+    If the run's own folder were the log directory, TensorBoard's HParams table would have no metrics.
     """
     if not folder.is_dir():
         raise UserError(
@@ -108,7 +110,7 @@ def log_directory(folder: Path) -> Path:
 
 
 def usable_port(host: str, asked: int) -> int:
-    """The port that was asked for. Raises `UserError` where nothing can listen on it."""
+    """Return the port `asked`. Raise `UserError` if nothing can listen on it."""
     if not 0 < asked < 1 << 16:
         raise UserError(f"--port {asked}: a port is a number from 1 to 65535")
     if not _is_free(host, asked):
@@ -117,9 +119,9 @@ def usable_port(host: str, asked: int) -> int:
 
 
 def free_port(host: str, first: int = FIRST_PORT, tries: int = 100) -> int:
-    """The first port from `first` on that nothing listens on.
+    """Return the first free port from `first` on.
 
-    Raises `UserError` where all are taken, or where `host` is no address of this machine.
+    Raise `UserError` if all are taken, or if `host` is not an address of this machine.
     """
     for port in range(first, first + tries):
         if _is_free(host, port):

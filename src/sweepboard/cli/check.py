@@ -1,4 +1,4 @@
-"""`sweepboard check PATH...`: can these runs be compared, and if not, why?"""
+"""`sweepboard check PATH...`: whether runs can be compared, and why not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Hyperparameters are what you compare over: they may differ.
 
 
 def main(arguments: list[str]) -> int:
-    """Print what differs; exit code 0 where the runs are comparable, else 1."""
+    """Print what differs; exit code 0 if the runs are comparable, else 1."""
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.check import check
     from sweepboard.analysis.compare import matching
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compared_over(runs: Sequence[Run]) -> str:
-    """`8 runs over optimizer.lr`."""
+    """Return `8 runs over optimizer.lr`."""
     from sweepboard.analysis.differing_hparams import differing
 
     keys = differing([run.hparams for run in runs], {key for run in runs for key in run.asked})

@@ -1,4 +1,4 @@
-"""What was typed for a training run, in Hydra's own grammar, composed once before anything is done."""
+"""Parse the command line of a training run in Hydra's grammar, and compose its configuration once."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """A parsed command line. `flags` are Hydra's own, as its parser gives them."""
+    """A parsed command line. `flags` are Hydra's own, as its parser returns them."""
 
     argv: list[str]
     flags: argparse.Namespace
     config_dirs: list[Path]
-    """The user's own folders of YAML, the first one first."""
+    """The user's own folders of YAML, in order of precedence."""
 
     @property
     def overrides(self) -> list[str]:
-        """`key=value` words as typed."""
+        """The overrides, `key=value`, as typed."""
         return list(map(with_home, self.flags.overrides))
 
     @property
     def config_name(self) -> str:
-        """The primary configuration."""
+        """The name of the primary configuration."""
         return str(self.flags.config_name or CONFIG).removesuffix(".yaml")
 
     @property
@@ -60,13 +60,13 @@ class Request:
         return bool(flags.cfg or flags.info or flags.hydra_help)
 
     def overridden(self, key: str) -> str | None:
-        """The value typed for `key`, as text, or None."""
-        values = [word.partition("=")[2] for word in self.overrides if word.partition("=")[0] == key]
+        """Return the value typed for `key`, as text, or None."""
+        values = [each.partition("=")[2] for each in self.overrides if each.partition("=")[0] == key]
         return values[-1] if values else None
 
 
 def parse(argv: list[str]) -> Request:
-    """Read a command line. Raises `ConfigError` for an unknown flag and for a folder that is not there."""
+    """Parse a command line. Raise `ConfigError` for an unknown flag or a missing folder."""
     flags = parse_flags(argv)
     if flags.experimental_rerun:
         raise ConfigError("--experimental-rerun unpickles a file: type `sweepboard rerun RUN` instead")
@@ -74,11 +74,11 @@ def parse(argv: list[str]) -> Request:
 
 
 def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:
-    """The configuration of a request with its `hydra` block. Raises `ConfigError` for any mistake."""
+    """Return the composed configuration with its `hydra` block. Raise `ConfigError` for any mistake."""
     try:
         with hydra_ready(request.config_dirs) as hydra:
-            words = with_names([*request.overrides, *extra], hydra.config_loader)
-            composed = compose(request.config_name, words, return_hydra_config=True)
+            overrides = with_names([*request.overrides, *extra], hydra.config_loader)
+            composed = compose(request.config_name, overrides, return_hydra_config=True)
     except Exception as error:
         raise explain(error, request.overrides, request.config_dirs) from error
     _refuse_incomplete(composed, request)
@@ -87,14 +87,14 @@ def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig
 
 
 def multirun_request(request: Request, task: SweepTask) -> SweepResult:
-    """Have Hydra's sweeper and launcher, whichever are chosen, run the sweep that was asked for."""
+    """Run the sweep with the chosen sweeper and launcher of Hydra."""
     _register_plugins()
     import_users_modules()  # callbacks of the user's own
     sweeper = request.overridden("hydra/sweeper")
     try:
         with hydra_ready(request.config_dirs) as hydra:
-            words = map(with_quoted_filter, request.overrides)
-            overrides = with_names(list(words), hydra.config_loader)
+            typed = list(map(with_quoted_filter, request.overrides))
+            overrides = with_names(typed, hydra.config_loader)
             others = sweeper not in (None, "grid", "optuna")
             if others or _primary(request) != find_file(CONFIG):
                 master = hydra.compose_config(request.config_name, overrides, RunMode.MULTIRUN)
@@ -129,8 +129,8 @@ def _register_plugins() -> None:
         Plugins.instance().register(plugin)
 
 
-def with_quoted_filter(word: str) -> str:
-    """`sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
-    key, _, value = word.partition("=")
+def with_quoted_filter(override: str) -> str:
+    """Quote `sweep.filter=a < b` for Hydra, whose grammar has no `<` outside quotes."""
+    key, _, value = override.partition("=")
     is_condition = key.lstrip("+") == "sweep.filter" and value != "null" and value[:1] not in "'\""
-    return f"{key}={quoted(value)}" if is_condition else word
+    return f"{key}={quoted(value)}" if is_condition else override

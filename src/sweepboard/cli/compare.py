@@ -1,4 +1,4 @@
-"""`sweepboard compare PATH...`: runs side by side, seeds of one config as mean ± standard deviation."""
+"""`sweepboard compare PATH...`: a table of runs, with seeds of one config as mean ± standard deviation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(v
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table, or what was asked for instead of it."""
+    """Print the table, or another output that was asked for."""
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.compare import compare
     from sweepboard.analysis.load import read_runs
@@ -128,16 +128,16 @@ def _print(comparison: Comparison, options: argparse.Namespace) -> None:
 
 
 def _say_whose_tests(comparison: Comparison) -> None:
-    """Test metrics are of the last weights, and the table shows the best validation beside them."""
+    """Print a note that test metrics are of the last weights, not those with the best validation."""
     records = [run.record for row in comparison.rows for run in row.runs if run.record]
     earlier = any(step != record.step for record in records for step in record.best_steps.values())
     if earlier and any(tag.startswith("test/") for tag in comparison.shown):
-        told = "test/... is of the last weights, not of those with the best validation"
-        print(f"{told}: `sweepboard test RUN` measures these", file=sys.stderr)
+        note = "test/... is of the last weights, not of those with the best validation"
+        print(f"{note}: `sweepboard test RUN` measures these", file=sys.stderr)
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Headers and cells: what differs, what came out, how long it took, and which run it was."""
+    """Return headers and cells: differing hyperparameters, metrics, time, and the name of the run."""
     columns = [*_hparam_columns(comparison), *_metric_columns(comparison), *_end_columns(comparison)]
     headers = [header for header, _ in columns]
     return headers, [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
@@ -171,7 +171,7 @@ def _metric_columns(comparison: Comparison) -> Iterator[Column]:
 
 
 def _measured_once(tag: str, comparison: Comparison) -> bool:
-    """Whether best and last are the same in each run, as they are in a test."""
+    """Return whether best and last are equal in each run, as for a test."""
     return all(run.logged and len(run.curves[tag][0]) == 1 for run in comparison.runs if tag in run.curves)
 
 
@@ -199,7 +199,7 @@ def _end_columns(comparison: Comparison) -> Iterator[Column]:
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown."""
+    """Return a table in GitHub's Markdown."""
     lines = [headers, ["---"] * len(headers), *rows]
     return "\n".join(
         "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in line) + " |" for line in lines

@@ -1,4 +1,4 @@
-"""Tab completion: `eval "$(sweepboard -sc install=bash)"`, and what the shell then asks for."""
+"""Tab completion: `eval "$(sweepboard -sc install=bash)"`, and the shell's queries."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ UNINSTALL = {
 }
 
 
-def complete(words: Sequence[str]) -> int:
+def complete(arguments: Sequence[str]) -> int:
     """Answer `-sc install=bash`, `-sc uninstall=bash` or `-sc query=bash`."""
-    wish, _, shell = (words[0] if len(words) == 1 else "").partition("=")
-    if wish not in ("install", "uninstall", "query"):
+    action, _, shell = (arguments[0] if len(arguments) == 1 else "").partition("=")
+    if action not in ("install", "uninstall", "query"):
         raise ConfigError('-sc: type eval "$(sweepboard -sc install=bash)", or zsh, fish')
     if shell not in INSTALL:
-        raise ConfigError(f"-sc {wish}={shell}: there is no such shell{did_you_mean(shell, INSTALL)}")
-    if wish == "query":
+        raise ConfigError(f"-sc {action}={shell}: there is no such shell{did_you_mean(shell, INSTALL)}")
+    if action == "query":
         print("\n".join(candidates(os.environ.get("COMP_LINE", ""))))
     else:
-        print((INSTALL if wish == "install" else UNINSTALL)[shell], end="")
+        print((INSTALL if action == "install" else UNINSTALL)[shell], end="")
     return 0
 
 
 def candidates(line: str) -> list[str]:
-    """What the last word of the command `line` may become; nothing for a file or what cannot be read."""
+    """Return completions for the last word of the command `line`; none for a file or an invalid command."""
     *before, word = line.split(" ")[1:] or [""]
     before = [each for each in before if each]
     verb, rest = split_verb(before) if before else ("train", [])

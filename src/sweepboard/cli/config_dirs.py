@@ -1,4 +1,4 @@
-"""The user's own folders of YAML, in whichever way they were named."""
+"""The user's own folders of YAML, from flags or `hydra.searchpath`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KEY = "hydra.searchpath"
 
 
 def own_folders(flags: argparse.Namespace) -> list[Path]:
-    """The folders of `--config-path`, of each `--config-dir`, and of `hydra.searchpath`, in this order.
+    """Return the folders of `--config-path`, each `--config-dir`, and `hydra.searchpath`, in this order.
 
-    Raises `ConfigError` for one that is not there.
+    Raise `ConfigError` for a missing one.
     """
     named = [("--config-path", flags.config_path)] if flags.config_path else []
     named += [("--config-dir", folder) for folder in flags.config_dir]
@@ -36,14 +36,14 @@ def own_folders(flags: argparse.Namespace) -> list[Path]:
 
 
 def folder_of_flag(text: str) -> Path:
-    """The folder given with `--config-dir`. Raises `ConfigError` where there is none."""
+    """Return the folder given with `--config-dir`. Raise `ConfigError` if it is missing."""
     folder = _folder("--config-dir", text)
     assert folder is not None  # but for what is shipped, which no verb is given
     return folder
 
 
 def _folder(name: str, text: str) -> Path | None:
-    """The folder that `text` names, None where it is the shipped one or of a scheme of Hydra's."""
+    """Return the folder for `text`, or None if it is the shipped one or of a scheme of Hydra's."""
     scheme, separator, path = text.partition("://")
     if not separator:
         folder = Path(text).expanduser()
@@ -69,13 +69,13 @@ def _package(name: str, path: str) -> Path:
 
 
 def _typed(overrides: list[str]) -> list[str] | None:
-    words = [word for word in overrides if word.lstrip("+").startswith(f"{_KEY}=")]
-    found = [override.value() for override in OverridesParser.create().parse_overrides(words)]
-    return _checked(found[0]) if found else None
+    found = [each for each in overrides if each.lstrip("+").startswith(f"{_KEY}=")]
+    values = [override.value() for override in OverridesParser.create().parse_overrides(found)]
+    return _checked(values[0]) if values else None
 
 
 def _in_primary(config_name: str, folders: list[Path]) -> list[str]:
-    """What the primary configuration says; ours says nothing."""
+    """Return the search path set in the user's primary configuration; ours sets none."""
     file = find_file(config_name, folders)
     if file is None or file.parent == shipped():
         return []

@@ -1,4 +1,4 @@
-"""`sweepboard diff RUN RUN`: configuration, code, packages and final metrics, only what differs."""
+"""`sweepboard diff RUN RUN`: the differences in configuration, code, packages and final metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweepboard.runs.saved_run import SavedRun, read_run
 
 
 def main(arguments: list[str]) -> int:
-    """Print the differences; exit code 0 whether there are any or not."""
+    """Print the differences; the exit code is 0 with or without any."""
     made = argparse.ArgumentParser(prog="sweepboard diff", description=__doc__)
     made.add_argument("first", help="a run's folder")
     made.add_argument("second", help="another run's folder")
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def differences(first: SavedRun, second: SavedRun) -> list[Difference]:
-    """Settings, then environment, then results and what was accepted on the way to them."""
+    """Return differences in settings, environment, results, and changes accepted by a resume."""
     return [
         *between_configs(first.config.values, second.config.values),
         *between_environments(first.environment, second.environment),

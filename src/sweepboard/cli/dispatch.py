@@ -1,4 +1,4 @@
-"""Which verb a command names, and what becomes of its errors."""
+"""Run the verb of a command, and turn its errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ VERBS = {
 
 QUESTIONS = {"--help", "-h", "--version", "--origin", "--cfg", "-c", "--info", "-i", "--hydra-help",
              "--shell-completion", "-sc"}  # fmt: skip
-"""Options with which `train` only answers, and needs no torch."""
+"""Options with which `train` only prints an answer, and needs no torch."""
 
 WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--allow"}
-"""Flags that may stand before the verb, each with a value behind it."""
+"""Flags with a value that may precede the verb."""
 
 
 def run_verb(argv: list[str]) -> int:
-    """Run a command and turn how it ended into an exit code.
+    """Run a command and return its exit code.
 
-    A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1, and so is the
-    `sys.exit` of other people's code, whatever it says.
+    A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1, and so is a
+    `sys.exit` in other people's code.
     """
     try:
         verb, arguments = split_verb(argv)
@@ -65,15 +65,15 @@ def run_verb(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        if told := broken_plugin(error):
-            print(f"sweepboard: {printable(told)}", file=sys.stderr)
+        if message := broken_plugin(error):
+            print(f"sweepboard: {printable(message)}", file=sys.stderr)
             return 2
         print(printable(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
         return 1
 
 
 def _is_ours(error: SystemExit) -> bool:
-    """Whether our own code or Hydra's left, by itself or by a parser of arguments."""
+    """Return whether `error` was raised by our own code, Hydra's, or an argument parser."""
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
     while modules and modules[-1].partition(".")[0] == "argparse":
         modules.pop()
@@ -81,9 +81,9 @@ def _is_ours(error: SystemExit) -> bool:
 
 
 def split_verb(argv: list[str]) -> tuple[str, list[str]]:
-    """The verb and its arguments, flags before the verb among them.
+    """Return the verb and its arguments, including flags before the verb.
 
-    Raises `UserError` for a first word that is neither verb nor override.
+    Raise `UserError` if the first word is neither a verb nor an override.
     """
     index = _first_word(argv)
     first = argv[index] if index < len(argv) else ""
@@ -95,7 +95,7 @@ def split_verb(argv: list[str]) -> tuple[str, list[str]]:
 
 
 def _first_word(argv: list[str]) -> int:
-    """Where the first word stands that is neither a flag nor a flag's value."""
+    """Return the index of the first word that is neither a flag nor a flag's value."""
     index = 0
     while index < len(argv) and argv[index].startswith("-"):
         index += 2 if argv[index] in WITH_VALUE else 1

@@ -1,4 +1,4 @@
-"""`sweepboard doctor LOGDIR`: what is wrong with a log directory, and what to do about it."""
+"""`sweepboard doctor LOGDIR`: the faults of a log directory, and their remedies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ columns spoil the table.
 
 
 def main(arguments: list[str]) -> int:
-    """Print the faults; exit code 0 where there are none, else 1."""
+    """Print the faults; exit code 0 if there are none, else 1."""
     options = _parser().parse_args(arguments)
     from sweepboard.analysis.doctor import examine
     from sweepboard.files import as_json

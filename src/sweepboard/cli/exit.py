@@ -1,8 +1,8 @@
-"""The end of the process, without the half second in which Python takes torch's modules down one by one.
+"""Exit the process without the half second that Python needs to unload torch's modules one by one.
 
-What has a right to happen at the end does: threads are waited for, `atexit` handlers run, files that somebody
-left open are flushed. Then the kernel takes the memory back at once. (mypy ends in the same way.) A process
-that has used a GPU ends as usual, because profilers of its driver write their files at the very end.
+Everything required at exit still happens: threads are joined, `atexit` handlers run, open files are flushed.
+Then the kernel frees the memory at once (mypy exits in the same way). A process that has used a GPU exits
+normally, because profilers of its driver write their files at the very end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from contextlib import suppress
 
 
 def run_and_leave(main: Callable[[], int]) -> None:
-    """End the process with the exit code that `main` returns. Call it before anything is imported that could
-    register a handler, since handlers are called in reverse order and this one leaves."""
+    """Exit the process with the code that `main` returns.
+
+    Call this before any import that may register an exit handler: handlers run in reverse order, and this one
+    ends the process.
+    """
     codes: list[int] = []
     atexit.register(lambda: _leave(codes))
     codes.append(main())

@@ -1,4 +1,4 @@
-"""`sweepboard export RUN`: write the model for use elsewhere, and check that it comes back the same."""
+"""`sweepboard export RUN`: write the model for use elsewhere, and check that it loads with equal outputs."""
 
 from __future__ import annotations
 

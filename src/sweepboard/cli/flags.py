@@ -1,4 +1,4 @@
-"""Hydra's flags as we take them: anywhere on the line, several folders, and one line for a mistake."""
+"""Parse Hydra's flags: at any place of the command line, several folders, and a one-line error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sweepboard.errors import ConfigError, nearest
 
 
 def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
-    """Hydra's flags and the overrides among them. Raises `ConfigError` for a word that is neither."""
+    """Return Hydra's flags and the overrides. Raise `ConfigError` for an argument that is neither."""
     parser = flag_parser()
     _refuse_unknown(argv, parser)
     return parser.parse_intermixed_args(argv)
@@ -25,7 +25,7 @@ class _FlagParser(argparse.ArgumentParser):
 
 
 def flag_parser() -> argparse.ArgumentParser:
-    """Hydra's parser; `--config-dir` may be given several times."""
+    """Return Hydra's parser; `--config-dir` may be given several times."""
     parser = _FlagParser(
         parents=[hydras_flags()], add_help=False, allow_abbrev=False, conflict_handler="resolve"
     )
@@ -44,7 +44,7 @@ def _refuse_unknown(argv: Sequence[str], parser: argparse.ArgumentParser) -> Non
 
 
 def _joined(word: str, flags: Container[str]) -> bool:
-    """Whether a short flag has its value right behind it, as `-cjob`."""
+    """Return whether a short flag is joined with its value, as in `-cjob`."""
     return word[:2] in flags and word[2:] in ("job", "hydra", "all")
 
 

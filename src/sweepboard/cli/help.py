@@ -26,7 +26,7 @@ HYDRA_FLAGS = """\
 
 
 def print_help(config_dirs: list[Path]) -> None:
-    """Print the page; options of the user's own groups are listed too."""
+    """Print the help, including options of the user's own groups."""
     print("sweepboard [VERB] [OVERRIDES...] [-m]\n")
     print("Train a PyTorch model from composable YAML; the run's folder is its TensorBoard log directory.\n")
     section("Verbs (each has --help)", [f"  {verb:<10} {what}" for verb, what in VERBS.items()])
@@ -37,19 +37,19 @@ def print_help(config_dirs: list[Path]) -> None:
 
 
 def setting_lines() -> list[str]:
-    """Each setting with its default and what it is for."""
+    """Return each setting with its default and its description."""
     rows = [(f"{key}={yaml_text(each.default)}", each.text) for key, each in settings().items()]
     width = max(len(word) for word, _ in rows)
     return [f"  {word:<{width}}  {text}" for word, text in rows]
 
 
 def section(title: str, lines: list[str]) -> None:
-    """A headed block and an empty line."""
+    """Print a headed block and an empty line."""
     print(f"{title}\n" + "\n".join(lines) + "\n")
 
 
 def group_lines(config_dirs: list[Path]) -> list[str]:
-    """Each group with its options, the shipped ones and the user's."""
+    """Return each group with its options, the shipped ones and the user's."""
     groups: dict[str, set[str]] = {}
     for root in [Path(str(files("sweepboard.conf"))), *config_dirs]:
         for path in root.rglob("*.yaml"):

@@ -1,4 +1,4 @@
-"""sweepboard as an application of Hydra's: what `@hydra.main` does around a program's own function."""
+"""Run sweepboard as a Hydra application: the part of `@hydra.main` around a program's own function."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Job: TypeAlias = Callable[[DictConfig], None]
 
 
 def run_composed(request: Request, config: DictConfig, callbacks: Callbacks, folder: Path, job: Job) -> None:
-    """Run `job` in `folder` with all that Hydra does for a run: `.hydra/`, logging, callbacks, `job.env_set`.
+    """Run `job` in `folder` with Hydra's actions for a run: `.hydra/`, logging, callbacks, `job.env_set`.
 
-    `hydra.main` would do so too, after composing the configuration twice more. What the job raises is raised
-    here, past Hydra's own report of it.
+    `hydra.main` would do the same after composing the configuration twice more. Raise what the job raises,
+    without Hydra's own report of it.
     """
     raised: list[BaseException] = []
 
@@ -46,7 +46,7 @@ def run_composed(request: Request, config: DictConfig, callbacks: Callbacks, fol
 
 
 def callbacks_of(config: DictConfig) -> Callbacks:
-    """Return the callbacks that `hydra.callbacks` names. Raises `ConfigError`."""
+    """Return the callbacks of `hydra.callbacks`. Raise `ConfigError`."""
     try:
         return compat.callbacks_of(config)
     except HydraException as error:
@@ -54,7 +54,7 @@ def callbacks_of(config: DictConfig) -> Callbacks:
 
 
 def _run(hydra: Hydra, config: DictConfig, name: str, callbacks: Callbacks, job: Job) -> None:
-    """As `hydra._internal.hydra.Hydra.run`, from where the configuration is composed."""
+    """Do what `hydra._internal.hydra.Hydra.run` does after composing the configuration."""
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     context = HydraContext(hydra.config_loader, callbacks)
     callbacks.on_run_start(config=config, config_name=name)
@@ -63,14 +63,14 @@ def _run(hydra: Hydra, config: DictConfig, name: str, callbacks: Callbacks, job:
 
 
 def answer(request: Request) -> int:
-    """Let Hydra answer a question about the configuration (`--cfg`, `--info`, ...)."""
+    """Let Hydra print information about the configuration (`--cfg`, `--info`, ...)."""
     flags, name = request.flags, request.config_name
     with hydra_ready(request.config_dirs) as application:
-        words = with_names(request.overrides, application.config_loader)
+        overrides = with_names(request.overrides, application.config_loader)
         if flags.hydra_help:
             application.hydra_help(name, flag_parser(), flags)
         elif flags.cfg:
-            application.show_cfg(name, words, flags.cfg, flags.package, flags.resolve)
+            application.show_cfg(name, overrides, flags.cfg, flags.package, flags.resolve)
         else:
-            application.show_info(flags.info, name, words)
+            application.show_info(flags.info, name, overrides)
     return 0

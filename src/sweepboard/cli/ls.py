@@ -18,7 +18,7 @@ HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
 
 
 def main(arguments: list[str]) -> int:
-    """List runs; exit code 0 also where there are none."""
+    """List runs; the exit code is 0 even if there are none."""
     options = _parser().parse_args(arguments)
     root = Path(options.folder)
     if not root.is_dir():
@@ -67,7 +67,7 @@ def _row(run: RunFolder, root: Path) -> list[str]:
 
 
 def best_value(record: RunRecord) -> str:
-    """The primary metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
+    """Return the primary metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
     if record.primary_metric is None or record.primary_metric not in record.best:
         return ""
     return f"val/{record.primary_metric} {number(record.best[record.primary_metric])}"

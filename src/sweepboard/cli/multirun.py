@@ -1,4 +1,4 @@
-"""Start a sweep as Hydra does; overrides of an option that only some points choose are left to the points."""
+"""Start a sweep as Hydra does, but apply overrides of swept options only to the points."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def multirun(hydra: Hydra, name: str, task: SweepTask, overrides: Sequence[str]) -> SweepResult:
-    """Do what `Hydra.multirun` does, but leave overrides of a swept group to its points.
+    """Do what `Hydra.multirun` does, but apply overrides of a swept group only to its points.
 
-    `model=a,b model/act=tanh` is no mistake where the default model has no `act`.
+    `model=a,b model/act=tanh` is valid even if the default model has no `act`.
     """
     from sweepboard.sweeps.hydra_plugins import SweepRequest
     from sweepboard.sweeps.sweep_result import SweepResult, result_in
@@ -42,11 +42,11 @@ def multirun(hydra: Hydra, name: str, task: SweepTask, overrides: Sequence[str])
 
 
 def _composed(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
-    """The configuration of the sweep as a whole, all words in it."""
+    """Return the configuration of the sweep as a whole, with all overrides in it."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    words = [str(each.input_line) for each in parsed if not _is_of_points(each, _swept(parsed))]
+    overrides = [str(each.input_line) for each in parsed if not _is_of_points(each, _swept(parsed))]
     config: DictConfig = hydra.compose_config(
-        config_name=name, overrides=words, run_mode=RunMode.MULTIRUN, with_log_configuration=True
+        config_name=name, overrides=overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=True
     )
     import_modules(config)
     config.hydra.overrides.task = [str(each.input_line) for each in parsed if not each.is_hydra_override()]
@@ -54,13 +54,13 @@ def _composed(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def _swept(overrides: Sequence[Override]) -> set[str]:
-    """The groups of which several options are tried; presets may choose any option."""
+    """Return the groups with several options; presets may choose any option."""
     swept = {key_of(each.get_key_element()) for each in overrides if each.is_sweep_override()}
     return swept | set(OPEN_GROUPS) if "experiment" in swept else swept
 
 
 def _is_of_points(override: Override, swept: set[str]) -> bool:
-    """Whether the word says something of what stands in a group of which several options are tried."""
+    """Return whether an override belongs to a group with several options."""
     key = key_of(override.get_key_element())
     group = key.replace("/", ".").partition(".")[0]
     return group in swept and key not in swept and group != key

@@ -1,4 +1,4 @@
-"""`sweepboard --origin [overrides]`: every value of the configuration and where it came from."""
+"""`sweepboard --origin [overrides]`: every value of the configuration and its source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweepboard.names import flatten
 
 
 def print_origins(request: Request) -> int:
-    """A line for each value: its key, the value as written, and the file or override that set it."""
+    """Print a line for each value: its key, the value as written, and the file or override that set it."""
     composed = compose_request(request)
     found = origins(request.overrides, request.config_dirs, request.config_name)
     written = OmegaConf.to_container(composed, resolve=False)

@@ -1,4 +1,4 @@
-"""`sweepboard plan OVERRIDES...` or `sweepboard plan SWEEP`: the jobs of a sweep, none of them run."""
+"""`sweepboard plan OVERRIDES...` or `sweepboard plan SWEEP`: the jobs of a sweep, without running them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ is made. SWEEP is the folder of a sweep that was started.
 
 
 def main(arguments: list[str]) -> int:
-    """Show the plan."""
+    """Print the plan."""
     if "--help" in arguments or "-h" in arguments or not arguments:
         print(HELP, end="")
         return 0
-    words = [word for word in arguments if word not in ("--json", "-m", "--multirun")]
-    folder, plan, views = _frozen(words) or _of_request(words)
+    overrides = [each for each in arguments if each not in ("--json", "-m", "--multirun")]
+    folder, plan, views = _frozen(overrides) or _of_request(overrides)
     if "--json" in arguments:
         print(json.dumps(_records(folder, plan, views), indent=2))
     else:
@@ -43,8 +43,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _frozen(words: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]] | None:
-    folder = SweepFolder(Path(words[0])) if words else None
+def _frozen(arguments: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]] | None:
+    folder = SweepFolder(Path(arguments[0])) if arguments else None
     if folder is None or not folder.plan.is_file():
         return None
     from sweepboard.sweeps.job_status import views_of
@@ -54,8 +54,8 @@ def _frozen(words: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]]
     return folder, plan, list(views_of(plan, folder).values())
 
 
-def _of_request(words: Sequence[str]) -> tuple[SweepFolder | None, Plan, Sequence[JobView]]:
-    request = parse([*words, "--multirun"])
+def _of_request(overrides: Sequence[str]) -> tuple[SweepFolder | None, Plan, Sequence[JobView]]:
+    request = parse([*overrides, "--multirun"])
     task = new_task(request)
     task.plan_only = True
     result = multirun_request(request, task)

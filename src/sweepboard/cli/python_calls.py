@@ -1,4 +1,4 @@
-"""`sweepboard.run(...)` and `sweepboard.sweep(...)`: what the command line does, from Python."""
+"""`sweepboard.run(...)` and `sweepboard.sweep(...)`: the commands, called from Python."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sweepboard.errors import UserError
 def run(*overrides: str, config_dir: str | Path | None = None) -> Result:
     """Train one run in this process, as `sweepboard [overrides]` does, and return it.
 
-    Args:
-        overrides: words of Hydra's grammar: `"optimizer.lr=0.1"`, `"model=mlp"`.
-        config_dir: a folder of YAML of your own, as `--config-dir`.
+        Args:
+            overrides: overrides in Hydra's grammar: `"optimizer.lr=0.1"`, `"model=mlp"`.
+            config_dir: a folder of YAML of your own, as `--config-dir`.
 
     The weights are a function of the configuration alone. Random seeds and torch's number of threads stay as
     the run has set them.
 
     Raise `sweepboard.errors.UserError` for a mistake in the configuration, before any work; KeyboardInterrupt
-    for Ctrl-C, after a checkpoint; and whatever the model or the data raise.
+    for Ctrl-C, after a checkpoint; and any exception of the model or the data.
     """
     from sweepboard.cli.train import train
 
@@ -34,11 +34,11 @@ def run(*overrides: str, config_dir: str | Path | None = None) -> Result:
 
 
 def sweep(*overrides: str, config_dir: str | Path | None = None) -> Results:
-    """Run a sweep, as `sweepboard -m [overrides]` does, and return its runs, also those that failed.
+    """Run a sweep, as `sweepboard -m [overrides]` does, and return its runs, including failed ones.
 
-    Args:
-        overrides: words of Hydra's grammar, some with several values: `"optimizer.lr=0.1,0.01"`.
-        config_dir: a folder of YAML of your own, as `--config-dir`.
+        Args:
+            overrides: overrides in Hydra's grammar, some with several values: `"optimizer.lr=0.1,0.01"`.
+            config_dir: a folder of YAML of your own, as `--config-dir`.
 
     Each job has a process of its own. Raise `sweepboard.errors.UserError` for a mistake in any of its points,
     before any work.
@@ -53,16 +53,16 @@ def sweep(*overrides: str, config_dir: str | Path | None = None) -> Results:
 
 
 def _request(overrides: tuple[str, ...], config_dir: str | Path | None, *flags: str) -> Request:
-    for word in overrides:
-        if not isinstance(word, str) or word.startswith("-") or word in VERBS:
-            raise UserError(f"{word!r} is no override; give texts such as 'optimizer.lr=0.1'")
+    for override in overrides:
+        if not isinstance(override, str) or override.startswith("-") or override in VERBS:
+            raise UserError(f"{override!r} is no override; give texts such as 'optimizer.lr=0.1'")
     where = [] if config_dir is None else ["--config-dir", str(config_dir)]
     return parse([*where, *flags, *overrides])
 
 
 @contextmanager
 def _as_a_call() -> Iterator[None]:
-    """Leave the caller's logging as it was, and let Ctrl-C be what it is elsewhere in Python."""
+    """Restore the caller's logging afterwards, and raise KeyboardInterrupt for Ctrl-C as usual in Python."""
     from sweepboard.training.signals import Interrupted
 
     root = logging.getLogger()

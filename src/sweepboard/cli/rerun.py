@@ -18,7 +18,7 @@ from sweepboard.startup import settle, tune_allocator
 
 
 def main(arguments: list[str]) -> int:
-    """Rerun a run, after saying what differs from then."""
+    """Rerun a run, after printing what differs from the original."""
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def print_differences(found: Sequence[Difference], limit: int = 20) -> None:
-    """A line for each difference, what matters first."""
+    """Print a line for each difference, those that affect results first."""
     for difference in found[:limit]:
         print(f"differs: {printable(difference)}")
     if len(found) > limit:

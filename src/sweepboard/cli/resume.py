@@ -1,4 +1,4 @@
-"""`sweepboard resume RUN_OR_SWEEP`: go on where it was stopped, in the same folder, to the same end."""
+"""`sweepboard resume RUN_OR_SWEEP`: continue in the same folder, to the same end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sweepboard.sweeps.folder import SweepFolder
 
 
 def main(arguments: list[str]) -> int:
-    """Resume a run; a finished one says so and nothing is done. `trainer.epochs=20` makes it longer.
+    """Resume a run; for a finished one, print so and do nothing. `trainer.epochs=20` makes it longer.
 
-    Of a sweep, what is missing is done; overrides add points to it.
+    Of a sweep, missing jobs are run; overrides add points to it.
     """
     made = parser("resume", __doc__, many=True)
     made.add_argument("--failed", action="store_true", help="of a sweep: try its failed jobs again, too")

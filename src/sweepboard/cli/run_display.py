@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a progress bar on a terminal, a line per validation elsewhere."""
+"""The terminal output of a training run: a progress bar on a terminal, a line per validation elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def run_display() -> Iterator[dict[str, Callback]]:
-    """Show warnings on this process's terminal during the block; yield the callbacks that show the run."""
+    """Print warnings on this process's terminal, and yield the callbacks that display the run."""
     if sys.stdout.isatty():
         with _bar() as bar:
             yield {"progress bar": ProgressBar(bar)}
@@ -51,7 +51,7 @@ def _bar() -> Iterator[Bar]:
 
 
 class ProgressBar(Callback):
-    """One bar over all updates."""
+    """A progress bar over all updates."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
@@ -81,7 +81,7 @@ def _attached(handler: logging.Handler, wanted: Callable[[logging.LogRecord], bo
 
 
 class _Plain(logging.Formatter):
-    """The message; a warning says that it is one, a failure is told by the command as it ends."""
+    """Prints the message, with a prefix for warnings; failures are printed by the command as it ends."""
 
     def format(self, record: logging.LogRecord) -> str:
         return ("warning: " if record.levelno == logging.WARNING else "") + printable(record.getMessage())

@@ -1,4 +1,4 @@
-"""What the verbs that take a saved run have in common on the command line."""
+"""Common options of the verbs that take a saved run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from sweepboard.compose.override_grammar import with_home
 
 
 def parser(verb: str, description: str | None, many: bool = False) -> argparse.ArgumentParser:
-    """A parser for `sweepboard VERB RUN`."""
+    """Return a parser for `sweepboard VERB RUN`."""
     made = argparse.ArgumentParser(prog=f"sweepboard {verb}", description=description)
     made.add_argument("run", help="the run's folder")
     if many:
-        made.add_argument("overrides", nargs="*", type=with_home, help="key=value words, as for a new run")
+        made.add_argument(
+            "overrides", nargs="*", type=with_home, help="key=value, as for a new run"
+        )
         add_config_dir(made)
     made.add_argument(
         "--allow",
@@ -27,7 +29,7 @@ def parser(verb: str, description: str | None, many: bool = False) -> argparse.A
 
 
 def add_config_dir(made: argparse.ArgumentParser) -> None:
-    """`--config-dir`, for options of the user's own groups."""
+    """Add `--config-dir`, for options of the user's own groups."""
     made.add_argument(
         "--config-dir",
         "-cd",
@@ -39,5 +41,5 @@ def add_config_dir(made: argparse.ArgumentParser) -> None:
 
 
 def config_dirs(options: argparse.Namespace) -> list[Path]:
-    """The folders given with `--config-dir`."""
+    """Return the folders given with `--config-dir`."""
     return [folder_of_flag(text) for text in options.config_dir]

@@ -1,4 +1,4 @@
-"""The end of a run on the terminal: what came out, where it is, and how to look at it."""
+"""The summary at the end of a run: its metrics, its folder, and the command to view it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweepboard.runs.record import RunRecord
 
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:
-    """A small table and the command that shows the board."""
+    """Print a small table and the command that shows the run in TensorBoard."""
     last = " (last weights)" if any(_when(record, name) for name in record.best) else ""
     rows = [[tag + last, number(value)] for tag, value in record.metrics.items() if tag.startswith("test/")]
     if not rows:
@@ -27,20 +27,20 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
 
 
 def _when(record: RunRecord, metric: str) -> str:
-    """Of which weights the best value of a metric is, where these are not the last ones."""
+    """Return the step of a metric's best value, if it is not the last one."""
     step = record.best_steps.get(metric, record.step)
     return f" (step {step})" if step != record.step else ""
 
 
 def board_command(folder: Path) -> str:
-    """The exact command that shows the board of a run beside its siblings."""
+    """Return the exact command that shows a run in TensorBoard, together with its siblings."""
     root = next((parent for parent in folder.parents if parent.name == "outputs"), folder.parent)
-    words = [program(), "board"] if root == Path("outputs") else [program(), "board", str(root)]
-    return shlex.join(words)
+    command = [program(), "board"] if root == Path("outputs") else [program(), "board", str(root)]
+    return shlex.join(command)
 
 
 def program() -> str:
-    """How `sweepboard` is called from here: by its name, or where that is not found by its path."""
+    """Return the command for `sweepboard`: its name, or its path if the name is not found."""
     script = Path(sys.executable).with_name("sweepboard")
     if shutil.which("sweepboard") or not script.exists():
         return "sweepboard"

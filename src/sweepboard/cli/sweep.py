@@ -1,4 +1,4 @@
-"""`sweepboard -m`: a sweep, through Hydra's sweeper and launcher; and one that is taken up again."""
+"""`sweepboard -m`: run a sweep through Hydra's sweeper and launcher, or resume one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def run_sweep(request: Request) -> int:
-    """Run all jobs. Return 0 where every one has come to its end, else 1."""
+    """Run all jobs. Return 0 if every one has finished, else 1."""
     return int(not sweep_result(request).is_done)
 
 
 def sweep_result(request: Request) -> SweepResult:
-    """Run all jobs, and return what became of them."""
+    """Run all jobs, and return their results."""
     with prestarted_server(PRELOAD) if _runs_here(request) else nullcontext():
         from sweepboard.cli.sweep_display import display
 
@@ -39,12 +39,12 @@ def sweep_result(request: Request) -> SweepResult:
 
 
 def _runs_here(request: Request) -> bool:
-    """Whether the launcher is ours, as far as the command tells."""
+    """Return whether the launcher is ours, judged by the command alone."""
     return request.overridden("hydra/launcher") in (None, "local")
 
 
 def new_task(request: Request) -> SweepTask:
-    """What our plug-ins are to know of the command."""
+    """Return the task with what our plug-ins need of the command."""
     tune_allocator()  # before torch allocates anything
     from sweepboard.sweeps.hydra_task import SweepTask
 
@@ -52,7 +52,7 @@ def new_task(request: Request) -> SweepTask:
 
 
 def go_on_with_sweep(options: argparse.Namespace) -> int:
-    """`sweepboard resume SWEEP`, its arguments as `options`."""
+    """Run `sweepboard resume SWEEP` with the parsed `options`."""
     tune_allocator()
     folder, accept = SweepFolder(Path(options.run)), options.accept_changes
     with prestarted_server(PRELOAD) if _ran_here(folder) else nullcontext():
@@ -61,13 +61,13 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
         from sweepboard.sweeps.resume import ResumeRequest, resume_sweep
 
         go_on = resume_search if folder.search.is_file() else resume_sweep
-        words = list(map(with_quoted_filter, options.overrides))
-        wish = ResumeRequest(words, accept, options.failed, options.allow, config_dirs(options))
-        return exit_code(go_on(folder, wish, display()))
+        overrides = list(map(with_quoted_filter, options.overrides))
+        request = ResumeRequest(overrides, accept, options.failed, options.allow, config_dirs(options))
+        return exit_code(go_on(folder, request, display()))
 
 
 def _ran_here(folder: SweepFolder) -> bool:
-    """Whether the launcher of the plan is ours, as far as a glance tells: a wrong answer costs only time."""
+    """Return whether the plan names our launcher; a wrong answer costs only time."""
     try:
         return bool(read_json(folder.plan)["launcher"]["option"] == "local")
     except (OSError, ValueError, KeyError, TypeError):
@@ -75,7 +75,7 @@ def _ran_here(folder: SweepFolder) -> bool:
 
 
 def exit_code(views: Sequence[JobView]) -> int:
-    """0 where nothing is left to do."""
+    """Return 0 if no job is left to run."""
     from sweepboard.sweeps.job_status import DONE
 
     return int(any(view.state not in DONE for view in views))

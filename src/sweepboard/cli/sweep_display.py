@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: a live table on a terminal, plain lines elsewhere, a table at the end."""
+"""The terminal output of a sweep: a live table on a terminal, plain lines elsewhere, a table at the end."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, 
 from sweepboard.training.ending import FAILED
 
 BETWEEN_LINES = 10.0
-"""Seconds between two plain lines about validations of one job."""
+"""Minimum number of seconds between two plain lines about validations of one job."""
 
 
 def display() -> SweepCallback:
-    """The display for this process's standard output."""
+    """Return the display for this process's standard output."""
     return LiveTable() if sys.stdout.isatty() else Lines()
 
 
 class Lines(SweepCallback):
-    """A plain line for each thing that happens."""
+    """Prints a plain line for each event."""
 
     def __init__(self) -> None:
         self._views: Sequence[JobView] = ()
@@ -74,12 +74,12 @@ class Lines(SweepCallback):
         print_results(folder, views)
 
     def say(self, text: str) -> None:
-        """Print a line at once, also into a pipe."""
+        """Print a line and flush, also into a pipe."""
         print(printable(text), flush=True)
 
 
 class LiveTable(Lines):
-    """The jobs in a table that is drawn again and again; lines that stay are printed above it."""
+    """Shows the jobs in a table that is redrawn; permanent lines are printed above it."""
 
     def __init__(self, console: Console | None = None) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class LiveTable(Lines):
         self._live.start()
 
     def on_validation(self, view: JobView) -> None:
-        """In the table."""
+        """Show the validation in the table."""
 
     def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         self._live.stop()
@@ -115,7 +115,7 @@ class LiveTable(Lines):
         return table
 
     def _shown(self) -> list[JobView]:
-        """As many jobs as the terminal has room for: those that run, what came of others, those to come."""
+        """Return as many jobs as fit on the terminal: running ones, then ended ones, then waiting ones."""
         order = {RUNNING: 0, FAILED: 1, WAITING: 3}
         views = sorted(best_first(self._views), key=lambda view: order.get(view.state, 2))
         return views[: max(1, self._console.height - 5)]
@@ -128,22 +128,22 @@ def _time(view: JobView) -> str:
 
 
 def epoch(view: JobView) -> str:
-    """`2.5/5`: epochs done, of all."""
+    """Return `2.5/5`: epochs done, of all."""
     return f"{view.epoch:.3g}/{view.total_epochs:g}" if view.total_epochs else ""
 
 
 def metric(view: JobView) -> str:
-    """The best value of the metric by which the job is judged: `val/accuracy 0.91`."""
+    """Return the best value of the primary metric: `val/accuracy 0.91`."""
     return f"val/{view.primary_metric} {number(view.score)}" if view.score is not None else ""
 
 
 def counts(views: Sequence[JobView]) -> str:
-    """`2 running, 5 waiting, 1 finished`."""
+    """Return `2 running, 5 waiting, 1 finished`."""
     return ", ".join(f"{count} {state}" for state, count in Counter(view.state for view in views).items())
 
 
 def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
-    """The jobs best first, those that failed with their reasons, and where everything is."""
+    """Print the jobs best first, failed ones with their reasons, and where the files are."""
     rows = [[view.label, view.state, *_numbers(view), view.reason or ""] for view in best_first(views)]
     primary_metric = next((f"val/{view.primary_metric}" for view in views if view.primary_metric), "metric")
     print()

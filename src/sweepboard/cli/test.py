@@ -14,7 +14,7 @@ from sweepboard.startup import tune_allocator
 
 
 def main(arguments: list[str]) -> int:
-    """Print the metrics and enter them into the run's record and board."""
+    """Print the metrics and add them to the run's record and event files."""
     made = parser("test", __doc__, many=True)
     made.add_argument("--checkpoint", choices=["best", "last"], default="best")
     made.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -28,11 +28,11 @@ from sweepboard.version import __version__
 
 
 def main(argv: list[str]) -> int:
-    """Train what was asked for, or answer a question about it. Returns the exit code."""
+    """Train, or print an answer about the configuration. Return the exit code."""
     if "--version" in argv:  # Hydra's parser would answer with its own
         print(f"sweepboard {__version__} (hydra {hydra.__version__})")
         return 0
-    request = parse([word for word in argv if word != "--origin"])
+    request = parse([each for each in argv if each != "--origin"])
     asks = request.only_asks or "--origin" in argv
     if asks and request.flags.multirun:
         raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
         print_help(request.config_dirs)
         return 0
     if request.only_asks:
-        compose_request(request)  # so that a mistake is told in our one line
+        compose_request(request)  # reports a mistake in our one line
         return answer(request)
     if request.flags.multirun:
         return run_sweep(request)
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
 
 
 def train(request: Request) -> Path:
-    """Train the one run that was asked for, and return its folder."""
+    """Train one run, and return its folder."""
     composed = compose_request(request)
     if composed.hydra.mode == RunMode.MULTIRUN:
         raise ConfigError("hydra.mode=MULTIRUN: is a sweep; call sweepboard.sweep")
@@ -109,9 +109,9 @@ def _checked(composed: DictConfig, request: Request) -> Any:
 
 
 def _folder(prepared: Any, composed: DictConfig) -> Path:
-    """The one that was asked for, or a new one."""
+    """Return the folder that was asked for, or a new one."""
     named = asked_for(composed, "hydra.run.dir")
     if named is not None:
         return named
-    words = safe_words(prepared.config.values, prepared.config.overrides)
-    return claim(Path(composed.output_root), label(words), datetime.now()).path
+    overrides = safe_words(prepared.config.values, prepared.config.overrides)
+    return claim(Path(composed.output_root), label(overrides), datetime.now()).path

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 where the run repeats, 1 where it does not. `threads=4` asks whether it would so."""
+    """Exit with 0 if the run repeats, else 1. `threads=4` verifies it with that setting."""
     made = parser("verify", __doc__, many=True)
     made.add_argument(
         "--tolerance", type=float, default=0.0, metavar="T",
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """`identical`, or where the runs part first and what differs in the environment."""
+    """Print `identical`, or the first difference in results and the differences in the environment."""
     if verdict.holds and verdict.same_weights and not verdict.mismatches:
         print(f"identical: {verdict.compared} values of scalars, and the final weights")
     elif verdict.holds:

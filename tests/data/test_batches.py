@@ -240,6 +240,7 @@ SCRIPT = """
 import multiprocessing, sys, time, torch
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.datasets.synthetic import Gaussian
+from sweepboard.settings import DatasetSettings
 data = prepare_data(Gaussian(), DatasetSettings(in_memory=False, workers=1), 0, torch.device("cpu"))
 kept = data.train.epoch(0)
 next(kept)

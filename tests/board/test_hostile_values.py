@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
@@ -37,16 +38,12 @@ def write(folder: Path, *summaries: Summary) -> None:
     (folder / "events.out.tfevents.1.here").write_bytes(whole)
 
 
-def read_all(command: Command) -> dict[str, str]:
+def read_all(command: Command, doctor: int = 0) -> dict[str, str]:
     """What the verbs say of both runs below `all`: each ends, and none takes the table away."""
     said = {}
     with bounded_memory():
         for verb in VERBS:
-            code = 1 if verb in ("check", "doctor") else 0
-            try:
-                one = command(verb, "all", code=code)
-            except AssertionError:
-                one = command(verb, "all", code=1 - code)
+            one = command(verb, "all", code=doctor if verb == "doctor" else 0)
             said[verb] = one.out + one.err
             assert "Traceback" not in said[verb]
     assert "whole" in said["compare"]
@@ -59,7 +56,7 @@ def test_hyperparameters_that_are_no_numbers(value: float, command: Command) -> 
     for name, lr in (("odd", value), ("whole", 0.1)):
         row = hparams({"lr": lr, "model": "mlp"}, {})  # type: ignore[no-untyped-call]
         write(Path("all", name), *row)
-    said = read_all(command)
+    said = read_all(command, doctor=0 if isfinite(value) else 1)
     assert "0.5" in said["compare"]
 
 
@@ -93,8 +90,8 @@ ABSURD = {
 }
 
 
-@pytest.mark.parametrize("summary", ABSURD.values(), ids=list(ABSURD))
-def test_absurd_shapes(summary: Summary, command: Command) -> None:
-    write(Path("all/odd"), summary)
+@pytest.mark.parametrize("kind", ABSURD)
+def test_absurd_shapes(kind: str, command: Command) -> None:
+    write(Path("all/odd"), ABSURD[kind])
     write(Path("all/whole"))
-    read_all(command)
+    read_all(command, doctor=1 if kind == "scalars" else 0)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 
 from sweepboard import plain_yaml
 from sweepboard.compose.hydra_values import templates_of
+from sweepboard.runs.load_model import load_model
 from tests.command import TINY as OF_LINEAR
 from tests.command import Command, record_of
 
@@ -21,6 +24,7 @@ class Net(nn.Module):
     def __init__(self, features, outputs, tag=None, path="", n: int = 1, other=None):
         super().__init__()
         self.layer = nn.Linear(features, outputs)
+        self.path = path
 
     def forward(self, inputs):
         return self.layer(inputs.flatten(1))
@@ -64,6 +68,29 @@ def test_a_run_knows_its_folder(own: Command) -> None:
     again = run_of(own("rerun", str(run)).out)
     assert model_of(again)["path"] == f"{again.absolute()}/pred"
     assert record_of(again)["interpolations"]["model.path"] == f"{FOLDER}/pred"
+
+
+def test_a_moved_run_has_the_path_of_its_new_folder(own: Command) -> None:
+    run = run_of(own(*PROBE, f"model.path={FOLDER}/x").out)
+    moved = run.rename("moved").absolute()
+    want = f"{moved}/x"
+    assert load_model(moved, allow=["probe"]).path == want
+    own("export", "moved", "--output", "weights.safetensors")
+    with safe_open("weights.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["model"])["path"] == want
+    own("resume", "moved", "trainer.epochs=3")
+    assert model_of(moved)["path"] == want
+    assert record_of(moved)["status"] == "finished"
+
+
+def test_a_moved_job_keeps_its_number(own: Command) -> None:
+    parts = ["hydra/launcher=basic", "hydra.sweep.dir=s", f"model.tag={NUMBER}", f"model.path={FOLDER}/x"]
+    own("-m", *PROBE, *parts, "optimizer.lr=0.1,0.2")
+    job = next(path.parent for path in Path("s").rglob("run.json") if record_of(path.parent)["number"] == 1)
+    moved = job.rename("moved").absolute()
+    own("resume", "moved", "trainer.epochs=3")
+    assert model_of(moved)["path"] == f"{moved}/x"
+    assert str(model_of(moved)["tag"]) == "1"
 
 
 @pytest.mark.parametrize("launcher", ["basic", pytest.param("local", marks=pytest.mark.slow)])

@@ -14,9 +14,7 @@ def parser(verb: str, description: str | None, many: bool = False) -> argparse.A
     made = argparse.ArgumentParser(prog=f"sweepboard {verb}", description=description)
     made.add_argument("run", help="the run's folder")
     if many:
-        made.add_argument(
-            "overrides", nargs="*", type=with_home, help="key=value, as for a new run"
-        )
+        made.add_argument("overrides", nargs="*", type=with_home, help="key=value, as for a new run")
         add_config_dir(made)
     made.add_argument(
         "--allow",

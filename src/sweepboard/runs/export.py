@@ -15,6 +15,7 @@ from torch import nn
 from sweepboard.compose.assemble import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
+from sweepboard.runs.reload import placed_config
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.secrets import masked
 from sweepboard.version import __version__
@@ -54,7 +55,7 @@ def lost(saved: SavedRun, model: nn.Module, changed: Sequence[str]) -> str | Non
 def _same_without(saved: SavedRun, model: nn.Module) -> bool:
     """Whether a model made anew with the tensors alone gives the same for a sample."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        twin = build_model(saved.config)
+        twin = build_model(placed_config(saved))
         twin.load_state_dict(model.state_dict())
         try:
             found, known = (each.eval()(_sample(saved)) for each in (twin, deepcopy(model)))
@@ -95,7 +96,7 @@ def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
 
 def _metadata(saved: SavedRun) -> dict[str, str]:
     """What a file says beside the weights, each as JSON: how the model is built, what its outputs mean."""
-    known = {"model": masked(saved.config.values["model"]), "classes": saved.record.classes}
+    known = {"model": masked(placed_config(saved).values["model"]), "classes": saved.record.classes}
     return {"sweepboard": __version__, **{key: json.dumps(value) for key, value in known.items()}}
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from sweepboard.compose.assemble import build_model
 from sweepboard.errors import UserError
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.reload import refuse_foreign_model
+from sweepboard.runs.reload import placed_config, refuse_foreign_model
 from sweepboard.runs.saved_run import SavedRun, needed_here, read_run
 from sweepboard.training.attributes import FROZEN, set_attributes
 from sweepboard.training.checkpoint import fitting, load_checkpoint
@@ -54,7 +54,7 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
         needed_here(saved),
         torch.random.fork_rng(devices=[]),
     ):  # initial weights are drawn, and then overwritten
-        model = build_model(saved.config)
+        model = build_model(placed_config(saved))
     load_weights(model, weights, f"{saved.folder}: the {checkpoint} weights")
     if saved.config.settings.trainer.channels_last and any(weight.ndim == 4 for weight in model.parameters()):
         model.to(memory_format=torch.channels_last)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from sweepboard.compose.hydra_values import with_run_values
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
@@ -25,6 +27,12 @@ class MaskedSecret(UserError):
 
 class ChangedSinceSigned(UserError):
     """A run of this user's own whose configuration is not what was signed."""
+
+
+def placed_config(saved: SavedRun) -> RunConfig:
+    """Return the saved configuration with the values of the run's folder, which may have been moved."""
+    config = replace(saved.config, own=origin_of(saved) is Origin.OWN)
+    return with_run_values(config, saved.folder.path, saved.record.number)
 
 
 def prepare_saved(

@@ -68,7 +68,7 @@ def prepare_resume(
     typed = " ".join(prepared.config.overrides[len(saved.record.overrides) :])
     instead = f"type `sweepboard rerun {saved.folder} {typed}` instead"
     refuse_another_run(saved.config, prepared.config, instead, bool(changed_data(saved.record, prepared)))
-    return prepared
+    return prepared.placed(saved.folder.path, saved.record.number)  # the folder may have been moved
 
 
 def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) -> None:

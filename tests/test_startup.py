@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from sweepboard.startup import quick_start, settle
-from sweepboard.training.checkpoint import packed, unpacked
+from sweepboard.training.checkpoint_file import packed, unpacked
 from sweepboard.training.seeding import (
     random_states,
     random_states_kept,

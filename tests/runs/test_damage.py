@@ -119,7 +119,7 @@ STATES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def test_a_checkpoint_of_our_format_with_other_keys_is_one_line(
     change: Callable[[dict[str, Any]], dict[str, Any]], command: Command
 ) -> None:
-    from sweepboard.training.checkpoint import load_checkpoint, packed
+    from sweepboard.training.checkpoint_file import load_checkpoint, packed
 
     command(*TINY, "dataset=gaussian", "hydra.run.dir=run")
     place = Path("run/checkpoints")
@@ -137,7 +137,7 @@ def test_a_checkpoint_that_unpacks_to_more_than_its_size_is_not_opened(tmp_path:
     import io
     import zipfile
 
-    from sweepboard.training.checkpoint import DamagedCheckpoint, unpacked
+    from sweepboard.training.checkpoint_file import DamagedCheckpoint, unpacked
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.training.checkpoint import load_checkpoint
+from sweepboard.training.checkpoint_file import load_checkpoint
 from tests.command import TINY, Command, record_of
 from tests.runs.process import curves
 from tests.runs.sabotage import ACCIDENTS, SABOTAGED, fill, free, freeze, small_disk, thaw

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.training.checkpoint import Checkpoints, load_checkpoint
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.checkpoint_file import load_checkpoint
 from tests.command import TINY, Command, record_of
 
 QUICK = [*TINY[1:], "dataset=gaussian"]

@@ -16,13 +16,8 @@ import pytest
 import torch
 from torch import nn
 
-from sweepboard.training.checkpoint import (
-    Checkpoints,
-    DamagedCheckpoint,
-    load_checkpoint,
-    packed,
-    weights_sha256,
-)
+from sweepboard.training.checkpoint import Checkpoints, weights_sha256
+from sweepboard.training.checkpoint_file import DamagedCheckpoint, load_checkpoint, packed
 from sweepboard.training.loop_state import LoopState
 
 

@@ -15,7 +15,8 @@ from torch import nn
 from sweepboard.errors import ConfigError, NonFiniteLoss
 from sweepboard.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 from sweepboard.training.callback import Callback
-from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
+from sweepboard.training.checkpoint import Checkpoints, weights_sha256
+from sweepboard.training.checkpoint_file import load_checkpoint
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.loop import Progress, fit
 

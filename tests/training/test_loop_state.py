@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sweepboard.settings import TrainerSettings
-from sweepboard.training.checkpoint import Checkpoints, DamagedCheckpoint, load_checkpoint, packed
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.checkpoint_file import DamagedCheckpoint, load_checkpoint, packed
 from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import BestState, LoopState
 

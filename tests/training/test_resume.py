@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sweepboard.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 from sweepboard.training.callback import Callback
-from sweepboard.training.checkpoint import Checkpoints, load_checkpoint, weights_sha256
+from sweepboard.training.checkpoint import Checkpoints, weights_sha256
+from sweepboard.training.checkpoint_file import load_checkpoint
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.loop_state import LoopState

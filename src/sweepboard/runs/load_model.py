@@ -15,7 +15,7 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.reload import placed_config, refuse_foreign_model
 from sweepboard.runs.saved_run import SavedRun, needed_here, read_run
 from sweepboard.training.attributes import FROZEN, set_attributes
-from sweepboard.training.checkpoint import fitting, load_checkpoint
+from sweepboard.training.checkpoint_file import fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
 from sweepboard.training.learner import MODEL
 from sweepboard.training.loop_state import BestState, LoopState

@@ -21,7 +21,8 @@ from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
 from sweepboard.settings import effect_of
 from sweepboard.training.callback import NO_CALLBACKS, Callback
-from sweepboard.training.checkpoint import Checkpoints, DamagedCheckpoint, fitting, load_checkpoint
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.checkpoint_file import DamagedCheckpoint, fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
 from sweepboard.training.loop import Progress
 from sweepboard.training.loop_state import BestState, LoopState

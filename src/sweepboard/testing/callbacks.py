@@ -15,7 +15,8 @@ from sweepboard.settings import CheckpointSettings, TrainerSettings
 from sweepboard.testing.small_run import small_data, small_learner
 from sweepboard.training import loop
 from sweepboard.training.callback import Callback
-from sweepboard.training.checkpoint import Checkpoints, packed, unpacked, weights_sha256
+from sweepboard.training.checkpoint import Checkpoints, weights_sha256
+from sweepboard.training.checkpoint_file import packed, unpacked
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag

@@ -1,7 +1,7 @@
-"""What training changes of a model beside the tensors in its state dict.
+"""The attributes that training changes and that no state dict holds.
 
-A counter of updates as a plain number, a buffer that is not persistent, a layer frozen on the way: torch
-saves none of it, and a run that goes on without it is silently another one.
+Examples are a counter kept as a plain number, a non-persistent buffer, and a layer that is frozen during
+training. torch saves none of them, and a run that resumes without them gives other numbers.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from sweepboard.compat.torch import changes_in_place, unsaved_buffers
 
 _OF_TORCH = vars(nn.Module()).keys() - {"training"}
 FROZEN = ".requires_grad"
-"""End of the name under which a parameter says whether it is trained."""
+"""The suffix of the key that holds the `requires_grad` of a parameter."""
 
 
 class Attributes:
-    """Remembers the attributes of objects (modules with all that they hold) as they are now."""
+    """A snapshot of the attributes of objects, submodules included, to compare with later."""
 
     def __init__(self, objects: Mapping[str, object]) -> None:
         self._objects = objects
         self._fresh = {(name, key): _mark(value) for name, key, value in self._all()}
 
     def changed(self) -> dict[str, dict[str, Any]]:
-        """What has changed since, by object and attribute: numbers, words, tensors, and what holds them."""
+        """Return the attributes that changed since the snapshot, by object and attribute.
+
+        Only numbers, strings, tensors, and containers of them are compared.
+        """
         found: dict[str, dict[str, Any]] = {}
         for name, key, value in self._all():
             if (name, key) not in self._fresh or not _same(self._fresh[name, key], value):
@@ -41,7 +44,7 @@ class Attributes:
 
 
 def set_attributes(objects: Mapping[str, object], values: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put the attributes of the same objects, made anew, to what `Attributes.changed()` gave."""
+    """Set the attributes that `Attributes.changed()` returned on newly made objects of the same names."""
     parts = dict(_parts(objects))
     for name, attributes in values.items():
         for key, value in attributes.items():
@@ -49,7 +52,7 @@ def set_attributes(objects: Mapping[str, object], values: Mapping[str, Mapping[s
 
 
 def _parts(objects: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """The objects, and the modules in those that are modules."""
+    """Yield each object and its name; for a module, also each of its submodules."""
     for name, thing in objects.items():
         if isinstance(thing, nn.Module):
             yield from thing.named_modules(prefix=name)
@@ -81,8 +84,10 @@ def _set(thing: Any, key: str, value: Any) -> None:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is data that training may go on from. What a forward pass leaves behind, on its way to a
-    gradient or in an evaluation, is none."""
+    """Return whether `value` is data to save.
+
+    Tensors with a gradient function and inference tensors are results of a forward pass and are not saved.
+    """
     if isinstance(value, Tensor):
         return not (isinstance(value, nn.Parameter) or value.grad_fn is not None or value.is_inference())
     if type(value) in (list, tuple):
@@ -93,7 +98,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _mark(value: Any) -> Any:
-    """By which `_same` knows the value again: a tensor by itself and the number of its changes in place."""
+    """Return what `_same` compares a value with: for a tensor, itself and its number of in-place changes."""
     if isinstance(value, Tensor):
         return value, changes_in_place(value)
     if type(value) in (list, tuple):

@@ -1,4 +1,4 @@
-"""The contract of a callback: what the training loop calls, and when."""
+"""The interface of a callback: its methods, and when the training loop calls them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Base class of everything that follows a run. Each method does nothing until it is overridden.
+    """Base class of callbacks. Each method does nothing by default.
 
-    A callback only reads `progress`. It may change the model (freeze a layer, average weights), but then the
-    run is another one. The global random states are restored after every method except `on_update`,
+    A callback only reads `progress`. It may change the model (freeze a layer, average weights), which changes
+    the results of the run. The global random states are restored after every method except `on_update`,
     `on_tick` and `on_scalars`: a callback that draws random numbers there uses a generator of its own.
 
     An exception ends the run as failed, and `finish` is still called on every callback. `Pruned`
@@ -22,37 +22,37 @@ class Callback:
     """
 
     may_fail: bool = False
-    """Whether the run goes on without this callback where one of its methods raises, after one warning."""
+    """Whether the run drops this callback with a warning, and continues, when one of its methods raises."""
 
     def on_start(self, progress: Progress) -> None:
-        """Called before the first update, also when a run resumes."""
+        """Run before the first update of each attempt, also after a resume."""
 
     def on_update(self, progress: Progress) -> None:
-        """Called after each optimizer update, with its gradients still in place.
+        """Run after each optimizer update; the gradients are still set.
 
-        Costs nothing where no callback overrides it.
+        The event costs nothing unless a callback overrides this method.
         """
 
     def on_tick(self, progress: Progress) -> None:
-        """Called a few times a second, between two updates."""
+        """Run a few times a second, between two updates."""
 
     def on_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Called with new scalars of one step, by tag (`train/loss`)."""
+        """Receive the new scalars of one step, by tag (`train/loss`)."""
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Called after the last update of an epoch, with its gradients still in place."""
+        """Run after the last update of an epoch, before validation; the gradients are still set."""
 
     def on_validation(self, progress: Progress) -> None:
-        """Called after a validation; its metrics are in `progress.val_metrics`."""
+        """Run after a validation; its metrics are in `progress.val_metrics`."""
 
     def on_checkpoint(self, progress: Progress) -> None:
-        """Called before a checkpoint is made."""
+        """Run before a checkpoint is saved."""
 
     def on_end(self, progress: Progress) -> None:
-        """Called after the last update and the final test, not when the run failed or was stopped."""
+        """Run after the final test. A run that failed or was stopped does not get here."""
 
     def finish(self, status: str) -> None:
-        """Called once after any end, in reverse order: the first callback is the last to finish.
+        """Run once after any end of the run, in reverse order of the callbacks.
 
         `status` is `finished`, `failed`, `interrupted` or `pruned`.
         """
@@ -60,15 +60,15 @@ class Callback:
     def state_dict(self) -> dict[str, Any]:
         """Return what must survive a resume: tensors, numbers, strings, and containers of them.
 
-        Called for every checkpoint; also before `on_start`, to see whether there is a state at all.
+        It is called for every checkpoint, and once before `on_start` to see whether there is a state.
         """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the `state_dict()` of the checkpoint from which the run resumes, before `on_start`."""
+        """Load the state of the checkpoint that the run resumes from; called before `on_start`."""
 
     def make_durable(self) -> None:
-        """Wait until the disk has what this callback wrote. Called by the thread that writes checkpoints."""
+        """Wait until everything written is on the disk; called by the thread that writes checkpoints."""
 
 
 NO_CALLBACKS: Mapping[str, Callback] = MappingProxyType({})

@@ -1,4 +1,4 @@
-"""The callbacks of a run, called as one."""
+"""All callbacks of a run behind one interface."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class CallbackList:
-    """Calls each event on every callback, in order. A `Pruned` that one raises is put into `stop`.
+    """Forwards each event to every callback, in order. `Pruned` raised by one is stored in `stop`.
 
     `per_update` holds the callbacks that override `on_update`. Raise `ConfigError` for an object that is not
     a `Callback`.
@@ -70,9 +70,9 @@ class CallbackList:
 
     @contextmanager
     def finishing(self) -> Iterator[None]:
-        """Call `finish` on every callback after the block, however that ends, with the right status.
+        """Call `finish` on every callback after the block, also after an error, with the final status.
 
-        The first error stays the one that is raised; an error of a later `finish` is logged.
+        The first error is raised; the errors of later `finish` calls are logged.
         """
         error: BaseException | None = None
         try:
@@ -90,7 +90,7 @@ class CallbackList:
         return {name: state for name, state in states.items() if state}
 
     def load_state_dict(self, states: Mapping[str, dict[str, Any]]) -> None:
-        """Give each callback its state; say so where there is none, or nobody to take it."""
+        """Load the state of each callback; warn of a missing state and of a state without a callback."""
         with random_states_kept():
             for name, callback in [*self._active.items()]:
                 if name in states:
@@ -121,7 +121,7 @@ class CallbackList:
         self.per_update = self._overriding_on_update()
 
     def _finish(self, name: str, callback: Callback, error: BaseException | None) -> BaseException | None:
-        """Return the error with which the run ends."""
+        """Call `finish` on one callback and return the error that the run ends with."""
         try:
             self._call(name, callback.finish, status_of(error))
         except BaseException as raised:

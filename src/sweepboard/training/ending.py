@@ -1,4 +1,4 @@
-"""How a run ended, in the words of its record and of the callbacks."""
+"""The final statuses of a run, for its record and its callbacks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from sweepboard.training.signals import Interrupted, Pruned
 
 FINISHED, FAILED, INTERRUPTED = "finished", "failed", "interrupted"
 PRUNED = "pruned"
-"""The status of a run that was stopped early because other runs of its search are better."""
+"""The status of a run that its search stopped early because other runs are better."""
 
 
 def status_of(error: BaseException | None) -> str:
-    """Return the status of a run that `error` ended, or that came to its end (None)."""
+    """Return the status of a run that ended with `error`, or `finished` for None."""
     if error is None:
         return FINISHED
     if isinstance(error, KeyboardInterrupt | Interrupted):

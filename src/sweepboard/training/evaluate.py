@@ -1,4 +1,4 @@
-"""The metrics of a split."""
+"""Measure a model on a split."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sweepboard.training.seeding import random_states_kept
 
 
 def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
-    """Loss and metrics of the learner's model over `batches`, in the precision of the run.
+    """Return loss and metrics of the learner's model over `batches`, in the precision of the run.
 
-    For a split: `evaluate(learner, data.test.epoch(0))`. Training afterwards cannot tell that it happened:
-    modes of the modules and random states are put back.
+    For a split: `evaluate(learner, data.test.epoch(0))`. Module modes and random states are restored, so that
+    training is not affected.
     """
     meter = Meter(learner.task)
     with random_states_kept(), evaluating(learner.model, *learner.task_modules), torch.inference_mode():
@@ -30,7 +30,7 @@ def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
 
 @contextmanager
 def evaluating(*models: nn.Module) -> Iterator[None]:
-    """Evaluation mode during the block; afterwards each module is in the mode in which it was."""
+    """Put models into evaluation mode during the block, then restore the mode of each module."""
     training = [module for model in models for module in model.modules() if module.training]
     for model in models:
         model.eval()

@@ -1,4 +1,4 @@
-"""When something is due: every event of a run as a function of the number of updates."""
+"""The steps at which a run logs, validates and saves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sweepboard.errors import ConfigError
 from sweepboard.settings import TrainerSettings, check_values
 
 FETCH_EVERY = 1000
-"""Updates after which losses are looked at even if nothing else is due."""
+"""Updates after which losses are checked even if nothing else is due."""
 
 
 def length(settings: TrainerSettings, batches: int) -> tuple[int, int]:
-    """(updates of the whole run, updates per epoch) for a training set of so many batches an epoch.
+    """Return the updates of the whole run and per epoch, for `batches` batches in an epoch.
 
-    Raises ConfigError for a length or an interval that is not positive.
+    Raise ConfigError for a length or an interval that is not positive.
     """
     check_values(settings, "trainer")
     if settings.limit_train_batches is not None:
@@ -30,7 +30,7 @@ def length(settings: TrainerSettings, batches: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Steps at which things are due. `log`, `validate`, `save` hold intervals in updates, none for never."""
+    """The intervals of logging, validation and saving, in updates; an empty tuple means never."""
 
     total_steps: int
     steps_per_epoch: int
@@ -40,8 +40,11 @@ class Intervals:
 
     @classmethod
     def of(cls, settings: TrainerSettings, batches: int, log_every: int | None, validates: bool) -> Intervals:
-        """The intervals of a run. `log_every` is in updates (None: once an epoch); `validates` says whether
-        there is a validation set. Raises ConfigError as `length` does."""
+        """Return the intervals of a run.
+
+        `log_every` is in updates (None: once an epoch); `validates` says whether there is a validation set.
+        Raise ConfigError as `length` does.
+        """
         if log_every is not None and log_every <= 0:
             raise ConfigError(f"logging.every_steps={log_every} must be greater than 0")
         total, per_epoch = length(settings, batches)
@@ -56,13 +59,13 @@ class Intervals:
         )
 
     def next_event(self, step: int) -> int:
-        """The first step after `step` at which the loop has more to do than updates."""
+        """Return the first step after `step` at which something is due."""
         intervals = (FETCH_EVERY, self.steps_per_epoch, *self.log, *self.validate, *self.save)
         return min(self.total_steps, step + min(every - step % every for every in intervals))
 
 
 def due(step: int, intervals: tuple[int, ...]) -> bool:
-    """Whether one of `intervals` ends at `step`."""
+    """Return whether one of `intervals` ends at `step`."""
     return any(step % every == 0 for every in intervals)
 
 

@@ -1,4 +1,4 @@
-"""One optimizer update: the only code that runs once per step, so it is short on purpose."""
+"""The optimizer update. It is the only code that runs once per step, so it is kept short."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from sweepboard.training.schedules import Schedule
 from sweepboard.training.tasks import Task, modules_of
 
 MODEL = "model"
-"""What attributes of the model begin with in a checkpoint."""
+"""The prefix of attributes of the model in a checkpoint."""
 
 
 class Learner:
-    """A model with all that changes it: loss, optimizer, schedule, precision.
+    """A model with its loss, optimizer, schedule and precision.
 
     The model must already be on `device`, and the optimizer made from its parameters. `grad_clip` is the
     largest norm of the gradient over all parameters. `channels_last` stores convolution weights and image
-    batches in that order; `compile` runs the forward pass through torch.compile (in the mode of that name, if
-    it is one), while `model` and the names in its state dict stay those of the plain module.
+    batches in that order. `compile` runs the forward pass through torch.compile; a string is its mode.
+    `model` and the names in its state dict stay those of the plain module.
 
-    Attributes: `step` (updates made), `lr` (the learning rate of the last one), `meter` (what was measured in
-    training since the last logging point). After an update the gradients stay in place until the next.
+    Attributes: `step` (updates made), `lr` (the learning rate of the last update), `meter` (training loss and
+    metrics since the last logging point). Gradients stay set until the next update.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class Learner:
         self._forward: Callable[[Tensor], Tensor] = _compiled(model, compile) if compile else model
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """A context for forward passes in the run's precision."""
+        """Return a context manager for forward passes in the precision of the run."""
         return self.precision.autocast()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs for a batch, computed as in training (layout, precision, compiled or not), as float32."""
+        """Return the outputs for a batch as float32, computed as in training (layout, precision, compile)."""
         if self._channels_last and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         if self.precision.dtype is None:
@@ -91,9 +91,9 @@ class Learner:
             return self._forward(inputs).float()
 
     def update(self, batches: Sequence[Batch]) -> Tensor:
-        """One optimizer update over the samples of all `batches`, each weighing the same.
+        """Make one optimizer update in which every sample of `batches` has the same weight.
 
-        Returns their mean loss, detached and not waited for.
+        Return the mean loss, detached, without waiting for the device.
         """
         self.lr = self.optimizer.param_groups[0]["lr"]
         self.step += 1
@@ -106,7 +106,7 @@ class Learner:
         return loss
 
     def check(self) -> None:
-        """Fetch what was measured. Raises NonFiniteLoss for the first update whose loss was not finite."""
+        """Fetch losses from the device. Raise NonFiniteLoss for the first one that is not finite."""
         finite = self.meter.fetch().isfinite()
         trace, self._trace = self._trace, []
         if not finite.all():
@@ -114,9 +114,9 @@ class Learner:
             raise NonFiniteLoss(step, float(lr))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on, but the random states and the data.
+        """Return everything that the next update depends on, without random states and data.
 
-        Raises NonFiniteLoss, so that no state is kept that has gone wrong.
+        Raise NonFiniteLoss, so that no diverged state is saved.
         """
         self.check()
         scaler = self.precision.scaler
@@ -132,18 +132,18 @@ class Learner:
         }
 
     def model_state(self) -> dict[str, Any]:
-        """What the outputs of the model follow from: its state dict, and what else training changes of it."""
+        """Return the state dict of the model, and its attributes that training changed."""
         return {"model": self.model.state_dict(), "attributes": self._attributes.changed()}
 
     @property
     def _changing(self) -> dict[str, object]:
-        """What training may change, by the name that it has in checkpoints."""
+        """The objects that training may change, by their names in checkpoints."""
         loose = {} if isinstance(self.task, nn.Module) else {"task": self.task}
         modules = {f"task.{index}": module for index, module in enumerate(self.task_modules)}
         return {MODEL: self.model, **loose, **modules}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict()` was taken. Raises UserError where it belongs to another model."""
+        """Load what `state_dict()` returned. Raise UserError for the state of another model."""
         try:
             self.model.load_state_dict(state["model"])
             self._load_task(state["task"])
@@ -184,7 +184,7 @@ class Learner:
         return loss
 
     def _backward(self, inputs: Tensor, targets: Tensor, share: float, measured: bool) -> Tensor:
-        """Add a batch's gradients, weighted by its share of the update's samples; returns its mean loss."""
+        """Add the gradients of a batch, weighted by its share of the samples; return its mean loss."""
         try:
             outputs = self.forward(inputs)
         except ValueError as error:
@@ -210,7 +210,7 @@ class Learner:
             scaler.update()
 
     def _line_search(self, batches: Sequence[Batch]) -> Tensor:
-        """LBFGS asks for loss and gradients several times an update; the first answer is what is measured."""
+        """Make an LBFGS update, which evaluates the loss several times; only the first one is measured."""
         evaluations = count()
 
         def closure() -> Any:
@@ -220,7 +220,7 @@ class Learner:
 
 
 def check_compiler(device: torch.device, how: bool | str) -> None:
-    """Raise ConfigError where `how` to compile needs what is not here: on the CPU, a C++ compiler."""
+    """Raise ConfigError if torch.compile on the CPU is asked for and there is no C++ compiler."""
     if how and device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
         told = f"trainer.compile={str(how).lower()} on the CPU needs a C++ compiler"
         raise ConfigError(f"{told}: install g++, or leave it out")
@@ -233,7 +233,7 @@ def _compiled(model: nn.Module, how: bool | str) -> Callable[[Tensor], Tensor]:
         return forward
 
     def replayed(inputs: Tensor) -> Tensor:
-        # A CUDA graph writes its outputs to the same memory at every replay: hand out what stays.
+        # A CUDA graph writes its outputs to the same memory at every replay: return a copy.
         torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         return forward(inputs).clone()
 
@@ -241,7 +241,7 @@ def _compiled(model: nn.Module, how: bool | str) -> Callable[[Tensor], Tensor]:
 
 
 def _explain_batch_norm(error: ValueError) -> None:
-    """Raise RunFailed, with what to do, where the error is batch norm's refusal of a batch of one sample."""
+    """Raise RunFailed, which says what to do, if batch norm refused a batch of one sample."""
     if "more than 1 value per channel" in str(error):
         raise RunFailed(
             "batch norm cannot train on one sample, and the last batch of an epoch has only one: "

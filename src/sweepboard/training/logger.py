@@ -1,4 +1,4 @@
-"""The contract of a logger: where the numbers and pictures of a run go."""
+"""The interface of a logger, which stores the results of a run."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ if TYPE_CHECKING:
 
 
 class Logger(Callback):
-    """Base class of loggers: a callback to which a run's results are given. Each method does nothing until
-    it is overridden.
+    """Base class of loggers: callbacks that receive results. Each method does nothing by default.
 
-    `step` counts optimizer updates. A run that resumes logs everything from `progress.log_from` on again:
-    what stands there from an earlier attempt must be replaced.
+    `step` counts optimizer updates. A resumed run logs every step from `progress.log_from` on again; a logger
+    must replace what an earlier attempt logged there.
     """
 
     def start(self, progress: Progress) -> None:
-        """Begin to log, or go on after a resume."""
+        """Open the log, or continue it after a resume."""
 
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Log one value of each tag."""
+        """Log one value for each tag."""
 
     def image(self, step: int, tag: str, picture: Image.Image) -> None:
         """Log a picture."""
 
     def histogram(self, step: int, tag: str, values: Tensor) -> None:
-        """Log how `values`, a tensor of any shape, are distributed."""
+        """Log the distribution of `values`, a tensor of any shape."""
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """Log a text in markdown."""
 
     def close(self, status: str) -> None:
-        """End, after any end of the run; also of a run that never started."""
+        """Close the log after any end of the run, also if the run never started."""
 
     def on_start(self, progress: Progress) -> None:
         self.start(progress)

@@ -1,9 +1,9 @@
-"""The training loop: updates, and between them what is due.
+"""The training loop: updates, and between them logging, validation and checkpoints.
 
-Everything that happens is due at a step, which is a number of updates. At such a step the loop first
-measures (validation, test), which a signal may interrupt, and then commits (scalars, best values, schedules,
-checkpoint), which nothing interrupts. So a saved state is always one of two: the update `step` with all that
-was due then, or that update alone, and what was due is done first thing after the resume.
+Every event is due at a step, which is a number of updates. At such a step the loop first measures
+(validation, test), which a signal may interrupt, and then commits (scalars, best values, schedules,
+checkpoint), which nothing interrupts. So a saved state holds the update `step` and either all of its events
+or none of them; if none, they happen first after the resume.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from sweepboard.errors import NotSaved
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.callback_list import CallbackList
-from sweepboard.training.checkpoint import Checkpoints, fitting
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.checkpoint_file import fitting
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
@@ -32,7 +33,7 @@ from sweepboard.training.tasks import metric_names
 __all__ = ["Progress", "fit"]
 
 TICK = 0.15
-"""Seconds between two looks at the clock's events: `on_tick`, and checkpoints by the minute."""
+"""Seconds between two checks of the clock, for `on_tick` and checkpoints by the minute."""
 
 
 def fit(
@@ -46,15 +47,15 @@ def fit(
     stop: StopFlag | None = None,
     resume: LoopState | None = None,
 ) -> Progress:
-    """Train to the end, validating, logging and saving as the settings say; then test the final weights.
+    """Train, validate, log and save as `settings` say; then test the final weights.
 
-    `logging_every_steps` is in updates (None: once an epoch). The names of `callbacks` are those of their
-    states in checkpoints. `resume` is a state of `checkpoints.load()`: the run goes on from there to the same
-    weights and scalars that it would have had without the stop.
+    `logging_every_steps` is in updates (None: once an epoch). Checkpoints hold the state of a callback under
+    its name in `callbacks`. `resume` is a state of `checkpoints.load()`: the run continues from it to the
+    same weights and scalars as a run that was never stopped.
 
-    Raise NonFiniteLoss; Interrupted when `stop` was set, and Pruned when a callback raised it, after a
-    checkpoint; NotSaved where the last checkpoint could not be written; ConfigError for settings that do not
-    go together. After any of these, and after any other error, `finish` was called on every callback.
+    Raise NonFiniteLoss; after a checkpoint, Interrupted if `stop` was set and Pruned if a callback raised it;
+    NotSaved if the last checkpoint could not be written; ConfigError for settings that exclude each other.
+    `finish` is called on every callback after any end, also after an error.
     """
     stop = stop or StopFlag()
     listeners = CallbackList(callbacks, stop)
@@ -96,12 +97,12 @@ class _Loop:
         self.progress = Progress(learner, data, settings, intervals, self.measured)
         task, spec = self.learner.task, self.data.spec
         self.monitor = Monitor.of(self.settings, task, metric_names(task, spec))
-        self.due = False  # the last update has been made, and what was due then has not been done
+        self.due = False  # whether the events of the last update are still to happen
         self.busy = 0.0  # seconds of training since the last logging point
         self.began = self.saved = self.looked = time.perf_counter()
 
     def run(self) -> None:
-        """From wherever the state stands to the end."""
+        """Train from the current state to the end."""
         self.stop.at_once = False  # from here on there is something to save
         try:
             self.callbacks.on_start(self._progress_now())
@@ -118,14 +119,14 @@ class _Loop:
                 self.checkpoints.wait()
 
     def _train_epoch(self) -> None:
-        """The rest of the epoch in progress."""
+        """Train the rest of the epoch in progress."""
         epoch, groups = self.progress.epoch, self._groups()
         while self.progress.epoch == epoch and not self.progress.finished:
             self._update_until(self.intervals.next_event(self.progress.step), groups)
             self._do_what_is_due()
 
     def _groups(self) -> Iterator[list[Batch]]:
-        """The batches of each update to come in this epoch."""
+        """Yield the batches of each remaining update of this epoch."""
         start, limit = self.progress.batch, self.settings.limit_train_batches
         batches = self._interruptible(self.data.train.epoch(self.progress.epoch, start))
         rest = islice(batches, None if limit is None else limit - start)
@@ -133,7 +134,7 @@ class _Loop:
             yield group
 
     def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
-        """Make updates and nothing else; fewer where a signal comes or a checkpoint by the minute is due."""
+        """Make updates until `step`, or until a signal comes or a checkpoint by the minute is due."""
         started, before, callbacks = time.perf_counter(), self.learner.step, self.callbacks
         try:
             for _, group in zip(range(before, step), groups, strict=False):
@@ -145,26 +146,28 @@ class _Loop:
             else:
                 if self.learner.step < step:
                     raise RuntimeError("the training set gave fewer batches than its length says")
-        finally:  # a wait for a batch may be given up, which is saved as it stands
+        finally:  # also when the wait for a batch is given up: the state is saved
             self.due = self.learner.step > before
         self.learner.check()
         self.busy += time.perf_counter() - started
         self.stop.check()
 
     def _look(self) -> bool:
-        """What goes by the clock; returns whether a checkpoint is due, or the end."""
+        """Check the clock; return whether to leave the updates for a checkpoint or a stop."""
         self.looked = time.perf_counter()
         self.measured.seconds = self.looked - self.began
         self.callbacks.on_tick(self.progress)
         return self._minutes_are_over() or self.stop.is_set
 
     def _do_what_is_due(self) -> None:
-        """Everything that belongs to the update just made. A signal may cut measuring short; then it is
-        all done after the resume."""
+        """Measure and commit what is due after the last update.
+
+        A signal may interrupt the measurement; then everything happens after the resume.
+        """
         step, val = self.learner.step, {}
         at_end = step >= self.intervals.total_steps
         if at_end:
-            self._save(last=True)  # without what belongs to an end: from here the run can become longer
+            self._save(last=True)  # before the final events: the state to extend the run from
         if self.data.val is not None and (at_end or due(step, self.intervals.validate)):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
         monitor = self.monitor.seen(val, step) if val else self.monitor
@@ -175,7 +178,7 @@ class _Loop:
     def _commit(
         self, step: int, val: dict[str, float], monitor: Monitor, test: dict[str, float], last: bool
     ) -> None:
-        """Log, tell and save; nothing here looks at signals."""
+        """Log, call the callbacks and save; signals are not checked here."""
         if last or due(step, self.intervals.log):
             self._log_training()
         if step % self.intervals.steps_per_epoch == 0:
@@ -200,8 +203,10 @@ class _Loop:
             yield batch
 
     def _interruptible(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """`batches`, where a wait that a signal has ended is `Interrupted` like any other stop: between two
-        batches the state is whole and can be saved."""
+        """Yield `batches`; raise `Interrupted` when a signal ended the wait for one.
+
+        The state is complete between two batches and can be saved.
+        """
         try:
             yield from batches
         except GaveUpWaiting:
@@ -210,7 +215,7 @@ class _Loop:
             raise Interrupted(self.stop.signum, IN_A_WAIT) from None
 
     def _log_training(self) -> None:
-        """A point of everything that is measured in training, over the updates since the last one."""
+        """Log the training metrics over the updates since the last logging point."""
         measured, meter = self.measured, self.learner.meter
         measured.train_metrics = meter.metrics()
         measured.samples_per_second = meter.samples / self.busy
@@ -241,7 +246,7 @@ class _Loop:
         self._emit(_tagged("test/", metrics))
 
     def _save(self, last: bool = False, best: bool = False) -> None:
-        """Save what is due of the last and the best checkpoint; the log reaches the disk before the last."""
+        """Save the last and the best checkpoint if due, after the logs have reached the disk."""
         if self.checkpoints is None or not (last or best):
             return
         if last:
@@ -269,7 +274,7 @@ class _Loop:
         self.callbacks.on_scalars(self.learner.step, scalars)
 
     def state(self) -> LoopState:
-        """Return everything from which `run` goes on to the same end."""
+        """Return everything that `run` needs to continue."""
         measured, step = self.measured, self.learner.step
         return LoopState(
             step=step,
@@ -289,7 +294,7 @@ class _Loop:
         )
 
     def restore(self, state: LoopState) -> None:
-        """Go on from where `state()` was taken. Raise `DamagedCheckpoint` where it does not fit."""
+        """Load what `state()` returned. Raise `DamagedCheckpoint` if it does not fit this run."""
         with fitting():
             self._restore(state)
         self.callbacks.load_state_dict(state.callbacks)
@@ -302,7 +307,7 @@ class _Loop:
         measured.test_metrics = state.test_metrics
         measured.samples_per_second, measured.log_from = state.samples_per_second, state.log_from
         if not self.progress.finished:
-            measured.test_metrics = {}  # of an end that is now further away
+            measured.test_metrics = {}  # the run was extended: its old final test no longer counts
         self.due, self.busy = state.due, state.busy
         self.began -= state.seconds
         set_random_states(state.random)

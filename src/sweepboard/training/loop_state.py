@@ -1,4 +1,4 @@
-"""What a checkpoint holds, typed."""
+"""The typed content of the checkpoints `last.pt` and `best.pt`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class _State:
 
     @classmethod
     def from_dict(cls: type[State], state: Mapping[str, Any]) -> State:
-        """Return the state that `to_dict()` gave; other keys are ignored.
+        """Return the state in what `to_dict()` returned; other keys are ignored.
 
-        Raise `KeyError` for a field that is missing and `TypeError` for one of another type.
+        Raise `KeyError` for a missing field and `TypeError` for one of another type.
         """
         types = get_type_hints(cls)
         names = [item.name for item in fields(cls)]  # type: ignore[arg-type]
@@ -31,29 +31,29 @@ class _State:
 
 @dataclass(frozen=True)
 class LoopState(_State):
-    """Everything from which the training loop goes on to the same end: what `last.pt` holds.
+    """The content of `last.pt`: everything that the training loop needs to continue.
 
-    A callback or logger keeps its state in the slot of its own name in `callbacks`. All values are what
-    `torch.load(weights_only=True)` accepts: tensors, numbers, strings, and containers of them.
+    `callbacks` holds the state of each callback or logger under its name. `torch.load(weights_only=True)`
+    accepts all values: tensors, numbers, strings, and containers of them.
     """
 
     step: int
     """Updates made."""
 
     total_steps: int
-    """Updates of the whole run, as long as it was when this was saved."""
+    """Updates of the whole run, as planned when this was saved."""
 
     log_from: int
-    """The first step that is logged after a resume from here; what stands there already is logged again."""
+    """The first step that a run resumed from here logs; it is logged again if it was logged before."""
 
     due: bool
-    """Whether the last update was made, and what was due after it (validation, scalars) was not done."""
+    """Whether the events of the last update (validation, scalars) are still to happen."""
 
     learner: dict[str, Any]
-    """What `Learner.state_dict()` gave: model, task, optimizer, schedule, scaler and meter."""
+    """The state of the learner: model, task, optimizer, schedule, scaler and meter."""
 
     monitor: dict[str, Any]
-    """What `Monitor.state_dict()` gave: the best values, and how long nothing improved."""
+    """The state of the monitor: the best values, and validations without improvement."""
 
     train_metrics: dict[str, float]
     val_metrics: dict[str, float]
@@ -66,7 +66,7 @@ class LoopState(_State):
     """Seconds of training since the last logging point."""
 
     callbacks: dict[str, dict[str, Any]]
-    """What `Callback.state_dict()` gave, by the name of the callback; none for one without a state."""
+    """The state of each callback that has one, by its name."""
 
     random: dict[str, Any]
     """The states of all global random generators (`training.seeding`)."""
@@ -74,19 +74,19 @@ class LoopState(_State):
 
 @dataclass(frozen=True)
 class BestState(_State):
-    """The best weights, to test, load and export: what `best.pt` holds."""
+    """The content of `best.pt`: the best weights, to test, load and export."""
 
     step: int
-    """Updates after which these were the weights."""
+    """Updates made when these were the weights."""
 
     model: dict[str, Any]
     """The state dict of the model."""
 
     attributes: dict[str, Any]
-    """What else training changed of the model (`training.attributes`)."""
+    """Attributes of the model that training changed (`training.attributes`)."""
 
     metrics: dict[str, float]
-    """Of the validation that found them the best."""
+    """The metrics of the validation in which these weights were best."""
 
 
 def _check_type(name: str, value: object, annotation: Any) -> None:

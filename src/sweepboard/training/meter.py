@@ -1,4 +1,4 @@
-"""Loss and metrics over many batches, fetched from the device only when asked for."""
+"""Loss and metrics over many batches, fetched from the device only on request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sweepboard.training.tasks import Task
 
 
 class Meter:
-    """Adds up what a task measures. `add` only keeps references; `fetch` is the one wait for the device.
+    """Sums the statistics of a task. `add` only keeps references; only `fetch` waits for the device.
 
-    Every batch keeps its own numbers until `clear`, and they are added up in one go in float64. So a sum does
-    not depend on when it was fetched, and a run that was saved and resumed in between reports the same bits.
+    The numbers of each batch are kept until `clear` and summed at once in float64. So a sum does not depend
+    on when it was fetched, and a run that was saved and resumed in between reports the same bits.
     """
 
     def __init__(self, task: Task) -> None:
@@ -23,11 +23,11 @@ class Meter:
         self._fetched: list[dict[str, Tensor]] = []
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss and its outputs, both detached, and its targets."""
+        """Add one batch: its mean loss and its outputs, both detached, and its targets."""
         self._pending.append((loss, targets.shape[0], self.task.statistics(outputs, targets)))
 
     def fetch(self) -> Tensor:
-        """Bring what is still on the device to the CPU; returns the losses that were, one per batch."""
+        """Move pending statistics to the CPU; return their losses, one per batch."""
         if not self._pending:
             return torch.empty(0, dtype=torch.float64)
         losses, counts, statistics = zip(*self._pending, strict=True)
@@ -39,11 +39,11 @@ class Meter:
 
     @property
     def samples(self) -> int:
-        """Samples among what was fetched."""
+        """The number of fetched samples."""
         return int(sum(float(chunk["count"].sum()) for chunk in self._fetched))
 
     def metrics(self) -> dict[str, float]:
-        """`loss`, its mean over samples, and the task's metrics; empty if there was no batch."""
+        """Return the mean loss over samples and the metrics of the task; empty if there was no batch."""
         self.fetch()
         if not self._fetched:
             return {}
@@ -53,23 +53,23 @@ class Meter:
         return {"loss": loss, **{name: float(value) for name, value in self.task.metrics(sums).items()}}
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Drop all statistics."""
         self._pending.clear()
         self._fetched.clear()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything measured since `clear`: per statistic a float64 tensor with one row per batch."""
+        """Return all statistics since `clear`: one float64 tensor each, with one row per batch."""
         self.fetch()
         names = self._fetched[0] if self._fetched else ()
         return {name: torch.cat([chunk[name] for chunk in self._fetched]) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state_dict()` held."""
+        """Load what `state_dict()` returned."""
         self.clear()
         if state:
             self._fetched.append(dict(state))
 
 
 def _column(values: tuple[Tensor, ...] | list[Tensor]) -> Tensor:
-    """One row per batch, on the CPU."""
+    """Return one row per batch, on the CPU."""
     return torch.stack(list(values)).cpu().double()

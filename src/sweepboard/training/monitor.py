@@ -1,4 +1,4 @@
-"""What validations say: which weights are the best, and whether going on is worth it."""
+"""The watched metrics: they choose the best weights and stop training early."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweepboard.training.tasks import Mode, Task
 
 @dataclass(frozen=True)
 class BestValue:
-    """The best value of one metric so far and the step `at` which it was; `stale` counts the values since."""
+    """The best value of one metric, the step `at` which it was reached, and how many values came since."""
 
     mode: Mode
     min_delta: float = 0.0
@@ -25,7 +25,7 @@ class BestValue:
     at: int | None = None
 
     def seen(self, value: float, step: int) -> BestValue:
-        """The watch after one more value, that of `step`. NaN and infinities are never better."""
+        """Return the best value after one more value, at `step`. NaN and infinities are never better."""
         if math.isfinite(value) and (self.best is None or self._gain(value, self.best) > self.min_delta):
             return replace(self, best=value, stale=0, at=step)
         return replace(self, stale=self.stale + 1)
@@ -36,7 +36,7 @@ class BestValue:
 
 @dataclass(frozen=True)
 class Monitor:
-    """A watch for the best value of each validation metric, and one for early stopping."""
+    """The best value of each validation metric, and of the metric for early stopping."""
 
     watches: Mapping[str, BestValue]
     chosen: str
@@ -48,7 +48,7 @@ class Monitor:
 
     @classmethod
     def of(cls, settings: TrainerSettings, task: Task, metrics: Sequence[str]) -> Monitor:
-        """The monitor of a run whose task gives `metrics`. Raises ConfigError for another metric or mode."""
+        """Return the monitor of a run with these `metrics`. Raise ConfigError for an unknown metric."""
         best, early = settings.checkpoint, settings.early_stopping
         chosen, waiting_for = best.metric or task.primary_metric, early.metric or task.primary_metric
         modes = {name: task.mode(name) for name in metrics}
@@ -58,7 +58,7 @@ class Monitor:
         return cls(watches, chosen, BestValue(waiting_mode, early.min_delta), waiting_for, early.patience)
 
     def seen(self, metrics: Mapping[str, float], step: int) -> Monitor:
-        """The monitor after one more validation, that of `step`."""
+        """Return the monitor after one more validation, at `step`."""
         watches = {name: watch.seen(metrics[name], step) for name, watch in self.watches.items()}
         return replace(self, watches=watches, waiting=self.waiting.seen(metrics[self.waiting_for], step))
 
@@ -69,7 +69,7 @@ class Monitor:
 
     @property
     def should_stop(self) -> bool:
-        """Whether the awaited improvement has not come for `patience` validations."""
+        """Whether the metric for early stopping has not improved for `patience` validations."""
         return self.patience is not None and self.waiting.stale >= self.patience
 
     @property
@@ -83,12 +83,12 @@ class Monitor:
         return {name: watch.at for name, watch in self.watches.items() if watch.at is not None}
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been seen; modes and patience come from the settings."""
+        """Return the values seen so far; modes and patience come from the settings."""
         watches = {name: _seen_by(watch) for name, watch in self.watches.items()}
         return {"watches": watches, "waiting": _seen_by(self.waiting)}
 
     def continued(self, state: Mapping[str, Any]) -> Monitor:
-        """This monitor with what another had seen when its `state_dict()` was taken."""
+        """Return this monitor with the values in `state`, which `state_dict()` returned."""
         watches = {
             name: _continued(watch, state["watches"].get(name)) for name, watch in self.watches.items()
         }
@@ -102,7 +102,7 @@ def check_watched(
     metrics: Sequence[str],
     validates: bool,
 ) -> None:
-    """Raise ConfigError where something follows a metric that there will not be.
+    """Raise ConfigError if a setting names a metric that the run does not measure.
 
     `metrics` are those of `tasks.metric_names`; `validates` says whether there is a validation set.
     """

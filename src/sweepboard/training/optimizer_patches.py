@@ -1,7 +1,7 @@
-"""torch's optimizers without torch's compiler, whose import takes nearly as long as that of torch.
+"""Steps of torch's optimizers that do not import `torch._dynamo`.
 
-An optimizer imports `torch._dynamo` when it is made, and again at every step, to tell the compiler to leave
-it alone. Where nothing is compiled there is nobody to tell.
+An optimizer imports `torch._dynamo` when it is created, and again at every step, to exclude itself from
+compilation. That import takes nearly as long as the import of torch, and is needed only with `torch.compile`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sweepboard.compat.torch import counts_for_scheduler, has_step_hooks, mark_a
 def fast_step(optimizer: Optimizer) -> Callable[[], Any]:
     """Return a function that does what `optimizer.step()` does, faster for torch's own optimizers.
 
-    It leaves out the wrappers for profiler and compiler. Where a hook is registered, or `step` is replaced,
-    also later, it calls `optimizer.step()` itself.
+    It skips the wrappers for profiler and compiler. If a hook is registered or `step` is replaced, even
+    later, it calls `optimizer.step()` itself.
     """
     cls, known = type(optimizer), vars(optimizer).get("step")
     if not _is_of_torch(optimizer) or not (known is None or counts_for_scheduler(known, cls)):

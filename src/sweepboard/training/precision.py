@@ -10,25 +10,25 @@ import torch
 from sweepboard.errors import ConfigError, did_you_mean
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""What autocast computes in; None where there is no autocast."""
+"""The dtype of autocast; None for no autocast."""
 
 
 class Precision:
-    """What a precision word (`fp32`, `bf16`, `fp16`) means on a device. Weights stay float32 always.
+    """A precision (`fp32`, `bf16`, `fp16`) on a device. Weights always stay float32.
 
-    Raises ConfigError for another word, and for fp16 on a device that is not a GPU.
+    Raise ConfigError for another name, and for fp16 on the CPU.
     """
 
-    def __init__(self, word: str, device: torch.device) -> None:
-        if word not in DTYPES:
-            raise ConfigError(f"trainer.precision={word} is unknown{did_you_mean(word, DTYPES)}")
-        if word == "fp16" and device.type == "cpu":
+    def __init__(self, name: str, device: torch.device) -> None:
+        if name not in DTYPES:
+            raise ConfigError(f"trainer.precision={name} is unknown{did_you_mean(name, DTYPES)}")
+        if name == "fp16" and device.type == "cpu":
             raise ConfigError("trainer.precision=fp16 needs a GPU, and this run is on the CPU: use bf16")
-        self.word, self.device = word, device
-        self.dtype = DTYPES[word]
+        self.name, self.device = name, device
+        self.dtype = DTYPES[name]
         # fp16 has no gradients below 6e-8: the loss is scaled up before backward, the gradients down after.
-        self.scaler = torch.amp.GradScaler(device.type) if word == "fp16" else None
+        self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """A context in which a forward pass uses this precision."""
+        """Return a context manager in which a forward pass uses this precision."""
         return torch.autocast(self.device.type, self.dtype) if self.dtype is not None else nullcontext()

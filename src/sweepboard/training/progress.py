@@ -1,4 +1,4 @@
-"""Where a run stands: what callbacks may read."""
+"""The state of a run as callbacks read it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweepboard.training.learner import Learner
 
 @dataclass
 class Measured:
-    """What the loop has measured so far. Only the loop writes it; `Progress` shows it to the callbacks."""
+    """The measurements of the loop so far. Only the loop writes it; callbacks read it in `Progress`."""
 
     train_metrics: dict[str, float] = field(default_factory=dict)
     val_metrics: dict[str, float] = field(default_factory=dict)
@@ -69,12 +69,12 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Time since the run began, over all attempts, when the loop last looked at the clock."""
+        """Time since the run began, over all attempts, at the last check of the clock."""
         return self._measured.seconds
 
     @property
     def log_from(self) -> int:
-        """The first step that this attempt logs: what an earlier attempt logged from there on is replaced."""
+        """The first step that this attempt logs; scalars of earlier attempts from there on are replaced."""
         return self._measured.log_from
 
     @property

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: when a torch scheduler steps, and the one that torch does not have."""
+"""Learning-rate schedules: when a torch scheduler steps, and warm-up with cosine decay."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from sweepboard.settings import SchedulerSettings, check_values
 
 
 class WarmupCosine(LambdaLR):
-    """A straight rise from nearly zero over the first updates, then half a cosine down to the run's end.
+    """A linear warm-up from nearly zero, then a cosine decay to the end of the run.
 
-    `total_steps` is the run in updates, `warmup_fraction` the share of it that rises, `final_fraction` what
-    is left of the learning rate at the end. Cosine: Loshchilov and Hutter 2017 (arXiv:1608.03983); warm-up:
-    Goyal et al. 2017 (arXiv:1706.02677). Raises ConfigError for shares outside 0 to 1.
+    `total_steps` is the length of the run in updates, `warmup_fraction` the share of them in the warm-up,
+    `final_fraction` the final learning rate as a share of the largest. Cosine: Loshchilov and Hutter 2017
+    (arXiv:1608.03983); warm-up: Goyal et al. 2017 (arXiv:1706.02677). Raise
+    ConfigError for shares outside 0 to 1.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class WarmupCosine(LambdaLR):
 
 
 class Schedule:
-    """A torch scheduler, stepped when its settings say: after an update, an epoch, or a validation.
+    """A torch scheduler that steps after each update, epoch, or validation, as its settings say.
 
-    `scheduler` may be None: a constant learning rate. Raises ConfigError for an unknown interval, and for a
+    Without a `scheduler` the learning rate is constant. Raise ConfigError for an unknown interval, and for a
     ReduceLROnPlateau that is not stepped by validations.
     """
 
@@ -66,8 +67,10 @@ class Schedule:
             mark_as_stepped(scheduler.optimizer)
 
     def check_length(self, steps: int, steps_per_epoch: int) -> None:
-        """Raise ConfigError where the scheduler refuses to step as late as at the end of a run of `steps`
-        updates. It jumps there to see, and is of no use afterwards."""
+        """Raise ConfigError if the scheduler cannot step to the end of a run of `steps` updates.
+
+        The check moves the scheduler to its last step: it cannot be used afterwards.
+        """
         calls = {"step": steps, "epoch": steps // steps_per_epoch}.get(self.settings.interval, 0)
         if calls == 0 or not isinstance(getattr(self.scheduler, "last_epoch", None), int):
             return
@@ -83,7 +86,7 @@ class Schedule:
             ) from error
 
     def after(self, event: str, metrics: Mapping[str, float]) -> None:
-        """Step if this scheduler steps at `event`. Raises RunFailed where its own horizon has been passed."""
+        """Step if this scheduler steps at `event`. Raise RunFailed past the last step that it allows."""
         if self.scheduler is None or event != self.settings.interval:
             return
         try:
@@ -96,9 +99,9 @@ class Schedule:
             raise RunFailed(f"scheduler: {name} is shorter than the run: {error}") from error
 
     def state_dict(self) -> dict[str, Any]:
-        """What has changed since the scheduler was made.
+        """Return the state that changed since the scheduler was created.
 
-        Its arguments stay out, so that a run that is resumed with a later end follows the new horizon.
+        Its arguments are left out, so that an extended run uses the new length.
         """
         if self.scheduler is None:
             return {}
@@ -106,6 +109,6 @@ class Schedule:
         return {key: value for key, value in state.items() if value != self._fresh.get(key)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict()` was taken, in a scheduler made with the same class."""
+        """Load what `state_dict()` of a scheduler of the same class returned."""
         if self.scheduler is not None:
             self.scheduler.load_state_dict({**self.scheduler.state_dict(), **state})

@@ -1,4 +1,4 @@
-"""The global random generators of Python, NumPy and torch: seeded, saved, restored, left alone."""
+"""Seed, save and restore the global random generators of Python, NumPy and torch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def seed_everything(seed: int) -> None:
 
 
 def random_states() -> dict[str, Any]:
-    """The states of all global generators, made of what `torch.load(weights_only=True)` accepts."""
-    name, words, position, has_gauss, gauss = cast(tuple[Any, ...], np.random.get_state())
+    """Return the states of all global generators, in types that `torch.load(weights_only=True)` accepts."""
+    name, key, position, has_gauss, gauss = cast(tuple[Any, ...], np.random.get_state())
     cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return {
         "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(words.astype(np.int64)), position, has_gauss, gauss),
+        "numpy": (name, torch.from_numpy(key.astype(np.int64)), position, has_gauss, gauss),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if cuda else [],
         "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
@@ -32,13 +32,13 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: Mapping[str, Any]) -> None:
-    """Put all global generators back to `states` of `random_states()`.
+    """Restore all global generators to what `random_states()` returned.
 
     States of GPUs that this machine does not have are left out.
     """
-    name, words, position, has_gauss, gauss = states["numpy"]
+    name, key, position, has_gauss, gauss = states["numpy"]
     random.setstate(states["python"])
-    np.random.set_state((name, words.numpy().astype(np.uint32), position, has_gauss, gauss))
+    np.random.set_state((name, key.numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:  # counting the GPUs of a machine without any takes longer than all the rest here
         for index, state in enumerate(states["cuda"][: torch.cuda.device_count()]):
@@ -49,7 +49,7 @@ def set_random_states(states: Mapping[str, Any]) -> None:
 
 @contextmanager
 def random_states_kept() -> Iterator[None]:
-    """Whatever is drawn inside the block, training afterwards cannot tell."""
+    """Restore the states of all global generators after the block."""
     states = random_states()
     try:
         yield

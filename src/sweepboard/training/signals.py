@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: a flag that the loop looks at after every update."""
+"""Signals that stop a run: they set a flag that the loop checks after every update."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sweepboard.errors import RunFailed, UserError
 
 NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")
 SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
-"""Signals that mean: save and leave. Slurm can send SIGUSR1 some time before it kills, and a terminal that is
-closed sends SIGHUP."""
+"""Signals at which a run saves and stops. Slurm can send SIGUSR1 before it kills a job; a closed terminal
+sends SIGHUP."""
 
 
 class Interrupted(RunFailed):
-    """The run was asked to stop by signal `signum`; its state has been saved where that was possible.
+    """Signal `signum` stopped the run; its state was saved if possible.
 
-    `when` says in the middle of what, if that is worth a word.
+    `when` says what was interrupted.
     """
 
     def __init__(self, signum: int, when: str = "") -> None:
@@ -31,31 +31,30 @@ class Interrupted(RunFailed):
 
 
 class Pruned(UserError):
-    """The run was stopped in the middle because others of its search do better: it ended well, only early."""
+    """The search stopped the run early because other runs are better. This is not a failure."""
 
     exit_code = 0
 
 
 IN_A_WAIT = " while it waited for samples that did not come"
-"""What `Interrupted` says where the run gave up a wait."""
+"""The `when` of `Interrupted` for a wait that was given up."""
 
 PATIENCE = 3.0
-"""Seconds that a run waits for its next samples after a signal. They may never come."""
+"""Seconds that a run waits for its next samples after a signal, since they may never come."""
 
 
 class StopFlag:
     """`with StopFlag() as stop:` turns `SIGNALS` into `stop.signum` during the block.
 
     The handler only sets the flag, so that an update is never cut in two. A Ctrl-C (SIGINT) while the
-    flag is set puts the earlier handlers back and raises KeyboardInterrupt at once. While `at_once` is true
-    (there is nothing to save yet) the first signal ends the block with `Interrupted` wherever it is. Where
-    the block still waits for the same samples `PATIENCE` seconds after a signal, `GaveUpWaiting` is raised
-    there. Outside the main thread, where Python allows no handlers, the flag is never set. Without `with` it
-    is a flag that nobody sets.
+    flag is set restores the earlier handlers and raises KeyboardInterrupt at once. While `at_once` is true
+    (there is nothing to save yet) the first signal ends the block at once with `Interrupted`. If the block
+    still waits for the same samples `PATIENCE` seconds after a signal, the wait raises `GaveUpWaiting`.
+    Outside the main thread, where Python allows no handlers, and without `with`, no signal sets the flag.
     """
 
     pruned: Pruned | None = None
-    """Set by the loop where a callback says so; it stops the run in the same way."""
+    """Set when a callback raised `Pruned`; it stops the run in the same way."""
 
     def __init__(self, at_once: bool = False) -> None:
         self.at_once = at_once
@@ -79,11 +78,11 @@ class StopFlag:
 
     @property
     def is_set(self) -> bool:
-        """Whether the run is to save and leave."""
+        """Whether the run must save and stop."""
         return self.signum is not None or self.pruned is not None
 
     def check(self) -> None:
-        """Raise `Interrupted` if a signal has come, `Pruned` if the run is not worth its time."""
+        """Raise `Interrupted` if a signal has come, `Pruned` if a callback raised it."""
         if self.signum is not None:
             raise Interrupted(self.signum)
         if self.pruned is not None:
@@ -100,14 +99,14 @@ class StopFlag:
         if again:
             self._restore()
         if again or self.at_once:
-            raise KeyboardInterrupt  # which no `except Exception` of other people's code holds up
+            raise KeyboardInterrupt  # not caught by an `except Exception` of the user's code
         if waiting.active:
             start_new_thread(
                 self._lose_patience, ()
             )  # no lock, unlike threading's own way: this is a handler
 
     def _lose_patience(self) -> None:
-        """Wake the main thread with a signal where it still waits: it takes no further samples after this."""
+        """Signal the main thread if it still waits after `PATIENCE` seconds, to end the wait."""
         time.sleep(PATIENCE)
         main = threading.main_thread().ident
         if waiting.active and self._previous and self.signum is not None and main is not None:
@@ -122,6 +121,6 @@ class StopFlag:
 
 
 def _heeded() -> list[int]:
-    """All of them, but for a SIGHUP that `nohup` has had ignored."""
+    """Return the signals to handle: all but a SIGHUP that `nohup` ignores."""
     hung_up = getattr(signal, "SIGHUP", None)
     return [each for each in SIGNALS if each != hung_up or signal.getsignal(each) is not signal.SIG_IGN]

@@ -1,4 +1,4 @@
-"""What is learned: the loss, and the metrics that are reported beside it."""
+"""Tasks: the loss that is minimised and the metrics that are reported."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ Mode: TypeAlias = Literal["min", "max"]
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 _OWN_NAMES = frozenset({"loss", "count"})
-"""What the runner adds up for every task."""
+"""Statistics that the runner sums for every task."""
 
 TOP5_CLASSES = 20
-"""Classes from which on top-5 accuracy is reported: of ten it says little, and in a small step it costs."""
+"""The least number of classes for which top-5 accuracy is reported. With ten it says little."""
 
 
 @runtime_checkable
 class Task(Protocol):
-    """A loss and its metrics. Outputs are float (batch, ...), targets as in `data.spec.Batch`."""
+    """A loss and its metrics. Outputs are float (batch, ...), targets as in `data.types.Batch`."""
 
     @property
     def primary_metric(self) -> str:
-        """The metric that chooses the best checkpoint and stops early, unless told otherwise."""
+        """The default metric for the best checkpoint and early stopping."""
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean over the batch, 0-dimensional, differentiable."""
+        """Return the mean loss over the batch: 0-dimensional, differentiable."""
 
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Sums over the batch from which `metrics` follow, computed without waiting for the device.
+        """Return the sums over the batch that `metrics` needs, without waiting for the device.
 
-        The loss and the number of samples are added up by the caller.
+        The caller sums the loss and the number of samples.
         """
 
     def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
-        """Metrics from sums of `statistics` over any number of batches (float64, on the CPU).
+        """Return the metrics from sums of `statistics` over any number of batches (float64, on the CPU).
 
-        `sums` also holds `count`, the samples. The metric `loss` is the caller's.
+        `sums` also holds `count`, the number of samples. The caller adds the metric `loss`.
         """
 
     def mode(self, metric: str) -> Mode:
-        """Whether a smaller (`min`) or larger (`max`) value of `metric` is better."""
+        """Return whether a smaller (`min`) or larger (`max`) value of `metric` is better."""
 
 
 class Classification:
-    """One class per sample: cross-entropy, accuracy, and top-5 accuracy from 20 classes on.
+    """One class per sample: cross-entropy, accuracy, and for 20 classes or more top-5 accuracy.
 
     Outputs are logits (batch, classes), targets int64 (batch,); dense targets (batch, ...) with logits
-    (batch, classes, ...) work too. `loss` replaces the cross-entropy, then `label_smoothing` belongs to it.
+    (batch, classes, ...) work too. `loss` replaces the cross-entropy and excludes `label_smoothing`.
     """
 
     primary_metric = "accuracy"
@@ -91,7 +91,7 @@ class Classification:
 class Regression:
     """Real numbers per sample: mean squared error, mean absolute error (`mae`) and R2 (`r2`).
 
-    Outputs are brought to the shape of the targets, (batch,) or (batch, ...), so that (batch, 1) against
+    Outputs are reshaped to the shape of the targets, (batch,) or (batch, ...), so that (batch, 1) against
     (batch,) cannot broadcast to (batch, batch). `loss` replaces the mean squared error.
     """
 
@@ -123,9 +123,9 @@ class Regression:
 
 
 def _r2(sums: Mapping[str, Tensor]) -> float:
-    """Share of the targets' variance that is explained, over all target numbers together.
+    """Return R2, the explained share of the variance over all target numbers.
 
-    scikit-learn's `r2_score(multioutput="variance_weighted")`, its values for constant targets included.
+    It equals `r2_score(multioutput="variance_weighted")` of scikit-learn, also for constant targets.
     """
     residual = float(sums["squared"].sum())
     total = float((sums["target_squared"] - sums["target"].square() / sums["count"]).sum())
@@ -135,7 +135,7 @@ def _r2(sums: Mapping[str, Tensor]) -> float:
 
 
 def _summed_over_samples(hits: Tensor) -> Tensor:
-    """Sum of a boolean per sample, or of a sample's mean where it has many."""
+    """Return the sum over samples of a boolean, or of the mean of the booleans of a sample."""
     return hits.count_nonzero() if hits.ndim == 1 else hits.flatten(1).float().mean(1).sum()
 
 
@@ -151,9 +151,9 @@ def _shaped_like(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def as_task(value: Any, spec: DataSpec) -> Task:
-    """`value` itself where it is a task, else a task for this data around a plain loss (module or function).
+    """Return `value` if it is a task, else a task for this data with `value` as its loss.
 
-    Raises ConfigError where it is neither.
+    Raise ConfigError if it is neither a task nor a function.
     """
     if isinstance(value, Task):
         return value
@@ -166,9 +166,9 @@ def as_task(value: Any, spec: DataSpec) -> Task:
 
 
 def metric_names(task: Task, spec: DataSpec) -> list[str]:
-    """The metrics that `task` will give for data like `spec`, found by asking it for one zero sample.
+    """Return the names of the metrics of `task` on data like `spec`, found with one zero sample.
 
-    Raises ConfigError where it calls one `loss` or `count`.
+    Raise ConfigError if the task itself gives one called `loss` or `count`.
     """
     if spec.classes is not None:
         outputs, targets = torch.zeros(1, spec.classes), torch.zeros(1, dtype=torch.int64)
@@ -183,7 +183,7 @@ def metric_names(task: Task, spec: DataSpec) -> list[str]:
 
 
 def _refuse_own_names(task: Task, what: str, names: Mapping[str, Any]) -> None:
-    """A task cannot say what `loss` and `count` are: the runner adds them up itself."""
+    """Raise ConfigError for `loss` and `count`, which the runner sums itself."""
     for name in _OWN_NAMES & names.keys():
         raise ConfigError(
             f"task: {type(task).__name__} gives a {what} called {name}, which is the runner's own: "
@@ -192,8 +192,10 @@ def _refuse_own_names(task: Task, what: str, names: Mapping[str, Any]) -> None:
 
 
 def modules_of(task: Task) -> list[nn.Module]:
-    """Modules that a task is or holds: their tensors (class weights) follow the model to its device and into
-    checkpoints."""
+    """Return the modules that a task is or holds.
+
+    Their tensors (class weights) move to the device of the model and are saved in checkpoints.
+    """
     if isinstance(task, nn.Module):
         return [task]
     return [value for value in vars(task).values() if isinstance(value, nn.Module)]

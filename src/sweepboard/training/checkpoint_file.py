@@ -1,0 +1,115 @@
+"""The file of a checkpoint: written with its digest, checked when read.
+
+Plain `torch.load` opens it. The SHA-256 is in the same file, as the comment of the ZIP archive that
+`torch.save` writes. With the digest in a second file, a kill between two renames would leave a pair that does
+not match.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sweepboard.errors import DamagedFile, UserError, reason
+from sweepboard.files import Unreadable, read_bytes
+
+FORMAT = 1
+"""Version of the content of a state. Files of other versions are refused."""
+
+_MARK = b"sha256:"
+_COMMENT = len(_MARK) + 64
+
+
+class DamagedCheckpoint(DamagedFile):
+    """A file that is cut short, changed, of another program, or holds more than tensors and numbers."""
+
+
+class ForeignCheckpoint(UserError):
+    """A checkpoint that another run has saved."""
+
+
+def packed(state: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a checkpoint file: the output of `torch.save` with its digest as ZIP comment."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    buffer.seek(-2, os.SEEK_END)  # an archive without a comment ends with the comment's length
+    buffer.write(_COMMENT.to_bytes(2, "little"))
+    with buffer.getbuffer() as archive:
+        digest = hashlib.sha256(archive).hexdigest()
+    buffer.write(_MARK + digest.encode())
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the state in `content`, read from `path`, with its tensors on the CPU. No code in it is run.
+
+    Raise DamagedCheckpoint, which names the file and what is wrong with it.
+    """
+    archive, comment = memoryview(content)[:-_COMMENT], content[-_COMMENT:]
+    if not comment.startswith(_MARK):
+        raise DamagedCheckpoint(f"{path} is cut short, or no checkpoint of sweepboard")
+    if comment != _MARK + hashlib.sha256(archive).hexdigest().encode():
+        raise DamagedCheckpoint(f"{path} is damaged: its content does not match its SHA-256")
+    _refuse_packed(content, path)
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything for a hostile file
+        raise DamagedCheckpoint(f"{path} holds more than tensors and numbers, and was not opened") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise DamagedCheckpoint(f"{path} is of another version of sweepboard, or no checkpoint of it")
+    return state
+
+
+def _refuse_packed(content: bytes, path: Path) -> None:
+    """Raise DamagedCheckpoint for compressed or overlapping entries, which could expand to any size.
+
+    `torch.save` writes every entry uncompressed and once.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, struct.error) as error:
+        raise DamagedCheckpoint(f"{path} holds more than tensors and numbers, and was not opened") from error
+    packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
+    if packed or sum(part.file_size for part in parts) > len(content):
+        raise DamagedCheckpoint(f"{path} holds more than its size, and was not opened")
+
+
+def load_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:
+    """Return the state in a checkpoint file. With `run`, the file must be of the run with this id.
+
+    Raise FileNotFoundError, ForeignCheckpoint, or DamagedCheckpoint as `unpacked` does.
+    """
+    try:
+        state = unpacked(read_bytes(path, _most_bytes()), path)
+    except Unreadable as error:
+        raise DamagedCheckpoint(f"{path} is no checkpoint: {error}") from error
+    if run is not None and state.get("run", "") != run:
+        raise ForeignCheckpoint(f"{path} is of another run: put this run's own checkpoint back")
+    return state
+
+
+def _most_bytes() -> int:
+    """Return half of the memory of this machine: a larger state could not be trained here."""
+    if "SC_PHYS_PAGES" not in os.sysconf_names:
+        return 2**36
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+@contextmanager
+def fitting(name: str = "the checkpoint") -> Iterator[None]:
+    """Raise `DamagedCheckpoint` for an error in the block that a state of another form causes."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        missing = "it lacks " if isinstance(error, KeyError) else ""
+        raise DamagedCheckpoint(f"{name} does not fit this run: {missing}{reason(error)}") from error

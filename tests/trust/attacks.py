@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan_file import read_job
+
 HUBCONF = "open('exploded', 'w')\nfrom torch import nn\ndef pwn(**k):\n    return nn.Linear(32, 10)\n"
 HUB = {"repo_or_dir": "repo", "model": "pwn", "source": "local", "in_features": 784, "out_features": 10}
 """Arguments with which both `torch.nn.Linear` and `torch.hub.load` could be called."""
@@ -49,3 +52,14 @@ def edit_yaml(path: Path, change: Mapping[str, Any]) -> None:
     """Replace entries of a YAML file."""
     content = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump({**content, **change}, sort_keys=False))
+
+
+def edit_job(sweep: Path, label: str, change: Mapping[str, Any]) -> None:
+    """Replace entries of a job's frozen configuration, and write its new checksum into sweep.json."""
+    folder = SweepFolder(sweep)
+    edit_yaml(folder.frozen(label), change)
+    checksum = read_job(folder.frozen(label)).checksum
+    edit_json(
+        folder.plan,
+        lambda plan: next(job for job in plan["jobs"] if job["label"] == label).update(checksum=checksum),
+    )

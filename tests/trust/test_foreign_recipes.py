@@ -15,7 +15,7 @@ from sweepboard.errors import NotAllowed
 from sweepboard.runs.saved_run import origin_of, read_run
 from sweepboard.signing import Origin
 from tests.command import TINY, Command, only_run, record_of
-from tests.trust.attacks import edit_config, edit_json, edit_record, edit_yaml, hub
+from tests.trust.attacks import edit_config, edit_job, edit_json, edit_record, hub
 
 VERBS = ("rerun", "resume", "test", "verify")
 QUICK = ["trainer=debug", "model=mlp", "threads=1", "dataset=gaussian"]
@@ -259,16 +259,17 @@ def swept(command: Command) -> Path:
 def test_plans_of_a_sweep(command: Command) -> None:
     folder = swept(command)
     hub(folder)
-    plan, saved = folder / "plan" / "optimizer.lr=0.1.yaml", folder / "sweep.json"
+    job, saved = "optimizer.lr=0.1", folder / "sweep.json"
+    plan = folder / "plan" / f"{job}.yaml"
     for signed in (False, True):
         whole, sweep = plan.read_text(), saved.read_text()
         if not signed:
             edit_json(saved, lambda content: content.update(signature=None))
-        edit_yaml(plan, {"interpolations": {"model": DECODE.format(folder)}})
+        edit_job(folder, job, {"interpolations": {"model": DECODE.format(folder)}})
         assert "an interpolation leads" in command("resume", str(folder), code=2).line
-        edit_yaml(plan, {"interpolations": {"model._target_": "output_root"}})
+        edit_job(folder, job, {"interpolations": {"model._target_": "output_root"}})
         assert "model._target_" in command("resume", str(folder), code=2).line
-        edit_yaml(plan, {"interpolations": {}, "overrides": ["model.hidden={_target_: os.system}"]})
+        edit_job(folder, job, {"interpolations": {}, "overrides": ["model.hidden={_target_: os.system}"]})
         if signed:
             assert "changed since" in command("resume", str(folder), code=2).line
         assert "model.hidden" in command("resume", str(folder), "model=mlp", code=2).line
@@ -286,9 +287,10 @@ def test_a_strangers_sweep_taken_up_and_taken_over(command: Command) -> None:
     assert origin_of(read_run(folder / "optimizer.lr=0.1")) is Origin.FOREIGN
     assert origin_of(read_run(folder / "optimizer.lr=0.01")) is Origin.OWN
     # Started under the same name: of the plan that stood there nothing is believed.
-    plan = folder / "plan" / "optimizer.lr=0.1.yaml"
+    job = "optimizer.lr=0.1"
+    plan = folder / "plan" / f"{job}.yaml"
     whole = plan.read_text()
-    edit_yaml(plan, {"interpolations": {"model": "task"}})
+    edit_job(folder, job, {"interpolations": {"model": "task"}})
     command("-m", *QUICK, "optimizer.lr=0.1,0.01", "sweep.name=s", "sweep.jobs=1")
     assert plan.read_text() == whole
 

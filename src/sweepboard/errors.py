@@ -1,8 +1,7 @@
-"""The mistakes a user can make, each told in one line.
+"""Errors that a user can cause or fix, each reported in one line.
 
-A `UserError` is printed as `sweepboard: <message>` without a traceback. Its message names the key,
-says what is wrong and what to type instead. Anything else that is raised is a bug and keeps its
-traceback.
+A `UserError` is printed as `sweepboard: <message>` without a traceback. Its message names the key, what is
+wrong and what to type instead. Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -21,31 +20,31 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """A key, option or value of the configuration that is wrong."""
+    """An invalid key, option or value of the configuration."""
 
 
 class NotHere(ConfigError):
-    """A module or a folder of the user's that is not found from the working directory."""
+    """A user's module or folder that is not found from the working directory."""
 
 
 class NotAllowed(UserError):
-    """A target, or another value, of a foreign run, sweep or search that is refused."""
+    """A target or value of another user's run, sweep or search that is refused."""
 
 
 class RunFailed(UserError):
-    """A run that was started and had to stop for a reason that has a plain explanation (exit code 1)."""
+    """A run that was started and stopped for a known reason (exit code 1)."""
 
     exit_code = 1
 
 
 class DamagedFile(RunFailed):
-    """A file of data that cannot be decoded; the message names it."""
+    """A data file that cannot be decoded; the message names it."""
 
 
 class NonFiniteLoss(RunFailed):
     """The training loss became NaN or infinite.
 
-    `step` is the update in which it did (counted from 1), `lr` that update's learning rate.
+    `step` is the update in which it happened (counted from 1), `lr` its learning rate.
     """
 
     def __init__(self, step: int, lr: float) -> None:
@@ -79,13 +78,13 @@ class TooManyOpenFiles(RunFailed):
 
 
 def is_too_many_open_files(error: BaseException) -> bool:
-    """Whether the limit of open files made an operating system call fail."""
+    """Return whether an operating system call failed because of the limit of open files."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 @contextmanager
 def naming_open_files() -> Iterator[None]:
-    """Raise `TooManyOpenFiles` where an operating system call fails for that reason."""
+    """Raise `TooManyOpenFiles` if an operating system call fails for that reason."""
     try:
         yield
     except OSError as error:
@@ -95,13 +94,13 @@ def naming_open_files() -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in one line without the name of its file; its type where it says nothing."""
+    """Return an error's message in one line without its file name, or its type if it has no message."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return " ".join(text.split())[:200] or type(error).__name__
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """The valid name most like `word`, or None where none is near enough to suggest."""
+    """Return the valid name most similar to `word`, or None if none is similar enough."""
     names = list(valid)
     matches = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if not matches:  # learning_rate for lr
@@ -110,7 +109,7 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
-    """The end of a message: `; did you mean X?`, or the list of what is valid, or nothing."""
+    """Return the end of a message: `; did you mean X?`, or the list of valid names, or nothing."""
     names = sorted(set(valid))
     match = nearest(word, names)
     if match is not None:

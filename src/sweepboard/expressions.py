@@ -1,9 +1,9 @@
 """Conditions on named values: one grammar for `--where`, `--sort` and `sweep.filter`.
 
-It is a small part of Python's, read with `ast` and never given to Python to evaluate: names, constants,
-lists, arithmetic, and comparisons joined by `and`, `or`, `not` and parentheses. A text beside a name needs no
-quotes (`model == cnn`); a name that Python could not spell stands in quotes on the left
-(`'learning-rate' < 0.1`). A text that spells a number is that number beside one: other tools log `"1e-3"`.
+It is a small subset of Python, parsed with `ast` and never evaluated by Python: names, constants, lists,
+arithmetic, and comparisons joined by `and`, `or`, `not` and parentheses. A text compared with a name needs no
+quotes (`model == cnn`); a name that is no Python name is quoted on the left (`'learning-rate' < 0.1`). A text
+that spells a number equals that number: other tools log `"1e-3"`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sweepboard.errors import UserError
 EXAMPLE = "optimizer.lr < 0.1 and model == cnn"
 
 Values: TypeAlias = Mapping[str, Any]
-"""Values by the keys that `Names.key` gives; a value that is missing is absent or None."""
+"""Values by the keys that `Names.key` returns; a missing value is absent or None."""
 
 _Term: TypeAlias = Callable[[Values], Any]
 
 
 class BadExpression(UserError):
-    """An expression that cannot be read, or names what does not exist."""
+    """An expression that cannot be parsed, or has an unknown name."""
 
 
 class Names(Protocol):
@@ -38,7 +38,7 @@ class Names(Protocol):
         """Functions of one name: `last` in `last(val/loss)`."""
 
     def knows(self, name: str) -> bool:
-        """Whether `name` is one of them. Raise `BadExpression` where it could be several."""
+        """Return whether `name` is one of them. Raise `BadExpression` if it is ambiguous."""
 
     def key(self, name: str, part: str | None = None) -> str:
         """Return the key of a name's value, or of a part of it. Raise `BadExpression` for an unknown name."""
@@ -46,7 +46,7 @@ class Names(Protocol):
 
 @dataclass(frozen=True)
 class Expression:
-    """A condition or a name as typed, for any names. Raise `BadExpression` where `text` cannot be read."""
+    """A condition or a name as typed, for any names. Raise `BadExpression` if `text` cannot be parsed."""
 
     text: str
 
@@ -56,13 +56,13 @@ class Expression:
     def condition(self, names: Names, strict: bool = False) -> Callable[[Values], bool]:
         """Return the condition on values. Raise `BadExpression` in one line.
 
-        A missing value fulfils no `<`, `>` or `in`, and differs from everything but `None`. What cannot be
-        ordered or computed with is no match, or where it is `strict` raises `BadExpression` when it is met.
+        A missing value fulfils no `<`, `>` or `in`, and differs from everything but `None`. Values that
+        cannot be ordered or computed with are no match or, if `strict`, raise `BadExpression`.
         """
         return _Reader(names, strict).truth(_parse(self.text))
 
     def name(self, names: Names) -> str:
-        """Return the key of the one name that this is: `val/accuracy`, `last(val/loss)`."""
+        """Return the key of a single name: `val/accuracy`, `last(val/loss)`."""
         return _Reader(names, strict=False).key(_parse(self.text))
 
 
@@ -75,7 +75,7 @@ def _parse(text: str) -> ast.expr:
 
 @dataclass(frozen=True)
 class _Reader:
-    """From the syntax tree to functions of the values."""
+    """Converts the syntax tree to functions of the values."""
 
     names: Names
     strict: bool
@@ -105,7 +105,7 @@ class _Reader:
         return self.names.key(path, part)
 
     def _boolean(self, node: ast.expr) -> Callable[[Values], bool]:
-        """A value that is itself yes or no; a number or a list would hold whatever it is."""
+        """Return a boolean value; a number or a list would always be true."""
         mistake = BadExpression(f"{ast.unparse(node)!r} is no comparison; write it as {EXAMPLE!r}")
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             raise mistake
@@ -120,7 +120,7 @@ class _Reader:
         return holds
 
     def _comparisons(self, node: ast.Compare) -> Callable[[Values], bool]:
-        """`0.01 <= lr < 0.1` is two comparisons that share a side."""
+        """Return `0.01 <= lr < 0.1` as two comparisons with a common side."""
         sides = pairwise([node.left, *node.comparators])
         links = [self._comparison(op, *pair) for op, pair in zip(node.ops, sides, strict=True)]
         return lambda values: all(link(values) for link in links)
@@ -162,7 +162,7 @@ class _Reader:
         return computed
 
     def _is_path(self, node: ast.BinOp) -> bool:
-        """Whether `val/accuracy` is a name: it is known, or no division of what is known."""
+        """Return whether `val/accuracy` is a name, not a division of known names."""
         path = _path(node)
         return path is not None and (self.names.knows(path) or not all(map(self._is_name, _operands(node))))
 
@@ -195,7 +195,7 @@ def _not_understood(node: ast.expr) -> BadExpression:
 
 
 def _path(node: ast.expr) -> str | None:
-    """`optimizer.lr` and `val/accuracy`, which Python reads as an attribute and a division, as typed."""
+    """Return `optimizer.lr` and `val/accuracy`, for Python an attribute and a division, as typed."""
     match node:
         case ast.Name(name):
             return name
@@ -211,7 +211,7 @@ def _joined(left: str | None, separator: str, right: str | None) -> str | None:
 
 
 def as_number(value: Any) -> Any:
-    """Return the number that a text spells; any other value as it is."""
+    """Return the number that a text spells; any other value unchanged."""
     if not isinstance(value, str) or "_" in value:
         return value
     try:
@@ -222,7 +222,7 @@ def as_number(value: Any) -> Any:
 
 
 def _alike(one: Any, other: Any) -> tuple[Any, Any]:
-    """Both, as numbers where only one of them is a text."""
+    """Return both values, as numbers if only one of them is a text."""
     if isinstance(one, str) == isinstance(other, str):
         return one, other
     return as_number(one), as_number(other)
@@ -233,7 +233,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _within(one: Any, other: Any) -> bool:
-    """Whether it is one of a list, or a part of a text."""
+    """Return whether a value is an element of a list or a part of a text."""
     if isinstance(other, str):
         return isinstance(one, str) and one in other
     return isinstance(other, list) and any(_equal(one, each) for each in other)

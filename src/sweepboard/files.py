@@ -1,4 +1,4 @@
-"""Files that matter are written whole or not at all, and read within bounds: they may be anybody's."""
+"""Write files atomically, and read them within bounds, since they may come from anyone."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from sweepboard.errors import UserError
 from sweepboard.formatting import is_seen
 
 MOST_BYTES = 16 * 2**20
-"""The longest text that is read: more than any record, plan or configuration has."""
+"""Maximum size of a text file that is read: more than any record, plan or configuration has."""
 
 
 class Unreadable(OSError):
-    """A file that is not opened or not read to its end: a link, a device, a pipe, or one that is too long."""
+    """A file that is not opened or not fully read: a link, a device, a pipe, or one that is too long."""
 
 
 class NotWritable(UserError):
-    """A folder or file of the user's that cannot be written: full disk, no permission, gone."""
+    """A user's folder or file that cannot be written: full disk, no permission, deleted."""
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the OSError of a write into the one line that a user needs. Raises `NotWritable`."""
+    """Raise `NotWritable`, with a one-line message, for an OSError of a write."""
     try:
         yield
     except OSError as error:
@@ -38,9 +38,9 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def read_bytes(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> bytes:
-    """The content of a regular file of at most `limit` bytes; a link only where `follow` says so.
+    """Return the content of a regular file of at most `limit` bytes; a link only if `follow`.
 
-    Never waits for a pipe or a device, and takes no more memory than that. Raises `Unreadable`, or any other
+    This never blocks on a pipe or a device, and its memory is bounded. Raise `Unreadable`, or any other
     OSError.
     """
     with os.fdopen(open_regular(path, follow), "rb") as file:
@@ -51,12 +51,12 @@ def read_bytes(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> byt
 
 
 def read_text(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> str:
-    """`read_bytes` as UTF-8. Raises UnicodeDecodeError, a ValueError, where it is none."""
+    """Return `read_bytes` as UTF-8. Raise UnicodeDecodeError, a ValueError, for anything else."""
     return read_bytes(path, limit, follow).decode()
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file of a run or a sweep. Raises OSError or ValueError."""
+    """Return the value in a JSON file of a run or a sweep. Raise OSError or ValueError."""
     try:
         return json.loads(read_bytes(path))
     except RecursionError:
@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any:
 
 
 def open_regular(path: Path, follow: bool = False) -> int:
-    """A handle for reading a regular file. Raises `Unreadable` for anything else, or another OSError."""
+    """Return a descriptor for reading a regular file. Raise `Unreadable` for others, or another OSError."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         handle = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
@@ -79,9 +79,9 @@ def open_regular(path: Path, follow: bool = False) -> int:
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replace `path` by a file with `content`, such that a crash leaves the old file or the new one.
+    """Replace `path` with a file with `content`, so that a crash leaves either the old or the new file.
 
-    Temporary file in the same folder, fsync, rename, fsync of the folder. Raises OSError (disk full, folder
+    Temporary file in the same folder, fsync, rename, fsync of the folder. Raise OSError (disk full, folder
     gone, read-only) with the old file intact and no temporary file left.
     """
     # Half characters, of file names that are no UTF-8, are written as JSON and YAML escape them.
@@ -102,13 +102,15 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_atomic` of `as_json(value)`."""
+    """Write `as_json(value)` atomically."""
     write_atomic(path, as_json(value) + "\n")
 
 
 def as_json(value: Any) -> str:
-    """`value` as indented JSON; NaN and infinities, which JSON has not, become null. Control characters
-    stand in JSON's own way of writing them, so that no terminal obeys them."""
+    """Return `value` as indented JSON; NaN and infinities, which JSON lacks, become null.
+
+    Control characters are escaped, so that no terminal acts on them.
+    """
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     if text.isascii() and "\x7f" not in text:
         return text
@@ -116,12 +118,12 @@ def as_json(value: Any) -> str:
 
 
 def _as_number(letter: str) -> str:
-    """`\\u202e`."""
+    r"""Return `\u202e`."""
     return f"\\u{ord(letter):04x}" if ord(letter) < 2**16 else json.dumps(letter)[1:-1]
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` survive a power cut, where the file system can."""
+    """Make renames in `folder` survive a power cut, if the file system can."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -133,9 +135,9 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait for whoever else is in this block for `folder`; the lock frees itself when its process dies.
+    """Hold a lock on `folder` during the block; the lock is released when its process dies.
 
-    Raises OSError where it is a link, which could lead to any file.
+    Raise OSError if the lock file is a link, which could point to any file.
     """
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     with os.fdopen(handle, "rb+", buffering=0) as file:
@@ -144,7 +146,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of writes that a kill cut short. Only the folder's one writer may call this."""
+    """Delete temporary files of interrupted writes. Only the folder's one writer may call this."""
     for path in folder.glob(".*.tmp"):
         path.unlink(missing_ok=True)
 

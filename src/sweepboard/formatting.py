@@ -1,4 +1,4 @@
-"""Numbers, times and foreign text as people read them."""
+"""Format numbers, times and foreign text for people."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 
 def number(value: float) -> str:
-    """A metric in four significant digits, a whole number as it is."""
+    """Return a metric with four significant digits; an integer unchanged."""
     whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
     return str(int(value)) if whole else f"{value:.4g}"
 
 
 def yaml_text(value: Any, longest: int = 60) -> str:
-    """Return a value as it would be written in YAML, cut where it is long."""
+    """Return a value as written in YAML, truncated to `longest` characters."""
     words = {None: "null", True: "true", False: "false"}
     text = words[value] if value is None or isinstance(value, bool) else str(value) or "''"
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def duration(seconds: float) -> str:
-    """`0:07`, `12:30`, `3:04:05`; `?` where it is not known."""
+    """Return `0:07`, `12:30`, `3:04:05`; `?` if unknown."""
     if not math.isfinite(seconds):
         return "?"
     minutes, second = divmod(round(seconds), 60)
@@ -31,7 +31,7 @@ def duration(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """`12s`, `5m`, `3h`, `4d`: how long ago."""
+    """Return how long ago something was: `12s`, `5m`, `3h`, `4d`."""
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
@@ -45,17 +45,22 @@ def some(names: Sequence[str], most: int = 2) -> str:
 
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode categories of what a terminal acts upon or does not show: control characters, direction marks, half
-characters of file names that are no UTF-8, line and paragraph separators."""
+"""Unicode categories that a terminal acts on or does not show.
+
+Control characters, direction marks, surrogates of file names that are not UTF-8, line and paragraph
+separators.
+"""
 
 _JOINERS = "\u200c\u200d"
-"""Invisible, but part of how words of some scripts and some pictures are written."""
+"""Invisible, but part of the spelling of some scripts and emoji."""
 
 
 def printable(text: object, keep: str = "") -> str:
-    """`text` in one line that no terminal obeys: control characters, line breaks and marks that turn the
-    direction of writing stand as `\\x1b`, `\\n`, `\\u202e`. For whatever a record, a tag or a name says;
-    characters of `keep` stay."""
+    r"""Return `text` in one line without control characters, for text from records, tags and names.
+
+    Control characters, line breaks and direction marks are escaped as `\x1b`, `\n`, `\u202e`; the characters
+    in `keep` stay.
+    """
     words = str(text)
     if words.isprintable():
         return words
@@ -63,7 +68,7 @@ def printable(text: object, keep: str = "") -> str:
 
 
 def is_seen(letter: str) -> bool:
-    """Whether a terminal shows a letter, and does nothing else."""
+    """Return whether a terminal only displays a character."""
     return letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN
 
 

@@ -36,8 +36,7 @@ def total_memory() -> int | None:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that can still be used without swapping, here and in the container; None where not
-    known."""
+    """Return the bytes usable without swapping, here and in the container; None if unknown."""
     left = (max(0, each.limit - each.used) for each in memory_limits())
     return min([*_free_memory(), *left], default=None)
 

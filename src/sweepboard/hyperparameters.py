@@ -39,10 +39,10 @@ DATA = "data"
 
 
 def asked_for(config: Mapping[str, Any], words: Sequence[str], swept: Collection[str] = ()) -> set[str]:
-    """The keys of settings and groups that a user named: those of `words` as typed, and those `swept`.
+    """Return the keys of settings and groups that the user set: those typed, and those `swept`.
 
-    Of a mapping (`optimizer={lr: 0.1}`) these are the keys in it. Where data lies is only named by a sweep:
-    the same data elsewhere makes no other run.
+    For a mapping (`optimizer={lr: 0.1}`) these are the keys in it. The location of data counts only if it is
+    swept: the same data elsewhere is no other run.
     """
     typed = set().union(*(_keys_of(word, config) for word in words)) - {ROOT}
     return {key for key in typed | set(swept) if not _is_left_out(key)}
@@ -63,12 +63,12 @@ def hparams(
     asked: Collection[str] = (),
     interpolations: Mapping[str, str] | None = None,
 ) -> Hparams:
-    """What makes one run differ from another, flat: `{"model": "cnn", "optimizer.lr": 0.001, …}`.
+    """Return the hyperparameters of a run, flat: `{"model": "cnn", "optimizer.lr": 0.001, …}`.
 
     `config` is resolved and plain; `groups` are the options chosen (`{"model": "cnn", "model/act": "relu"}`).
-    Unless it is `asked` for, left out is what does not change a result (where data lies, how it is read, when
-    it is saved), what has no effect beside another setting, and what follows from other settings (the flat
-    keys of `interpolations`). So are always the seed (repeats are one group), and None: a table's column has
+    Unless `asked` for, a setting is omitted if it does not change a result (where data lies, how it is read,
+    when it is saved), has no effect because of another setting, or follows from other settings (the flat keys
+    of `interpolations`). Always omitted are the seed (repeats are one group), and None: a table's column has
     one type.
     """
     row: Hparams = {name: str(groups[name]) for name in _options(groups, asked)}
@@ -81,49 +81,49 @@ def hparams(
 
 
 def _is_left_out(key: str) -> bool:
-    """Whether a setting or group says only where things are, how jobs are run, or which repeat it is."""
+    """Return whether a setting or group only affects places, the execution of jobs, or the seed."""
     return re.split(r"[./]", key)[0] in _NEVER or key in keys_with("place")
 
 
 def _is_column(key: str) -> bool:
-    """Whether a setting of a group changes the numbers or the length of a run."""
+    """Return whether a setting of a group changes the results or the length of a run."""
     changes = effect_of(key) in ("result", "length")
     return changes and key.partition(".")[0] in GROUPS and not _BUILDING.match(key)
 
 
 def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[str]:
-    """The groups whose options are columns: ours in their order, then the user's own, nested ones too."""
+    """Return the groups whose options are columns: ours in their order, then the user's, nested ones too."""
     known = [name for name in _COLUMNS if groups.get(name) is not None]
     own = [name for name in groups if name not in (*_COLUMNS, *CLOSED_GROUPS) and not _is_left_out(name)]
     return [*known, *own, *(name for name in CLOSED_GROUPS if name in groups and name in asked)]
 
 
 def board_columns(row: Mapping[str, Any], asked: Collection[str], swept: Collection[str]) -> dict[str, Any]:
-    """The columns of one run's row on the board, which knows no other runs.
+    """Return the columns of a run's row in TensorBoard, without knowledge of other runs.
 
-    Of a sweep they are what was `swept`; else all but the classes that an option tells already. A table needs
-    a column at least, and jobs that differ in the seed alone have no swept one.
+    In a sweep they are the keys `swept`; otherwise all but the classes implied by an option. A table needs at
+    least one column, and jobs that differ only in the seed have no swept one.
     """
     columns = {key: value for key, value in row.items() if key in swept} or {
-        key: value for key, value in row.items() if key in asked or not _is_told(key, row)
+        key: value for key, value in row.items() if key in asked or not _is_shown_as_option(key, row)
     }
     return {key: value for key, value in columns.items() if not _is_twice(key, columns)}
 
 
 def _is_twice(key: str, columns: Mapping[str, Any]) -> bool:
-    """Whether `key` is a class that stands in place of its group's option, too."""
+    """Return whether `key` is a class that is also shown as its group's option."""
     return key.endswith(TARGET) and columns.get(key.removesuffix(TARGET)) == columns[key]
 
 
-def _is_told(key: str, row: Mapping[str, Any]) -> bool:
-    """Whether `key` is the class of a group, for which the group's option stands."""
+def _is_shown_as_option(key: str, row: Mapping[str, Any]) -> bool:
+    """Return whether `key` is the class of a group that is shown as the group's option."""
     return key.endswith(TARGET) and any(
         key == option.replace("/", ".") + TARGET for option in row if "." not in option
     )
 
 
 def group_name(row: Mapping[str, bool | int | float | str]) -> str:
-    """A name shared by the runs whose hyperparameters are equal: repeats with other seeds."""
+    """Return a name shared by the runs with equal hyperparameters: repeats with other seeds."""
     # 1 and 1.0 are the same learning rate (and True, a third, is no float).
     values = {
         key: int(value) if isinstance(value, float) and value.is_integer() else value

@@ -30,7 +30,7 @@ def import_users_modules() -> None:
 
 
 def python(statements: str) -> list[str]:
-    """The command that runs `statements` in another Python, with this one's import path."""
+    """Return the command that runs `statements` in another Python, with this one's import path."""
     return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {statements}"]
 
 

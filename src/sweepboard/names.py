@@ -22,12 +22,12 @@ _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNOR
 
 
 def label(overrides: Sequence[str]) -> str:
-    """What was overridden, as one name for a folder: `model=mlp,optimizer.lr=0.1`.
+    """Return the overrides as one name for a folder: `model=mlp,optimizer.lr=0.1`.
 
-    The order is as typed; of a key typed twice the last value stands. Settings that say where things go or
-    how jobs are run (`hydra.*`, `sweep.*`, `output_root`) are left out. The name is safe in a path of any
-    system: where a character had to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a
-    hash of the whole.
+    The order is as typed; for a key typed twice the last value counts. Settings of places and of the
+    execution of jobs (`hydra.*`, `sweep.*`, `output_root`) are omitted. The name is a safe path on any
+    system: if a character had to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a hash of
+    the whole.
     """
     parts: dict[str, str] = {}
     for key, part in filter(None, map(_part, overrides)):
@@ -41,7 +41,7 @@ def label(overrides: Sequence[str]) -> str:
 
 
 def _part(override: str) -> tuple[str, str] | None:
-    """The key and the text of one override, or None where it names no part of the experiment."""
+    """Return the key and the text of one override, or None if it is no part of the experiment."""
     word = override.strip()
     deletes = word.startswith("~")
     word = word.lstrip("+~")
@@ -52,12 +52,12 @@ def _part(override: str) -> tuple[str, str] | None:
 
 
 def key_of(word: str) -> str:
-    """The key of an override."""
+    """Return the key of an override."""
     return word.lstrip("+~").partition("=")[0]
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of nested mappings with its dotted key; a list is a leaf, an empty mapping has none."""
+    """Yield every leaf of nested mappings with its dotted key; lists are leaves, empty mappings have none."""
     for name, value in tree.items():
         key = f"{prefix}.{name}" if prefix else str(name)
         if isinstance(value, Mapping):

@@ -74,25 +74,25 @@ _Dumper.add_implicit_resolver(
 
 
 def load(text: str) -> Any:
-    """The value that `text` says.
+    """Return the value of a YAML text.
 
-    Raises ValueError or yaml.YAMLError where it is no YAML of plain values, or stands for too many of them.
+    Raise ValueError or yaml.YAMLError if it is no YAML of plain values, or has too many of them.
     """
     return _constructed(_Loader, text)
 
 
 def load_any_tags(text: str) -> Any:
-    """The same of YAML that another tool wrote: a tuple of Lightning's `!!python/tuple` is a list."""
+    """Return the value of another tool's YAML: Lightning's `!!python/tuple` becomes a list."""
     return _constructed(_AnyTagsLoader, text)
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The nodes of a YAML text with tags of all kinds, which know their lines. Raises as `load` does."""
+    """Return the nodes of a YAML text with any tags, with their lines. Raise as `load` does."""
     return _composed(_Loader, text)[1]
 
 
 def dump(value: Any) -> str:
-    """`value` in block style, keys in their own order."""
+    """Return `value` in block style, keys in their own order."""
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text
 
@@ -123,9 +123,9 @@ def _composed(kind: Any, text: str) -> tuple[Any, yaml.Node | None]:
 
 
 def _measure(node: yaml.Node, depth: int, known: dict[yaml.Node, tuple[int, int]]) -> tuple[int, int]:
-    """How many values `node` stands for, and how deep they are nested. Raises `NotPlain` beyond the bounds.
+    """Return how many values `node` has, and how deep they are nested. Raise `NotPlain` beyond the bounds.
 
-    A list or mapping that several aliases stand for is walked through once.
+    A list or mapping with several aliases is visited once.
     """
     if isinstance(node, yaml.ScalarNode):
         return _measured_number(node)

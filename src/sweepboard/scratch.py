@@ -1,4 +1,4 @@
-"""Folders for a while: removed at the end, and those of processes that were killed by whoever comes next."""
+"""Temporary folders, removed at the end; those of killed processes are removed by the next one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ except ImportError:  # not a POSIX system: nothing tells whether a folder is sti
     fcntl = None  # type: ignore[assignment]
 
 NEW = 60.0
-"""Seconds in which a folder may not have been locked yet by the process that has made it."""
+"""Seconds in which a new folder may not have been locked yet by its process."""
 
 
 @contextmanager
 def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
-    """Make a new folder, private to this user, below `within` (default: the system's folder for such), and
-    remove it with the block; before that, remove those of the same prefix that killed processes have left."""
+    """Make a private temporary folder below `within` (default: the system's), removed after the block.
+
+    Folders of the same prefix that killed processes have left are removed first.
+    """
     parent = within or Path(tempfile.gettempdir())
     _remove_abandoned(parent, prefix)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as made:
@@ -43,7 +45,7 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether it is a folder of this user's, not new, and no living process holds it."""
+    """Return whether a folder is this user's, not new, and not held by a living process."""
     found = path.lstat()
     if fcntl is None or found.st_uid != os.geteuid() or time.time() < found.st_mtime + NEW:
         return False

@@ -50,52 +50,55 @@ _remembered: set[str] = set()
 
 
 def masked(value: Any) -> Any:
-    """`value` (plain containers) without secrets: those under a key that names one, and wherever else the
-    same values, addresses with a login in them and the like stand. Numbers and truth values are none."""
+    """Return `value` (plain containers) without secrets.
+
+    These are values under a key that names a secret, the same values elsewhere, and addresses with a login.
+    Numbers and booleans are not secrets.
+    """
     remember(value)
     return _masked(value, known_secrets())
 
 
 def remember(value: Any) -> None:
-    """Have the secrets in a configuration masked in all that this process writes from now on."""
+    """Mask the secrets of a configuration in everything that this process writes from now on."""
     _remembered.update(found for found in _secrets(value, secret=False) if len(found) >= _SHORTEST)
 
 
 def masked_text(text: str) -> str:
-    """Free text (a patch) with the values of secrets replaced."""
+    """Return free text (a patch) with the values of secrets replaced."""
     return _masked_text(text, known_secrets())
 
 
 def masked_words(words: Iterable[str]) -> list[str]:
-    """Overrides with the values of secrets replaced."""
+    """Return overrides with the values of secrets replaced."""
     return [_masked_word(word, known_secrets()) for word in words]
 
 
 def safe_words(config: Mapping[str, Any], words: Iterable[str]) -> list[str]:
-    """Overrides of a configuration as they may stand in the name of a folder."""
+    """Return overrides without secrets, for the name of a folder."""
     remember(config)
     return [readable(word) for word in masked_words(words)]
 
 
 def masked_command(command: str) -> str:
-    """A command line with the values of secrets replaced."""
+    """Return a command line with the values of secrets replaced."""
     return shlex.join(masked_words(shlex.split(command)))
 
 
 def without_known(text: str) -> str:
-    """A message in which only the very values of known secrets are replaced."""
+    """Return a message in which only the values of known secrets are replaced."""
     return _without(text, known_secrets())
 
 
 def mask(value: str) -> str:
-    """What stands in a file for a secret; the same for the same one, as long as it is this user's."""
+    """Return the text written in place of a secret, equal for equal secrets of this user."""
     content = b"secret\0" + value.encode("utf-8", "surrogatepass")
     signature = sign(content) or hashlib.blake2b(content, key=_WITHOUT_KEY).hexdigest()
     return f"***masked-{signature.rpartition(':')[2][:8]}***"
 
 
 def is_masked(value: Any) -> bool:
-    """Whether a saved value, or a part of it, was a secret."""
+    """Return whether a saved value, or a part of it, was a secret."""
     if isinstance(value, Mapping):
         return any(map(is_masked, value.values()))
     if isinstance(value, list):
@@ -104,12 +107,12 @@ def is_masked(value: Any) -> bool:
 
 
 def readable(text: str) -> str:
-    """`masked-1f2e3d4c`, as it stands in the name of a folder or in a table."""
+    """Return `masked-1f2e3d4c`, for the name of a folder or a table."""
     return _MASK.sub(r"\1", text)
 
 
 def known_secrets() -> list[str]:
-    """The longest first: one may be a part of another."""
+    """Return the secrets, the longest first: one may be a part of another."""
     return sorted(_remembered | set(_of_environment()), key=len, reverse=True)
 
 
@@ -125,7 +128,7 @@ def _is_secret_variable(name: str) -> bool:
 
 
 def _secrets(value: Any, secret: bool) -> Iterator[str]:
-    """Every text that stands under a secret's key in nested containers."""
+    """Yield every text under a secret's key in nested containers."""
     if isinstance(value, Mapping):
         positional = secret_arguments(value)
         for name, item in value.items():
@@ -165,7 +168,7 @@ def _masked(value: Any, known: list[str], secret: bool = False) -> Any:
 
 
 def _masked_word(word: str, known: list[str]) -> str:
-    """A text that may be an override: all that stands behind the name of a secret is one."""
+    """Return an override with its value masked if its key names a secret."""
     key, equals, value = word.partition("=")
     simple = re.fullmatch(r"[+~]*[\w./@:-]+", key) is not None
     if equals and simple and names_a_secret(key) and not _is_harmless(value):

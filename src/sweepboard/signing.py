@@ -34,7 +34,7 @@ class Origin(Enum):
 
 
 def sign(content: bytes) -> str | None:
-    """The signature of `content`; None where this user can keep no key (no home, a read-only one)."""
+    """Return the signature of `content`; None if this user can keep no key (no home, a read-only one)."""
     key = _key()
     if key is None:
         return None
@@ -42,8 +42,7 @@ def sign(content: bytes) -> str | None:
 
 
 def origin(content: bytes, signature: Any) -> Origin:
-    """Whose `content` is, by the `signature` that stands beside it; of several, with blanks between, one is
-    enough."""
+    """Return the origin of `content` by its `signature`; of several, separated by blanks, one is enough."""
     expected = sign(content) if isinstance(signature, str) and signature else None
     if expected is None:
         return Origin.FOREIGN
@@ -55,7 +54,7 @@ def origin(content: bytes, signature: Any) -> Origin:
 
 
 def why_no_key() -> str | None:
-    """Why this user's own runs are not known as theirs, and what to do; None where there is a key."""
+    """Return why this user's runs cannot be signed, and the remedy; None if there is a key."""
     if _key() is not None:
         return None
     try:
@@ -69,12 +68,12 @@ def why_no_key() -> str | None:
 
 
 def is_own(content: bytes, signature: Any) -> bool:
-    """Whether `signature` is this user's own of `content`."""
+    """Return whether `signature` of `content` is this user's own."""
     return origin(content, signature) is Origin.OWN
 
 
 def as_bytes(*parts: Any) -> bytes:
-    """Plain values as they are signed: every difference in value, type or order shows."""
+    """Return plain values as bytes for signing: every difference in value, type or order shows."""
     return repr(parts).encode("utf-8", "surrogatepass")
 
 
@@ -94,7 +93,7 @@ def _key() -> bytes | None:
 
 
 def _make_key(path: Path) -> None:
-    """Write a key whole or not at all; of two processes that do so at once, the first one's stands."""
+    """Write a key atomically; of two concurrent processes, the first one's key is kept."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # private by its nature
         file.write(secrets.token_bytes(KEY_BYTES))

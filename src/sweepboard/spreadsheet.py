@@ -1,4 +1,4 @@
-"""Tables as CSV, for programs and for spreadsheets, which take some texts for formulas."""
+"""Tables as CSV, for programs and for spreadsheets, which interpret some texts as formulas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each row below the names of all columns; a row may lack some that others have."""
+    """Return a line for each row below the names of all columns; rows may lack columns."""
     names = dict.fromkeys(name for row in rows for name in row)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -24,7 +24,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A text in one line; one that a spreadsheet would compute stands behind an apostrophe."""
+    """Return a text in one line, with an apostrophe before a text that a spreadsheet would evaluate."""
     if not isinstance(value, str):
         return value
     text = printable(value)

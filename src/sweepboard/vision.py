@@ -1,4 +1,4 @@
-"""The one place that imports torchvision: it takes a second, and can fail in a way that needs explaining."""
+"""Import torchvision, only here: it takes a second, and its errors need explaining."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sweepboard.errors import UserError
 
 
 def import_torchvision(part: str = "") -> ModuleType:
-    """torchvision, or its part of that name (`datasets`, `models`).
+    """Return torchvision, or its module `part` (`datasets`, `models`).
 
-    Raises `UserError` where it is not installed or does not belong to the installed torch.
+    Raise `UserError` if it is not installed or does not match the installed torch.
     """
     try:
         return import_module(f"torchvision.{part}" if part else "torchvision")
@@ -21,7 +21,7 @@ def import_torchvision(part: str = "") -> ModuleType:
 
 
 def explained(error: BaseException) -> UserError | None:
-    """What an error at `import torchvision` (perhaps by user code) means; None where it is another error."""
+    """Return the meaning of an error at `import torchvision` (also in user code); None for another error."""
     if isinstance(error, ModuleNotFoundError) and error.name == "torchvision":
         return UserError("torchvision is not installed: pip install torchvision")
     if isinstance(error, RuntimeError) and "operator torchvision::" in str(error):

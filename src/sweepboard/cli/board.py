@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     flags = ["--logdir", str(folder), "--port", str(port), "--path_prefix", given.path_prefix]
     flags += ["--bind_all"] if given.bind_all else ["--host", host]
     flags += ["--samples_per_plugin", _samples(given.samples_per_plugin), *rest]
-    # TensorBoard takes this process over, so that whatever stops the one stops the other.
+    # TensorBoard replaces this process, so that stopping one stops the other.
     start = python(
         f"sys.argv = ['tensorboard', *{flags!r}]; from tensorboard.main import run_main; run_main()"
     )

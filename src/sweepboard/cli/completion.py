@@ -20,7 +20,7 @@ _BASH = r"""_sweepboard_complete() {
     local IFS=$'\n' typed="${COMP_LINE:0:COMP_POINT}"
     COMPREPLY=($(COMP_LINE="$typed" "${COMP_WORDS[0]}" -sc query=bash 2>/dev/null))
     typed="${typed##* }"
-    # Bash replaces only what stands behind its last word break.
+    # Bash replaces only what follows its last word break.
     if [[ "$typed" == *=* && "$COMP_WORDBREAKS" == *=* ]]; then
         COMPREPLY=("${COMPREPLY[@]#"${typed%"${typed##*=}"}"}")
     fi
@@ -80,7 +80,7 @@ def candidates(line: str) -> list[str]:
     try:
         return verbs + _overrides([word for word in rest if word != "--json"], word)
     except (UserError, HydraException, OmegaConfBaseException):
-        return verbs  # what stands before cannot be read: the command itself will say why
+        return verbs  # the words before are invalid: the command itself reports why
 
 
 def _overrides(before: list[str], word: str) -> list[str]:

@@ -38,7 +38,7 @@ def own_folders(flags: argparse.Namespace) -> list[Path]:
 def folder_of_flag(text: str) -> Path:
     """Return the folder given with `--config-dir`. Raise `ConfigError` if it is missing."""
     folder = _folder("--config-dir", text)
-    assert folder is not None  # but for what is shipped, which no verb is given
+    assert folder is not None  # None only for the shipped folder, which is never passed here
     return folder
 
 

@@ -61,7 +61,7 @@ def run_verb(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # `sweepboard ls | head`: the reader has gone, and python must not complain at exit either.
+        # `sweepboard ls | head`: the reader is gone, and Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:

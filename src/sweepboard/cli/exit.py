@@ -30,10 +30,10 @@ def run_and_leave(main: Callable[[], int]) -> None:
 
 def _leave(codes: list[int]) -> None:
     on_a_gpu = getattr(sys.modules.get("torch.cuda"), "is_initialized", None)
-    if not codes or on_a_gpu is None or on_a_gpu():  # without torch, or where its import was cut short
+    if not codes or on_a_gpu is None or on_a_gpu():  # without torch, or after an interrupted import
         return
     for thing in gc.get_objects():
         if issubclass(type(thing), io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
-            with suppress(OSError, ValueError):  # a closed file, or a pipe that nobody reads
+            with suppress(OSError, ValueError):  # a closed file, or a pipe without a reader
                 thing.flush()
     os._exit(codes[0])

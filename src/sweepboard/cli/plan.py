@@ -59,7 +59,7 @@ def _of_request(overrides: Sequence[str]) -> tuple[SweepFolder | None, Plan, Seq
     task = new_task(request)
     task.plan_only = True
     result = multirun_request(request, task)
-    assert result.plan is not None  # a sweeper that makes none refuses
+    assert result.plan is not None  # a sweeper without a plan has raised
     return result.folder, result.plan, result.views
 
 

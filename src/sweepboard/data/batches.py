@@ -46,7 +46,9 @@ class Order:
 
 def in_batches(samples: Tensor, batch_size: int) -> Sequence[Tensor]:
     """Return views of `batch_size` samples each; the last may be smaller."""
-    return torch.split(samples, batch_size) if len(samples) else ()  # of nothing, split makes one empty piece
+    return (
+        torch.split(samples, batch_size) if len(samples) else ()
+    )  # split makes one empty piece of an empty tensor
 
 
 class Reader(Protocol):

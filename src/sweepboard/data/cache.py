@@ -90,7 +90,7 @@ def _mapped(entry: Path) -> TensorSplit | None:
 
 
 def _made(entry: Path, decode: Callable[[], TensorSplit]) -> TensorSplit:
-    with _alone(entry.parent):  # of the jobs of a sweep one decodes and the others wait
+    with _alone(entry.parent):  # one job of a sweep decodes, the others wait
         if (found := _mapped(entry)) is not None:
             return found
         split = decode()

@@ -87,8 +87,8 @@ def _in_8_bits(greys: Pixels, mode: str, file_format: str | None) -> npt.NDArray
         in_8_bits: npt.NDArray[np.uint8] = (greys * 255).round().astype(np.uint8)
         return in_8_bits
     if mode == "I":
-        # Of whole numbers of 32 bits nothing tells what white is: 255 and 65535 are both usual. In PGM it is
-        # said, and PIL has made it 65535.
+        # White is unknown for 32-bit integers: 255 and 65535 are both usual. PGM states it, and PIL scales it
+        # to 65535.
         least = 0 if file_format == "PPM" or not greys.any() else 256
         _check_range(greys, 0, 65535, "whole numbers of 32 bits", least)
     return (greys >> 8).astype(np.uint8)

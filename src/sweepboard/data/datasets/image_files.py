@@ -105,7 +105,7 @@ def _is_hidden(name: str) -> bool:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself: told where it is taken for an image or a class
+    except OSError:  # a link to itself: reported where it is read as an image or a class
         return False
 
 

@@ -163,7 +163,7 @@ class ForeignSplit(Dataset[tuple[Tensor, Tensor]]):
                 before += [global_randomness()]
                 looks += [self[0][0]]
                 after += [global_randomness()]
-        # One who seeds for each sample, to have the same numbers every time, leaves the same state, too.
+        # A data set that seeds for each sample leaves the same state, too.
         generators = zip(zip(*before, strict=True), zip(*after, strict=True), strict=True)
         drawn = any(then != now and len(set(now)) > 1 for then, now in generators)
         return drawn or not all(torch.equal(looks[0], other) for other in looks[1:])
@@ -217,7 +217,7 @@ def _check_alike(key: str, dataset: Any, training: Tensor) -> None:
 def _read(dataset: Any, index: int) -> Any:
     try:
         return dataset[index]
-    except OSError as error:  # what PIL raises; of anything else the traceback says more
+    except OSError as error:  # what PIL raises; for anything else the traceback is better
         raise DamagedFile(f"{_place(dataset, index)} cannot be read ({error})") from error
 
 

@@ -98,10 +98,10 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     tune_allocator()  # before torch allocates anything
     from sweepboard.compose.hydra_values import refuse_values_of_a_job
     from sweepboard.compose.prepare import prepare
-    from sweepboard.compose.replaced_classes import follow_targets_in_yaml, words_of_hydra
+    from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
     from sweepboard.runs.reload import require_secrets
 
-    follow_targets_in_yaml(composed, words_of_hydra(composed), request.config_dirs, request.config_name)
+    follow_targets_in_yaml(composed, overrides_of_hydra(composed), request.config_dirs, request.config_name)
     prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
     refuse_values_of_a_job(prepared.config)
     require_secrets(prepared.config)

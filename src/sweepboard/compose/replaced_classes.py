@@ -68,7 +68,7 @@ def follow_targets_in_yaml(
                 del OmegaConf.select(config, place)[name]
 
 
-def words_of_hydra(config: DictConfig) -> list[str]:
+def overrides_of_hydra(config: DictConfig) -> list[str]:
     """Return all overrides from which Hydra composed a configuration, `${...}` in them as it was written."""
     overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
     return [*overrides["hydra"], *overrides["task"]]

@@ -1,4 +1,4 @@
-"""Running jobs in processes of their own, here or elsewhere: the `Executor` contract and its backends."""
+"""Run jobs in processes, local or remote: the `Executor` contract and its backends."""
 
 from sweepboard.execution.executor import (
     LOST,

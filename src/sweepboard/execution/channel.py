@@ -1,4 +1,4 @@
-"""Messages between two processes of this machine: JSON lines over a socket, with open files."""
+"""Exchange messages between two processes of this machine: JSON lines over a socket, with open files."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _MOST_HANDLES = 64
 
 
 class Channel:
-    """One end of a connection between two processes; a `JobChannel` where a job has it.
+    """One end of a connection between two processes; a job sees it as a `JobChannel`.
 
-    It ends when the process at the other end ends, in whatever way, so that each learns of the other's death.
+    It closes when the process at the other end ends, so each process notices the other's death.
     """
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
         self._rest = b""
         self.ended = False
-        """Whether the other end is gone."""
+        """Whether the other end has closed."""
 
         self.handles: deque[int] = deque()
-        """Open files that came with messages, in their order; the caller closes what it takes."""
+        """Open files that arrived with messages, in order; the caller closes those it takes."""
 
     @staticmethod
     def pair() -> tuple[Channel, socket.socket]:
@@ -36,11 +36,11 @@ class Channel:
         return Channel(mine), theirs
 
     def fileno(self) -> int:
-        """Return the number by which `selectors` waits for messages."""
+        """Return the file descriptor, which `selectors` waits on."""
         return self._socket.fileno()
 
     def send(self, payload: Payload, handle: int | None = None) -> None:
-        """Send one message, with an open file if given. Does nothing where the other end is gone."""
+        """Send one message, with an open file if given. Do nothing if the other end is closed."""
         line = json.dumps(payload).encode() + b"\n"
         try:
             sent = socket.send_fds(self._socket, [line], [handle]) if handle is not None else 0
@@ -49,7 +49,7 @@ class Channel:
             self.ended = True
 
     def receive(self) -> list[Payload]:
-        """Wait for messages. The list is empty where the other end is gone or only part of one came."""
+        """Wait for messages. Return an empty list if the other end closed or a message is incomplete."""
         try:
             data, handles, _, _ = socket.recv_fds(self._socket, _CHUNK, _MOST_HANDLES)
         except ConnectionError:
@@ -60,7 +60,7 @@ class Channel:
         return [json.loads(line) for line in lines]
 
     def poll(self) -> list[Payload]:
-        """Return every message that has come so far, without waiting."""
+        """Return every message that has arrived, without waiting."""
         messages: list[Payload] = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
@@ -69,6 +69,6 @@ class Channel:
         return messages
 
     def close(self) -> None:
-        """Close this end; at the other one, `ended` becomes true."""
+        """Close this end; the other end's `ended` becomes true."""
         with contextlib.suppress(OSError):
             self._socket.close()

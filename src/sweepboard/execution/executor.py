@@ -1,6 +1,6 @@
-"""The contract between whoever has jobs and the backend that runs them.
+"""The contract between the code that submits jobs and the backend that runs them.
 
-It knows nothing of experiments: a job is a function in a process of its own.
+It knows nothing of experiments: a job is a function that runs in its own process.
 """
 
 from __future__ import annotations
@@ -12,56 +12,56 @@ from types import TracebackType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 Payload: TypeAlias = dict[str, Any]
-"""The content of a message: whatever JSON can say."""
+"""The content of a message: any JSON object."""
 
 TIME_LIMIT, LOST = "time limit", "lost"
-"""Values of `Ended.stop_reason` for the two causes that come from the executor itself: the job took longer
-than its `time_limit`, or the executor lost the process that looked after it."""
+"""Values of `Ended.stop_reason` set by the executor: the job exceeded its `time_limit`, or the executor lost
+the process that controlled it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A function to be run in a process of its own."""
+    """A function to run in its own process."""
 
     name: str
-    """Unique among the jobs that wait or run."""
+    """Unique among waiting and running jobs."""
 
     function: str
     """`module:name`; called with `arguments` and the job's `JobChannel`."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever JSON can say."""
+    """Any JSON object."""
 
     cores: int = 1
-    """Cores that it keeps busy."""
+    """The number of cores it uses."""
 
     gpu: bool = False
-    """Whether it computes on a GPU; the one that it is given is then the only one that it sees."""
+    """Whether it needs a GPU; it sees only the one it is assigned."""
 
     time_limit: float | None = None
-    """Seconds after its start at which it is asked to stop."""
+    """Seconds after its start until it is asked to stop."""
 
 
 class JobChannel(Protocol):
-    """The job's end of the connection to whoever submitted it."""
+    """The job's end of the connection to the process that submitted it."""
 
     @property
     def ended(self) -> bool:
-        """Whether nobody is at the other end any more."""
+        """Whether the other end has closed."""
 
     def send(self, payload: Payload) -> None:
-        """Send a message; it arrives as `Message`."""
+        """Send a message, which arrives as `Message`."""
 
     def poll(self) -> list[Payload]:
-        """Return what `Executor.tell` has sent so far, without waiting."""
+        """Return the messages of `Executor.tell` that have arrived, without waiting."""
 
     def receive(self) -> list[Payload]:
-        """Wait for what `Executor.tell` sends. It may return none; look at `ended` before the next call."""
+        """Wait for messages of `Executor.tell`. Check `ended` after an empty list."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A job's process has begun; `gpu` is the one that it was given."""
+    """A job's process has started; `gpu` is the GPU that it was assigned."""
 
     name: str
     gpu: str | None = None
@@ -77,7 +77,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job's process is gone, and so is every process that it started."""
+    """A job's process has ended, and so has every process that it started."""
 
     name: str
     code: int | None
@@ -93,7 +93,7 @@ Event: TypeAlias = Started | Message | Ended
 
 @dataclass(frozen=True)
 class Resources:
-    """What jobs that run at the same time share, as seen where they run."""
+    """The resources that concurrent jobs share, as seen where they run."""
 
     cores: int
     memory: int | None = None
@@ -108,7 +108,7 @@ class Resources:
     jobs_per_gpu: int = 1
 
     def cores_per_job(self, jobs: int, on_gpu: bool) -> int:
-        """Return the cores for each of `jobs` equal jobs, of which as many as possible run at once."""
+        """Return the cores for each of `jobs` equal jobs, if as many as possible run at once."""
         at_once = jobs
         if self.jobs is not None:
             at_once = min(jobs, self.jobs)
@@ -121,10 +121,10 @@ _Self = TypeVar("_Self", bound="Executor")
 
 
 class Executor(ABC):
-    """Runs jobs as its backend has room for them; use it as a context manager.
+    """Run jobs as its backend has room for them; use it as a context manager.
 
-    The caller submits jobs at any time and calls `poll` again and again while `busy`. All methods are called
-    by one thread. When the block ends, in whatever way, no job is left running. A backend of your own passes
+    The caller submits jobs at any time and calls `poll` repeatedly while `busy`. All methods are called by
+    one thread. No job is left running when the block ends. Test your own backend with
     `sweepboard.testing.executors.ExecutorSuite`.
     """
 
@@ -139,19 +139,19 @@ class Executor(ABC):
 
     @abstractmethod
     def resources(self) -> Resources:
-        """Return what there is for jobs. Works before the block, too: plans are made from it."""
+        """Return the resources for jobs. It also works before the block, for planning."""
 
     @abstractmethod
     def open(self) -> None:
-        """Get ready to run jobs."""
+        """Prepare to run jobs."""
 
     @abstractmethod
     def close(self) -> None:
-        """End every job that still runs, without grace."""
+        """Kill every job that still runs, without a grace time."""
 
     @abstractmethod
     def submit(self, job: Job) -> None:
-        """Run a job as soon as there is room."""
+        """Queue a job; it starts as soon as there is room."""
 
     @abstractmethod
     def has_room(self, job: Job) -> bool:
@@ -160,25 +160,25 @@ class Executor(ABC):
     @property
     @abstractmethod
     def busy(self) -> bool:
-        """Whether any submitted job has not ended yet."""
+        """Whether any submitted job has not ended."""
 
     @abstractmethod
     def poll(self) -> list[Event]:
-        """Return what has happened since the last call; wait a fraction of a second where nothing has.
+        """Return the events since the last call; wait a fraction of a second if there are none.
 
-        The events of a job are `Started` (unless no process could be made for it), any number of `Message`,
-        and one `Ended` as the last.
+        The events of a job are `Started` (unless its process could not be created), any number of `Message`,
+        and finally one `Ended`.
         """
 
     @abstractmethod
     def tell(self, name: str, payload: Payload) -> None:
-        """Send a message to a running job. Does nothing for a job that has ended."""
+        """Send a message to a running job. Do nothing for a job that has ended."""
 
     @abstractmethod
     def stop(self, name: str, reason: str) -> None:
-        """Ask a job to save and leave (SIGTERM), and kill it if it does not within a grace time.
+        """Ask a job to save and exit (SIGTERM), and kill it after a grace time.
 
-        A job that still waits is dropped without an event.
+        A waiting job is dropped without an event.
         """
 
     @abstractmethod

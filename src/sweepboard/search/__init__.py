@@ -1,1 +1,1 @@
-"""`hydra/sweeper=optuna`: a search, in which each trial is chosen by what came out of those before it."""
+"""`hydra/sweeper=optuna`: a search, whose trials are chosen from the results of earlier ones."""

@@ -1,7 +1,7 @@
-"""The log of an Optuna study in the sweep's folder: one line per operation, as Optuna's own tools read it.
+"""Write the log of an Optuna study into the sweep's folder: one line per operation, in Optuna's format.
 
-Optuna's own file backend locks, because many processes may write. Here the folder is held by one process, and
-what matters is that a kill at any moment leaves a study that can be taken up again.
+Optuna's own file backend locks the file because many processes may write. Here one process holds the folder,
+and the log must stay usable after a kill at any moment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sweepboard.files import read_bytes
 from sweepboard.signing import is_own, sign
 
 _PICKLED = "cma:"
-"""Start of the names under which CMA-ES keeps its state, which is pickled: only our own is ever read."""
+"""Prefix of the attributes with CMA-ES's pickled state; only a state of our own is ever read."""
 
 _SIGNATURE = "signature"
 _CHECK = "check"
@@ -31,11 +31,11 @@ _MOST_BYTES = 256 * 2**20
 
 
 class DamagedStudy(UserError):
-    """A log of a study that cannot be read, or must not be."""
+    """A log of a study that cannot be read, or was changed."""
 
 
 class Journal(BaseJournalBackend):
-    """Appends to `path`, each operation on the disk before the next one is made."""
+    """Append operations to `path`; each is synced to disk before the next one is made."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,12 +45,12 @@ class Journal(BaseJournalBackend):
             raise DamagedStudy(f"{path} cannot be read: {reason(error)}") from error
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """The operations from that number on."""
+        """Return the operations from that number on."""
         for number, line in enumerate(self._lines[log_number_from:], start=log_number_from + 1):
             yield self._read(line, number)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write operations down. Raises `RunFailed` where the disk is full."""
+        """Write operations to the log. Raise `RunFailed` if the disk is full."""
         first = len(self._lines) + 1
         lines = [_line(log, number) for number, log in enumerate(logs, start=first)]
         size = self._path.stat().st_size if self._path.exists() else 0
@@ -85,7 +85,7 @@ class Journal(BaseJournalBackend):
 
 
 def _whole_lines(path: Path) -> list[str]:
-    """The lines of the log; what a kill in the middle of a write has left is cut off."""
+    """Return the lines of the log, without an incomplete last line that a kill has left."""
     whole, newline, rest = read_bytes(path, _MOST_BYTES).rpartition(b"\n")
     if rest:
         os.truncate(path, len(whole + newline))
@@ -97,7 +97,7 @@ def _line(log: dict[str, Any], number: int) -> str:
 
 
 def _checksum(log: dict[str, Any], number: int) -> int:
-    """Of an operation and its place: one that was changed, left out or written twice does not fit."""
+    """Return the checksum of an operation and its position, to detect changed, missing or repeated lines."""
     return zlib.crc32(_bytes(log), number)
 
 

@@ -1,4 +1,4 @@
-"""What a search is for: one metric or several, and which way is better."""
+"""The objectives of a search: one metric or several, and their directions."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ SPEED = "perf/samples_per_second"
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric by its tag on the board; `mode` is `min` or `max`."""
+    """A metric by its TensorBoard tag; `mode` is `min` or `max`."""
 
     tag: str
     mode: str
 
     @property
     def name(self) -> str:
-        """The metric without the split it is measured on."""
+        """The metric without its split."""
         return self.tag.partition("/")[2]
 
     @property
     def validated(self) -> bool:
-        """Whether it is known while a trial runs."""
+        """Whether it is measured while a trial runs."""
         return self.tag.startswith("val/")
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
-        """In Optuna's word."""
+        """The direction in Optuna's terms."""
         return "minimize" if self.mode == "min" else "maximize"
 
 
 class NoValue(RunFailed):
-    """A trial that has finished, but measured nothing by which it could be judged."""
+    """A finished trial has no value for the objective."""
 
 
 def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objective, ...]:
-    """What trials like this one are judged by. Raises `ConfigError` for what none of them will measure."""
+    """Return the objectives of trials like this one. Raise `ConfigError` for a metric that they lack."""
     modes, primary_metric = _modes(prepared)
     tags = [_tag(metric, modes) for metric in _listed(settings.metric) or [primary_metric]]
     directions: Sequence[str | None] = _listed(settings.direction) or [None] * len(tags)
@@ -67,9 +67,10 @@ def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objecti
 
 
 def measured(objective: Objective, folder: RunFolder) -> float:
-    """What a finished trial came to. Raises `NoValue`.
+    """Return the objective's value of a finished trial. Raise `NoValue`.
 
-    Of a validation metric the best value, of a test or training metric the last one, of the speed the median.
+    It is the best value of a validation metric, the last one of a test or training metric, the median of the
+    speed.
     """
     value = _measured(objective, folder)
     if value is None or not math.isfinite(value):
@@ -91,7 +92,7 @@ def _measured(objective: Objective, folder: RunFolder) -> float | None:
 
 
 def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
-    """Which way is better, of every metric that such a trial will have; and its primary metric."""
+    """Return the mode of every metric that such a trial has, and its primary metric."""
     config, spec = prepared.config, prepared.source.spec
     task = build_task(config, spec)
     monitor = Monitor.of(config.settings.trainer, task, metric_names(task, spec))
@@ -103,7 +104,7 @@ def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
         if split in splits
         for name, mode in modes.items()
     }
-    if not config.settings.logging.enabled:  # what only the event files tell
+    if not config.settings.logging.enabled:  # these are in the event files only
         return {tag: mode for tag, mode in found.items() if not tag.startswith("train/")}, task.primary_metric
     return {**found, SPEED: "max"}, task.primary_metric
 
@@ -121,7 +122,7 @@ def _mode(tag: str, direction: str | None, mode: str) -> str:
     if direction is None:
         return mode
     wanted = direction[:3]
-    if tag.startswith("val/") and wanted != mode:  # a run keeps the best of its validations
+    if tag.startswith("val/") and wanted != mode:  # a run keeps only the best of its validations
         name = tag.removeprefix("val/")
         raise ConfigError(
             f"{SEARCH}.direction={direction}: the best {tag} of a run is its {mode}imum; "

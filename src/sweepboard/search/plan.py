@@ -1,4 +1,4 @@
-"""What the Hydra plug-in of `hydra/sweeper=optuna` does: the space checked and frozen, then the search."""
+"""Implement the Hydra plug-in `hydra/sweeper=optuna`: check and freeze the space, then run the search."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ from sweepboard.training.intervals import Intervals
 
 
 def search(request: SweepRequest, values: Mapping[str, Any], overrides: Sequence[str]) -> SweepResult:
-    """Search as `values`, the sweeper's settings, say, in the space of `overrides`; or go on with that.
+    """Run a new search in the space of `overrides` with the sweeper's settings `values`, or continue it.
 
-    `params` among the settings is a space in YAML, on top of which the overrides are.
+    `params` among the settings is a space in YAML; the overrides take precedence.
     """
     plain: Any = OmegaConf.to_container(OmegaConf.create(dict(values)))
     plain.pop("params", None)
@@ -79,7 +79,7 @@ def executor_of(launcher: LauncherChoice, settings: SweepSettings) -> Executor:
 def make_search(
     request: SweepRequest, settings: SearchSettings, overrides: Sequence[str], resources: Resources
 ) -> Search:
-    """The search, its space and settings checked by composing the corners. Raises `ConfigError`."""
+    """Return the search after composing the corners of its space. Raise `ConfigError`."""
     fixed, space = parsed(overrides, request.context.config_loader)
     composer = request.composer
     groups = [
@@ -103,9 +103,9 @@ def make_search(
 
 
 def parsed(overrides: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], Space]:
-    """The overrides that are the same for all trials, and the space of the others.
+    """Return the overrides that all trials share, and the space of the others.
 
-    Raises `ConfigError` where there is nothing to search.
+    Raise `ConfigError` if there is nothing to search.
     """
     parsed = last_of_each_key(overrides_parser(loader).parse_overrides(list(overrides)))
     axes = tuple(axis_of(each) for each in parsed if each.is_sweep_override())
@@ -127,7 +127,7 @@ def _refuse_two_axes_of_a_key(axes: Sequence[Axis]) -> None:
 
 
 def _refuse_secrets(axes: Sequence[Axis]) -> None:
-    """A study says of each trial which values it had."""
+    """Raise `ConfigError` if a secret is searched: a study records the values of each trial."""
     for axis in axes:
         if isinstance(axis, Choices) and is_masked(masked({axis.key: list(map(str, axis.values))})):
             raise ConfigError(
@@ -152,7 +152,7 @@ def _checked(made: Search, groups: Sequence[str], resources: Resources) -> Searc
 
 
 def validations_of(prepared: Prepared) -> int:
-    """How often such a run validates."""
+    """Return how often such a run validates."""
     facts, settings = prepared.config.values["facts"], prepared.config.settings.trainer
     intervals = Intervals.of(settings, facts["steps_per_epoch"] * settings.accumulate, None, validates=True)
     steps = {step for every in intervals.validate for step in range(every, facts["steps"], every)}
@@ -161,9 +161,9 @@ def validations_of(prepared: Prepared) -> int:
 
 @contextmanager
 def begun(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
-    """The folder of the search, a new one or that of the same search before, held during the block.
+    """Yield the folder of the search, new or of the same earlier search; its lock is held during the block.
 
-    Raises `AnotherSweep` where it holds something else, `FolderLocked` where the search is running.
+    Raise `AnotherSweep` if it holds something else, `FolderLocked` if the search is running.
     """
     keys = label([f"{axis.key}=" for axis in wanted.space.axes]).replace("=", "")
     named = request.named
@@ -181,7 +181,7 @@ def begun(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, 
 
 
 def _going_on(folder: SweepFolder, wanted: Search) -> Search:
-    """The search with what must not change from one attempt to the next."""
+    """Return the search with the parts that are fixed by its first attempt."""
     if not folder.search.is_file():
         if folder.path.is_dir() and any(path.name != ".lock" for path in folder.path.iterdir()):
             raise AnotherSweep(f"{folder} holds something else than this search: give another sweep.name")
@@ -198,12 +198,12 @@ def _going_on(folder: SweepFolder, wanted: Search) -> Search:
 
 
 def _essence(search: Search) -> dict[str, Any]:
-    """What makes it this search and no other; it may become longer, and be run in another way."""
+    """Return what identifies a search; its length and the way it is run may change."""
     plain = search.as_plain()
     essence = {
         SEARCH: {**plain["settings"], "trials": None},
         "the space": " ".join(map(str, search.space.axes)),
     }
-    for base in plain["bases"].values():  # they differ in their groups, and the space says which
+    for base in plain["bases"].values():  # they differ in the groups that the space names
         essence |= {key: value for key, value in base.items() if key not in ("hydra", "sweep")}
     return essence

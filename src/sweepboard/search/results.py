@@ -1,4 +1,4 @@
-"""What a search has found: printed, and written so that it can be used again."""
+"""Print the results of a search and write them as presets."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from sweepboard.search.study import Study, reason_of
 from sweepboard.secrets import is_masked, masked_words
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
-from sweepboard.sweeps.results import told
+from sweepboard.sweeps.results import warn_if_unwritable
 from sweepboard.sweeps.sweep_overrides import takes_mapping
 
 PRESETS = "experiment"
-"""The config group of presets: a folder of that name in the sweep's folder is one of options for it."""
+"""The config group of presets; the sweep's folder has a folder of that name with options for it."""
 
 
 def write_study(folder: SweepFolder, study: Study, views: Sequence[JobView]) -> None:
-    """Write study.json, and the best trials as presets: `experiment=best`, of several objectives best-007."""
+    """Write study.json and the best trials as presets: `best`, or `best-007` for several objectives."""
     place = folder.path / PRESETS
-    with told(folder):
+    with warn_if_unwritable(folder):
         write_json(folder.path / "study.json", _summary(study, views))
         place.mkdir(exist_ok=True)
         for path in place.glob("best*.yaml"):
@@ -43,7 +43,7 @@ def write_study(folder: SweepFolder, study: Study, views: Sequence[JobView]) -> 
 
 
 def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listener: SweepCallback) -> None:
-    """Say what is best, and how to use it again."""
+    """Report the best trials and how to use them."""
     best = study.best()
     if not best:
         listener.on_note("no trial has come to its end, so that there is no best one")
@@ -61,7 +61,7 @@ def _again(study: Study, trial: FrozenTrial) -> str:
 
 
 def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:
-    """How the preset is used; it may stand on presets of the user's own."""
+    """Return the command that uses the preset, with the user's own presets it builds on."""
     return _command([*study.search.config_dirs, folder.path], [f"{PRESETS}={name}"])
 
 
@@ -104,7 +104,7 @@ def _row(trial: FrozenTrial, view: JobView) -> dict[str, Any]:
 
 
 def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
-    """The trial's overrides as a YAML preset."""
+    """Return the trial's overrides as a YAML preset."""
     overrides = masked_words(study.search.overrides(trial.params))
     parsed = OverridesParser.create().parse_overrides(overrides)
     deleted = [each for each in parsed if each.is_delete()]
@@ -129,7 +129,7 @@ def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
 
 
 def _defaults(options: Sequence[Override]) -> Iterator[Any]:
-    """The defaults list. A preset of which the search was itself made comes first."""
+    """Return the defaults list, beginning with the preset that the search itself used."""
     for option in options:
         if option.key_or_group == PRESETS:
             yield str(option.value())
@@ -140,7 +140,7 @@ def _defaults(options: Sequence[Override]) -> Iterator[Any]:
 
 
 def _in_full(study: Study, overrides: Sequence[str], key: str) -> Any:
-    """The whole list at `key`, of which an override says only what is added."""
+    """Return the whole list at `key`, which an override only extends."""
     return OmegaConf.to_container(OmegaConf.select(study.search.compose(overrides), key))
 
 
@@ -152,7 +152,7 @@ def _enter(plain: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _lay(plain: dict[str, Any], name: str, value: Any) -> None:
-    """Set a value; a mapping is laid over one that is there."""
+    """Set a value; merge a mapping into an existing one."""
     if isinstance(value, dict) and isinstance(plain.get(name), dict):
         for key, child in value.items():
             _lay(plain[name], key, child)
@@ -161,7 +161,7 @@ def _lay(plain: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _value(value: Any) -> Any:
-    """A parsed value as YAML writes it."""
+    """Return a parsed value as YAML represents it."""
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""`sweepboard resume SEARCH`: the trials that a stop has cut short, and those still to come."""
+"""Implement `sweepboard resume SEARCH`: run the interrupted trials and those still to come."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TRIALS = f"{SEARCH}.trials"
 
 
 def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
-    """Go on with a search from what was frozen of it. A `UserError` comes before any job."""
+    """Continue a frozen search. A `UserError` is raised before any job starts."""
     refuse_unreadable(wish.overrides)
     if wish.failed:
         raise ConfigError(f"--failed: in a search a failed trial is one; more come with {_TRIALS}=N")
@@ -63,14 +63,14 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
 
 
 def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
-    """Look at the trials that were cut short like at the jobs of a sweep. Raises `BadPoint`."""
+    """Check the interrupted trials like the jobs of a sweep. Raise `BadPoint`."""
     plan = with_secrets(read_plan(folder), wish.overrides)
     left = left_to_do(plan, views_of(plan, folder))
     check_jobs(folder, left, Trust(own and plan.own, wish.allowed, folder.path), wish.accept_changes)
 
 
 def _longer(search: Search, overrides: Sequence[str]) -> Search:
-    """The search with as many trials as are asked for now."""
+    """Return the search with the number of trials that is asked for now."""
     secrets = set(_masked(search))
     rest = [override for override in overrides if is_of_jobs(override) and key_of(override) not in secrets]
     for each in OverridesParser.create().parse_overrides(rest):
@@ -89,7 +89,7 @@ def _masked(search: Search) -> Iterator[str]:
 
 
 def _with_secrets(search: Search, overrides: Sequence[str]) -> Search:
-    """The search with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
+    """Return the search with its secrets, which are in no file and typed again. Raise `MaskedSecret`."""
     typed = {
         each.key_or_group: each.value() for each in OverridesParser.create().parse_overrides(list(overrides))
     }

@@ -1,4 +1,4 @@
-"""A search carried out: trials asked for as slots become free, judged while they run, told when they end."""
+"""Run a search: ask for trials as slots become free, monitor them, and record how they end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 from sweepboard.training.signals import Interrupted, StopFlag
 
 GOING_ON = (WAITING, RUNNING, INTERRUPTED)
-"""States of a job that is to be run or gone on with."""
+"""States of a job that is to be run or resumed."""
 
 
 def carry_out(
@@ -42,9 +42,10 @@ def carry_out(
     display: SweepCallback,
     accept: bool = False,
 ) -> list[JobView]:
-    """Run the search to its last trial, as many trials at once as there is room for. Returns their views.
+    """Run the search to its last trial, as many at once as fit. Return the views of all trials.
 
-    Whoever calls holds the folder. Raises `Interrupted` after SIGINT or SIGTERM, once every job has saved.
+    The caller holds the lock of the folder. Raise `Interrupted` after SIGINT or SIGTERM, once every job has
+    saved.
     """
     study = Study(folder.study, search)
     conductor = Conductor(folder, study, settings, display, accept)
@@ -64,14 +65,14 @@ def carry_out(
 
 
 def planned(search: Search, name: str, overrides: Sequence[str], number: int = 0) -> PlannedJob:
-    """A trial as a job, checked like any run. Raises a `UserError` where it could not run."""
+    """Return a trial as a job, checked like any run. Raise a `UserError` if it cannot run."""
     overrides = [*search.fixed, *overrides]
     one = with_threads(check_points([overrides], search.compose)[0], search.threads)
     return PlannedJob.of(name, one, number)
 
 
 class Conductor(SweepCallback):
-    """One attempt of a search. It stands between the launch and the display, to hear of every validation."""
+    """One attempt of a search. It wraps the display's callback to receive every validation."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class Conductor(SweepCallback):
         self._look_back()
 
     def _look_back(self) -> None:
-        """What earlier attempts have finished."""
+        """Record what earlier attempts have finished."""
         for trial in self.study.trials:
             if not trial.state.is_finished():
                 continue
@@ -110,7 +111,7 @@ class Conductor(SweepCallback):
                 view.state, view.reason = FAILED, reason_of(trial)
 
     def run(self, executor: Executor, like: PlannedJob, stop: StopFlag) -> None:
-        """Until the last trial has ended. A signal stops them all; then `Interrupted` is raised.
+        """Run until the last trial has ended. Raise `Interrupted` after a signal has stopped all jobs.
 
         `like` is a job that needs as much room as any.
         """
@@ -148,11 +149,11 @@ class Conductor(SweepCallback):
 
     @staticmethod
     def _name(number: int, overrides: Sequence[str]) -> str:
-        """`007-model=cnn,optimizer.lr=0.00123`: a point may come twice, and the order tells something."""
+        """Return a trial's name, `007-model=cnn,optimizer.lr=0.00123`; the number makes it unique."""
         return f"{number:03d}-{label(overrides)}"
 
     def _refuse_another(self, number: int, name: str) -> None:
-        """A trial keeps its values: what was planned under its number is what the study says of it."""
+        """Raise an error if the job planned under a trial's number has other values than the study."""
         for job in self.plan.jobs:
             if job.label != name and job.label.partition("-")[0] == f"{number:03d}":
                 raise DamagedStudy(
@@ -161,7 +162,7 @@ class Conductor(SweepCallback):
                 )
 
     def _begin(self, trial: Trial) -> None:
-        """Run a trial, unless its very point was or is being run, or it is found to have ended already."""
+        """Run a trial, unless the same point has run or is running, or the trial has already ended."""
         overrides = self.study.search.space.overrides(trial.values)
         name, number = self._name(trial.number, overrides), trial.number
         other = self._tried.setdefault(tuple(overrides), number)
@@ -193,7 +194,7 @@ class Conductor(SweepCallback):
         self.launch.submit(job)
 
     def _settle(self, view: JobView) -> None:
-        """Take in that a job has ended, if it has and will not be tried again."""
+        """Record that a job has ended, if it has and will not be retried."""
         again = view.state == FAILED and view.attempts <= self.settings.retry
         if view.label in self._running and view.state not in (WAITING, RUNNING) and not again:
             number = self._running.pop(view.label)
@@ -201,7 +202,7 @@ class Conductor(SweepCallback):
                 self._end(number, view)
 
     def _end(self, number: int, view: JobView) -> None:
-        """Tell the study what became of a trial."""
+        """Tell the study the outcome of a trial."""
         if view.state == FINISHED:
             self._tell(number, view)
         elif view.state == PRUNED:
@@ -220,7 +221,7 @@ class Conductor(SweepCallback):
             self.on_note(f"{view.label}: {error}: it counts as failed")
 
     def _repeat(self, other: int) -> None:
-        """The trials of the same point come to the same end."""
+        """Give all trials of the same point the same outcome."""
         for number in self._same.pop(other, []):
             self.study.repeat(number, other)
             self._show_same(number, self.views[number].label, other)
@@ -240,15 +241,15 @@ class Conductor(SweepCallback):
         self.display.on_note(text)
 
     def on_validation(self, view: JobView) -> None:
-        """Monitor a running trial by its validation, for the outcome of which its job waits."""
+        """Decide whether to prune a trial after its validation; its job waits for the answer."""
         self.display.on_validation(view)
-        if self._is_bad(view):
+        if self._should_prune(view):
             self.launch.prune(view.label, self.study.why_pruned(self._running[view.label]))
         else:
             self.launch.let_go_on(view.label)
 
-    def _is_bad(self, view: JobView) -> bool:
-        """Whether to stop the trial; one that has made its last update has little left to save."""
+    def _should_prune(self, view: JobView) -> bool:
+        """Record a validation and return whether to stop the trial; never after its last update."""
         objective, *others = self.study.search.objectives
         if others or not objective.validated or view.label not in self._running:
             return False

@@ -1,4 +1,4 @@
-"""How trials are chosen and when they are stopped: Optuna's samplers and pruners for our settings."""
+"""Map our settings to Optuna's samplers and pruners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_packages(settings: SearchSettings) -> None:
-    """Raise `ConfigError` saying what to install."""
+    """Raise `ConfigError` with what to install."""
     needed = {"optuna": "hydra/sweeper=optuna"}
     if settings.sampler == "cmaes":
         needed["cmaes"] = f"{SEARCH}.sampler=cmaes"
@@ -65,9 +65,9 @@ def _check_pruner(settings: SearchSettings, objectives: Sequence[Objective], val
 
 
 def sampler_for(settings: SearchSettings, number: int) -> BaseSampler:
-    """The sampler of trial `number`, which follows from the seed, the number and the trials before.
+    """Return the sampler of trial `number`, determined by the seed, the number and the earlier trials.
 
-    One that drew from a state of its own would begin anew, and so repeat itself, in a search that is resumed.
+    A sampler with a state of its own would repeat itself when the search is resumed.
     """
     from optuna.samplers import CmaEsSampler, RandomSampler, TPESampler
 
@@ -86,14 +86,14 @@ def _seed(seed: int, number: int) -> int:
 
 
 def grid_order(settings: SearchSettings, space: Space) -> list[dict[str, Value]]:
-    """Every point of the space once; in random order, so that any first part of it is a fair picture."""
+    """Return every point of the space once, in random order, so that any first part is a fair sample."""
     points = space.points() or []
     random.Random(settings.seed).shuffle(points)
     return points
 
 
 def pruner_for(settings: SearchSettings, validations: int) -> BasePruner:
-    """The rule by which trials are stopped. Its steps are validations, counted from 1."""
+    """Return the pruner. Its steps are validations, counted from 1."""
     from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 
     if settings.pruner == "median":

@@ -1,7 +1,7 @@
-"""A search on disk: its settings, its space, and every choice of config groups as Hydra composed it.
+"""Write and read a search: its settings, its space, and the configuration of each choice of groups.
 
-A trial is one of these bases with values set in it, by Hydra's own function for that. So trials of a search
-that is taken up again come from the same YAML as its first ones, whatever has become of the files since.
+A trial is one of these base configurations with values set by Hydra's own function. So a resumed search uses
+the same YAML as its first trials, whatever has become of the files since.
 """
 
 from __future__ import annotations
@@ -56,56 +56,58 @@ class DamagedSearch(UserError):
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, before the first trial and after the last."""
+    """The definition of a search; it does not change from the first trial to the last."""
 
     settings: SearchSettings
     space: Space
     fixed: tuple[str, ...]
-    """The overrides that all trials have in common."""
+    """The overrides that all trials share."""
 
     bases: dict[str, dict[str, Any]]
-    """By the overrides that choose config groups (`model=cnn`, several with blanks between; empty where none
-    is searched): what Hydra composed for them and the fixed ones, interpolations as they were written."""
+    """The configuration that Hydra composed for each choice of config groups, interpolations unresolved.
+
+    A key holds the overrides of the choice, separated by blanks: `model=cnn`; empty if no group is searched.
+    """
 
     objectives: tuple[Objective, ...] = ()
     validations: int = 1
-    """How often a trial validates, if it comes to its end."""
+    """The number of validations of a full trial."""
 
     threads: int = 1
-    """CPU threads of a trial for which the user gave no number."""
+    """CPU threads of a trial without a number set by the user."""
 
     command: str = ""
     sweep: dict[str, Any] = field(default_factory=dict)
-    """How its jobs are to be run (`SweepSettings`)."""
+    """How its jobs are run (`SweepSettings`)."""
 
     launcher: LauncherChoice = field(default_factory=LauncherChoice)
-    """What runs its jobs."""
+    """The launcher of its jobs."""
 
     config_dirs: tuple[Path, ...] = ()
     """The user's own folders of YAML."""
 
     allowed: tuple[str, ...] | None = None
-    """Names that the user trusts where the search is someone else's; None where it is the user's own."""
+    """Names that the user trusts if the search is another user's; None for the user's own search."""
 
     @property
     def groups(self) -> set[str]:
-        """The config groups that there are."""
+        """The names of the config groups."""
         return {group for base in self.bases.values() for group in base["hydra"]["runtime"]["choices"]}
 
     @property
     def by_preset(self) -> bool:
-        """Whether it stands in a preset, so that the overrides of a trial would start the search again."""
+        """Whether a preset selects the search, so that composing a trial would select it again."""
         blocks = [base["hydra"] for base in self.bases.values()]
         return any(
             block["mode"] == RunMode.MULTIRUN.name or block["sweeper"].get("params") for block in blocks
         )
 
     def overrides(self, values: Values) -> list[str]:
-        """All that a user would have typed for a trial."""
+        """Return all overrides of a trial."""
         return [*self.fixed, *self.space.overrides(values)]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The configuration of the trial with these overrides. Raises `ConfigError`, `NotAllowed`."""
+        """Return the configuration of the trial with these overrides. Raise `ConfigError`, `NotAllowed`."""
         choices = [override for override in overrides if override in self._choices]
         values = [
             override for override in overrides if override not in self._choices and override not in self.fixed
@@ -138,7 +140,7 @@ class Search:
         }
 
     def as_plain(self) -> dict[str, Any]:
-        """For a file: no secrets."""
+        """Return plain values for a file, secrets masked."""
         return {
             "command": masked_command(self.command),
             "settings": asdict(self.settings),
@@ -155,16 +157,16 @@ class Search:
 
 
 def frozen(config: DictConfig, moment: datetime) -> dict[str, Any]:
-    """A composed configuration with its `hydra` block as plain values, interpolations left as they are.
+    """Return a composed configuration with its `hydra` block as plain values, interpolations unresolved.
 
-    All trials have the time of `moment`: a search that is taken up again is the same search.
+    All trials have the time of `moment`, because a resumed search is the same search.
     """
     plain: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     return {key: value if key == "hydra" else _at(moment, value) for key, value in plain.items()}
 
 
 def _at(moment: datetime, value: Any) -> Any:
-    """The plain value with `${now:...}` in it replaced."""
+    """Return the plain value with `${now:...}` replaced."""
     if isinstance(value, Mapping):
         return {key: _at(moment, child) for key, child in value.items()}
     if isinstance(value, list):
@@ -175,7 +177,7 @@ def _at(moment: datetime, value: Any) -> Any:
 
 
 def thawed(plain: Mapping[str, Any]) -> DictConfig:
-    """The configuration again, closed where Hydra had closed it."""
+    """Return the configuration of plain values, in struct mode where Hydra had set it."""
     node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema())
     assert isinstance(node, DictConfig)
     OmegaConf.set_struct(node.hydra, False)
@@ -186,7 +188,7 @@ def thawed(plain: Mapping[str, Any]) -> DictConfig:
 
 
 def write_search(folder: SweepFolder, search: Search) -> None:
-    """Freeze the search, signed as this user's own."""
+    """Write the search, signed as this user's own."""
     text = plain_yaml.dump({"format": _FORMAT, "sweepboard": __version__, **search.as_plain()})
     with writing(folder.search):
         signature = sign(text.encode())
@@ -200,7 +202,7 @@ _BAD_YAML = (yaml.YAMLError, OmegaConfBaseException)
 
 @dataclass
 class _Saved:
-    """What search.yaml must hold."""
+    """The fields of search.yaml."""
 
     command: str
     settings: SearchSettings
@@ -217,7 +219,7 @@ class _Saved:
 
 
 def read_search(folder: SweepFolder) -> Search:
-    """The frozen search. Raises `DamagedSearch`."""
+    """Return the frozen search. Raise `DamagedSearch`."""
     path = folder.search
     try:
         saved = plain_yaml.load(read_text(path))
@@ -242,7 +244,7 @@ def read_search(folder: SweepFolder) -> Search:
 
 
 def is_own_search(folder: SweepFolder) -> bool:
-    """Whether this user froze the search. Raises `DamagedSearch` where it was changed since."""
+    """Return whether this user froze the search. Raise `DamagedSearch` if it was changed since."""
     text, _, signature = read_text(folder.search).rpartition("signature: ")
     found = origin(text.encode(), signature.strip())
     if found is Origin.CHANGED:
@@ -251,12 +253,12 @@ def is_own_search(folder: SweepFolder) -> bool:
 
 
 def _listed(plain: dict[str, Any]) -> dict[str, Any]:
-    """Tuples, which YAML of plain values has not, as lists."""
+    """Return a value with tuples as lists, because plain YAML has no tuples."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
 def _refuse_resolvers(config: DictConfig) -> None:
-    """Refuse `${...}` that is more than another key: a resolver reads, and makes, whatever it likes."""
+    """Raise an error for `${...}` that is not another key: a resolver can run arbitrary code."""
     linked = interpolations_of(_task(config))
     for key, value in leaves(OmegaConf.to_container(_task(config), resolve=False), ""):
         if isinstance(value, str) and "$" in value and key not in linked:

@@ -1,4 +1,4 @@
-"""The space of a search: for each key the values it may take, from Hydra's grammar of overrides."""
+"""The space of a search: the values that each key may take, from Hydra's grammar of overrides."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Values: TypeAlias = Mapping[str, Value]
 """A value for each key of a space."""
 
 LOG = "log"
-"""The tag of numbers whose orders of magnitude have equal shares: `tag(log, interval(1e-4, 1e-1))`."""
+"""The tag of a log-uniform interval: `tag(log, interval(1e-4, 1e-1))`."""
 
 DIGITS = 6
-"""Significant digits of a number that is chosen from an interval: what it is called is what it is."""
+"""Significant digits of a number drawn from an interval, so that its label is exact."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Values without an order, as they are typed: `cnn`, `0.1`, `[64,32]`."""
+    """Unordered values as text: `cnn`, `0.1`, `[64,32]`."""
 
     key: str
     values: tuple[str, ...]
@@ -35,32 +35,32 @@ class Choices:
         return f"{self.key}={','.join(self.values)}"
 
     def override(self, value: Value) -> str:
-        """The override that sets the key."""
+        """Return the override that sets the key."""
         return f"{self.key}={value}"
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        """Values that must work for the search to begin."""
+        """Return the values that must work for the search to start."""
         return self.values
 
     @property
     def grid(self) -> tuple[Value, ...] | None:
-        """Every value; None where there is no end of them."""
+        """Return every value; None if there are infinitely many."""
         return self.values
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers from `low` to `high`, both of them included; whole ones where both are."""
+    """Numbers from `low` to `high`, both included; integers if both are."""
 
     key: str
     low: int | float
     high: int | float
     step: int | float | None = None
-    """Distance between two values; None for any value between, or any whole one."""
+    """The distance between two values; None for any real number, or any integer."""
 
     log: bool = False
-    """Whether every order of magnitude has the same share of the trials."""
+    """Whether values are drawn log-uniformly."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high)) or self.low > self.high:
@@ -75,7 +75,7 @@ class Numbers:
         return f"{self.key}={self.low}..{self.high}{steps}{' (log)' if self.log else ''}"
 
     def override(self, value: Value) -> str:
-        """The override that sets the key, the number in `DIGITS` digits."""
+        """Return the override that sets the key, with the number in `DIGITS` digits."""
         if self.whole:
             return f"{self.key}={round(float(value))}"
         if self.step is not None:  # 0.1 + 2 * 0.1 is 0.30000000000000004
@@ -90,12 +90,12 @@ class Numbers:
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        """Values that must work for the search to begin."""
+        """Return the values that must work for the search to start."""
         return (self.low, self.high) if self.low < self.high else (self.low,)
 
     @property
     def grid(self) -> tuple[Value, ...] | None:
-        """Every value; None where there is no end of them."""
+        """Return every value; None if there are infinitely many."""
         step = self.step or (1 if self.whole else None)
         if step is None:
             return None
@@ -107,16 +107,16 @@ Axis: TypeAlias = Choices | Numbers
 
 @dataclass(frozen=True)
 class Space:
-    """The axes of a search, in the order in which they were typed."""
+    """The axes of a search, in the order of the command."""
 
     axes: tuple[Axis, ...]
 
     def overrides(self, values: Values) -> list[str]:
-        """The overrides of a trial."""
+        """Return the overrides of a trial."""
         return [axis.override(values[axis.key]) for axis in self.axes]
 
     def points(self) -> list[dict[str, Value]] | None:
-        """Every point, the last key's value changing fastest; None where there is no end of them."""
+        """Return every point, the last key changing fastest; None if there are infinitely many."""
         grids = [axis.grid for axis in self.axes]
         if any(grid is None for grid in grids):
             return None
@@ -124,10 +124,10 @@ class Space:
         return [dict(zip(keys, row, strict=True)) for row in product(*(grid or () for grid in grids))]
 
     def corners(self, combined: Collection[str] = ()) -> Iterator[list[str]]:
-        """The overrides of points that show whether the space works.
+        """Return the overrides of points that show whether the space works.
 
-        The first values of all axes, every other end of each axis in turn, and the last values; all of this
-        for each combination of the keys `combined`, which are the config groups.
+        They are the first values of all axes, every other end of each axis in turn, and the last values; all
+        of them for each combination of the keys `combined`, which are the config groups.
         """
         narrowed = [
             [Choices(axis.key, (value,)) for value in axis.values]
@@ -150,12 +150,12 @@ class Space:
 
     @staticmethod
     def from_plain(axes: Sequence[Mapping[str, Any]]) -> Space:
-        """The space whose axes a file has as plain mappings."""
+        """Return the space from the plain mappings of a file."""
         return Space(tuple(_axis_from_plain(axis) for axis in axes))
 
 
 def axis_of(override: Override) -> Axis:
-    """The axis that one override with several values spans. Raises `ConfigError`."""
+    """Return the axis of one override with several values. Raise `ConfigError`."""
     refuse_inside(override)
     key, value = override.get_key_element(), override.value()
     tags = value.tags if isinstance(value, Sweep) else set()
@@ -171,7 +171,7 @@ def axis_of(override: Override) -> Axis:
 
 
 def _range(key: str, value: RangeSweep, override: Override) -> Axis:
-    """A range ends before its `stop`, and may go downwards."""
+    """Return the axis of a range, which excludes its `stop` and may be descending."""
     numbers = sorted(value.range())
     if not numbers:
         raise ConfigError(f"{override.input_line}: has no values to choose from")
@@ -182,7 +182,7 @@ def _range(key: str, value: RangeSweep, override: Override) -> Axis:
 
 
 def _texts(override: Override) -> list[str]:
-    """The values as they would be typed, in an order that does not change from one time to the next."""
+    """Return the values as text, in an order that is always the same."""
     value = override.value()
     if isinstance(value, ChoiceSweep) and any(isinstance(one, Sweep) for one in value.list):
         raise ConfigError(f"{override.input_line}: an interval stands alone; give one, or a list of values")

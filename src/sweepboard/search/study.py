@@ -1,4 +1,4 @@
-"""The study: what has been tried, what came of it, and what to try next; on the disk at any moment."""
+"""The study: which points were tried, their results, and which to try next; always on disk."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from sweepboard.search.space import Axis, Choices, Value
 _NAME = "search"
 _STEPS, _REASON = "steps", "reason"
 SAME_AS = "same_as"
-"""Attribute of a trial that was not run because its point had been: that trial's number."""
+"""Attribute of a trial that was not run: the number of the earlier trial of the same point."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A point of the space that was tried or is to be."""
+    """A point of the space that was tried or is to be tried."""
 
     number: int
     values: dict[str, Value]
 
 
 class Study:
-    """An Optuna study in a file of the sweep's folder, by which it is taken up again after any end."""
+    """An Optuna study in a file of the sweep's folder, from which it can be resumed after any end."""
 
     def __init__(self, path: Path, search: Search) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -48,22 +48,22 @@ class Study:
 
     @property
     def size(self) -> int:
-        """Trials there are to be; a grid may have fewer than were asked for."""
+        """The planned number of trials; a grid may have fewer than were asked for."""
         asked = self.search.settings.trials
         return asked if self._grid is None else min(asked, len(self._grid))
 
     @property
     def complete(self) -> bool:
-        """Whether there are as many trials as there are to be, and all have ended."""
+        """Whether all planned trials have ended."""
         return len(self.trials) >= self.size and all(trial.state.is_finished() for trial in self.trials)
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All trials so far, in their order."""
+        """All trials so far, in order."""
         return self._study.get_trials(deepcopy=False)
 
     def ask(self) -> Trial:
-        """The next point to try, written down as running."""
+        """Return the next point to try, recorded as running."""
         number = len(self.trials)
         if self._grid is not None:
             self._study.enqueue_trial(self._grid[number])
@@ -71,29 +71,29 @@ class Study:
         return self._complete(self._study.ask())
 
     def running(self) -> Iterator[Trial]:
-        """The trials of which no end was told: those of a process that is gone."""
+        """Return the trials without a recorded end, whose process is gone."""
         for trial in self.trials:
             if trial.state in (TrialState.RUNNING, TrialState.WAITING):
                 yield self._taken_up(trial)
 
     def _taken_up(self, trial: FrozenTrial) -> Trial:
-        # What is done for a new trial has been done, and CMA-ES must not do it twice; values that a kill has
-        # left out are drawn at random.
+        # The set-up of a new trial has been done, and CMA-ES must not repeat it; values that a kill has left
+        # undrawn are drawn at random.
         self._study.sampler = optuna.samplers.RandomSampler(seed=trial.number)
         if trial.state == TrialState.WAITING:
             return self._complete(self._study.ask())
         return self._complete(going_on(self._study, trial))
 
     def _complete(self, trial: optuna.Trial) -> Trial:
-        """Its values, of which a kill may have left some to be drawn."""
+        """Draw the values of a trial that a kill has left undrawn."""
         self._trials[trial.number] = trial
         values = {key: _suggest(trial, key, each) for key, each in self._distributions.items()}
         return Trial(trial.number, values)
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Take in a validation after `step` updates; returns whether to stop the trial.
+        """Record a validation after `step` updates. Return whether to stop the trial.
 
-        A run that goes on from a checkpoint may validate again where it had done so: that counts once.
+        Idempotent: a resumed run may report a step twice.
         """
         trial = self._trials[number]
         steps = trial.user_attrs.get(_STEPS, [])
@@ -101,12 +101,14 @@ class Study:
             steps = [*steps, step]
             trial.set_user_attr(_STEPS, steps)
         validation = steps.index(step) + 1
-        if validation not in self._frozen(number).intermediate_values:  # a kill may have come in between
+        if (
+            validation not in self._frozen(number).intermediate_values
+        ):  # a kill may have come between the two writes
             trial.report(value, validation)
         return trial.should_prune()
 
     def why_pruned(self, number: int) -> str:
-        """The pruner's verdict in words."""
+        """Return the pruner's reason as text."""
         trial, settings = self._frozen(number), self.search.settings
         values = [value for value in trial.intermediate_values.values() if math.isfinite(value)]
         objective = self.search.objectives[0]
@@ -120,20 +122,20 @@ class Study:
         return f"{objective.tag} {number_text(best)} after {count} validation{'s' * (count > 1)}: {rule}"
 
     def tell(self, number: int, values: Sequence[float]) -> None:
-        """A trial has finished, and came to one value for each objective."""
+        """Record that a trial has finished, with one value per objective."""
         self._study.tell(number, list(values))
 
     def prune(self, number: int) -> None:
-        """A trial was stopped because others do better."""
+        """Record that a trial was stopped because others do better."""
         self._study.tell(number, state=TrialState.PRUNED)
 
     def fail(self, number: int, reason: str) -> None:
-        """A trial has failed."""
+        """Record that a trial has failed."""
         self._trials[number].set_user_attr(_REASON, reason)
         self._study.tell(number, state=TrialState.FAIL)
 
     def repeat(self, number: int, other: int) -> None:
-        """A trial of the very point of another one: it has come to the same end, without being run."""
+        """Give a trial the outcome of another trial of the same point, without running it."""
         trial, past = self._trials[number], self._frozen(other)
         trial.set_user_attr(SAME_AS, other)
         for step, value in past.intermediate_values.items():
@@ -145,7 +147,10 @@ class Study:
             self._study.tell(number, values, past.state)
 
     def best(self) -> list[FrozenTrial]:
-        """The best trial; of several objectives the Pareto front by the first one, each point once."""
+        """Return the best trial; with several objectives the Pareto front, each point once.
+
+        The front is ordered by the first objective.
+        """
         if not any(trial.state == TrialState.COMPLETE for trial in self.trials):
             return []
         if len(self.search.objectives) == 1:
@@ -159,7 +164,7 @@ class Study:
 
 
 def _taken_up(path: Path, search: Search) -> optuna.Study:
-    """The study in `path`, or a new one. Raises `DamagedStudy`."""
+    """Return the study in `path`, or a new one. Raise `DamagedStudy`."""
     try:
         return optuna.create_study(
             storage=JournalStorage(Journal(path)),
@@ -173,7 +178,7 @@ def _taken_up(path: Path, search: Search) -> optuna.Study:
 
 
 def reason_of(trial: FrozenTrial) -> str | None:
-    """Why it failed."""
+    """Return why a trial failed."""
     reason: str | None = trial.user_attrs.get(_REASON)
     return reason
 

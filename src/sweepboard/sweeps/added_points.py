@@ -1,4 +1,4 @@
-"""Points added to a frozen sweep: its jobs with new overrides on top."""
+"""Add points to a frozen sweep: each of its jobs with new overrides on top."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from sweepboard.trust.foreign_config import Trust
 
 
 def points(overrides: Sequence[str], typed: Sequence[str], settings: SweepSettings) -> list[list[str]]:
-    """Return the combinations of the new `overrides`, zipped as was `typed` beside them.
+    """Return the combinations of the new `overrides`, zipped as the `typed` settings say.
 
-    The sweep's own `sweep.zip` is of the values that it has: a new one of one key goes with all of the other.
+    The sweep's own `sweep.zip` applies to its frozen values only, so it is not used for the new ones.
     """
     keys = {key_of(override) for override in typed}
     for key in ("sweep.zip", "sweep.filter"):

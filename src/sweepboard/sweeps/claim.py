@@ -1,4 +1,4 @@
-"""A plan gets its folder: a new one, or that of the same sweep started earlier."""
+"""Claim the folder of a plan: a new folder, or the folder of the same sweep started earlier."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.plan_file import frozen_jobs, read_plan, write_plan
 
 MakePlan = Callable[[int | None], Plan]
-"""Makes the plan, with the number of threads that an earlier plan of the same sweep has frozen."""
+"""Build the plan; `threads` is fixed by an earlier plan of the same sweep."""
 
 
 class AnotherSweep(UserError):
-    """A sweep started in a folder that holds a different one."""
+    """A sweep is started in a folder that holds a different sweep."""
 
 
 @contextmanager
 def begun(
     make: MakePlan, root: Path, named: Path | None, now: datetime
 ) -> Iterator[tuple[SweepFolder, Plan]]:
-    """The folder of the sweep with its plan frozen in it, held by this process during the block.
+    """Yield the sweep's folder with the plan frozen in it; this process holds its lock during the block.
 
-    The folder is `named`, or a new one below `root`. Raises `AnotherSweep` where the named one holds jobs
-    that are not these, `FolderLocked` where the sweep is running.
+    The folder is `named`, or a new one below `root`. Raise `AnotherSweep` if the named folder holds other
+    jobs, and `FolderLocked` if the sweep is running.
     """
     if named is None:
         plan = make(None)
@@ -48,12 +48,12 @@ def begun(
 
 
 def plan_for(named: Path | None, make: MakePlan) -> Plan:
-    """The plan as it would be carried out in the folder `named`. Raises `AnotherSweep`."""
+    """Return the plan as it would be run in the folder `named`. Raise `AnotherSweep`."""
     return make(None) if named is None else _plan_for(SweepFolder(named), make)[0]
 
 
 def named_folder(root: Path, name: str) -> Path:
-    """Where the sweep of that name lies. Raises `ConfigError` for a name that no folder should have."""
+    """Return the folder of the sweep with that name. Raise `ConfigError` for an invalid name."""
     if label([f"name={name}"]) != f"name={name}":
         raise ConfigError(f"sweep.name={name}: use letters, digits and any of . _ - + only")
     return root / SWEEPS / name
@@ -63,7 +63,7 @@ def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     if not folder.plan.is_file():
         if folder.path.is_dir() and any(path.name not in ("plan", ".lock") for path in folder.path.iterdir()):
             if folder.plan_files() and not folder.search.is_file():
-                return _planned_again(folder, make)
+                return _plan_of_frozen_jobs(folder, make)
             raise AnotherSweep(f"{folder} holds something else than a sweep: give another sweep.name")
         return make(None), folder
     if folder.search.is_file():
@@ -76,9 +76,11 @@ def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     return _with_old_labels(old, new), folder
 
 
-def _planned_again(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
-    """The plan of a sweep whose sweep.json is lost, or was never written: held against the frozen jobs that
-    are there. Raises `AnotherSweep`."""
+def _plan_of_frozen_jobs(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
+    """Return the plan of a folder without a sweep.json, checked against its frozen jobs.
+
+    Raise `AnotherSweep` if they differ.
+    """
     jobs = frozen_jobs(folder)
     new = make(jobs[0].threads)
     old = Plan(jobs, new.threads)
@@ -99,14 +101,14 @@ def _first(began: Sequence[str], strange: Sequence[PlannedJob]) -> str:
 
 
 def _with_old_labels(old: Plan, new: Plan) -> Plan:
-    # The new plan has the secrets, which are in no file; the old one has the names of the folders.
+    # The new plan has the secrets, which are in no file; the old one has the folders' names.
     have = {job.digest: job for job in old.jobs}
     jobs = ((job, have.get(job.digest, job)) for job in new.jobs)
     return replace(new, jobs=tuple(replace(job, label=was.label, file=was.file) for job, was in jobs))
 
 
 def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:
-    """The first difference between two plans and what to type instead; None where they have the same jobs."""
+    """Return the first difference between two plans and what to type; None if their jobs are the same."""
     then, now = {job.digest: job for job in old.jobs}, {job.digest: job for job in new.jobs}
     added = [job for digest, job in now.items() if digest not in then]
     gone = [job for digest, job in then.items() if digest not in now]

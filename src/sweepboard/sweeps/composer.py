@@ -1,8 +1,8 @@
-"""The configuration of each point of a sweep, composed by Hydra, with the YAML read once for all points.
+"""Compose the configuration of each point of a sweep with Hydra, reading the YAML once for all points.
 
-Hydra takes 60 ms to compose a configuration, nearly all of it for the options of the groups, which most
-points share. So the points that choose the same options share one composition, on a copy of which their
-values are set by Hydra's own function for that. Read once, the YAML is also the same for every point.
+Hydra takes 60 ms to compose a configuration, most of it to select the options of the groups. So the points
+that select the same options share one composition: each sets its values on a copy, by Hydra's own function.
+All points see the same YAML because it is read once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OF_THE_SWEEP = ("hydra.mode", "hydra.sweeper", "hydra.launcher", "hydra.sweep",
 
 
 class Composer:
-    """Composes points on top of `master`, the configuration that Hydra made for the sweep as a whole."""
+    """Compose points on top of `master`, the configuration that Hydra composed for the sweep as a whole."""
 
     def __init__(self, loader: ConfigLoader, master: DictConfig, config_dirs: Sequence[Path] = ()) -> None:
         self._loader, self._master, self._config_dirs = loader, master, config_dirs
@@ -38,7 +38,7 @@ class Composer:
         self._compositions: dict[tuple[str, ...], bytes] = {}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The configuration of one point, with its `hydra` block. Raises `ConfigError`."""
+        """Return the configuration of one point, with its `hydra` block. Raise `ConfigError`."""
         values = [override for override in overrides if self.sets_a_value(override)]
         try:
             config: DictConfig = pickle.loads(
@@ -75,7 +75,7 @@ class Composer:
         follow_targets_in_yaml(composed, every, self._config_dirs, hydra.job.config_name)
 
     def _refuse_a_sweep(self, composed: DictConfig, overrides: Sequence[str]) -> None:
-        """Raise `ConfigError` where an option brings settings of a sweep, which here is under way already."""
+        """Raise `ConfigError` if an option changes the sweep's own settings, which are already in use."""
         typed = [override for override in typed_overrides(self._master) if is_setting(override)]
         whole = composed.copy()
         apply_overrides(self._parser.parse_overrides(typed), whole)
@@ -84,7 +84,7 @@ class Composer:
                 raise _is_a_sweep(overrides, key)
 
     def sets_a_value(self, override: str) -> bool:
-        """Whether the override changes one value and not what is composed: no group has a dot in its name."""
+        """Return whether the override changes a value and not a group (whose names have no dot)."""
         key = override.partition("=")[0]
         if "." in key:
             return all(part.isidentifier() for part in key.split(".")) and not key.startswith("hydra.")
@@ -103,6 +103,6 @@ def _is_a_sweep(overrides: Sequence[str], key: str) -> ConfigError:
 
 
 def _written(config: DictConfig, key: str) -> Any:
-    """A value as it was written, interpolations not followed: they may lead to what is typed for a job."""
+    """Return a value without resolving its interpolations, which may refer to a job's overrides."""
     node = OmegaConf.select(config, key)
     return OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node

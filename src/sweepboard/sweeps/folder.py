@@ -1,4 +1,4 @@
-"""The folder of a sweep: every path in one object, and the one way to get a new one."""
+"""The folder of a sweep: its paths, and how a new one is created."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ SWEEPS = "sweeps"
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """`outputs/sweeps/<name>/`: the frozen plan, a run folder for each job, and what came out."""
+    """The paths in `outputs/sweeps/<name>/`: the frozen plan, a run folder for each job, the results."""
 
     path: Path
 
     @property
     def plan(self) -> Path:
-        """The jobs, frozen before the first one started."""
+        """The frozen plan, written before the first job starts."""
         return self.path / "sweep.json"
 
     def frozen(self, name: str) -> Path:
-        """The configuration from which a job runs, by its label or, where it has one, its own name."""
+        """Return the file of a job's frozen configuration, by the job's label or its `place`."""
         return self.path / "plan" / f"{name}.yaml"
 
     def plan_files(self) -> list[Path]:
-        """The frozen configurations that there are."""
+        """Return the files of all frozen configurations."""
         return sorted((self.path / "plan").glob("*.yaml"))
 
     def job(self, label: str) -> RunFolder:
-        """The run folder of a job."""
+        """Return the run folder of a job."""
         return RunFolder(self.path / label)
 
     @property
     def data(self) -> Path:
-        """Digests of what is in the data that the jobs began with."""
+        """Digests of the data that the jobs began with."""
         return self.path / "plan" / "data.json"
 
     @property
     def search(self) -> Path:
-        """What is searched, where the sweep is a search: space, settings, configurations."""
+        """The definition of a search: space, settings, configurations."""
         return self.path / "search.yaml"
 
     @property
     def study(self) -> Path:
-        """Every trial of a search, as Optuna's own tools read it."""
+        """Every trial of a search, in a file that Optuna's own tools read."""
         return self.path / "study.journal"
 
     @property
     def results_csv(self) -> Path:
-        """The final table, a line per job."""
+        """The table of results, a row per job."""
         return self.path / "results.csv"
 
     @property
     def results_json(self) -> Path:
-        """The same with every metric."""
+        """The same table with every metric."""
         return self.path / "results.json"
 
     @property
     def picture(self) -> Path:
-        """The curves of all jobs, and the primary metric against what was swept."""
+        """The curves of all jobs, and the primary metric against the swept keys."""
         return self.path / "results.png"
 
     def __str__(self) -> str:
@@ -73,9 +73,9 @@ class SweepFolder:
 
 
 def claim_sweep(root: Path, swept: str, now: datetime) -> SweepFolder:
-    """Make a new folder `<root>/sweeps/<date>_<time>[-<swept>]` that no other process can get.
+    """Create and return a new folder `<root>/sweeps/<date>_<time>[-<swept>]`.
 
-    Raises `NotWritable`.
+    No other process can get the same folder. Raise `NotWritable`.
     """
     root = root / SWEEPS
     stem = f"{now:%Y-%m-%d_%H-%M-%S}" + (f"-{swept}" if swept else "")

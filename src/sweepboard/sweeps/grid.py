@@ -1,4 +1,4 @@
-"""From the overrides of a command to the points of a grid, with axes that may go together."""
+"""Expand the overrides of a command into the points of a grid; axes may be zipped."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 
 @dataclass(frozen=True)
 class Axis:
-    """Keys that take their values together: `choices` holds an override (`key=value`) for each of `keys`."""
+    """Keys that take their values together; each of `choices` holds an override (`key=value`) per key."""
 
     keys: tuple[str, ...]
     choices: tuple[tuple[str, ...], ...]
     swept: bool = True
-    """Whether values to choose from were given, be it only one."""
+    """Whether the override is a sweep, even over a single value."""
 
 
 def grid(
     overrides: Sequence[str], zips: Sequence[Any] = (), loader: ConfigLoader | None = None
 ) -> list[list[str]]:
-    """Every combination of the values that `overrides` give, the last key's changing fastest.
+    """Return every combination of the values in `overrides`; the last key changes fastest.
 
-    `overrides` are overrides in Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`), of which
-    those stand that `last_of_each_key` keeps. `zips` are keys, or lists of keys, whose values go together.
-    Raises `ConfigError`.
+    `overrides` follow Hydra's grammar (`a=1,2`, `range(...)`, `choice(...)`, `glob(...)`); those that
+    `last_of_each_key` drops are ignored. `zips` are keys, or lists of keys, whose values are zipped. Raise
+    `ConfigError`.
     """
     parsed = overrides_parser(loader).parse_overrides(list(overrides))
     axes = zipped([axis(each) for each in last_of_each_key(parsed)], zips)
@@ -48,7 +48,7 @@ def grid(
 
 
 def axis(override: Override) -> Axis:
-    """Return the values of one override, each as an override. Raise `ConfigError` for a range without end."""
+    """Return the values of one override, each as an override. Raise `ConfigError` for an infinite range."""
     refuse_inside(override)
     key = override.get_key_element()
     name = key_of(key)
@@ -63,7 +63,7 @@ def axis(override: Override) -> Axis:
 
 
 def zipped(axes: Sequence[Axis], zips: Sequence[Any]) -> list[Axis]:
-    """The axes with those of each group in `zips` made into one, which stands where its first key stood."""
+    """Return the axes with each group in `zips` merged into one axis, at the place of its first key."""
     swept = _swept(axes)
     together: dict[str, Axis] = {}
     for group in _groups(zips):
@@ -81,7 +81,7 @@ def zipped(axes: Sequence[Axis], zips: Sequence[Any]) -> list[Axis]:
 
 
 def _swept(axes: Sequence[Axis]) -> dict[str, list[Axis]]:
-    """The axes with values to go through, by key: an option and a mapping have the same one."""
+    """Return the axes with several values by key; a config group and a mapping share one key."""
     found: dict[str, list[Axis]] = {}
     for axis in axes:
         if axis.swept:
@@ -90,7 +90,7 @@ def _swept(axes: Sequence[Axis]) -> dict[str, list[Axis]]:
 
 
 def _groups(zips: Sequence[Any]) -> list[list[str]]:
-    """`[a, b]` is one group, `[[a, b], [c, d]]` are two."""
+    """Return the groups of a zip setting: `[a, b]` is one group, `[[a, b], [c, d]]` are two."""
     if any(isinstance(group, str) for group in zips):
         zips = [zips]
     groups = [[str(key) for key in group] if isinstance(group, list) else [] for group in zips]
@@ -117,6 +117,6 @@ def _only(key: str, swept: Mapping[str, Sequence[Axis]]) -> Axis:
 def _of_one_length(choices: Mapping[str, Sequence[tuple[str, ...]]]) -> list[Sequence[tuple[str, ...]]]:
     counts = {key: len(values) for key, values in choices.items()}
     if len(set(counts.values())) > 1:
-        told = ", ".join(f"{key} has {count} values" for key, count in counts.items())
-        raise ConfigError(f"sweep.zip: {told}: give each as many")
+        counted = ", ".join(f"{key} has {count} values" for key, count in counts.items())
+        raise ConfigError(f"sweep.zip: {counted}: give each as many")
     return list(choices.values())

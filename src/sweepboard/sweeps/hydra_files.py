@@ -1,4 +1,4 @@
-"""The `.hydra` folder of a job that Hydra did not start itself, so that it is as complete as any run."""
+"""Write the `.hydra` folder of a job that Hydra did not start itself."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from sweepboard.secrets import masked_words
 log = logging.getLogger(__name__)
 
 COMPOSED = "multirun.yaml"
-"""Hydra's name for what was composed for a sweep as a whole, with its `hydra` block."""
+"""Hydra's file name for the configuration of a sweep as a whole, with its `hydra` block."""
 
 
 def write_hydra_files(folder: RunFolder, config: RunConfig, number: int) -> None:
-    """Write `.hydra/{config,hydra,overrides}.yaml` of a job, secrets masked, unless they are there."""
+    """Write `.hydra/{config,hydra,overrides}.yaml` of a job, secrets masked, unless they exist."""
     place = folder.path / ".hydra"
     if place.exists():
         return
@@ -48,7 +48,7 @@ def _hydra_block(folder: RunFolder, config: RunConfig, number: int) -> dict[str,
 
 
 def _composed_block(path: Path) -> dict[str, Any]:
-    """Hydra's block of the sweep; without it, or with a damaged one, a job runs as well."""
+    """Return Hydra's block of the sweep; empty if its file is missing or damaged."""
     try:
         content = plain_yaml.load(read_text(path))
         check_plain(dict[str, Any], content["hydra"] if isinstance(content, dict) else content)

@@ -1,4 +1,4 @@
-"""Run the jobs of a plan by a launcher that is not ours (basic, joblib): Hydra calls our task for each."""
+"""Run the jobs of a plan by a launcher without an executor (basic, joblib), which calls our task."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _SUBDIR = "hydra.sweep.subdir="
 
 
 class FrozenConfigs(ConfigLoaderImpl):
-    """Stands in for Hydra's loader in a launcher: it gives each job its frozen configuration.
+    """A stand-in for Hydra's config loader that returns the frozen configuration of each job.
 
-    So nothing is composed anew, from YAML that may have changed or gone. Launchers send it to the processes
-    of their jobs, so it keeps only the configurations that hold secrets, which are in no file.
+    So nothing is composed again from YAML that may have changed or gone. Launchers pickle it for their job
+    processes, so it holds only the configurations that contain secrets, which are in no file.
     """
 
     def __init__(self, loader: ConfigLoader, folder: SweepFolder, jobs: Sequence[PlannedJob]) -> None:
@@ -47,7 +47,7 @@ class FrozenConfigs(ConfigLoaderImpl):
         job = self._secret.get(label) or read_job(self._files[label])
         composed = {"hydra": deepcopy(master_config.hydra), **_as_text(job.values)}
         config = OmegaConf.create(composed, flags={"struct": True})
-        OmegaConf.set_readonly(config.hydra, None)  # which `HydraConfig` sets, and the launcher writes to it
+        OmegaConf.set_readonly(config.hydra, None)  # `HydraConfig` sets it, but the launcher writes there
         with open_dict(config.hydra):
             config.hydra.overrides.task = sweep_overrides[:-1]
             config.hydra.sweep.subdir, config.hydra.mode = label, RunMode.RUN
@@ -56,7 +56,7 @@ class FrozenConfigs(ConfigLoaderImpl):
 
 
 def _as_text(value: Any) -> Any:
-    """Return a plain value in which `${...}` is text for OmegaConf, too."""
+    """Return a plain value with `${...}` escaped, so that OmegaConf reads it as text."""
     if isinstance(value, Mapping):
         return {key: _as_text(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -72,12 +72,12 @@ def run_by_hydra(
     plan: Plan,
     jobs: Sequence[PlannedJob],
 ) -> list[JobView]:
-    """Have the launcher in `config` call the task for each job, in the folder that the plan gives it."""
+    """Run each job by the launcher in `config`, in the folder that the plan assigns."""
     with read_write(config), read_write(config.hydra), open_dict(config):
         config.hydra.sweep.dir = str(folder)
         config.hydra.output_subdir = None  # our own files of that kind hold no secrets
     labels = {job.label for job in jobs}
-    jobs = [job for job in plan.jobs if job.label in labels]  # with the files in which they are now
+    jobs = [job for job in plan.jobs if job.label in labels]  # with their present files
     frozen = HydraContext(FrozenConfigs(context.config_loader, folder, jobs), context.callbacks)
     launcher = Plugins.instance().instantiate_launcher(frozen, task, config)
     task.listener.on_start(folder, list(views_of(plan, folder).values()))
@@ -99,7 +99,7 @@ def resume_by_hydra(
     plan: Plan,
     jobs: Sequence[PlannedJob],
 ) -> list[JobView]:
-    """Run jobs of a frozen plan by the launcher that it was planned for."""
+    """Run jobs of a frozen plan by the launcher that the plan names."""
     with hydra_ready(task.config_dirs) as hydra:
         try:
             config = hydra.compose_config(CONFIG, [], RunMode.MULTIRUN, with_log_configuration=True)

@@ -1,4 +1,4 @@
-"""The work of our Hydra plug-ins: the grid sweeper plans and runs a sweep, our launchers run batches."""
+"""Implement our Hydra plug-ins: the grid sweeper runs a sweep, the launchers run batches of jobs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
 
 @dataclass
 class SweepRequest:
-    """A sweep as Hydra hands it to a plug-in."""
+    """A sweep as Hydra passes it to a plug-in."""
 
     context: HydraContext
     task: SweepTask
@@ -58,7 +58,7 @@ class SweepRequest:
 
     @property
     def settings(self) -> SweepSettings:
-        """The `sweep` block. Raises `ConfigError` for a value that cannot be."""
+        """The `sweep` block. Raise `ConfigError` for an invalid value."""
         values: dict[str, object] = OmegaConf.to_container(self.config.sweep, resolve=True)  # type: ignore[assignment]
         return read_settings(SweepSettings, values, "sweep")
 
@@ -69,7 +69,7 @@ class SweepRequest:
 
     @property
     def folder(self) -> SweepFolder:
-        """The folder of the sweep under a sweeper that is not ours."""
+        """The folder of the sweep under a third-party sweeper."""
         return SweepFolder(self.named or Path(str(self.config.hydra.sweep.dir)))
 
     @property
@@ -83,26 +83,26 @@ class SweepRequest:
         return named_folder(self.root, name) if name else folder
 
     def chosen(self, part: str) -> str:
-        """The option of Hydra's own group, `launcher` or `sweeper`."""
+        """Return the selected option of Hydra's group `launcher` or `sweeper`."""
         return str(self.config.hydra.runtime.choices.get(f"hydra/{part}"))
 
     @property
     def launcher(self) -> LauncherChoice:
-        """The launcher that was chosen."""
+        """The selected launcher."""
         return LauncherChoice.of(self.config)
 
     def executor(self) -> Executor | None:
-        """Return the executor for its jobs; None for a launcher that calls the task by itself."""
+        """Return the executor for its jobs; None for a launcher that calls the task itself."""
         return self.launcher.executor(self.settings)
 
     @property
     def composer(self) -> Composer:
-        """Composes the configurations of points."""
+        """The composer of its points."""
         return Composer(self.context.config_loader, self.config, self.task.config_dirs)
 
 
 def sweep_grid(request: SweepRequest, overrides: Sequence[str]) -> SweepResult:
-    """Plan every combination, freeze the plan, run the jobs that are not done yet."""
+    """Plan every combination, freeze the plan and run the jobs that are not done yet."""
     executor = request.executor()
     refuse_own_names(request)
     if executor is not None:
@@ -120,7 +120,7 @@ def sweep_grid(request: SweepRequest, overrides: Sequence[str]) -> SweepResult:
 
 
 def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor | None) -> MakePlan:
-    """Return what makes the plan, once all its points have passed their checks."""
+    """Return the function that makes the plan, after all points have passed their checks."""
     if not overrides:
         raise ConfigError("there is nothing to sweep: give a key several values, as optimizer.lr=0.1,0.01")
     settings = request.settings
@@ -154,7 +154,7 @@ def _carry_out(
 
 
 def refuse_own_names(request: SweepRequest) -> None:
-    """Refuse other names for the jobs' folders, and jobs that change into them."""
+    """Raise `ConfigError` for custom names of the jobs' folders and for jobs that change into them."""
     if is_asked_for(request.config, "hydra.sweep.subdir"):
         raise ConfigError(
             "hydra.sweep.subdir: a job's folder is called by what is special to it; leave it out"
@@ -163,7 +163,7 @@ def refuse_own_names(request: SweepRequest) -> None:
 
 
 def refuse_what_hydra_does(request: SweepRequest) -> None:
-    """Refuse what Hydra does in jobs that it starts itself, and launchers with an executor do not."""
+    """Raise `ConfigError` for features of Hydra that launchers with an executor lack."""
     job = request.config.hydra.job
     for key, value in (("env_set", job.env_set), ("env_copy", job.env_copy)):
         if value:
@@ -180,12 +180,12 @@ def refuse_what_hydra_does(request: SweepRequest) -> None:
 
 
 def refuse_grid_settings(request: SweepRequest) -> None:
-    """Refuse settings that only the grid sweeper knows."""
+    """Raise `ConfigError` for settings that only the grid sweeper supports."""
     refuse_settings(request.settings, "sweeper", request.chosen("sweeper"), "grid")
 
 
 def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
-    """Run the points that a sweeper which is not ours asks for; what it asks for again is not run again."""
+    """Run the points that a third-party sweeper asks for; points that have already run are not repeated."""
     refuse_grid_settings(request)
     refuse_what_hydra_reads_otherwise(request.config, request.chosen("sweeper"))
     refuse_two_of_a_key(typed_overrides(request.config), request.chosen("sweeper"))
@@ -231,7 +231,7 @@ def _job_return(view: JobView, overrides: Sequence[str]) -> JobReturn:
 
 
 def save_composed(request: SweepRequest, folder: SweepFolder) -> None:
-    """What Hydra composed for the sweep as a whole, under Hydra's own name for it."""
+    """Write the configuration that Hydra composed for the sweep, under Hydra's own file name."""
     path = folder.path / COMPOSED
     plain = OmegaConf.to_container(request.config, resolve=False, enum_to_str=True)
     with writing(path):

@@ -1,4 +1,4 @@
-"""The function that Hydra calls for a job under a launcher that is not ours (basic, joblib)."""
+"""The task function that Hydra calls for a job under a launcher without an executor (basic, joblib)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sweepboard.trust.foreign_config import Trust
 
 @dataclass
 class SweepTask:
-    """Trains one job in the process in which it is called; also what the command line tells our plug-ins."""
+    """Train one job in the calling process; carries the options of the command line to our plug-ins."""
 
     command: str = ""
     config_dirs: Sequence[Path] = ()
@@ -36,7 +36,7 @@ class SweepTask:
     """Make the plan, but no folder and no run."""
 
     accept_changes: bool = False
-    """Whether runs go on though their data or code have changed."""
+    """Whether runs continue even if their data or code have changed."""
 
     process: int = field(default_factory=os.getpid)
 
@@ -45,15 +45,15 @@ class SweepTask:
         return {**self.__dict__, "listener": SweepCallback()}
 
     def refuse_to_plan(self) -> None:
-        """Raise `ConfigError` where a plan was asked for, which only the grid sweeper makes."""
+        """Raise `ConfigError` if `plan` was asked for, which only the grid sweeper supports."""
         if self.plan_only:
             raise ConfigError("there is no plan to show: only hydra/sweeper=grid knows all jobs beforehand")
 
     def __call__(self, config: DictConfig) -> float | None:
-        """Train; returns the best value of the primary metric, or None where there is none.
+        """Train; return the best value of the primary metric, or None if there is none.
 
-        A job of a frozen plan runs as it was frozen, whatever Hydra has composed. A signal to the sweep's
-        process ends the sweep; nothing else that happens in a job does, `sys.exit` neither.
+        A job of a frozen plan runs from its frozen configuration, not from the one that Hydra passes. Only a
+        signal to the sweep's process ends the sweep; an error or `sys.exit` in a job does not.
         """
         self.refuse_to_plan()
         from sweepboard.sweeps.job_main import note_failure, train
@@ -96,15 +96,15 @@ class SweepTask:
         return Trust(plan.own).admitted(frozen), {"number": job.number, "swept": plan.swept}
 
     def _composed(self, config: DictConfig) -> RunConfig:
-        """A job of a sweeper and a launcher that are both not ours, so that nothing was planned."""
+        """Return an unplanned job: both its sweeper and its launcher are third-party."""
         from sweepboard.compose.prepare import prepare
-        from sweepboard.compose.replaced_classes import follow_targets_in_yaml, words_of_hydra
+        from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
         from sweepboard.compose.user_imports import import_modules
 
         hydra: Any = HydraConfig.get()
         import_modules(config)
         with open_dict(config):
-            config.threads = config.threads or 1  # jobs may run side by side, how many is not known here
-        overrides = words_of_hydra(OmegaConf.create({"hydra": hydra}))
+            config.threads = config.threads or 1  # other jobs may run at the same time
+        overrides = overrides_of_hydra(OmegaConf.create({"hydra": hydra}))
         follow_targets_in_yaml(config, overrides, self.config_dirs, hydra.job.config_name)
         return prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task)).config

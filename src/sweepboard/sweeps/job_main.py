@@ -1,4 +1,4 @@
-"""The main function of a job's process: one run from its frozen configuration, reported to the sweep."""
+"""Run one job in its own process from its frozen configuration and report to the sweep."""
 
 from __future__ import annotations
 
@@ -40,10 +40,9 @@ NEWS = 0.5
 
 
 def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
-    """Train one job; `arguments` are those of `sweeps.launch`: where it is frozen, and how it is run.
+    """Train one job from the `arguments` that `sweeps.launch` made.
 
-    Ends the process with exit code 0 where the run has finished or was pruned. What it prints, tracebacks
-    too, stands in the folder's train.log.
+    Exit with code 0 if the run finished or was pruned. Output and tracebacks go to the folder's train.log.
     """
     tune_allocator()
     folder = RunFolder(Path(arguments["folder"]))
@@ -55,7 +54,7 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
         return
     except Interrupted as stop:
         sys.exit(stop.exit_code)
-    except BaseException as error:  # sys.exit in the user's code too: it must not pass for success
+    except BaseException as error:  # sys.exit in the user's code must not count as success
         reason, lines = note_failure(error, folder)
         channel.send({"error": reason, "traceback": lines})
         sys.exit(1)
@@ -72,7 +71,7 @@ def train(
     job: Mapping[str, Any],
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
 ) -> None:
-    """Begin the run of a job, or go on with it where its folder has it already.
+    """Start the run of a job, or resume it if its folder exists.
 
     `job` says how it is run: the `command` of the sweep, its `swept` keys, its `number`.
     """
@@ -91,28 +90,28 @@ def train(
         try:
             execute(prepared, folder, record, callbacks, make=make)
         except Changed:
-            folder.record.unlink()  # it has not begun: its turn is when the data are back, or accepted
+            folder.record.unlink()  # not started: it runs once the data are back or accepted
             raise
 
 
 def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> Experiment:
-    """Build a job; raise `Changed` where its data are not those of the jobs before it."""
+    """Build a job; raise `Changed` if its data differ from those of earlier jobs."""
     experiment = build(prepared)
-    if sweep.plan.is_file():  # else another sweeper and launcher have planned nothing
+    if sweep.plan.is_file():  # a third-party sweeper and launcher make no plan
         refuse_other_content(sweep, prepared.config.values, experiment.data.content, accept)
     return experiment
 
 
 def warm_up() -> None:
-    """Compute once, in the job server, what is slow and the same for all jobs."""
+    """Compute in the job server, once, what is slow and the same for all jobs."""
     packages()
 
 
 def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, str | None]:
-    """The reason and, for a bug, the traceback of a failure.
+    """Return the reason for a failure and, for a bug, its traceback.
 
-    They are in the run's folder already, unless it failed before the run kept its own record: then they are
-    put there, but for the reasons for which a run is left as it is.
+    A run that failed before it kept its own record gets them written into its folder here, except where the
+    reason says that the run is left unchanged.
     """
     reason = ending(error)[1]
     lines = None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
@@ -126,10 +125,10 @@ def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, s
 
 
 class Reporter(Callback):
-    """Reports the run's progress to the sweep, and ends the run where the sweep prunes it.
+    """Report the run's progress to the sweep, and stop the run when the sweep prunes it.
 
-    With `waits`, training goes on after a validation only when the sweep has answered `{"go_on": true}` or
-    `{"prune": why}`: the speed of a run then does not decide when it is pruned.
+    With `waits`, training continues after a validation only when the sweep has answered `{"go_on": true}` or
+    `{"prune": why}`, so the speed of a run does not decide when it is pruned.
     """
 
     def __init__(self, channel: JobChannel, waits: bool = False) -> None:

@@ -17,22 +17,22 @@ from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 
 WAITING = "waiting"
 DONE = (FINISHED, PRUNED)
-"""States of a job to which nothing is left to do."""
+"""States of a job that is done."""
 
 
 @dataclass
 class JobView:
-    """A job as seen from the sweep."""
+    """The state of a job as the sweep sees it."""
 
     label: str
     state: str = WAITING
     """`waiting`, or a status of a run: `running`, `finished`, `failed`, `interrupted`, `pruned`."""
 
     reason: str | None = None
-    """Why it is not finished, in one line."""
+    """The reason why it is not finished, in one line."""
 
     traceback: str | None = None
-    """Of a bug."""
+    """The traceback of a bug."""
 
     step: int = 0
     total_steps: int = 0
@@ -43,25 +43,25 @@ class JobView:
 
     seconds_left: float | None = None
     primary_metric: str | None = None
-    """The validation metric by which the job is judged."""
+    """The validation metric that ranks the job."""
 
     metrics: dict[str, float] = field(default_factory=dict)
-    """Of the last validation."""
+    """The metrics of the last validation."""
 
     test: dict[str, float] = field(default_factory=dict)
-    """Of the final test."""
+    """The metrics of the final test."""
 
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
 
     gpu: str | None = None
     attempts: int = 0
-    """How often it was started in this attempt."""
+    """The number of times it was started in this attempt."""
 
     since: float = 0.0
 
     def has_started(self, gpu: str | None) -> None:
-        """Its process has begun."""
+        """Whether its process has started."""
         self.state, self.reason, self.traceback, self.gpu = RUNNING, None, None, gpu
         self.attempts, self.since = self.attempts + 1, time.monotonic()
 
@@ -108,29 +108,29 @@ def view_of(label: str, folder: SweepFolder) -> JobView:
 
 
 class SweepCallback:
-    """Called as a sweep proceeds; every method does nothing unless it is overridden."""
+    """Callbacks during a sweep; every method does nothing unless overridden."""
 
     def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
-        """Before the first job starts; views of jobs that are done already say so."""
+        """Handle the start; the views of jobs that are already done say so."""
 
     def on_state(self, view: JobView) -> None:
-        """A job has started, or ended."""
+        """Handle the start or end of a job."""
 
     def on_news(self, view: JobView) -> None:
-        """A job has got further."""
+        """Handle progress of a job."""
 
     def on_validation(self, view: JobView) -> None:
-        """A job has validated."""
+        """Handle a validation of a job."""
 
     def on_note(self, text: str) -> None:
-        """A line for the user."""
+        """Handle a line for the user."""
 
     def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
-        """After the last job has ended."""
+        """Handle the end of the last job."""
 
 
 def best_first(views: Sequence[JobView]) -> list[JobView]:
-    """Finished jobs first, the best of them in front; then those pruned, then the others as they came."""
+    """Return finished jobs ordered by score, then the pruned ones, then the others in their order."""
     order = {FINISHED: 0, PRUNED: 1, INTERRUPTED: 2, RUNNING: 2, FAILED: 3, WAITING: 4}
     return sorted(views, key=lambda view: (order[view.state], _badness(view)))
 

@@ -1,4 +1,4 @@
-"""Names of a sweep's jobs: only what differs between them, as a folder may be called."""
+"""Label a sweep's jobs by what differs between them, in characters that folder names allow."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sweepboard.secrets import masked, masked_words, readable
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
 ALONE = "job"
-"""Label of a job of which nothing was said."""
+"""Label of a job without overrides."""
 
 
 def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> list[str]:
-    """A label for each point, each another one, also where a file system does not tell A from a.
+    """Return a label for each point, unique even on a case-insensitive file system.
 
-    A point has what was typed for its job, by key: `{"optimizer.lr": "optimizer.lr=0.1"}`. What all points
-    have in common is left out. `given` are the labels that the first points have already.
+    A point maps keys to overrides: `{"optimizer.lr": "optimizer.lr=0.1"}`. Overrides that all points share
+    are left out. `given` are the labels that the first points already have.
     """
     keys, names = varying_keys(points), list(given)
     used = {name.casefold() for name in names}
@@ -37,7 +37,7 @@ def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> li
 
 
 def varying_keys(points: Sequence[Mapping[str, str]]) -> set[str]:
-    """The keys of which not all points say the same; of a single point all."""
+    """Return the keys whose overrides differ between points; all keys of a single point."""
     keys = {key for point in points for key in point}
     return {key for key in keys if len(points) == 1 or len({point.get(key) for point in points}) > 1}
 
@@ -47,10 +47,10 @@ def _digest(point: Mapping[str, str]) -> str:
 
 
 def overrides_by_key(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
-    """What was typed for a job by key, its numbers as they are and not as typed: `1e-1` is `0.1`.
-    A secret is a short hash.
+    """Return a job's overrides by key with numbers normalised: `1e-1` becomes `0.1`.
 
-    A mapping says something of each key in it: `optimizer={lr: 1e-1}` is `optimizer.lr=0.1`.
+    A secret becomes a short hash. A mapping counts as an override of each key in it: `optimizer={lr: 1e-1}`
+    is `optimizer.lr=0.1`.
     """
     safe = masked(config)
     typed = dict(pair for override in overrides for pair in _by_key(override, safe))
@@ -84,7 +84,7 @@ def _select(config: Mapping[str, Any], key: str) -> Any:
 
 
 def override_text(value: Any) -> str:
-    """A value as Hydra's grammar would take it again, without blanks: `0.1`, `true`, `null`, `[128,64]`."""
+    """Return a value in Hydra's override grammar, without blanks: `0.1`, `true`, `null`, `[128,64]`."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -18,18 +18,18 @@ from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED
 from sweepboard.training.signals import Interrupted, StopFlag
 
 JOB = "sweepboard.sweeps.job_main:run"
-"""What runs in the process of a job."""
+"""The main function of a job's process."""
 
 ANOTHER_FAILED = "stopped because another job failed (sweep.on_failure=stop)"
 
 
 class Launch:
-    """The jobs of one attempt of a sweep. Whoever makes it holds the sweep's folder.
+    """The jobs of one attempt of a sweep. The caller holds the lock of the sweep's folder.
 
-    Jobs may be added while it runs (`submit`), which is how a search works: it looks at what `poll` has
-    changed, and may ask for a job to be pruned. `swept` are the keys in which its jobs differ. With `waits`
-    each job waits after each validation for `prune` or `let_go_on`. Runs of a sweep that is not the user's
-    `own` are not signed. `accept` says that runs go on though their data or code have changed.
+    A search adds jobs while it runs (`submit`), reads what `poll` returns and may `prune` a job. `swept` are
+    the keys that differ between jobs. With `waits`, each job waits after each validation for `prune` or
+    `let_go_on`. Runs are not signed unless the sweep is the user's `own`. With `accept`, runs continue even
+    if their data or code have changed.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Launch:
         self._jobs: dict[str, PlannedJob] = {}
 
     def submit(self, job: PlannedJob) -> None:
-        """Run a job as soon as there is room."""
+        """Queue a job; it starts as soon as there is room."""
         self._jobs[job.label] = job
         self.views.setdefault(job.label, JobView(job.label))
         self.executor.submit(self.as_job(job))
 
     def as_job(self, job: PlannedJob) -> Job:
-        """Return a planned job as an executor takes it."""
+        """Return a planned job in the executor's type."""
         arguments: dict[str, Any] = {
             "folder": str(self.folder.job(job.label)),
             "frozen": job.place,
@@ -74,19 +74,19 @@ class Launch:
         return Job(job.label, JOB, arguments, job.cores, job.gpu, self.settings.time_limit)
 
     def prune(self, label: str, why: str) -> None:
-        """Tell a running job to end early because others do better."""
+        """Tell a running job to stop early because others do better."""
         self.executor.tell(label, {"prune": why})
 
     def let_go_on(self, label: str) -> None:
-        """Tell a running job that its validation was good enough."""
+        """Tell a running job to continue after a validation."""
         self.executor.tell(label, {"go_on": True})
 
     def poll(self) -> list[JobView]:
-        """Wait a moment for events. Return the views that they changed."""
+        """Wait briefly for events. Return the views that they changed."""
         return [self._take(event) for event in self.executor.poll()]
 
     def run(self, stop: StopFlag) -> None:
-        """Until no job runs or waits. A signal stops them all; then `Interrupted` is raised."""
+        """Run until no job runs or waits. Raise `Interrupted` after a signal has stopped all jobs."""
         while self.executor.busy:
             self.poll()
             if stop.signum is not None:
@@ -135,9 +135,9 @@ def run_jobs(
     listener: SweepCallback,
     accept: bool = False,
 ) -> list[JobView]:
-    """Run some jobs of a plan to their ends. Return the views of all jobs of the plan.
+    """Run some jobs of a plan until they end. Return the views of all jobs of the plan.
 
-    Raises `Interrupted` after SIGINT or SIGTERM, once every job has saved and ended; a second SIGINT kills
+    Raise `Interrupted` after SIGINT or SIGTERM, once every job has saved and ended; a second SIGINT kills
     them.
     """
     views = views_of(plan, folder)
@@ -167,7 +167,7 @@ def run_jobs(
 
 
 def _note_killed(folder: SweepFolder, views: Iterable[JobView]) -> None:
-    """What a second Ctrl-C has killed."""
+    """Tell the callbacks which jobs a second Ctrl-C has killed."""
     for view in views:
         if view.state == RUNNING:
             view.state, view.reason = INTERRUPTED, STOPPED
@@ -175,7 +175,7 @@ def _note_killed(folder: SweepFolder, views: Iterable[JobView]) -> None:
 
 
 def left_to_do(plan: Plan, views: dict[str, JobView], failed: bool = False) -> list[PlannedJob]:
-    """The jobs that have not come to the end that the plan wants, and on request those that failed."""
+    """Return the jobs that have not finished or became longer, and with `failed` those that failed."""
     states = (WAITING, INTERRUPTED, RUNNING, *((FAILED,) if failed else ()))
     return [
         job for job in plan.jobs if views[job.label].state in states or _became_longer(job, views[job.label])
@@ -183,7 +183,9 @@ def left_to_do(plan: Plan, views: dict[str, JobView], failed: bool = False) -> l
 
 
 def _became_longer(job: PlannedJob, view: JobView) -> bool:
-    """Whether a run has come to its end, which is not the end of its job any more; one that stopped early
-    would have done so in a longer one."""
+    """Return whether a finished run is shorter than its job.
+
+    A run that stopped early counts as finished: a longer run would have stopped there, too.
+    """
     at_end = view.state == FINISHED and view.step == view.total_steps
     return at_end and view.total_steps < int(job.config.values["facts"]["steps"])

@@ -1,4 +1,4 @@
-"""The launcher of a sweep: frozen with its plan, and used again when the sweep is resumed."""
+"""The launcher of a sweep: frozen with the plan, and used again on resume."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sweepboard.secrets import is_masked
 from sweepboard.settings import Plugin, SweepSettings, settings_in
 
 GROUP, BLOCK = "hydra/launcher", "hydra.launcher."
-"""The keys by which a launcher is chosen and set."""
+"""The keys that select and configure a launcher."""
 
 _HOMES = ("hydra_plugins.", "hydra._internal.core_plugins.")
 """The packages whose launchers Hydra accepts."""
@@ -32,7 +32,7 @@ def _local() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LauncherChoice:
-    """An option of `hydra/launcher`, and what it had composed under `hydra.launcher`."""
+    """An option of `hydra/launcher`, and the settings composed under `hydra.launcher`."""
 
     option: str = "local"
     settings: dict[str, Any] = field(default_factory=_local)
@@ -45,9 +45,9 @@ class LauncherChoice:
         return LauncherChoice(option, dict(plain))
 
     def executor(self, settings: SweepSettings) -> Executor | None:
-        """Return the executor for its jobs; None for a launcher that calls our task by itself.
+        """Return the executor for its jobs; None for a launcher that calls our task itself.
 
-        Raise `ConfigError` where its plug-in is not installed.
+        Raise `ConfigError` if its plug-in is not installed.
         """
         plugin = self._plugin()
         if not hasattr(plugin, "executor"):  # no `issubclass`: Hydra may load a plug-in's module twice
@@ -91,7 +91,7 @@ def is_of_launcher(override: str) -> bool:
 
 
 def changed_launcher(frozen: LauncherChoice, overrides: Sequence[str]) -> LauncherChoice:
-    """Return the launcher after the overrides that are typed with `resume`. Raise `ConfigError`."""
+    """Return the launcher after the overrides typed with `resume`. Raise `ConfigError`."""
     mine = [override for override in overrides if is_of_launcher(override)]
     chosen = [override for override in mine if key_of(override) == GROUP]
     choice = _composed(chosen) if chosen else frozen

@@ -1,4 +1,4 @@
-"""A sweep whose jobs become longer: from then on it is one that had this length from its start."""
+"""Make the jobs of a sweep longer; its plan is then the same as if it had been planned at that length."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from sweepboard.trust.foreign_config import Trust
 
 
 def length_overrides(plan: Plan, overrides: Sequence[str]) -> list[str]:
-    """Return the overrides that give all jobs another length; several lengths are points, and so is one
-    where lengths are swept."""
+    """Return the overrides that change the length of all jobs.
+
+    A length with several values is a new point instead, and so is any length if the sweep sweeps lengths.
+    """
     keys = [key for key in keys_with("length") if key not in plan.swept or len(plan.jobs) == 1]
     return [override for override in overrides if key_of(override) in keys and "," not in override]
 
 
 def lengthened(plan: Plan, overrides: Sequence[str], folder: SweepFolder, trust: Trust) -> Plan:
-    """The plan with every job as long as `overrides` say, under the labels that they have.
+    """Return the plan with the length of every job as in `overrides`; labels stay the same.
 
-    Raises `BadPoint` where that would be other runs, or shorter ones.
+    Raise `BadPoint` if the overrides change more than the length or make a job shorter.
     """
     return replace(plan, jobs=tuple(_longer(job, overrides, folder, trust) for job in plan.jobs))
 

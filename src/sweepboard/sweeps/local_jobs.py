@@ -1,4 +1,4 @@
-"""The local executor as sweeps use it: its limits, and what is loaded once for all jobs."""
+"""Make the local executor for a sweep: its limits, and the modules loaded once for all jobs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sweepboard.settings import SweepSettings
 
 PRELOAD = (
     "sweepboard.sweeps.job_main:warm_up",
-    # What numpy, PIL and torch import only when they are used, as every run does.
+    # Modules that numpy, PIL and torch import lazily, but every run uses.
     *("numpy.random", "PIL.PngImagePlugin"),
     *("torch.nested._internal.nested_tensor", "torch.utils.serialization.config"),
 )
-"""What every job needs: modules to be imported, and functions to be called, once for all jobs."""
+"""Modules to import and functions to call, once for all jobs."""
 
 _SLOW_IMPORTS = ("torchvision", "torch._dynamo", "timm")
-"""Modules that take a second to import. Where planning needed one, so do the jobs."""
+"""Modules that take a second to import; jobs need one if planning did."""
 
 
 def local_executor(settings: SweepSettings) -> LocalExecutor:

@@ -1,4 +1,4 @@
-"""How a job ended, by the end of its process and by its own record."""
+"""Decide how a job ended, from its process's exit and the run's own record."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 log = logging.getLogger(__name__)
 
 STOPPED = "the sweep was stopped"
-"""The reason given to jobs that are stopped through no fault of theirs."""
+"""The reason of jobs that are stopped for a cause outside of them."""
 
 
 def record_of(folder: RunFolder) -> RunRecord | None:
-    """Return the record of a job's run; None where there is none yet, or none that can be read."""
+    """Return the record of a job's run; None if it is missing or unreadable."""
     try:
         return read_record(folder) if folder.record.is_file() else None
     except DamagedRecord:
@@ -27,7 +27,7 @@ def record_of(folder: RunFolder) -> RunRecord | None:
 def outcome(
     ended: Ended, record: RunRecord | None, said: str | None, time_limit: float | None
 ) -> tuple[str, str | None]:
-    """Return the state of a job whose process has ended, and the reason; `said` is the error that it sent."""
+    """Return the final state of a job, and the reason; `said` is the error that the job reported."""
     status = record.status if record is not None else None
     if status in (FINISHED, PRUNED) and ended.code in (0, None):
         return str(status), record.reason if record else None
@@ -55,7 +55,7 @@ def _end_of_process(ended: Ended) -> str:
 
 
 def correct_record(folder: RunFolder, state: str, reason: str | None) -> None:
-    """Write the end of a job into its record where the job could not do so itself."""
+    """Write the end of a job into its record if the job could not do so itself."""
     record = record_of(folder) or RunRecord()
     if folder.path.is_dir() and (record.status, record.reason) != (state, reason):
         record.end(state, reason)

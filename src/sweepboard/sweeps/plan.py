@@ -18,21 +18,21 @@ from sweepboard.sweeps.launcher import LauncherChoice
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One job: its label, what was typed for it, and the configuration it runs from."""
+    """One job: its label, its overrides, and the configuration it runs from."""
 
     label: str
     typed: dict[str, str]
-    """What was typed for it, by key, numbers as they are: `{"optimizer.lr": "optimizer.lr=0.1"}`."""
+    """Its overrides by key, with numbers normalised: `{"optimizer.lr": "optimizer.lr=0.1"}`."""
 
     config: RunConfig
     file: str = ""
-    """Name of its frozen configuration below `plan/`, where it is not the label."""
+    """The name of its frozen configuration below `plan/`, if it is not the label."""
 
     number: int = field(default=0, compare=False)
-    """Its place in the sweep, `${hydra:job.num}`."""
+    """Its number in the sweep, `${hydra:job.num}`."""
 
     frozen_checksum: str = field(default="", compare=False)
-    """Checksum of its file, where it was read from there: a secret may have been typed anew since."""
+    """The checksum of the file it was read from; a secret may have been retyped since."""
 
     @classmethod
     def of(cls, label: str, config: RunConfig, number: int) -> PlannedJob:
@@ -41,67 +41,67 @@ class PlannedJob:
 
     @property
     def place(self) -> str:
-        """Name of its frozen configuration below `plan/`."""
+        """The name of its frozen configuration below `plan/`."""
         return self.file or self.label
 
     @property
     def checksum(self) -> str:
-        """Checksum of its frozen configuration."""
+        """The checksum of its frozen configuration."""
         return self.frozen_checksum or self.config.checksum
 
     @property
     def digest(self) -> str:
-        """What makes it this job and no other: the digest of its configuration."""
+        """The digest of its configuration, which identifies the job."""
         return self.config.digest
 
     @property
     def threads(self) -> int:
-        """CPU threads it computes with."""
+        """The number of CPU threads it computes with."""
         return int(self.config.values["threads"])
 
     @property
     def cores(self) -> int:
-        """Cores that it keeps busy: its threads, and the processes that read its data."""
+        """The number of cores it uses: its threads and its data-loading processes."""
         return self.threads + self.config.settings.dataset.workers
 
     @property
     def gpu(self) -> bool:
-        """Whether it computes on whichever GPU it is given (`cuda:1` names its own)."""
+        """Whether it runs on the GPU that it is assigned (`cuda:1` names its own)."""
         return bool(self.config.values["device"] == "cuda")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a sweep in their order."""
+    """The jobs of a sweep in order."""
 
     jobs: tuple[PlannedJob, ...]
     threads: int
-    """CPU threads of the jobs for which the user gave no number."""
+    """CPU threads of the jobs without a number set by the user."""
 
     command: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    """How its jobs are to be run (`SweepSettings`)."""
+    """How its jobs are run (`SweepSettings`)."""
 
     launcher: LauncherChoice = field(default_factory=LauncherChoice)
-    """What runs its jobs."""
+    """The launcher of its jobs."""
 
     origin: Origin = field(default=Origin.OWN, compare=False)
-    """Whether this user froze it, and nobody has changed it since."""
+    """Whether this user froze it and nobody has changed it since."""
 
     moment: datetime = field(default_factory=datetime.now, compare=False)
-    """What `${now:...}` is in its jobs."""
+    """The value of `${now:...}` in its jobs."""
 
     repeated: tuple[str, ...] = field(default=(), compare=False)
-    """Points that were asked for more than once, in words; each is one job."""
+    """Duplicate points as text; each is one job."""
 
     @property
     def own(self) -> bool:
-        """Whether all that its jobs build is this user's own word."""
+        """Whether this user wrote everything that the jobs build."""
         return self.origin is Origin.OWN
 
     @property
     def swept(self) -> list[str]:
-        """The keys in which the jobs differ, in the order in which they were typed."""
+        """The keys that differ between jobs, in the order of the command."""
         points = [job.typed for job in self.jobs]
         keys = varying_keys(points)
         return list(dict.fromkeys(key for point in points for key in point if key in keys))
@@ -113,7 +113,7 @@ class Point:
 
     prepared: Prepared
     given_threads: bool
-    """Whether the user gave it a number of threads."""
+    """Whether the user set its number of threads."""
 
 
 def make_plan(
@@ -125,11 +125,11 @@ def make_plan(
 ) -> Plan:
     """Return the plan of these points, for an executor with these resources.
 
-    `threads` is the number of an earlier plan of the same sweep. Where the user gave none, the cores are
-    divided among the jobs that run at once, once and for all: the number changes the last bits of a result,
-    so it must not depend on how or when the plan is run.
+    `threads` is fixed by an earlier plan of the same sweep. If the user set no number, the cores are divided
+    among the jobs that run at once. The number changes the last bits of a result, so it is frozen and does
+    not depend on how or when the plan is run.
     """
-    distinct, repeated = _told_apart(points)
+    distinct, repeated = _without_duplicates(points)
     if threads is None:
         threads = threads_per_job([point.prepared for point in distinct], resources)
     jobs = add_jobs((), [with_threads(point, threads) for point in distinct])
@@ -137,7 +137,7 @@ def make_plan(
 
 
 def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[RunConfig]) -> tuple[PlannedJob, ...]:
-    """Return the jobs and those of `added`, none twice. Earlier jobs keep their labels."""
+    """Return the jobs followed by those of `added` that are new. Earlier jobs keep their labels."""
     have = {job.digest for job in jobs}
     new = [config for digest, config in _by_digest(added).items() if digest not in have]
     typed = [overrides_by_key(config.overrides, config.values) for config in new]
@@ -151,7 +151,7 @@ def _by_digest(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:
 
 
 def extended(plan: Plan, added: Sequence[RunConfig]) -> Plan:
-    """Return the plan with further jobs, none of them twice."""
+    """Return the plan with further jobs, without duplicates."""
     return replace(plan, jobs=add_jobs(plan.jobs, added))
 
 
@@ -167,8 +167,8 @@ def with_threads(point: Point, threads: int) -> RunConfig:
     return config if point.given_threads else config.with_values(threads=threads)
 
 
-def _told_apart(points: Sequence[Point]) -> tuple[list[Point], list[str]]:
-    """Return the points, each once, and the overrides of those that came again."""
+def _without_duplicates(points: Sequence[Point]) -> tuple[list[Point], list[str]]:
+    """Return the points without duplicates, and the overrides of the duplicates."""
     first: dict[str, Point] = {}
     again = []
     for point in points:

@@ -1,4 +1,4 @@
-"""The plan on disk: `sweep.json`, and under `plan/` the configuration of every job."""
+"""Write and read the plan on disk: `sweep.json`, and every job's configuration under `plan/`."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from sweepboard.version import __version__
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
-_LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder's name that leads to no other folder
+_LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder name that cannot point to another folder
 
 
 class DamagedSweep(UserError):
-    """A sweep folder whose plan is missing in part or is not what was frozen."""
+    """A sweep folder whose plan is incomplete or differs from what was frozen."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class _Entry:
 
 @dataclass
 class _SavedPlan:
-    """What sweep.json must hold."""
+    """The fields of sweep.json."""
 
     threads: int
     command: str
@@ -57,9 +57,9 @@ class _SavedPlan:
 
 
 def write_plan(folder: SweepFolder, plan: Plan) -> None:
-    """Freeze the plan. sweep.json is written last: where it stands, all that it names stands too.
+    """Write the plan. sweep.json is written last, so all files that it names exist.
 
-    Raises `NotWritable`.
+    Raise `NotWritable`.
     """
     with writing(folder.path):
         for job in plan.jobs:
@@ -75,7 +75,7 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
 
 
 def replace_plan(folder: SweepFolder, plan: Plan) -> Plan:
-    """Freeze the plan in the place of another of the same jobs, which stands until this one is whole."""
+    """Replace the frozen plan of the same jobs; the old one stays until the new one is complete."""
     jobs = tuple(replace(job, file=f"{job.label}-{job.digest[:8]}") for job in plan.jobs)
     plan = replace(plan, jobs=jobs)
     write_plan(folder, plan)
@@ -87,7 +87,7 @@ def replace_plan(folder: SweepFolder, plan: Plan) -> Plan:
 
 
 def read_plan(folder: SweepFolder) -> Plan:
-    """The frozen plan. Raises `DamagedSweep` naming the file that cannot be read or was changed."""
+    """Return the frozen plan. Raise `DamagedSweep` with the file that is unreadable or changed."""
     try:
         saved = read_json(folder.plan)
         check_plain(_SavedPlan, saved)
@@ -101,7 +101,7 @@ def read_plan(folder: SweepFolder) -> Plan:
 
 
 def moment_of(folder: SweepFolder) -> datetime:
-    """The moment of the sweep in the folder; now, where there is none. Raises `DamagedSweep`."""
+    """Return the start time of the sweep in the folder; now if there is none. Raise `DamagedSweep`."""
     try:
         return datetime.fromisoformat(str(read_json(folder.plan)["moment"]))
     except (FileNotFoundError, NotADirectoryError):
@@ -111,7 +111,7 @@ def moment_of(folder: SweepFolder) -> datetime:
 
 
 def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
-    """The jobs below `plan/`, of which no sweep.json says more than their files do. Raises `DamagedSweep`."""
+    """Return the jobs below `plan/`, read without sweep.json. Raise `DamagedSweep`."""
     jobs: list[PlannedJob] = []
     for path in folder.plan_files():
         config = read_job(path)
@@ -139,7 +139,7 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
 
 
 def _signed(plan: Plan) -> bytes:
-    """All that decides what is built by the jobs and what runs them."""
+    """Return the part of a plan that is signed: what the jobs build and what runs them."""
     jobs = [(job.label, job.checksum) for job in plan.jobs]
     return as_bytes(masked(asdict(plan.launcher)), jobs)
 
@@ -155,7 +155,7 @@ def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> P
 def read_frozen(folder: SweepFolder, file: str, checksum: str) -> RunConfig:
     """Return the configuration of the job that is frozen in `file` below `plan/`, secrets masked.
 
-    Raise `DamagedSweep` where it is not what was frozen.
+    Raise `DamagedSweep` if it differs from what was frozen.
     """
     if not _LABEL.fullmatch(file):
         raise DamagedSweep(f"{folder.plan}: {file!r} is no label of a job")
@@ -175,7 +175,7 @@ def secrets_in(config: RunConfig) -> dict[str, Any]:
 
 
 def with_secrets(config: RunConfig, secret: Callable[[str], Any]) -> RunConfig:
-    """Return a frozen configuration with its secrets, which `secret` knows by key."""
+    """Return a frozen configuration with its secrets, which `secret` returns by key."""
     return replace(config, values=_unmasked(config.values, secret))
 
 

@@ -1,4 +1,4 @@
-"""The points of a sweep, each composed and checked like a single run before any job starts."""
+"""Compose and check each point of a sweep like a single run, before any job starts."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from sweepboard.hardware import threads_of_environment
 from sweepboard.names import flatten
 from sweepboard.runs.reload import require_secrets
 from sweepboard.sweeps.plan import Point
-from sweepboard.sweeps.sub_grids import told_as_sub_grid
+from sweepboard.sweeps.sub_grids import with_sub_grid_advice
 
 Compose = Callable[[Sequence[str]], DictConfig]
-"""From the overrides of a point to its configuration with the `hydra` block."""
+"""Return the configuration of a point's overrides, with the `hydra` block."""
 
 
 class BadPoint(ConfigError):
-    """A point of a sweep that could not run."""
+    """A point of a sweep that cannot run."""
 
 
 def check_points(
     points: Sequence[Sequence[str]], compose: Compose, only: str | None = None, complete: bool = True
 ) -> list[Point]:
-    """Check all points for which the condition `only` holds, and return them; a point is its overrides.
+    """Check and return the points that fulfil the condition `only`; a point is a list of overrides.
 
-    `complete` says that the points hold every value that was typed, and not only the ends of intervals.
-
-    Raise `BadPoint` for the first mistake in any of them, with the overrides that tell it from the others.
+    `complete` says whether the points hold every value, and not only the ends of intervals. Raise `BadPoint`
+    for the first mistake, with the overrides that identify the point.
     """
     condition = read_filter(only)
     composed = [(point, _composed(point, points, compose)) for point in points]
@@ -52,7 +51,7 @@ def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Co
 
 
 def read_filter(text: str | None) -> Expression | None:
-    """Return the condition of `sweep.filter`. Raise `ConfigError` where it cannot be read."""
+    """Return the condition of `sweep.filter`. Raise `ConfigError` if it cannot be parsed."""
     try:
         return Expression(text) if text else None
     except BadExpression as error:
@@ -64,7 +63,7 @@ def _of_point(condition: Expression, config: DictConfig) -> bool:
 
 
 def holds(condition: Expression, config: DictConfig, groups: Mapping[Any, Any]) -> bool:
-    """Whether the condition holds for a configuration and the options chosen. Raise `ConfigError`."""
+    """Return whether the condition holds for a configuration and its options. Raise `ConfigError`."""
     settings = _Settings(config, groups)
     try:
         return condition.condition(settings, strict=True)(settings)
@@ -74,7 +73,7 @@ def holds(condition: Expression, config: DictConfig, groups: Mapping[Any, Any]) 
 
 @dataclass(frozen=True)
 class _Settings(Mapping[str, Any]):
-    """The options of the config groups and the values of the keys of one configuration, by name."""
+    """The group options and the values of one configuration, by name."""
 
     config: DictConfig
     groups: Mapping[Any, Any]
@@ -118,7 +117,7 @@ def _checked(
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
         require_secrets(prepared.config)
     except UserError as error:
-        mistake = told_as_sub_grid(error, points, compose) if compose else error
+        mistake = with_sub_grid_advice(error, points, compose) if compose else error
         raise _bad(point, points, mistake) from error
     return Point(prepared, (config.threads or threads_of_environment()) is not None)
 

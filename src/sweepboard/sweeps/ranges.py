@@ -1,7 +1,7 @@
-"""Numbers of `range(...)` as they are written: Hydra 1.3 counts in binary and sorts some ranges wrongly.
+"""Expand `range(...)` in decimal: Hydra 1.3 counts in binary and sorts some ranges wrongly.
 
-There, `range(0.7,1,0.1)` has a fourth number, 0.9999999999999999, and `sort(range(1.3,0,-0.5))`, of 1.3, 0.8
-and 0.3, is 0.5, 1.0 and 1.5.
+In Hydra 1.3, `range(0.7,1,0.1)` has a fourth number, 0.9999999999999999, and `sort(range(1.3,0,-0.5))`, of
+1.3, 0.8 and 0.3, is 0.5, 1.0 and 1.5.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sweepboard.compose.overrides import create_functions
 
 @dataclass
 class DecimalRange(RangeSweep):
-    """A range that is counted in decimal digits, as it was written."""
+    """A range that is counted in decimal digits."""
 
     backwards: bool = False
 
@@ -38,7 +38,7 @@ class DecimalRange(RangeSweep):
 
 
 def overrides_parser(loader: ConfigLoader | None = None) -> OverridesParser:
-    """Return Hydra's parser of overrides, which takes ranges for what is written."""
+    """Return Hydra's parser of overrides with decimal ranges."""
     functions = create_functions()
     functions.functions |= {"range": _range, "sort": _sort}
     return OverridesParser(functions, loader)

@@ -1,4 +1,4 @@
-"""What came out of a sweep, written into its folder: a table for programs and a picture for people."""
+"""Write the results of a sweep into its folder: a table for programs and a picture for people."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 def write_results(folder: SweepFolder, plan: Plan, views: Sequence[JobView]) -> None:
     """Write results.csv and results.json, the best job first, and results.png where there is a metric."""
     rows = result_rows(plan, views)
-    with told(folder):
+    with warn_if_unwritable(folder):
         write_json(folder.results_json, rows)
         write_atomic(folder.results_csv, as_csv(rows))
         draw(folder)
 
 
 @contextmanager
-def told(folder: SweepFolder) -> Iterator[None]:
-    """Say in one line that results cannot be written: the runs that they are made of stand all the same."""
+def warn_if_unwritable(folder: SweepFolder) -> Iterator[None]:
+    """Log a warning with the way out if results cannot be written: the runs themselves are complete."""
     try:
         yield
     except OSError as error:
@@ -39,7 +39,7 @@ def told(folder: SweepFolder) -> Iterator[None]:
 
 
 def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
-    """Each job with what was swept, how it ended, and its metrics (`best/...`, and the last validation's)."""
+    """Return a row per job: its swept values, its state and its metrics (best and last)."""
     typed = {job.label: job.typed for job in plan.jobs}
     return [
         {
@@ -59,7 +59,7 @@ def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
 
 
 def draw(folder: SweepFolder) -> None:
-    """The curves of all jobs, and the primary metric against what was swept, in one picture."""
+    """Draw the curves of all jobs, and the primary metric against the swept keys, in one picture."""
     from sweepboard.analysis.compare import compare
     from sweepboard.analysis.load import read_runs
     from sweepboard.analysis.plots import plot
@@ -68,6 +68,6 @@ def draw(folder: SweepFolder) -> None:
     try:
         plot(compare(read_runs([folder.path])), folder.picture)
     except UserError:
-        pass  # nothing was measured, so that there is nothing to draw
-    except Exception as error:  # a picture is not worth the table that is to be printed next
+        pass  # there are no metrics to draw
+    except Exception as error:  # a failed picture must not lose the table
         log.warning("%s could not be drawn: %s", folder.picture, error or type(error).__name__)

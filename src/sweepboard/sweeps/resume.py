@@ -1,4 +1,4 @@
-"""A frozen sweep taken up again: what is missing is done, and points may be added."""
+"""Resume a frozen sweep: run the jobs that are missing; points may be added."""
 
 from __future__ import annotations
 
@@ -45,32 +45,32 @@ from sweepboard.trust.foreign_config import Trust
 
 @dataclass(frozen=True)
 class ResumeRequest:
-    """What was typed with `sweepboard resume SWEEP`."""
+    """The arguments of `sweepboard resume SWEEP`."""
 
     overrides: Sequence[str] = ()
-    """`trainer.epochs=20` makes its jobs longer, `optimizer.lr=3e-2` adds points, `sweep.jobs=4` runs them
-    otherwise, a secret is given again."""
+    """`trainer.epochs=20` makes its jobs longer, `optimizer.lr=3e-2` adds points, `sweep.jobs=4` changes how
+    they run; secrets are typed again."""
 
     accept_changes: bool = False
-    """Go on though the plan of the user's own was changed since it was signed, and though the data or the
-    code of its runs are no longer what they were."""
+    """Continue even if the user's own plan was changed since it was signed, or the data or code of its runs
+    have changed."""
 
     failed: bool = False
-    """Try failed jobs again, too."""
+    """Retry failed jobs, too."""
 
     allowed: Sequence[str] = ()
-    """Names that the user trusts, should the sweep be someone else's."""
+    """Names that the user trusts if the sweep is another user's."""
 
     config_dirs: Sequence[Path] = ()
 
 
 def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallback) -> list[JobView]:
-    """Do what is left to do of the sweep, from its frozen plan. A `UserError` comes before any job."""
+    """Run the remaining jobs of a frozen plan. A `UserError` is raised before any job starts."""
     refuse_unreadable(wish.overrides)
     with only_writer(RunFolder(folder.path)):
         plan = read_plan(folder)
         trust = Trust(plan.own, wish.allowed, folder.path)
-        plan = _looked_at(plan, trust)
+        plan = _checked_plan(plan, trust)
         settings = settings_now(plan.settings, wish.overrides)
         launcher = launcher_now(plan.launcher, trust.own, wish.overrides, listener)
         executor = launcher.executor(settings)
@@ -105,16 +105,17 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
 
 
 def is_of_jobs(override: str) -> bool:
-    """Return whether an override sets something in the jobs, and not in how they are run."""
+    """Return whether an override changes the jobs, and not how they are run."""
     return not is_setting(override) and not is_of_launcher(override)
 
 
 def launcher_now(
     frozen: LauncherChoice, own: bool, overrides: Sequence[str], listener: SweepCallback
 ) -> LauncherChoice:
-    """Return the launcher that a sweep goes on with.
+    """Return the launcher that the sweep is resumed with.
 
-    Settings of a launcher may be commands: those of a sweep that is not the user's `own` are never used.
+    A launcher's settings may hold shell commands, so those of a sweep that is not the user's `own` are
+    ignored.
     """
     if not own and frozen.option != "local" and not any(map(is_of_launcher, overrides)):
         listener.on_note(f"{GROUP}={frozen.option} is left out of a sweep that is not yours: type it again")
@@ -122,7 +123,7 @@ def launcher_now(
 
 
 def refuse_unreadable(overrides: Sequence[str]) -> None:
-    """Raise `ConfigError` for an override that Hydra's grammar does not know."""
+    """Raise `ConfigError` for an override that Hydra cannot parse."""
     try:
         overrides_parser().parse_overrides(list(overrides))
     except HydraException as error:
@@ -130,8 +131,10 @@ def refuse_unreadable(overrides: Sequence[str]) -> None:
 
 
 def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
-    """Raise `BadPoint` for the first that cannot run any more: data or code may have gone or changed since,
-    or this may be another machine."""
+    """Raise `BadPoint` for the first job that can no longer run.
+
+    Data or code may have changed or gone, or this may be another machine.
+    """
     for job in jobs:
         try:
             prepared = trust.prepare(trust.admitted(job.config))
@@ -154,8 +157,8 @@ def _refuse_other_data(job: PlannedJob, prepared: Prepared, accept: bool) -> Non
         )
 
 
-def _looked_at(plan: Plan, trust: Trust) -> Plan:
-    """Return the plan, every job of someone else's checked and its results going where this user's go."""
+def _checked_plan(plan: Plan, trust: Trust) -> Plan:
+    """Return the plan; check every job of a foreign plan, and put its results below this user's root."""
     if trust.own:
         return plan
     for job in plan.jobs:
@@ -166,7 +169,7 @@ def _looked_at(plan: Plan, trust: Trust) -> Plan:
 
 
 def settings_now(saved: Mapping[str, Any], overrides: Sequence[str]) -> SweepSettings:
-    """The settings with which the sweep was started, and what is typed of them now."""
+    """Return the settings that the sweep was started with, changed by the overrides typed now."""
     known = {item.name for item in fields(SweepSettings)}
     values = {name: value for name, value in saved.items() if name in known}
     for each in OverridesParser.create().parse_overrides(
@@ -182,7 +185,7 @@ def _secrets(plan: Plan) -> set[str]:
 
 
 def with_secrets(plan: Plan, overrides: Sequence[str]) -> Plan:
-    """The plan with the secrets, which are in no file, as they are typed again. Raises `MaskedSecret`."""
+    """Return the plan with its secrets, which are in no file and typed again. Raise `MaskedSecret`."""
     wanted = _secrets(plan)
     typed = {key: axis.choices for axis in _axes(overrides) for key in axis.keys if key in wanted}
     for key in wanted - typed.keys():
@@ -205,12 +208,12 @@ def _with_secret(job: PlannedJob, typed: Mapping[str, Sequence[Sequence[str]]]) 
 
 
 def _with_values(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
-    """Return `config` with values typed again, which is no override of it."""
+    """Return `config` with retyped values, which do not count as overrides."""
     return replace(config, values=config.with_overrides(overrides).values)
 
 
 def _of_the_job(key: str, value: Any, overrides: Sequence[str]) -> str:
-    """Of the overrides for a secret the one that the job had; a single one may be a new secret."""
+    """Return the override of a secret that the job had; a single override may be a new secret."""
     for override in overrides:
         if len(overrides) == 1 or mask(unquoted(override.partition("=")[2])) == value:
             return override

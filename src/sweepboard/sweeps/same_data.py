@@ -1,4 +1,4 @@
-"""What is in the data of a sweep's jobs: all jobs of the same data set begin with the same content."""
+"""Check that all jobs of a sweep with the same data set read the same content."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 def refuse_other_content(
     sweep: SweepFolder, config: Mapping[str, Any], content: str, accept: bool = False
 ) -> None:
-    """Raise `Changed` where a job of `config` has other content than the jobs before it, unless `accept`.
+    """Raise `Changed` if the content differs from that of earlier jobs, unless `accept`.
 
-    `content` is a digest; empty for a data set that has none, of which nothing is known. The first content
-    of a data set is entered in the sweep's data.json, and so is one that is accepted.
+    `content` is a digest, empty for a data set without one, which is not checked. The first content of a data
+    set is written to the sweep's data.json, and so is one that is accepted.
     """
     if not content:
         return
@@ -39,8 +39,8 @@ def refuse_other_content(
 
 
 def _entered(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
-    """Enter the content of a data set. Returns the first that was entered of it."""
-    with writing(sweep.data), alone_in(sweep.data.parent):  # jobs begin at the same time
+    """Record the content of a data set. Return the content that was recorded first."""
+    with writing(sweep.data), alone_in(sweep.data.parent):  # jobs start at the same time
         known = _known(sweep)
         before = known.setdefault(key, [])
         if content not in before:
@@ -59,7 +59,7 @@ def _difference(then: str, now: str) -> str:
 
 
 def _data_set(node: Mapping[str, Any]) -> str:
-    """A digest of the settings that decide what is read, and not how it is divided and used."""
+    """Return a digest of the settings that decide what is read, not how it is split and used."""
     use = {field.name for field in fields(DatasetSettings)}
     kept = {key: value for key, value in masked(dict(node)).items() if key not in use}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What to type where a swept key is an argument of some of the swept options only: a mapping for each."""
+"""Suggest a mapping per option where a swept key is an argument of only some of the swept options."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sweepboard.sweeps.labels import override_text
 from sweepboard.sweeps.sweep_overrides import key_of
 
 _MOST = 4
-"""Mappings that are shown."""
+"""The maximum number of mappings in the message."""
 
 _NO_ARGUMENT = re.compile(r"^(\w+)\.\w+: \S+ has no such argument")
 
 
-def told_as_sub_grid(
+def with_sub_grid_advice(
     mistake: UserError, points: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]
 ) -> UserError:
-    """Return the mistake; where it is an argument that other swept options have, with what to type."""
+    """Return the mistake, with what to type if other swept options have the argument."""
     found = _NO_ARGUMENT.match(str(mistake))
     group = found[1] if found else ""
     options = {override for overrides in points for override in overrides if key_of(override) == group}
@@ -39,7 +39,7 @@ def told_as_sub_grid(
 def _mappings(
     group: str, points: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], DictConfig]
 ) -> Iterator[str]:
-    """The class of each point with the arguments that it needs, and those typed that it takes."""
+    """Return the class of each point, the arguments it needs and the typed ones it accepts."""
     for overrides in points:
         typed = {key_of(override): override.partition("=")[2] for override in overrides}
         inside = {key.partition(".")[2]: value for key, value in typed.items() if key.startswith(f"{group}.")}

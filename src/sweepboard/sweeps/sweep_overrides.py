@@ -1,4 +1,4 @@
-"""The overrides of a sweep's command: which of them hold, and which are settings of the sweep itself."""
+"""Sort the overrides of a sweep's command: which take effect, and which are the sweep's own settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweepboard.names import key_of as key_of
 
 
 def typed_overrides(config: DictConfig) -> list[str]:
-    """What was typed for the jobs of the sweep that `config` was composed for, `${...}` as it was written."""
+    """Return the job overrides that `config` was composed for, with `${...}` unresolved."""
     overrides: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     return list(overrides)
 
@@ -35,7 +35,7 @@ def overrides_of_jobs(overrides: Sequence[str]) -> list[str]:
 
 
 def refuse_several(override: Override) -> None:
-    """Raise `ConfigError` where a setting of the sweep is given values to go through, with what to type."""
+    """Raise `ConfigError` if a setting of the sweep is given several values."""
     if not override.is_sweep_override():
         return
     line = str(override.input_line).lstrip("+")
@@ -46,28 +46,28 @@ def refuse_several(override: Override) -> None:
 
 
 def last_of_each_key(overrides: Sequence[Override]) -> list[Override]:
-    """The overrides that stand: of each key the last one, but every mapping.
+    """Return the overrides that take effect: the last one of each key, and every mapping.
 
-    `optimizer=sgd optimizer={lr: 0.1}` chooses an option and changes a value in it: a mapping is laid over
-    what is there already, and a list extended, as for a single run.
+    `optimizer=sgd optimizer={lr: 0.1}` selects an option and changes a value in it: a mapping is merged into
+    the existing value and a list is extended, as in a single run.
     """
     mappings = any(map(_builds_on, overrides))
     kept: dict[tuple[str, int], Override] = {}
     for place, override in enumerate(overrides, start=1):
         slot = (key_of(override.get_key_element()), place if _builds_on(override) else 0)
-        if mappings:  # between them the order counts
+        if mappings:  # mappings are merged in order
             kept.pop(slot, None)
         kept[slot] = override
     return list(kept.values())
 
 
 def _builds_on(override: Override) -> bool:
-    """Whether the override needs what is there already."""
+    """Return whether the override changes the existing value and does not replace it."""
     return takes_mapping(override) or extends(override)
 
 
 def takes_mapping(override: Override) -> bool:
-    """Whether a value of the override is a mapping."""
+    """Return whether the override has a mapping as a value."""
     return any(isinstance(value, dict) for value in _values(override))
 
 
@@ -77,7 +77,7 @@ def _values(override: Override) -> Iterator[object]:
 
 
 def refuse_two_of_a_key(overrides: Sequence[str], sweeper: str) -> None:
-    """Raise `ConfigError` where Hydra's own sweepers would drop an override: they keep one of each key."""
+    """Raise `ConfigError` for a key with several overrides, of which Hydra's sweepers keep one."""
     found: set[str] = set()
     for override in last_of_each_key(OverridesParser.create().parse_overrides(list(overrides))):
         key = key_of(override.get_key_element())
@@ -93,9 +93,9 @@ _ONLY_OF_SWEEPS = ("hydra/sweeper", "hydra/launcher", "hydra.sweeper", "hydra.la
 
 
 def refuse_without_multirun(overrides: Sequence[str], config: DictConfig) -> None:
-    """Raise `ConfigError` where the request of a single run asks for what only a sweep has.
+    """Raise `ConfigError` if a single run is asked for something that only a sweep has.
 
-    `config` is what was composed; where it says `hydra.mode=RUN`, a single run is what is wanted.
+    `config` is the composed configuration; with `hydra.mode=RUN` a single run is what the user wants.
     """
     if config.hydra.mode is not None:
         return

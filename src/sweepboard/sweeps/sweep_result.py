@@ -1,4 +1,4 @@
-"""What a sweep returns: its plan and how every job ended."""
+"""The result of a sweep: its plan and how every job ended."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class SweepResult:
 
     views: Sequence[JobView]
     plan: Plan | None = None
-    """None where neither the sweeper nor the launcher is ours: then nothing was planned."""
+    """None if both the sweeper and the launcher are third-party, which make no plan."""
 
     folder: SweepFolder | None = None
-    """None for a plan that has no folder yet."""
+    """None for a plan without a folder."""
 
     @property
     def is_done(self) -> bool:
-        """Whether every job has come to its end."""
+        """Whether every job has finished."""
         return all(view.state in DONE for view in self.views)
 
 

@@ -1,7 +1,7 @@
-"""A sweep or a search that stands in YAML, as the overrides that would be typed for it.
+"""Turn a sweep or a search in YAML into the overrides of its command line.
 
-A text means what it means on the command line (`"0.1,0.2"`, `"interval(0, 1)"`, `"${seed}"`); a list holds
-the values to go through, a mapping further keys, and null, numbers and booleans are what they are.
+A text means what it means on the command line (`"0.1,0.2"`, `"interval(0, 1)"`, `"${seed}"`). A list holds
+the values of a key, a mapping further keys; null, numbers and booleans keep their type.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARAMS = f"{SEARCH}.params"
 
 
 def overrides_of_params(config: DictConfig) -> list[str]:
-    """The overrides of the sweeper's `params`, `${...}` in them as it was written. Raises `ConfigError`."""
+    """Return the overrides of the sweeper's `params`, with `${...}` unresolved. Raise `ConfigError`."""
     params = config.hydra.sweeper.get("params")
     plain = OmegaConf.to_container(params, resolve=False) if OmegaConf.is_config(params) else params
     if not isinstance(plain, dict | None):
@@ -34,7 +34,7 @@ def overrides_of_params(config: DictConfig) -> list[str]:
 
 
 def refuse_what_hydra_reads_otherwise(config: DictConfig, sweeper: str) -> None:
-    """Raise `ConfigError` for `params` that Hydra's own sweepers, which take all for text, would change."""
+    """Raise `ConfigError` for `params` that Hydra's own sweepers would misread."""
     params = config.hydra.sweeper.get("params") or {}
     overrides = overrides_of_params(config)
     if overrides != [f"{key}={value}" for key, value in params.items()]:
@@ -67,7 +67,7 @@ def _values(key: str, value: Any) -> str:
 
 
 def _as_typed(key: str, text: str) -> str:
-    """A text that stands beside a key: Hydra's grammar, or plain words that need quotes there."""
+    """Return a text value in Hydra's grammar, with quotes if it needs them."""
     if _parsed(f"key={text}") is not None:
         return text
     if set(text) & set(",()[]{}"):
@@ -78,7 +78,7 @@ def _as_typed(key: str, text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """One value in Hydra's grammar."""
+    """Return one value in Hydra's grammar."""
     if isinstance(value, list):
         return f"[{','.join(map(_value, value))}]"
     if isinstance(value, Mapping):
@@ -89,7 +89,7 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """A text without quotes where it is one without them too."""
+    """Return a text without quotes if it means the same without them."""
     override = _parsed(f"key={text}")
     plain = override is not None and not override.is_sweep_override() and override.value() == text
     return text if plain and not isinstance(override.value(), QuotedString) else quoted(text)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The executor of this machine: a fresh process per job, as many at once as the machine carries."""
+"""The executor for this machine: a new process per job, as many at once as the machine can hold."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ GRACE = 30.0
 """Seconds between the request to stop and the kill."""
 
 WAIT = 0.2
-"""The longest wait of `poll`: time limits, free memory and signals to this process wake nobody."""
+"""The longest wait of `poll`, in seconds: time limits, free memory and signals do not end it earlier."""
 
 
 def local_resources(jobs: int | None = None, jobs_per_gpu: int = 1) -> Resources:
-    """Return what this machine has for jobs. Imports torch."""
+    """Return this machine's resources for jobs. Imports torch."""
     return Resources(cores(), total_memory(), tuple(gpus()), jobs, jobs_per_gpu)
 
 
@@ -62,10 +62,10 @@ class _Running:
 
 
 class LocalExecutor(Executor):
-    """Runs jobs on this machine.
+    """Run jobs on this machine.
 
-    `preload` names what every job needs: modules to be imported, and functions ("module:name") to be called,
-    once for all jobs. `grace` is the time in seconds that a job has between the request to stop and its kill.
+    `preload` names what every job needs: modules to import and functions ("module:name") to call, once for
+    all jobs. `grace` is the time in seconds between the request to stop a job and its kill.
     """
 
     def __init__(self, resources: Resources, preload: Sequence[str] = (), grace: float = GRACE) -> None:
@@ -73,7 +73,7 @@ class LocalExecutor(Executor):
         self._waiting: list[Job] = []
         self._running: dict[int, _Running] = {}
         self._started = 0
-        self._silent_servers = 0  # job servers in a row that were lost before they said anything
+        self._silent_servers = 0  # job servers in a row lost before they reported anything
         self._server: JobServer
 
     def resources(self) -> Resources:
@@ -122,7 +122,7 @@ class LocalExecutor(Executor):
     def _fill(self) -> None:
         refused: set[tuple[int, bool]] = set()
         for job in list(self._waiting):
-            if (job.cores, job.gpu) in refused:  # there may be thousands, and all alike
+            if (job.cores, job.gpu) in refused:  # there may be thousands of equal jobs
                 continue
             place = self.slots.place(job.cores, job.gpu, self._uses())
             if place is None:
@@ -170,9 +170,9 @@ class LocalExecutor(Executor):
         return running.final_events(report["code"], running.stop_reason)
 
     def _replace_server(self) -> list[Event]:
-        """Start another server for the jobs that wait; the kernel has killed those of the lost one.
+        """Start another server for the waiting jobs; the lost server's jobs are dead.
 
-        Raise `RunFailed` where it is the second in a row that was lost before it reported anything.
+        Raise `RunFailed` if two servers in a row were lost before they reported anything.
         """
         self._silent_servers += 1
         if self._silent_servers > 1:

@@ -1,4 +1,4 @@
-"""The handle on a job server process and on the jobs that run there."""
+"""Control a job server process and the jobs that run there."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sweepboard.import_path import python
 
 
 class JobServer:
-    """A process of `server_process`, which ends with this process, and its jobs with it.
+    """A process of `server_process`, which ends with this process and ends its jobs.
 
-    Jobs have numbers. Reports on them come by `channel`.
+    Jobs have numbers. Reports on them arrive through `channel`.
     """
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
@@ -37,7 +37,7 @@ class JobServer:
         self.preload(preload)
 
     def preload(self, names: Sequence[str]) -> None:
-        """Import modules, and call functions ("module:name"), once for all jobs that start later."""
+        """Import modules and call functions ("module:name") once, for all jobs that start later."""
         new = [name for name in names if name not in self._preloaded]
         self._preloaded |= {*new}
         self.channel.send({"preload": new})
@@ -45,9 +45,9 @@ class JobServer:
     def start(
         self, number: int, function: str, arguments: Mapping[str, Any], environment: Mapping[str, str]
     ) -> Channel:
-        """Run `function` ("module:name") in a fresh process. Return the channel to it.
+        """Run `function` ("module:name") in a new process. Return the channel to it.
 
-        It is called with `arguments` (whatever JSON can say) and its end of the channel.
+        It is called with `arguments` (any JSON value) and its end of the channel.
         """
         self._used = True
         mine, theirs = Channel.pair()
@@ -62,11 +62,11 @@ class JobServer:
         self.channel.send({"signal": number, "number": int(signum)})
 
     def kill(self, number: int) -> None:
-        """Kill a job's process and all that it started."""
+        """Kill a job's process and all processes that it started."""
         self.channel.send({"kill": number})
 
     def close(self) -> None:
-        """End the server; jobs that still run are killed."""
+        """End the server and kill the jobs that still run."""
         self.channel.close()
         if not self._used:
             self._process.kill()  # it may still be importing
@@ -78,7 +78,7 @@ _prestarted: list[JobServer] = []
 
 @contextmanager
 def prestarted_server(preload: Sequence[str]) -> Iterator[None]:
-    """Start a job server now, for the first executor of the block: the two processes import side by side."""
+    """Start a job server for the first executor of the block; both processes import in parallel."""
     _prestarted.append(JobServer(preload))
     try:
         yield

@@ -1,4 +1,4 @@
-"""The job server: a process that imports what jobs need once and forks a fresh process for every job.
+"""The job server: a process that imports the modules of all jobs once and forks a process for each job.
 
 Its parent, the process with the executor, starts it and sends requests over a `Channel`:
 
@@ -9,9 +9,9 @@ Its parent, the process with the executor, starts it and sends requests over a `
 
 The server reports `{"started": id, "pid": …}` and `{"ended": id, "code": …, "peak": bytes}`.
 
-Nothing outlives the parent. After its death, by `kill -9` too, the server finds its channel at an end, kills
+No job outlives the parent. When the parent dies, even by `kill -9`, the channel closes; the server then kills
 the process group of every job and exits. When the server itself is killed, the kernel kills the jobs.
-CUDA is never used here, because a process that has used it cannot fork one that does.
+CUDA is never used here, because it does not work in a fork of a process that has used it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Server:
         outlive_parent()  # from now on: to end the jobs, and whatever they have started
         try:
             pid = os.fork()
-        except OSError as error:  # no memory or no process left: that costs this job only
+        except OSError as error:  # out of memory or processes: only this job fails
             print(f"sweepboard: no process for a job: {error}", file=sys.stderr, flush=True)
             os.close(handle)
             self._parent.send({"ended": message["start"], "code": 1, "peak": 0})
@@ -88,7 +88,7 @@ class _Server:
             self._close()  # else the parent would not notice the end of the server while a job lives
             run_job(message, handle, server)
         os.close(handle)
-        with contextlib.suppress(OSError):  # the job does so too: whoever is first
+        with contextlib.suppress(OSError):  # the job does so, too; the order does not matter
             os.setpgid(pid, pid)
         self._jobs[pid] = message["start"]
         self._parent.send({"started": message["start"], "pid": pid})
@@ -99,7 +99,7 @@ class _Server:
             if "kill" in message:
                 _kill_group(pid)
             else:
-                os.kill(pid, message["number"])  # it is ours and not reaped, so the number is still its own
+                os.kill(pid, message["number"])  # not reaped, so the process id is still its own
 
     def _close(self) -> None:
         self._parent.close()
@@ -120,7 +120,7 @@ class _Server:
 
 
 def preload(names: Sequence[str]) -> None:
-    """Import modules and call functions for all jobs. What fails is left to the job that needs it."""
+    """Import modules and call functions for all jobs. Errors are ignored: the job will raise them again."""
     gc.disable()  # nothing of this is garbage
     for name in names:
         module, _, function = name.partition(":")
@@ -129,11 +129,11 @@ def preload(names: Sequence[str]) -> None:
             if function:
                 getattr(found, function)()
     gc.enable()
-    gc.freeze()  # so that no collection in a job touches, and thereby copies, the memory it shares with us
+    gc.freeze()  # a collection in a job would copy the memory that it shares with the server
 
 
 def run_job(message: Payload, handle: int, server: int) -> None:
-    """Be the process of a job: never returns."""
+    """Run a job in the forked process; never return."""
     code = 1
     try:
         _leave_the_server(server, message["environment"])
@@ -148,7 +148,7 @@ def run_job(message: Payload, handle: int, server: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        os._exit(code & 0xFF)  # what the server would do at its own exit is not the job's to do
+        os._exit(code & 0xFF)  # skip the server's own exit handlers
 
 
 def _leave_the_server(server: int, environment: Mapping[str, str]) -> None:

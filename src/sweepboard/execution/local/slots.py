@@ -1,4 +1,4 @@
-"""Whether one more job fits beside those that run: cores, GPUs, memory."""
+"""Decide whether another job fits on this machine: cores, GPUs, memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweepboard.hardware import available_memory
 
 @dataclass(frozen=True)
 class Use:
-    """What a running job takes; `resident` is the memory that it uses now, in bytes."""
+    """The resources of a running job; `resident` is its current memory in bytes."""
 
     cores: int = 1
     gpu: str | None = None
@@ -21,36 +21,38 @@ class Use:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job may run; `gpu` is None for a job that needs none."""
+    """Where a job may run; `gpu` is None if it needs none."""
 
     gpu: str | None = None
 
 
 @dataclass
 class Slots:
-    """The room that running jobs share."""
+    """The resources that running jobs share."""
 
     resources: Resources
     memory: Callable[[], int | None] = available_memory
-    """Returns how many bytes are free."""
+    """Return the number of free bytes."""
 
     peak: int = 0
     """The most memory that any ended job has used; 0 before the first has ended."""
 
     def place(self, cores: int, gpu: bool, running: Sequence[Use]) -> Place | None:
-        """Return a place for a job beside those that run, or None. There always is one where none runs."""
+        """Return a place for another job, or None. There is always a place if no job runs."""
         if self._too_many(running):
             return None
         place = self._on_a_gpu(running) if gpu and self.resources.gpus else self._on_cores(cores, running)
         if place is None or not running:
             return place
-        return None if self._too_large(running) else place  # last: to ask for memory costs most
+        return (
+            None if self._too_large(running) else place
+        )  # last, because reading memory is the slowest check
 
     def _too_many(self, running: Sequence[Use]) -> bool:
         return self.resources.jobs is not None and len(running) >= self.resources.jobs
 
     def _too_large(self, running: Sequence[Use]) -> bool:
-        """Whether memory would run out when every job comes to the largest peak seen so far."""
+        """Return whether memory would run out if every job reached the largest peak seen so far."""
         free = self.memory()
         still_to_come = sum(max(0, self.peak - use.resident) for use in running)
         return free is not None and self.peak > 0 and still_to_come + self.peak > free
@@ -61,7 +63,7 @@ class Slots:
         return Place() if fits else None
 
     def _on_a_gpu(self, running: Sequence[Use]) -> Place | None:
-        """The GPU with the fewest jobs, where that is fewer than it may have."""
+        """Return the GPU with the fewest jobs, if it has room."""
         taken = Counter(use.gpu for use in running)
         gpu = min(self.resources.gpus, key=lambda name: taken[name])
         return Place(gpu) if taken[gpu] < self.resources.jobs_per_gpu else None

@@ -22,24 +22,25 @@ _RUNS = ((Path("a/sweep/of"), 0), (Path("runs", "other"), 1))
 """Two runs that have no value in common."""
 
 
-def refuse_computed_values(config: DictConfig) -> None:
-    """Raise `ConfigError` for a value that is computed from a value of the run."""
-    frozen = _dependent_values(config, None)
+def refuse_computed_values(config: DictConfig, key: str = "") -> None:
+    """Raise `ConfigError` where a value in `config`, which is at `key`, is computed from one of the run."""
+    frozen = _dependent_values(config, key, None)
+    written = dict(leaves(OmegaConf.to_container(config, resolve=False), key))
     for run in _RUNS:
-        actual = _dependent_values(config, run) if frozen else {}
-        for key, value in frozen.items():
-            if not _is_filled_in(value, actual.get(key), run):
+        actual = _dependent_values(config, key, run) if frozen else {}
+        for place, value in frozen.items():
+            if not _is_filled_in(value, actual.get(place), run):
                 raise ConfigError(
-                    f"{key}: {_as_written(config, key)} is computed from a value that only a run has; "
+                    f"{place}: {written.get(place)} is computed from a value that only a run has; "
                     "take that value as it is, as in ${hydra:job.num}, and compute in your own class"
                 )
 
 
-def _dependent_values(config: DictConfig, run: tuple[Path, int] | None) -> dict[str, Any]:
+def _dependent_values(config: DictConfig, key: str, run: tuple[Path, int] | None) -> dict[str, Any]:
     """Return the values, by key, that need a value of the run; they are templates without a `run`."""
     with values_of_a_run(run) as asked:
         try:
-            return dict(_resolved_with(config, "", asked))
+            return dict(_resolved_with(config, key, asked))
         except OmegaConfBaseException as error:
             raise explain_value(error) from error
 
@@ -67,7 +68,3 @@ def _is_filled_in(frozen: Any, actual: Any, run: tuple[Path, int]) -> bool:
         for key, value in leaves(frozen, "")
     }
     return any(templates.values()) and filled == dict(leaves(actual, ""))
-
-
-def _as_written(config: DictConfig, key: str) -> str:
-    return str(dict(leaves(OmegaConf.to_container(config, resolve=False), "")).get(key))

@@ -17,12 +17,22 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from sweepboard.compose.computed_values import refuse_computed_values
 from sweepboard.compose.config_search import hydra_ready
-from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.hydra_errors import explain, explain_value
+from sweepboard.compose.hydra_values import enable_hydra_values, templates_in, unfilled
 from sweepboard.compose.interpolations import interpolations_of, leaves, resolved
 from sweepboard.compose.option_names import is_group, with_names
-from sweepboard.compose.overrides import extension_of, list_at, refuse_inside, refuse_to_replace
+from sweepboard.compose.overrides import (
+    extension_of,
+    index_of,
+    list_at,
+    refuse_inside,
+    refuse_to_delete,
+    refuse_to_replace,
+)
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError, NotAllowed
@@ -50,8 +60,7 @@ class Draft:
             else:
                 refuse_inside(override)
                 self._refuse_vain(override)
-                self._set(override)
-                self._note_typed(override.key_or_group)
+                self._note_typed(self._set(override))
             self.overrides.append(str(override.input_line))
 
     def _choose(self, override: Override, config_dirs: Sequence[Path]) -> None:
@@ -64,21 +73,21 @@ class Draft:
         if around and not re.fullmatch(r"\w[\w-]*", str(self.groups[top])):
             raise ConfigError(f"{top}: {self.groups[top]!r} in the record is no option; type {top}=... too")
         fresh = _composed([*around, str(override.input_line)], config_dirs)
-        values = OmegaConf.to_container(OmegaConf.select(fresh, key) or OmegaConf.create({}), resolve=True)
-        assert isinstance(values, dict)  # and not a list or a text, for a group
+        values, templates = _values_of_option(fresh, key)
         kept = [one for one in self.overrides if _belongs(one, key, set(map(str, values)))]
         self._drop_interpolations(key)
-        self._parent(key)[key.rpartition(".")[2]] = values
+        parent, name, _ = self._find(key)
+        parent[name] = values
         fresh_interpolations = interpolations_of(fresh).items()
         self.interpolations |= {one: to for one, to in fresh_interpolations if one.startswith(f"{key}.")}
+        self.interpolations |= templates
         self.groups = {one: name for one, name in self.groups.items() if not one.startswith(f"{group}/")}
         self.groups[override.key_or_group if not override.package else override.get_key_element()] = option
         self._note_typed(key)
         for earlier in _parsed(kept):
             if not self.own:
                 _refuse_resolvers(earlier)
-            self._set(earlier)
-            self._forget_typed(earlier.key_or_group)
+            self._forget_typed(self._set(earlier))
 
     def _note_typed(self, key: str) -> None:
         self._forget_typed(key)
@@ -87,54 +96,92 @@ class Draft:
     def _forget_typed(self, key: str) -> None:
         self.typed = {one: value for one, value in self.typed.items() if not _is_below(one, key)}
 
-    def _set(self, override: Override) -> None:
+    def _set(self, override: Override) -> str:
+        """Apply an override of a value. Return its key as `leaves` writes it."""
         key = override.key_or_group
         if override.is_sweep_override():
             raise ConfigError(f"{key}: one value is wanted here; several are a sweep (sweepboard -m ...)")
-        parent, name = self._parent(key), key.rpartition(".")[2]
+        parent, name, place = self._find(key)
         added = extension_of(override)
         if added is not None:
-            before = list_at(key, parent.get(name))
-            parent[name] = before + self._entered(key, [None] * len(before) + added)[len(before) :]
-            return
-        self._drop_interpolations(key)
+            before = list_at(key, _child(parent, name))
+            parent[name] = before + self._entered(place, [None] * len(before) + added)[len(before) :]
+            return place
+        self._drop_interpolations(place)
         if override.is_delete():
             parent.pop(name, None)
         else:
-            parent[name] = self._entered(key, override.value())
+            parent[name] = self._entered(place, override.value())
+        return place
 
     def _refuse_vain(self, override: Override) -> None:
-        """Raise `ConfigError` where an override deletes what is not there, or adds what is."""
+        """Raise `ConfigError` where an override deletes what must stay or is not there, or adds what is."""
         key = override.key_or_group
-        now: Any = self.values
-        for part in key.split("."):
-            now = now.get(part, _ABSENT) if isinstance(now, dict) else _ABSENT
-        if override.is_delete() and now is _ABSENT:
-            raise ConfigError(f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}")
+        parent: Any = self.values
+        *above, name = key.split(".")
+        for part in above:
+            parent = _child(parent, part)
+        now = _child(parent, name)
+        if override.is_delete():
+            refuse_to_delete(key, parent)
+            if now is _ABSENT:
+                raise ConfigError(f"~{key}: there is nothing of that name to delete{did_you_mean_key(key)}")
         refuse_to_replace(override, None if now is _ABSENT else now)
 
-    def _parent(self, key: str) -> dict[str, Any]:
-        """Return the mapping that holds `key`, made where there is none. Raise `ConfigError`."""
-        parent = self.values
-        for part in key.split(".")[:-1]:
-            parent = parent.setdefault(part, {})
-            if not isinstance(parent, dict):
-                raise ConfigError(f"{key}: {part} is a value and has no keys")
-        return parent
+    def _find(self, key: str) -> tuple[Any, str | int, str]:
+        """Return the mapping or list that holds `key`, its name there, and the key as `leaves` writes it.
+
+        Mappings that are not there are made. Raise `ConfigError`.
+        """
+        parent: Any = self.values
+        place, *parts = key.split(".")
+        name: str | int = place
+        for part in parts:
+            parent = parent.setdefault(name, {}) if isinstance(parent, dict) else parent[name]
+            if isinstance(parent, list):
+                name = index_of(part, key, len(parent))
+            elif isinstance(parent, dict):
+                name = part
+            else:
+                raise ConfigError(f"{key}: {place.rpartition('.')[2]} is a value and has no keys")
+            place += f"[{name}]" if isinstance(name, int) else f".{name}"
+        return parent, name, place
 
     def _entered(self, key: str, value: Any) -> Any:
         """Return a typed value, its resolvers (`${oc.env:LR}`) resolved now; note the keys it follows."""
         if "${hydra:" in str(value):
             raise ConfigError(f"{key}: ${{hydra:...}} is not known to a saved run; type its value")
-        typed: DictConfig = OmegaConf.create({"value": value})
-        for place, other in interpolations_of(typed).items():
-            self.interpolations[key + place.removeprefix("value")] = other
-            OmegaConf.update(typed, place, None)
-        return resolved(typed)["value"]
+        followed = interpolations_of(OmegaConf.create({key: value}))
+        self.interpolations |= followed
+        none = {place.replace(key, "value", 1): None for place in followed}
+        plain = unfilled({"value": value}, none)["value"]
+        return resolved(OmegaConf.create({key: plain}))[key]
 
     def _drop_interpolations(self, key: str) -> None:
         kept = {one: to for one, to in self.interpolations.items() if not _is_below(one, key)}
         self.interpolations = kept
+
+
+def _values_of_option(composed: DictConfig, key: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of the option at `key`, and those of them that are templates. Raise `ConfigError`."""
+    enable_hydra_values(composed)
+    node = OmegaConf.select(composed, key)
+    if node is None:
+        return {}, {}
+    refuse_computed_values(node, key)
+    try:
+        values: Any = OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException as error:
+        raise explain_value(error) from error
+    templates = templates_in(dict(leaves(values, key)))
+    return unfilled(values, {one.removeprefix(f"{key}."): text for one, text in templates.items()}), templates
+
+
+def _child(parent: Any, name: str | int) -> Any:
+    """Return what a mapping or list has at `name`, `_ABSENT` where it has nothing."""
+    if isinstance(parent, list):
+        return parent[int(name)] if str(name).isdecimal() and int(name) < len(parent) else _ABSENT
+    return parent.get(name, _ABSENT) if isinstance(parent, dict) else _ABSENT
 
 
 def _is_below(key: str, other: str) -> bool:
@@ -189,7 +236,7 @@ def _belongs(override: str, place: str, keys: set[str]) -> bool:
 def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
     try:
         with hydra_ready(config_dirs):
-            made = compose("config", overrides)
+            made = compose("config", overrides, return_hydra_config=True)
     except Exception as error:
         raise explain(error, overrides, config_dirs) from error
     follow_targets_in_yaml(made, overrides, config_dirs)

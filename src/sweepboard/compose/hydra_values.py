@@ -166,7 +166,7 @@ def filled(
     return new
 
 
-def unfilled(config: Mapping[str, Any], templates: Mapping[str, str]) -> dict[str, Any]:
+def unfilled(config: Mapping[str, Any], templates: Mapping[str, str | None]) -> dict[str, Any]:
     """A copy of the plain `config` in which the keys of `templates` are templates again."""
     new = deepcopy(dict(config)) if templates else dict(config)
     for key, template in templates.items():

@@ -14,10 +14,11 @@ from shlex import quote
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, Sweep
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from sweepboard.compat import hydra as compat
 from sweepboard.errors import ConfigError
+from sweepboard.settings import settings
 
 _VALUES = re.compile(r"(\w+)\s*:\s*((?:\w+\(.*?)?(?:interval|range|choice)\([^()]*\)+)")
 
@@ -104,11 +105,16 @@ def apply_overrides(overrides: Iterable[Override], config: DictConfig) -> None:
         key, added = override.key_or_group, extension_of(override)
         if added is not None:
             OmegaConf.update(config, key, list_at(key, _plain(_selected(config, key))) + added)
-        elif _deletes_null(override, config):
+            continue
+        above, _, name = key.rpartition(".")
+        parent = _selected(config, above) if above else config
+        if override.is_delete():
+            refuse_to_delete(key, parent)
+        if isinstance(parent, ListConfig):
+            index_of(name, key, len(parent))
+        if _deletes_null(override, config):
             _delete(config, key)
         else:
-            if override.is_delete():
-                _refuse_to_delete_entry(key, config)
             if override.is_add():
                 refuse_to_replace(override, _selected(config, key))
             compat.set_values(config, [override])
@@ -160,10 +166,26 @@ def _both(new: Mapping[Any, Any], now: Any, key: str) -> Iterator[str]:
             yield f"{key}.{name}"
 
 
-def _refuse_to_delete_entry(key: str, config: DictConfig) -> None:
-    above = key.rpartition(".")[0]
-    if above and OmegaConf.is_list(_selected(config, above)):
-        raise ConfigError(f"~{key}: a list is given as a whole; type {above}=[...]")
+def refuse_to_delete(key: str, parent: Any) -> None:
+    """Raise `ConfigError` where `~key` would delete a setting or, from the list `parent`, an entry."""
+    if isinstance(parent, list | ListConfig):
+        raise ConfigError(f"~{key}: a list is given as a whole; type {key.rpartition('.')[0]}=[...]")
+    if key in settings() or ("." in key and any(each.startswith(f"{key}.") for each in settings())):
+        raise ConfigError(f"~{key}: a setting cannot be deleted; give it another value")
+
+
+def index_of(entry: str, key: str, length: int) -> int:
+    """Return the index that `entry`, a part of `key`, is in a list. Raise `ConfigError`."""
+    above = key.partition(f".{entry}")[0]
+    if not re.fullmatch(r"[0-9]{1,9}", entry):
+        raise ConfigError(
+            f"{key}: {above} is a list, and {entry} is no number; type {above}.0=... or another"
+        )
+    if int(entry) >= length:
+        raise ConfigError(
+            f"{above}[{entry}]: the list ends before; type '{above}=extend_list(...)' to add to it"
+        )
+    return int(entry)
 
 
 def _deletes_null(override: Override, config: DictConfig) -> bool:

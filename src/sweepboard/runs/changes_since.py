@@ -1,4 +1,4 @@
-"""What is no longer as it was when a run was last trained: its data and its code."""
+"""Find changes of data and code since a run was last trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweepboard.runs.source_digests import sources
 
 
 def changed_data(record: RunRecord, prepared: Prepared) -> list[Difference]:
-    """How the data differ from those that the run was trained on, as far as is known without reading."""
+    """Return the changes of sizes and class names since training, found without reading the data."""
     then, now = record.latest("samples", record.samples), dict(prepared.source.sizes)
     found = [] if not then else _unequal(" samples", then, now)
     old, new = record.latest("classes", record.classes), list(prepared.source.spec.class_names)
@@ -24,7 +24,7 @@ def changed_data(record: RunRecord, prepared: Prepared) -> list[Difference]:
 
 
 def changed_content(record: RunRecord, fingerprint: str) -> list[Difference]:
-    """Whether the data that were read are others than those that the run was trained on."""
+    """Return the difference between the fingerprint of the data and that of the training data."""
     then: str = record.latest("data_fingerprint", record.data_fingerprint)
     if not then or then == fingerprint:
         return []
@@ -32,7 +32,7 @@ def changed_content(record: RunRecord, fingerprint: str) -> list[Difference]:
 
 
 def changed_code(saved: SavedRun, prepared: Prepared) -> list[Difference]:
-    """The user's own modules that are not those that the run was trained with; none where none is known."""
+    """Return the user's modules that changed since training; none if the run recorded none."""
     then = saved.record.latest("sources", saved.environment.get("sources"))
     if not isinstance(then, Mapping):
         return []
@@ -42,7 +42,7 @@ def changed_code(saved: SavedRun, prepared: Prepared) -> list[Difference]:
 def accepted(
     record: RunRecord, prepared: Prepared, fingerprint: str, found: list[Difference]
 ) -> dict[str, Any]:
-    """The entry of `RunRecord.changed` for differences that were accepted."""
+    """Return the entry of `RunRecord.changed` for accepted differences."""
     return {
         "when": time.time(),
         "step": record.step,
@@ -61,6 +61,6 @@ def _unequal(what: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list
 
 
 def _only_in(names: list[str], others: list[str]) -> str:
-    """The names that are not among the others; where these are the same in another order, all."""
+    """Return the names that are not in `others`; all names if only the order differs."""
     shown = names if set(names) == set(others) else [name for name in names if name not in others]
     return ", ".join([*shown[:5], *(["..."] if len(shown) > 5 else [])]) or ABSENT

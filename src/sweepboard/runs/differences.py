@@ -1,4 +1,4 @@
-"""What differs between two environments or two configurations, and whether it can change a run's bits."""
+"""Differences between two environments or configurations, and whether they can change results."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ ABSENT = "(none)"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that was `then` and is `now`."""
+    """One value that was `then` and is `now`."""
 
     key: str
     then: Any
     now: Any
     matters: bool = False
-    """Whether it can change the numbers of a run bit by bit."""
+    """Whether it can change the results of a run, even in the last bit."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.then} -> {self.now}"
 
 
-# What the numbers of a run come from, apart from its configuration and its data.
+# What the results of a run depend on, apart from its configuration and its data.
 _MATTERS = (
     "sources.",
     "packages.torch",
@@ -50,10 +50,10 @@ _IGNORED = (
 
 
 def between_environments(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """How this environment differs from that of a saved run, what matters first.
+    """Return the differences of two environments, those that matter first.
 
-    Another commit or patch of the repository matters only where the user's modules that the run imports are
-    others too, or not known.
+    Another commit or patch matters only if the user's modules that the run imports changed too, or are not
+    known.
     """
     code = then.get("sources"), now.get("sources")
     matters = (
@@ -68,7 +68,7 @@ def between_environments(then: Mapping[str, Any], now: Mapping[str, Any]) -> lis
 
 
 def between_configs(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The leaves in which two resolved configurations differ."""
+    """Return the values in which two resolved configurations differ."""
     return [Difference(key, old, new, matters=True) for key, old, new in _unequal(then, now)]
 
 

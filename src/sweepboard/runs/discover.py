@@ -1,4 +1,4 @@
-"""Where runs are: ours, which have a record, and those of any tool that writes event files."""
+"""Find runs below folders: ours, and those of any tool that writes event files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sweepboard.runs.folder import RECORD
 log = logging.getLogger(__name__)
 
 AGGREGATE = "aggregate.json"
-"""Marks a folder of runs that `compare --aggregate` wrote: means of runs, not runs."""
+"""Marks a folder with means of runs that `compare --aggregate` wrote."""
 
 _NEVER_RUNS = frozenset((".hydra", ".git", "checkpoints", "__pycache__"))
 
 
 @dataclass(frozen=True)
 class Found:
-    """A run's folder, and its name as people see it."""
+    """The folder of a run, and its displayed name."""
 
     path: Path
     name: str
@@ -30,10 +30,10 @@ class Found:
 
 
 def discover(paths: Sequence[Path]) -> list[Found]:
-    """Return every run at or below `paths`, once, in order of its folder.
+    """Return every run at or below `paths` once, sorted by folder.
 
-    Below a run of ours nothing is looked at; links are not followed, and aggregates are passed over. Raise
-    `UserError` for a path that is not there or holds no run.
+    Folders below a run of ours, links and aggregates are skipped. Raise `UserError` for a path that does not
+    exist or holds no run.
     """
     base = _common_folder(paths)
     found: dict[Path, Found] = {}
@@ -48,7 +48,7 @@ def discover(paths: Sequence[Path]) -> list[Found]:
 
 
 def walk_runs(root: Path) -> Iterator[tuple[Path, bool]]:
-    """Yield the folder of each run at or below `root`, and whether it has a record of ours."""
+    """Yield the folder of each run at or below `root`, and whether the run is ours (has a record)."""
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder of a run, or one that holds runs")
     for folder, folders, names in os.walk(root, onerror=tell_unreadable):
@@ -63,13 +63,13 @@ def walk_runs(root: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def tell_unreadable(error: OSError) -> None:
-    """Say of a folder that is passed over why: no permission, or so deep that its path is too long."""
+    """Warn of a folder that cannot be read, for example without permission or with too long a path."""
     name = printable(error.filename)
     log.warning("%s: passed over: %s", name if len(name) <= 200 else f"{name[:200]}...", reason(error))
 
 
 def _common_folder(paths: Iterable[Path]) -> Path:
-    """Of several runs the folder that holds them all; a single path is the folder itself."""
+    """Return the folder that holds all `paths`; a single path itself."""
     resolved = [path.resolve() for path in paths]
     if len(resolved) == 1:
         return resolved[0]

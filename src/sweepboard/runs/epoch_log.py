@@ -1,4 +1,4 @@
-"""One line per validation: into train.log always, and onto a terminal that has no progress bar."""
+"""One line per validation in train.log, and on a terminal without a progress bar."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EPOCHS = logging.getLogger("sweepboard.epochs")
 
 
 class EpochLog(Callback):
-    """Logs a line where a validation ends, and at the end of a run that has none.
+    """Logs a line after each validation, and at the end of a run without any.
 
-    A value that is not a finite number is told once: training may go on well while the board shows a gap.
+    A metric that is not finite is warned of once: training may go on well while the board shows a gap.
     """
 
     def __init__(self) -> None:
@@ -48,18 +48,18 @@ class EpochLog(Callback):
 
 
 def epoch_of(progress: Progress) -> str:
-    """`epoch 3/5`: epochs completed, with their fraction."""
+    """Return `epoch 3/5`: completed epochs, with their fraction."""
     return f"epoch {number(progress.epochs_done)}/{number(progress.total_epochs)}"
 
 
 def epoch_in_progress(progress: Progress) -> str:
-    """`epoch 3/5`: the third is in progress, or the last one done."""
+    """Return `epoch 3/5`: the epoch in progress, or the last one when all are done."""
     total = math.ceil(progress.total_epochs)
     return f"epoch {min(progress.epoch + 1, total)}/{total}"
 
 
 def state_of(progress: Progress) -> str:
-    """Losses, metrics, speed and time left."""
+    """Return losses, metrics, speed and time left as one line."""
     parts = [*_tagged("train/", progress.train_metrics), *_tagged("val/", progress.val_metrics)]
     if progress.samples_per_second:
         parts.append(f"{progress.samples_per_second:.0f} samples/s")

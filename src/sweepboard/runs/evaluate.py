@@ -1,4 +1,4 @@
-"""Measure a saved model again: on its test set, or on other data."""
+"""Test a saved model on its test set or on other data."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from sweepboard.training.evaluate import evaluate
 
 
 class NotATest(UserError):
-    """A test that was asked for with changes to more than the data, or that has no data."""
+    """A test with overrides of more than the data, or without a test set that fits the model."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a test found. `prefix` is the first part of its tags: `test_best`, `test_mnist`."""
+    """The result of a test. `prefix` is the first part of its tags: `test_best`, `test_mnist`."""
 
     prefix: str
     step: int
@@ -38,7 +38,7 @@ class Measured:
 
     @property
     def tagged(self) -> dict[str, float]:
-        """Tags as on the board."""
+        """The metrics by their tags on the board."""
         return {f"{self.prefix}/{name}": value for name, value in self.metrics.items()}
 
 
@@ -48,8 +48,10 @@ def prepare_test(
     allowed: Sequence[str] = (),
     config_dirs: Sequence[Path] = (),
 ) -> Prepared:
-    """The run's configuration with other data. Raises `NotATest` for other changes and for data that the
-    model cannot take, and `LinkInFolder`."""
+    """Return the configuration of the run with other data.
+
+    Raise `NotATest` for other overrides and for data that do not fit the model, and `LinkInFolder`.
+    """
     refuse_links(saved.folder)
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0]
@@ -71,7 +73,7 @@ def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
 
 
 def _refuse_other_numbers(saved: SavedRun, prepared: Prepared) -> None:
-    """Refuse data in which a class of the run has another number: its samples would count as errors."""
+    """Raise `NotATest` for data that number the classes differently: every sample would be an error."""
     now = prepared.source.spec.class_names
     for number, name in enumerate(saved.record.classes):
         if name in now and now.index(name) != number:
@@ -86,7 +88,7 @@ def _data(prepared: Prepared) -> str:
 
 
 def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
-    """Evaluate the weights of `checkpoint` on the test set of the prepared data, normalised in its way."""
+    """Evaluate the weights of `checkpoint` on the test set of `prepared`, with its normalisation."""
     weights, step = weights_of(saved, checkpoint)
     experiment = build(prepared)
     if experiment.data.test is None:
@@ -100,9 +102,9 @@ def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
 
 
 def enter(saved: SavedRun, measured: Measured) -> None:
-    """Write the result into the run's record and board. Raises `NotWritable`.
+    """Write the result to the record and the board of the run. Raise `NotWritable`.
 
-    What stands on the board already, from the run's own final test or an earlier one, is not logged again.
+    Tags that the board already has at this step are not logged again.
     """
     with only_writer(saved.folder), writing(saved.folder.path):
         record = read_record(saved.folder)
@@ -118,6 +120,6 @@ def enter(saved: SavedRun, measured: Measured) -> None:
 
 
 def _prefix(prepared: Prepared, other: bool, checkpoint: str) -> str:
-    """`test` for the run's own data and last weights; what is different is named."""
+    """Return `test`, with the name of other data and of the best weights appended."""
     data = f"_{prepared.config.groups.get('dataset', 'other')}" if other else ""
     return f"test{data}" + ("_best" if checkpoint == "best" else "")

@@ -1,4 +1,4 @@
-"""One run, from its checked configuration to its finished record."""
+"""Execute one run, from its checked configuration to its final record."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from sweepboard.version import __version__
 log = logging.getLogger(__name__)
 
 Make: TypeAlias = Callable[[Prepared], Experiment]
-"""`build`, or what does more than that."""
+"""`build`, or a function that wraps it."""
 
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
-    """The record of a run that is about to start."""
+    """Return the record of a new run."""
     config = prepared.config
     remember(config.values)
     return RunRecord(
@@ -68,14 +68,14 @@ def execute(
     resume: LoopState | None = None,
     make: Make = build,
 ) -> Progress:
-    """Train what `prepared` says in the claimed `folder`; its record is right after any end.
+    """Train the run of `prepared` in `folder`; the record is true after any end.
 
-    `callbacks` follow the run beside its own, `resume` is the state of a checkpoint to go on from, `make`
-    builds what `prepared` says. The caller holds the folder (`only_writer`). Raise `NotWritable` before the
-    training, and `NotSaved` after it where the end could not be written.
+    `callbacks` are added to those of the run, `resume` is the state of a checkpoint to continue from, `make`
+    builds the experiment. The caller holds the lock of the folder (`only_writer`). Raise `NotWritable` before
+    training, and `NotSaved` after it if the end could not be written.
     """
     with logged_to(folder.log):
-        with writing(folder.path):  # the record comes last: where it stands, there is a run to go on with
+        with writing(folder.path):  # the record comes last: a folder with a record is a run to resume
             remove_leftovers(folder.path)
             mask_hydra_files(folder)
             save_config(prepared.config, folder, record)
@@ -99,9 +99,9 @@ def execute(
 
 
 def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None:
-    """Write config.yaml, the values that the run uses but for secrets, signed with the rest of `config`.
+    """Write config.yaml with secrets masked, and sign it together with the rest of `config`.
 
-    A run that was made from someone else's is not signed: only what it builds now was checked.
+    A run made from someone else's is not signed, because only the parts that it builds were checked.
     """
     text = config_text(config.values)
     now = sign(_saved(plain_yaml.load(text), record).to_sign()) if config.own else None
@@ -114,7 +114,7 @@ def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None
 
 
 def _sign_until_replaced(folder: RunFolder, record: RunRecord, now: str) -> None:
-    """Let the config.yaml that stands and the one to come both fit run.json: a kill may come in between."""
+    """Sign both the present config.yaml and the next one in run.json, for a kill between the two writes."""
     saved = read_run(folder.path)
     if origin_of(saved) is Origin.OWN:
         record.signature = f"{sign(_saved(saved.config.values, record).to_sign())} {now}"
@@ -122,16 +122,16 @@ def _sign_until_replaced(folder: RunFolder, record: RunRecord, now: str) -> None
 
 
 def _saved(values: dict[str, Any], record: RunRecord) -> RunConfig:
-    """Return the configuration as it is read from the run's files."""
+    """Return the configuration as `read_run` will read it."""
     return RunConfig(values, record.interpolations, record.groups, record.overrides)
 
 
 def mask_hydra_files(folder: RunFolder) -> None:
-    """Take secrets out of what Hydra wrote into the folder before it called us."""
+    """Mask secrets in the files that Hydra wrote to the folder."""
     for path in (folder.path / ".hydra").glob("*.yaml"):
         try:
             value = plain_yaml.load(read_text(path))
-        except (Unreadable, ValueError, yaml.YAMLError) as error:  # damaged since, in a run that goes on
+        except (Unreadable, ValueError, yaml.YAMLError) as error:  # damaged since, in a resumed run
             log.warning("%s cannot be read: %s", path, reason(error))
             continue
         if (safe := masked(value)) != value:
@@ -139,14 +139,14 @@ def mask_hydra_files(folder: RunFolder) -> None:
 
 
 def config_text(config: Mapping[str, Any]) -> str:
-    """A configuration as YAML for people and for `rerun`, secrets masked."""
+    """Return a configuration as YAML with secrets masked."""
     return plain_yaml.dump(masked(dict(config)))
 
 
 def open_run_board(config: RunConfig, folder: RunFolder, record: RunRecord, data: str) -> dict[str, Callback]:
-    """Return the callbacks of a run's board, which also shows its hyperparameters, configuration and command.
+    """Return the callbacks of the board, which also shows hyperparameters, configuration and command.
 
-    `data` is the digest of the data, or empty: runs on other data are no repeats of this one.
+    `data` is the digest of the data, or empty. Runs on other data are not grouped with this one.
     """
     values, typed, varied = config.values, config.overrides, record.swept
     asked = asked_for(values, typed, varied)

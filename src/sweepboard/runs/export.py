@@ -1,4 +1,4 @@
-"""Write a run's model for use elsewhere, and prove that it comes back the same."""
+"""Export the model of a run, and check that the file gives the same model when read back."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from sweepboard.secrets import masked
 from sweepboard.version import __version__
 
 FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2"}
-"""Format and ending of the file."""
+"""The formats and their file suffixes."""
 
 
 class ExportFailed(RunFailed):
-    """A model that cannot be exported, or does not come back the same."""
+    """A model that cannot be exported, or that differs when read back."""
 
 
 def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
-    """Write `model` (eval mode) to `path` and read it back. Raises `ExportFailed` where the two differ,
-    `NotWritable` where the file cannot be written."""
+    """Write `model` (eval mode) to `path` and read it back.
+
+    Raise `ExportFailed` if the two differ, `NotWritable` if the file cannot be written.
+    """
     model = deepcopy(model).to(memory_format=torch.contiguous_format)  # the one layout that files know
     writers = {"safetensors": _safetensors, "torch_export": _torch_export}
     with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
@@ -41,7 +43,7 @@ def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
 
 
 def lost(saved: SavedRun, model: nn.Module, changed: Sequence[str]) -> str | None:
-    """What a file of tensors lacks, where the `changed` attributes of the model decide its outputs."""
+    """Return a warning if the `changed` attributes, which no file of tensors holds, change the outputs."""
     if not changed or _same_without(saved, model):
         return None
     names = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
@@ -53,14 +55,14 @@ def lost(saved: SavedRun, model: nn.Module, changed: Sequence[str]) -> str | Non
 
 
 def _same_without(saved: SavedRun, model: nn.Module) -> bool:
-    """Whether a model made anew with the tensors alone gives the same for a sample."""
+    """Return whether a new model with only the tensors of `model` gives the same outputs."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         twin = build_model(placed_config(saved))
         twin.load_state_dict(model.state_dict())
         try:
             found, known = (each.eval()(_sample(saved)) for each in (twin, deepcopy(model)))
             return torch.allclose(found, known, rtol=1e-4, atol=1e-6, equal_nan=True)
-        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):  # it takes no such sample
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):  # no such sample
             return False
 
 
@@ -78,7 +80,7 @@ def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
 
 
 def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
-    """With any batch size, where the model allows it."""
+    """Export with `torch.export`, with a dynamic batch size."""
     sample = _sample(saved)
     try:
         batch = torch.export.Dim("batch")
@@ -95,13 +97,13 @@ def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
 
 
 def _metadata(saved: SavedRun) -> dict[str, str]:
-    """What a file says beside the weights, each as JSON: how the model is built, what its outputs mean."""
+    """Return the metadata of a file as JSON: the model's configuration and its class names."""
     known = {"model": masked(placed_config(saved).values["model"]), "classes": saved.record.classes}
     return {"sweepboard": __version__, **{key: json.dumps(value) for key, value in known.items()}}
 
 
 def _sample(saved: SavedRun, batch: int = 4) -> torch.Tensor:
-    """Inputs of the run's shape, the same each time."""
+    """Return fixed inputs of the shape of the run."""
     shape = [batch, *saved.config.values["facts"]["input_shape"]]
     return torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
 

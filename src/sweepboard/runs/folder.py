@@ -1,4 +1,4 @@
-"""The run folder: every path in one object, and the one way to claim a new one."""
+"""The run folder: its paths, and how a new one is claimed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sweepboard.errors import UserError
 from sweepboard.files import writing
 
 RECORD = "run.json"
-"""The file that makes a folder that of a run."""
+"""The file that marks a run folder."""
 
 
 class NotARun(UserError):
-    """A path given as a run that is none."""
+    """A path that is not a run folder."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class RunFolder:
 
     @property
     def changes(self) -> Path:
-        """What was not committed when the run started."""
+        """The patch of changes that were not committed when the run started."""
         return self.path / "changes.patch"
 
     def environment_of(self, attempt: int) -> Path:
-        """`environment` of an attempt (from 1)."""
+        """Return the path of the environment of an attempt (from 1)."""
         return self.environment if attempt == 1 else self.path / f"environment.{attempt}.json"
 
     def changes_of(self, attempt: int) -> Path:
-        """`changes` of an attempt (from 1)."""
+        """Return the path of the patch of an attempt (from 1)."""
         return self.changes if attempt == 1 else self.path / f"changes.{attempt}.patch"
 
     @property
@@ -75,12 +75,12 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a run to go on with: its record is written last of what that takes."""
+        """Whether there is a run to resume; the record is written last."""
         return self.record.is_file() and self.config.is_file()
 
     @property
     def name(self) -> str:
-        """Date and name, as TensorBoard shows it from the output root."""
+        """The name in TensorBoard: the date and the folder name."""
         return f"{self.path.parent.name}/{self.path.name}"
 
     def __str__(self) -> str:
@@ -88,10 +88,9 @@ class RunFolder:
 
 
 def claim(root: Path, label: str, now: datetime) -> RunFolder:
-    """Make a new folder `<root>/<date>/<time>[-<label>]` that no other process can get.
+    """Make a new folder `<root>/<date>/<time>[-<label>]` that no other process uses.
 
-    `mkdir` either makes it or fails, so of any number of launches in one second each gets its own. Raises
-    `NotWritable`.
+    `mkdir` is atomic, so launches in the same second get folders of their own. Raise `NotWritable`.
     """
     day = root / f"{now:%Y-%m-%d}"
     stem = f"{now:%H-%M-%S}" + (f"-{label}" if label else "")
@@ -106,13 +105,13 @@ def claim(root: Path, label: str, now: datetime) -> RunFolder:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, where they are not there yet. Raises `NotWritable`."""
+    """Make a folder and its parents if they do not exist. Raise `NotWritable`."""
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def open_run(path: str | Path) -> RunFolder:
-    """The run at `path`. Raises `NotARun` saying what is there instead."""
+    """Return the run folder at `path`. Raise `NotARun`, which says what is there instead."""
     folder = RunFolder(Path(path))
     if folder.record.is_file():
         return folder

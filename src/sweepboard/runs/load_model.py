@@ -1,4 +1,4 @@
-"""The model of a run: built from its saved configuration, its weights from a checkpoint."""
+"""Load the model of a run from its saved configuration and a checkpoint."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ CHECKPOINTS = ("best", "last")
 
 
 class NoCheckpoint(UserError):
-    """A checkpoint that was asked for and is not there, or does not fit the model."""
+    """A checkpoint that does not exist or does not fit the model."""
 
 
 def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] = ()) -> nn.Module:
-    """The trained model of the run in folder `run`, on the CPU in eval mode.
+    """Return the trained model of the run in folder `run`, on the CPU in eval mode.
 
-    `checkpoint` is `best` (by the validation metric) or `last`. Nothing is unpickled; of a run folder that is
-    not this user's own only parts of sweepboard, torch and torchvision are built, and what `allow` names.
-    Its attribute `class_names` says which output is which class: a list, empty where the run knows no names;
-    a model that has an attribute of this name keeps its own. Raises `NotARun`, `NotAllowed`, `NoCheckpoint`,
+    `checkpoint` is `best` (by the validation metric) or `last`. Nothing is unpickled. For a run of another
+    user, only parts of sweepboard, torch and torchvision and those that `allow` names are built. The
+    attribute `class_names` is set to the list of class names in the order of the outputs (empty if they are
+    not known), unless the model has an attribute of this name. Raise `NotARun`, `NotAllowed`, `NoCheckpoint`,
     `DamagedCheckpoint`.
     """
     saved = read_run(run)
@@ -45,9 +45,9 @@ def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] =
 
 
 def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
-    """The model in eval mode, and the updates after which these were its weights. Trusts the folder.
+    """Return the model in eval mode, and the step of its weights. The run folder is trusted.
 
-    It lies in memory as in training, so that outputs are the same bit for bit.
+    The memory layout is that of training, so that outputs are equal bit for bit.
     """
     weights, step = weights_of(saved, checkpoint)
     with (
@@ -62,7 +62,7 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
 
 
 def changed_attributes(saved: SavedRun, checkpoint: str) -> list[str]:
-    """The attributes of the model that training changed and that are in no state dict, by dotted names."""
+    """Return the dotted names of the attributes that training changed and that no state dict holds."""
     attributes = weights_of(saved, checkpoint)[0]["attributes"]
     return [
         f"{part}.{key}".removeprefix(f"{MODEL}.")
@@ -73,7 +73,7 @@ def changed_attributes(saved: SavedRun, checkpoint: str) -> list[str]:
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> None:
-    """Give what `weights_of` found to `model`. Raises `NoCheckpoint`, in which they are called `name`."""
+    """Load what `weights_of` returned. Raise `NoCheckpoint`, which calls the weights `name`."""
     try:
         model.load_state_dict(weights["model"])
         of_model = {key: value for key, value in weights["attributes"].items() if key.startswith(MODEL)}
@@ -84,9 +84,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Any], name: str) -> Non
 
 
 def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int]:
-    """What `Learner.model_state()` gave for a checkpoint, and its step.
+    """Return what `Learner.model_state()` saved in a checkpoint, and its step.
 
-    Raises `NoCheckpoint`, `ForeignCheckpoint`.
+    Raise `NoCheckpoint`, `ForeignCheckpoint`.
     """
     if checkpoint not in CHECKPOINTS:
         raise NoCheckpoint(f"{checkpoint!r} is no checkpoint of a run; choose from {', '.join(CHECKPOINTS)}")
@@ -114,7 +114,7 @@ def _missing(saved: SavedRun, checkpoint: str) -> str:
 
 
 def weights_gone(folder: RunFolder) -> str:
-    """What can be done about a run that has finished and whose checkpoints are gone."""
+    """Return the message for a finished run whose checkpoints are missing."""
     return (
         f"{folder} has finished and has no checkpoint to go on from or to load: put it back, or type "
         f"`sweepboard rerun {folder}` to train it anew"

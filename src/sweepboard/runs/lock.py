@@ -1,4 +1,4 @@
-"""One writer per run folder: a lock that frees itself when its process dies."""
+"""The lock of a run folder: one writer at a time, released when its process dies."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ class FolderLocked(UserError):
 
 
 class LinkInFolder(UserError):
-    """A link in a folder that is to be written to, which could lead to any file."""
+    """A link in a folder that will be written to: it could point to any file."""
 
 
 class FolderTaken(UserError):
-    """A folder asked for by name that holds a run, or curves of another program."""
+    """A folder named by the user that already holds a run, or curves of another program."""
 
 
 @contextmanager
 def only_writer(folder: RunFolder) -> Iterator[None]:
-    """Hold the folder while the block runs. Raises `LinkInFolder` before anything is touched, `FolderLocked`
-    that says who holds it, or `NotWritable`.
+    """Hold the lock of the folder during the block.
 
-    `flock` belongs to the open file: the kernel frees it on any end of the process, `kill -9` too. The folder
-    itself is locked, because a lock file can be deleted under its holder; and the file, for disks in a
-    network that lock no folders. Its content only serves the message.
+    Raise `LinkInFolder` before anything is changed, `FolderLocked`, which names the holder, or `NotWritable`.
+
+    The kernel releases `flock` at any end of the process, also after `kill -9`. The folder itself is locked,
+    because a lock file can be deleted; the file is locked too, for network disks that cannot lock folders.
+    The content of the file is only used in the message.
     """
     refuse_links(folder)
     handles = []
@@ -66,8 +67,10 @@ def _opened(path: Path, how: int) -> int:
 
 @contextmanager
 def claimed(path: Path) -> Iterator[RunFolder]:
-    """Hold a folder that the user named for a new run. Raises `FolderTaken` where something is in it that
-    the run would write over, and what `only_writer` raises."""
+    """Hold the lock of a folder that the user named for a new run.
+
+    Raise `FolderTaken` if the run would overwrite something in it, and what `only_writer` raises.
+    """
     folder = RunFolder(path)
     refuse_links(folder)
     with writing(path):
@@ -83,13 +86,13 @@ def claimed(path: Path) -> Iterator[RunFolder]:
 
 
 _CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Not through a link, and without waiting for the other end of a pipe."""
+"""Flags that do not follow a link and do not wait for the other end of a pipe."""
 
 
 def refuse_links(folder: RunFolder) -> None:
-    """Refuse to write into a folder that is a symbolic link or has one anywhere. Raises `LinkInFolder`.
+    """Raise `LinkInFolder` for a folder that is or contains a symbolic link.
 
-    The folders above may be links: they are the user's own choice of a disk.
+    The folders above it may be links, with which users choose a disk.
     """
     if folder.path.is_symlink():
         raise LinkInFolder(f"{folder} is a symbolic link: give the folder that it leads to")
@@ -103,7 +106,7 @@ def _links(folder: Path) -> Iterator[Path]:
 
 
 def _refuse_shared(handle: int, folder: RunFolder) -> None:
-    """The lock is about to be written: it must be a file of this folder alone, and no other's second name."""
+    """Raise `LinkInFolder` unless the lock is a regular file with one name: it will be written to."""
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         raise LinkInFolder(f"{folder.lock} is no file of this folder alone: remove it")
@@ -120,7 +123,7 @@ def _lock(whole: int, handle: int, folder: RunFolder) -> None:
 
 
 def _is_free(handle: int, must_lock: bool = True) -> bool:
-    """Lock it, if no other process has. Raises OSError where that cannot be done and must be."""
+    """Lock the file if no other process holds it. Raise OSError if it must be locked and cannot be."""
     if fcntl is None:
         return True
     try:
@@ -137,7 +140,7 @@ _held: set[int] = set()
 
 
 def _leave_to_parent() -> None:
-    """A forked child (a DataLoader worker) has every lock of its parent too, and might outlive it."""
+    """Close the inherited locks in a forked child (a DataLoader worker), which may outlive its parent."""
     while _held:
         os.close(_held.pop())
 
@@ -155,7 +158,7 @@ def _self_description() -> dict[str, object]:
 
 
 def _holder(handle: int) -> str:
-    """Who wrote into the file; a process that has just locked it writes that a moment later."""
+    """Return who holds the lock; its holder writes that into the file a moment after it locked it."""
     for _ in range(100):
         try:
             who = json.loads(os.pread(handle, 4096, 0))

@@ -1,4 +1,4 @@
-"""train.log: everything a run had to say, tracebacks too."""
+"""The log file `train.log`, with all messages and tracebacks of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("sweepboard")
 
 
 class _LogFile(logging.FileHandler):
-    """A log file that says once that it cannot be written (disk full, folder gone), not once per line."""
+    """A log file that warns once if it cannot be written (disk full, folder gone)."""
 
     said = False
 
@@ -32,7 +32,7 @@ class _LogFile(logging.FileHandler):
             print(f"warning: {self.baseFilename} cannot be written ({reason})", file=sys.stderr)
 
     def close(self) -> None:
-        with suppress(OSError):  # what could not be written then cannot be now
+        with suppress(OSError):  # what could not be written before cannot be written now
             super().close()
 
 
@@ -43,7 +43,7 @@ class _WithoutSecrets(logging.Formatter):
 
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """Append what is logged anywhere in this process (info and above) to `path` while the block runs."""
+    """Append all log messages of this process (info and above) to `path` during the block."""
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Where a run came from: the code and what was not committed of it, packages, torch's build, hardware."""
+"""The provenance of a run: code with uncommitted changes, packages, torch's build, hardware."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ log = logging.getLogger(__name__)
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
               "PYTHONHASHSEED", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")  # fmt: skip
-"""The only environment variables that are recorded: the whole environment holds secrets."""
+"""The environment variables that are recorded; others may hold secrets."""
 
 _NO_PROGRAMS = ("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
 _OFFLINE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
 _FILTER = r"^filter\..*\.(clean|smudge|process|required)$"
 _REPOSITORY = ("local", "worktree")
-"""Reading the state of a repository must run none of the programs that its `.git/config` may name, nor fetch
-what a partial clone has left out."""
+"""The scopes of filters that are switched off. Reading a repository must not run a program that its
+`.git/config` names, nor fetch objects that a partial clone lacks."""
 
 _LARGEST_PATCH = 20 * 2**20
 _LARGEST_UNTRACKED = 2**20
 
 
 def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], attempt: int = 1) -> None:
-    """Write environment.json and changes.patch for a run of `config` by the code in folder `code`.
+    """Write environment.json and changes.patch for a run of `config` with the code in folder `code`.
 
-    Those of the first attempt stay; what differs later is told, and stands beside them.
+    Later attempts write files of their own if something differs, and warn of what matters.
     """
     patch = uncommitted_patch(code)
     now = environment(code, config, patch)
@@ -60,9 +60,9 @@ def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], a
 
 
 def environment(code: Path, config: Mapping[str, Any], patch: str | None = None) -> dict[str, Any]:
-    """What a later rerun of `config` may differ in, as plain containers. Imports torch.
+    """Return the environment of a run of `config` as plain containers. Import torch.
 
-    `patch` is `uncommitted_patch(code)` where it is known already.
+    `patch` is `uncommitted_patch(code)` if it is already known.
     """
     return {
         "code": git_state(code, uncommitted_patch(code) if patch is None else patch),
@@ -78,9 +78,9 @@ def environment(code: Path, config: Mapping[str, Any], patch: str | None = None)
 
 @cache
 def packages() -> dict[str, str]:
-    """Installed distributions and their versions, as they were when this process first asked.
+    """Return the installed distributions and their versions.
 
-    It takes half a second, because each of them has a file to be parsed: jobs of a sweep inherit the answer.
+    The result is cached, and jobs of a sweep inherit it: parsing the metadata takes half a second.
     """
     found = [dist.metadata for dist in metadata.distributions()]  # parsed anew for each attribute of `dist`
     versions = {entry["Name"]: entry["Version"] for entry in found if entry["Name"]}
@@ -88,7 +88,7 @@ def packages() -> dict[str, str]:
 
 
 def torch_build() -> dict[str, Any]:
-    """Version, CUDA version and the instruction set that torch's CPU kernels use."""
+    """Return the version, the CUDA version and the CPU instruction set of torch."""
     import torch
 
     return {
@@ -100,7 +100,7 @@ def torch_build() -> dict[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
-    """Return the host, the processor, and what this process may use of cores, memory and GPUs."""
+    """Return the host, the processor, and the cores, memory and GPUs that this process may use."""
     import torch
 
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
@@ -115,7 +115,7 @@ def hardware() -> dict[str, Any]:
 
 
 def git_state(code: Path, patch: str) -> dict[str, Any] | None:
-    """Commit, branch, changed files and digest of `patch` of the repository around `code`; None outside."""
+    """Return commit, branch, changed files and digest of `patch` of the repository of `code`, or None."""
     top = _git(code, "rev-parse", "--show-toplevel")
     if top is None:
         return None
@@ -130,7 +130,7 @@ def git_state(code: Path, patch: str) -> dict[str, Any] | None:
 
 
 def uncommitted_patch(code: Path) -> str:
-    """Changes to tracked files and the text of small untracked ones, as one patch that `git apply` takes."""
+    """Return changes of tracked files and the content of small untracked ones as a patch for `git apply`."""
     if _git(code, "rev-parse", "HEAD") is None:
         return ""
     patch = _git(code, "diff", "HEAD", *_PLAIN, "--ignore-submodules=dirty") or ""
@@ -140,7 +140,7 @@ def uncommitted_patch(code: Path) -> str:
 
 
 def _is_result(code: Path, name: str) -> bool:
-    """Whether a file lies in the folder of a run or a sweep, which does not change what code does."""
+    """Return whether a file is in the folder of a run or a sweep, and so is not code."""
     marks = (".hydra", RECORD, "sweep.json")
     folders = list(Path(name).parents)[:-1]  # without `code` itself
     return any((code / folder / mark).exists() for folder in folders for mark in marks)
@@ -155,7 +155,7 @@ def _added(code: Path, name: str) -> str:
 
 
 def _git(code: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str | None:
-    """What git prints, without running any program that the repository's own configuration names."""
+    """Return the output of git, without running a program that the repository's configuration names."""
     environment = _no_filters(code)
     done = _run_git(code, arguments, environment) if environment is not None else None
     return done.stdout if done is not None and done.returncode in codes else None
@@ -176,14 +176,15 @@ def _run_git(
 
 @cache
 def _no_filters(code: Path) -> Mapping[str, str] | None:
-    """Variables that switch off the filters of file contents that the repository itself defines; None where
-    git cannot tell them. Those of the user's own configuration, as of Git LFS, stay: without them every file
-    of theirs counts as changed."""
+    """Return variables that switch off the content filters of the repository; None if git fails.
+
+    Filters of the user's own configuration (Git LFS) stay on: without them their files count as changed.
+    """
     done = _run_git(code, ["config", "--show-scope", "--name-only", "-z", "--get-regexp", _FILTER], {})
     if done is None or done.returncode > 1:  # 1: there are none
         return None
-    words = done.stdout.split("\0")
-    own = [name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in _REPOSITORY]
+    fields = done.stdout.split("\0")
+    own = [name for scope, name in zip(fields[::2], fields[1::2], strict=False) if scope in _REPOSITORY]
     settings: dict[str, str] = {"GIT_CONFIG_COUNT": str(len(own))} if own else {}
     for number, name in enumerate(own):
         settings |= {f"GIT_CONFIG_KEY_{number}": name}

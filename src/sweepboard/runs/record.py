@@ -1,4 +1,4 @@
-"""`run.json`: the status of a run, readable at any moment and true after any end."""
+"""The record of a run, `run.json`: readable at any moment and true after any end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DamagedRecord(UserError):
 
 @dataclass
 class _Accepted:
-    """An entry of `RunRecord.changed`, as it is checked."""
+    """The types of an entry of `RunRecord.changed`."""
 
     when: float
     step: int
@@ -39,30 +39,30 @@ class _Accepted:
 
 @dataclass
 class RunRecord:
-    """What a run says of itself. Times are seconds since 1970 (UTC)."""
+    """The record of a run. Times are seconds since 1970 (UTC)."""
 
     id: str = ""
-    """Drawn when it starts: by it a checkpoint is known as this run's own."""
+    """A random id, which the checkpoints of the run hold too."""
 
     status: str = RUNNING
     reason: str | None = None
-    """Why it is not finished, in one line."""
+    """Why the run did not finish, in one line."""
 
     seed: int = 0
     groups: dict[str, str] = field(default_factory=dict)
-    """The chosen option of each config group; a class where it took the place of the option's own."""
+    """The chosen option of each config group; the name of the class if it replaced that of the option."""
 
     overrides: list[str] = field(default_factory=list)
-    """What was typed on top of the defaults."""
+    """The overrides of the command line."""
 
     interpolations: dict[str, str] = field(default_factory=dict)
-    """Keys of config.yaml whose value follows another key's."""
+    """Keys of config.yaml whose value is interpolated, with what they refer to."""
 
     swept: list[str] = field(default_factory=list)
-    """In a sweep, the keys in which its jobs differ: the columns of their HParams table."""
+    """In a sweep, the keys in which its jobs differ: the columns of the HParams table."""
 
     number: int = 0
-    """Its place in its sweep, `${hydra:job.num}`."""
+    """The number of the job in its sweep, `${hydra:job.num}`."""
 
     command: str = ""
     parent: str | None = None
@@ -70,7 +70,7 @@ class RunRecord:
 
     pid: int = 0
     process_started: float | None = None
-    """When the process `pid` began, since numbers of processes are used again."""
+    """When process `pid` started, to recognise a reused pid."""
 
     host: str = ""
     started: float = 0.0
@@ -79,7 +79,7 @@ class RunRecord:
     """Time spent in training, over all attempts."""
 
     attempts: int = 1
-    """How often it was started or resumed."""
+    """How often the run was started or resumed."""
 
     step: int = 0
     checkpointed: bool = False
@@ -88,77 +88,80 @@ class RunRecord:
     total_steps: int = 0
     epoch: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
-    """The last value of each validation and test metric, tags as on the board."""
+    """The last value of each validation and test metric, by its tag. Tests use the last weights."""
 
     tests: list[dict[str, Any]] = field(default_factory=list)
-    """What `sweepboard test` measured later, each with its time and step."""
+    """Results of `sweepboard test`, each with its time and step."""
 
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
 
     modes: dict[str, str] = field(default_factory=dict)
-    """Whether `min` or `max` of each metric of the task is better."""
+    """Whether a smaller (`min`) or larger (`max`) value of each metric is better."""
 
     best_steps: dict[str, int] = field(default_factory=dict)
-    """The step at which each of them was reached. Test metrics are those of the last weights."""
+    """The step of each value in `best`."""
 
     primary_metric: str | None = None
-    """The metric of `best` by which this run is judged."""
+    """The metric by which runs are compared."""
 
     data_fingerprint: str = ""
-    """Digest of the samples and the split, as the run began with them."""
+    """Digest of the samples and the split when the run began."""
 
     data_content: str = ""
-    """Digest of the samples alone, the same for every seed; empty where the data set cannot say."""
+    """Digest of the samples alone, the same for every seed; empty if the data set has none."""
 
     samples: dict[str, int] = field(default_factory=dict)
-    """Samples of each part of the data set, as the run began."""
+    """The number of samples in each split when the run began."""
 
     classes: list[str] = field(default_factory=list)
-    """Names of the classes in the order of the model's outputs, where the data set names them."""
+    """The class names in the order of the model's outputs; empty if the data set has none."""
 
     changed: list[dict[str, Any]] = field(default_factory=list)
-    """What was no longer as the run began, and accepted, when it was resumed: each time the step, what
-    differed in words, and the values of `data_fingerprint`, `samples`, `classes`, `sources` from then on."""
+    """Changes of data and code that were accepted in a resume.
+
+    Each entry has the step, the differences as text, and `data_fingerprint`, `samples`, `classes` and
+    `sources` from then on.
+    """
 
     weights_sha256: str | None = None
     """Digest of the final weights."""
 
     signature: str | None = None
-    """Of config.yaml, `interpolations`, `groups` and `overrides`, by this user's own key."""
+    """Signature of config.yaml, `interpolations`, `groups` and `overrides` with the key of the user."""
 
     sweepboard: str = ""
-    """Version that wrote this."""
+    """The version of sweepboard that wrote this record."""
 
     def start(self) -> None:
-        """Enter the process that now works on the run."""
+        """Set the status to running, in this process."""
         self.status, self.reason, self.ended = RUNNING, None, None
         self.pid, self.host = os.getpid(), socket.gethostname()
         self.process_started = process_started(self.pid)
         self.started = self.started or time.time()
 
     def end(self, status: str, reason: str | None = None) -> None:
-        """Enter how it ended."""
+        """Set the final status and its reason."""
         self.status, self.ended = status, time.time()
         self.reason = without_known(reason) if reason else reason
 
     def write(self, folder: RunFolder) -> None:
-        """Replace the folder's run.json."""
+        """Write run.json in `folder`."""
         write_json(folder.record, asdict(self))
 
     def latest(self, name: str, first: Any) -> Any:
-        """What was accepted last of `name` when the run was resumed; `first` where nothing was."""
+        """Return the value of `name` that was accepted last in a resume, or `first`."""
         accepted = [change[name] for change in self.changed if name in change]
         return accepted[-1] if accepted else first
 
     @property
     def accepted_changes(self) -> list[str]:
-        """What was accepted when the run was resumed, each time in one line."""
+        """The accepted changes of each resume, in one line each."""
         return [f"{', '.join(change['differences'])}, from step {change['step']}" for change in self.changed]
 
     @property
     def true_status(self) -> str:
-        """`status`, but `interrupted` where the process that should be running is gone from this host."""
+        """`status`, or `interrupted` if the process of a running run of this host no longer exists."""
         if self.status == RUNNING and self.host == socket.gethostname() and not self._process_lives():
             return INTERRUPTED
         return self.status
@@ -169,8 +172,10 @@ class RunRecord:
 
 
 def read_record(folder: RunFolder) -> RunRecord:
-    """The record of a run, every value of the type it should have. Unknown keys of a later version are left
-    out. Raises `DamagedRecord`."""
+    """Return the record of a run with its types checked; unknown keys are ignored.
+
+    Raise `DamagedRecord`.
+    """
     try:
         record = built(RunRecord, read_json(folder.record))
         check_plain(list[_Accepted], record.changed, "changed")
@@ -180,9 +185,9 @@ def read_record(folder: RunFolder) -> RunRecord:
 
 
 def process_started(pid: int) -> float | None:
-    """When process `pid` of this host began (clock ticks since boot on Linux); None where there is none.
+    """Return when process `pid` of this host started (clock ticks since boot), or None if there is none.
 
-    Elsewhere than on Linux the start is not known: 0.0 stands for any living process.
+    Only Linux gives the time; other systems return 0.0 for a living process.
     """
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
@@ -202,5 +207,5 @@ def process_started(pid: int) -> float | None:
 
 
 def as_plain(record: RunRecord) -> dict[str, Any]:
-    """The record as a dict for JSON, with the true status."""
+    """Return the record as a dict for JSON, with its true status."""
     return asdict(record) | {"status": record.true_status}

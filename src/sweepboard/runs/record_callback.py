@@ -1,4 +1,4 @@
-"""Keeps run.json true: while the run goes on, and after any end."""
+"""Keeps run.json up to date during a run and after any end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class RecordCallback(Callback):
-    """Writes the record at validations and checkpoints; as a context manager, also how the block ended.
+    """Writes the record at validations and checkpoints; as a context manager, also after any end.
 
-    A folder that cannot be written is one warning, and training goes on: the disk may have room again later.
-    Only an end that cannot be written is an error, `NotSaved`.
+    If it cannot be written, there is one warning and training goes on, since a full disk may have room later.
+    Only an end that cannot be written raises `NotSaved`.
     """
 
     def __init__(self, record: RunRecord, folder: RunFolder) -> None:
@@ -55,7 +55,7 @@ class RecordCallback(Callback):
         self._enter(progress)
 
     def on_checkpoint(self, progress: Progress) -> None:
-        """Write it at most once a second: the file costs more than the copy of a small model."""
+        """Write the record at most once a second: that costs more than to copy a small model."""
         self._enter(progress, write=time.monotonic() > self._written + 1.0)
 
     def on_end(self, progress: Progress) -> None:
@@ -77,7 +77,7 @@ class RecordCallback(Callback):
         self.record.checkpointed = self.record.checkpointed or self.folder.last_checkpoint.exists()
 
     def _write(self) -> str | None:
-        """Return why it could not be written, or None."""
+        """Write the record; return why it could not be written, or None."""
         self._written = time.monotonic()
         try:
             self.record.write(self.folder)
@@ -91,7 +91,7 @@ class RecordCallback(Callback):
 
 
 def ending(error: BaseException | None) -> tuple[str, str | None]:
-    """Return the status and the reason of a run that `error` ended, or that came to its end (None)."""
+    """Return the final status and reason of a run that ended with `error`; None is no error."""
     return status_of(error), None if error is None else _reason(error)
 
 

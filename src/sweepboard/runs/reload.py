@@ -1,4 +1,4 @@
-"""A saved run made ready to be built again, after its origin has been looked at."""
+"""Prepare a saved run to be built again, after a check of its origin."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ log = logging.getLogger(__name__)
 
 
 class MaskedSecret(UserError):
-    """A saved value that was a secret and has to be given again."""
+    """A secret, which is masked in files and must be typed again."""
 
 
 class ChangedSinceSigned(UserError):
-    """A run of this user's own whose configuration is not what was signed."""
+    """A run of this user whose configuration was changed since it was signed."""
 
 
 def placed_config(saved: SavedRun) -> RunConfig:
-    """Return the saved configuration with the values of the run's folder, which may have been moved."""
+    """Return the saved configuration with the present paths of the run folder, which may have moved."""
     config = replace(saved.config, own=origin_of(saved) is Origin.OWN)
     return with_run_values(config, saved.folder.path, saved.record.number)
 
@@ -42,10 +42,10 @@ def prepare_saved(
     config_dirs: Sequence[Path] = (),
     accept: bool = True,
 ) -> Prepared:
-    """The saved configuration with overrides applied and checked like a new one.
+    """Return the saved configuration with `overrides`, checked like a new one.
 
-    `allowed` are the names that the user trusts in a run that is not their own. One of their own that was
-    changed since is refused unless they `accept` it, and then taken for someone else's. Raises `NotAllowed`,
+    `allowed` are the names that the user trusts in a run of someone else. A run of this user that was changed
+    since it was signed is refused unless `accept`, and then treated as someone else's. Raise `NotAllowed`,
     `ChangedSinceSigned`, `LinkInFolder`, `MaskedSecret`, `ConfigError`.
     """
     origin = origin_of(saved)
@@ -63,15 +63,14 @@ def prepare_saved(
 
 
 def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
-    """Refuse to build the model alone of a run of someone else. Raises `NotAllowed`, `LinkInFolder`."""
+    """Raise `NotAllowed` or `LinkInFolder` if the model of someone else's run must not be built."""
     if origin_of(saved) is not Origin.OWN:
         refuse_links(saved.folder)
         refuse_model(saved.config.values, allowed, saved.folder.path)
 
 
 def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> None:
-    """Refuse to go on with what was this user's own and was changed since, unless they `accept`
-    that. Raises `ChangedSinceSigned`."""
+    """Raise `ChangedSinceSigned` for a configuration changed since it was signed, unless `accept`."""
     if origin is Origin.CHANGED and not accept:
         raise ChangedSinceSigned(
             f"{folder}: its configuration, interpolations, groups or overrides are not what you signed: they "
@@ -80,7 +79,7 @@ def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> 
 
 
 def require_secrets(config: RunConfig) -> None:
-    """Raise `MaskedSecret` for a secret that is masked, as it is in files."""
+    """Raise `MaskedSecret` for a secret that is still masked."""
     for key, value in flatten(config.values):
         if is_masked(value):
             raise MaskedSecret(f"{key} was a secret and is in no file: give it again with {key}=...")

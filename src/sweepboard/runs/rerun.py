@@ -1,4 +1,4 @@
-"""A new run from the saved configuration of an older one, and what differs from then."""
+"""Compare a rerun with the run that it repeats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweepboard.training.progress import Progress
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
-    """How a rerun differs from the run it repeats, in settings and in environment (`now`)."""
+    """Return how a rerun differs from its run, in settings and in the environment `now`."""
     settings = [
         Difference(change.key, change.then, change.now, effect_of(change.key) in ("result", "length"))
         for change in between_configs(saved.config.values, prepared.config.values)
@@ -27,7 +27,7 @@ def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> 
 
 
 def expectation(found: Sequence[Difference]) -> str:
-    """Whether the rerun should repeat the run bit by bit, in one line."""
+    """Return one line that says whether the rerun should repeat the run bit by bit."""
     matter = [difference.key for difference in found if difference.matters]
     if not matter:
         return "the same numbers are expected, bit by bit"
@@ -35,7 +35,7 @@ def expectation(found: Sequence[Difference]) -> str:
 
 
 class DataCheck(Callback):
-    """Calls `tell` before the first update where the data are not those of the `saved` run."""
+    """Calls `tell` before the first update if the data differ from those of the `saved` run."""
 
     def __init__(self, saved: SavedRun, tell: Callable[[Difference], None]) -> None:
         self.then, self.tell = saved.record.data_fingerprint, tell

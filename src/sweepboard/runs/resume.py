@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped, in its own folder, to the end it would have had."""
+"""Resume a stopped run in its own folder."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ log = logging.getLogger(__name__)
 
 
 class AnotherRun(UserError):
-    """A resume with changes that would make the run another one."""
+    """A resume with overrides that would change the results of the run."""
 
 
 class Changed(UserError):
-    """A run whose data or code are no longer those that it was trained with."""
+    """A run whose data or code changed since it was trained."""
 
 
 class NothingToResume(UserError):
-    """A run whose checkpoint to go on from is gone."""
+    """A run whose last checkpoint is missing."""
 
 
 def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
-    """Why nothing is left to do, if that is so: the run has finished, and is not to become longer or stopped
-    early, as a longer one would have."""
+    """Return why a finished run has nothing left to do, or None.
+
+    A finished run can be extended, unless early stopping ended it: a longer run would have ended there too.
+    """
     record = saved.record
     if record.status != FINISHED:
         return None
@@ -60,8 +62,11 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
 def prepare_resume(
     saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = (), accept: bool = False
 ) -> Prepared:
-    """The configuration to go on with. Raises `AnotherRun` naming what may not change, `Changed` for what has
-    changed unless `accept`, `ChangedSinceSigned` likewise, and `LinkInFolder`."""
+    """Return the configuration of the resumed run.
+
+    Raise `AnotherRun` for overrides that a resume cannot make; unless `accept`, `Changed` for changed data or
+    code and `ChangedSinceSigned` for a changed configuration; and `LinkInFolder`.
+    """
     refuse_links(saved.folder)
     prepared = prepare_saved(saved, overrides, allowed, accept=accept)
     refuse_changes(saved, prepared, accept)
@@ -73,8 +78,10 @@ def prepare_resume(
 
 
 def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) -> None:
-    """Raise `Changed` for what can be told to have changed before the data are read, and `AnotherRun` where
-    the model does not fit the data any more, which nobody can accept."""
+    """Raise `Changed`, unless `accept`, for changes that are found without reading the data.
+
+    Raise `AnotherRun`, also with `accept`, if the model no longer fits the data.
+    """
     data = changed_data(saved.record, prepared)
     then, now = saved.config.values["facts"], prepared.source.spec
     shapes = [Difference("outputs", then["outputs"], now.outputs)]
@@ -96,16 +103,15 @@ def resume(
     accept: bool = False,
     make: Make = build,
 ) -> Progress:
-    """Train on from the last undamaged checkpoint, or from the start where none was saved yet.
+    """Train from the last undamaged checkpoint, or from the start if none was saved.
 
-    Nothing is written before the data have been read and compared with those that the run was trained on.
-    Raises `Changed` where they or the code are others, unless `accept`; `FolderLocked` where the run is still
-    running; `DamagedCheckpoint` where no checkpoint can be read, `ForeignCheckpoint` where it is another
-    run's.
+    Nothing is written before the data are read and compared with the training data. Raise `Changed` if data
+    or code changed, unless `accept`; `FolderLocked` if the run is still running; `DamagedCheckpoint` if no
+    checkpoint can be read; `ForeignCheckpoint` if it is of another run.
     """
     folder = saved.folder
     with only_writer(folder):
-        saved = read_run(folder.path)  # again: the process that held the folder may have written until now
+        saved = read_run(folder.path)  # again: a process that held the lock may have written since
         record = saved.record
         refuse_changes(saved, prepared, accept)
         state = _state(saved, prepared)
@@ -114,7 +120,7 @@ def resume(
         found = _found(saved, prepared, experiment)
         _refuse(saved, found, accept)
         if state is not None:
-            with fitting():  # what does not fit is told before a write
+            with fitting():  # raises before anything is written
                 experiment.learner.load_state_dict(state.learner)
         with logged_to(folder.log):
             _enter(record, prepared, experiment, found)
@@ -149,7 +155,7 @@ def _state(saved: SavedRun, prepared: Prepared) -> LoopState | None:
 
 
 def _refuse_only_best(saved: SavedRun, best: Path) -> None:
-    """Raise `NothingToResume` where a run started anew would replace the weights that are left of it."""
+    """Raise `NothingToResume` if a new start would overwrite the only weights left, in best.pt."""
     try:
         content = load_checkpoint(best, saved.record.id)
         with fitting(str(best)):
@@ -172,9 +178,9 @@ def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found:
 
 
 def refuse_another_run(then: RunConfig, now: RunConfig, instead: str, other_data: bool = False) -> None:
-    """Raise `AnotherRun` where a run of `then` cannot become one of `now`, saying what to do `instead`.
+    """Raise `AnotherRun`, which says what to do `instead`, if a run of `then` cannot become one of `now`.
 
-    What follows from the data may change with accepted changes of them (`other_data`).
+    With accepted changes of the data (`other_data`), values derived from the data may change.
     """
     different = between_configs(then.values, now.values)
     changes = [change for change in different if effect_of(change.key) in ("result", "logging")]

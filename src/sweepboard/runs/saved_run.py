@@ -1,4 +1,4 @@
-"""A run read back from its folder: plain data only, nothing in it is run or unpickled."""
+"""Read a run from its folder as plain data; nothing is executed or unpickled."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ log = logging.getLogger(__name__)
 
 
 class DamagedRun(UserError):
-    """A run folder from which a needed file is missing or unreadable."""
+    """A run folder with a missing or unreadable file."""
 
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a run folder says of its run."""
+    """The record, configuration and environment in a run folder."""
 
     folder: RunFolder
     record: RunRecord
     config: RunConfig
 
     environment: dict[str, Any]
-    """environment.json, or empty where it is missing."""
+    """The content of environment.json; empty if it is missing or damaged."""
 
 
 def read_run(path: str | Path) -> SavedRun:
-    """Read the run at `path`. Raises `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
+    """Read the run at `path`. Raise `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
     record, values = read_record(folder), read_config(folder)
     config = RunConfig(values, record.interpolations, record.groups, record.overrides)
@@ -51,7 +51,7 @@ def read_run(path: str | Path) -> SavedRun:
 
 @contextmanager
 def needed_here(saved: SavedRun) -> Iterator[None]:
-    """Where the block does not find a module or folder of the run, say where the run was started."""
+    """Add where the run was started to a `NotHere` that the block raises for a missing module or folder."""
     try:
         yield
     except NotHere as error:
@@ -62,14 +62,14 @@ def needed_here(saved: SavedRun) -> Iterator[None]:
 
 
 def origin_of(saved: SavedRun) -> Origin:
-    """Whether the run is this user's own, was changed since it was signed, or is someone else's."""
+    """Return whether the run is of this user, changed since it was signed, or someone else's."""
     return origin(saved.config.to_sign(), saved.record.signature)
 
 
 def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
-    """The configuration of a run, every setting of the type it should have; `whole` if none may be missing.
+    """Return the configuration of a run with its types checked; with `whole`, no setting may be missing.
 
-    Raises `DamagedRun`.
+    Raise `DamagedRun`.
     """
     try:
         config = plain_yaml.load(read_text(folder.config))
@@ -80,13 +80,13 @@ def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
 
 
 def check_config(config: Any, whole: bool = True) -> None:
-    """Raise `WrongType` where a plain configuration of a run has a setting of another type, or lacks one."""
+    """Raise `WrongType` for a setting of another type and, with `whole`, for a missing one."""
     of_no_run = {"sweep": _NO_SWEEP, "imports": []}
     check_plain(Config, {**of_no_run, **config} if isinstance(config, dict) else config, whole=whole)
 
 
 _NO_SWEEP = asdict(SweepSettings())
-"""How a sweep goes about its jobs is no part of the configuration of a run."""
+"""Stands for the sweep settings, which the configuration of a run does not hold."""
 
 
 @dataclass
@@ -102,7 +102,7 @@ class _Environment:
 
 
 def read_environment(folder: RunFolder) -> dict[str, Any]:
-    """environment.json; empty where there is none, and where it is damaged, which is warned of."""
+    """Return the content of environment.json; empty if it is missing or, with a warning, damaged."""
     try:
         content: dict[str, Any] = read_json(folder.environment)
         check_plain(_Environment, content, whole=False)

@@ -1,4 +1,4 @@
-"""The user's own code that a run is made of: the files its targets come from, and those that they import."""
+"""Digests of the user's own modules that a run uses, found without importing them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sweepboard.compose.locate import TARGET, is_users, nodes
 
 
 def sources(config: Mapping[str, Any]) -> dict[str, str]:
-    """A digest of each module of the user's own that the targets of `config` name, or that these import.
+    """Return a digest of each user module that a target of `config` names, or that such a module imports.
 
-    Found by reading, nothing is imported: what is imported within a function counts, also by
-    `import_module("name")`, and it is the same in every process. What is installed is known by its version.
+    Modules are parsed and not imported, so that the result is the same in every process. Imports inside
+    functions count, also `import_module("name")`. Installed packages are left out: their version is recorded.
     """
     found: dict[str, str] = {}
     waiting = [name for key in config for _, node in nodes(config[key], key) for name in _modules(node)]
@@ -37,13 +37,13 @@ def _modules(node: Mapping[str, Any]) -> list[str]:
 
 
 def _prefixes(path: str) -> list[str]:
-    """`a`, `a.b` and `a.b.c` of `a.b.c`: each may be a module."""
+    """Return `a`, `a.b` and `a.b.c` for `a.b.c`, since each may be a module."""
     parts = path.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
 def _file(name: str) -> Path | None:
-    """The file of a module of the user's own, without importing it."""
+    """Return the file of a user module without importing it, or None."""
     top, *below = name.split(".")
     try:
         spec = find_spec(top)
@@ -65,7 +65,7 @@ def _own(path: Path) -> Path | None:
 
 
 def _imported(content: bytes, package: str) -> Iterator[str]:
-    """Dotted names of all that the imports of a module may mean."""
+    """Yield the dotted names that a module may import."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
@@ -88,7 +88,7 @@ def _imported_from(node: ast.ImportFrom, package: str) -> Iterator[str]:
 
 
 def _imported_by_call(node: ast.Call, package: str) -> Iterator[str]:
-    """What `import_module("a.b")` or `__import__("a.b")` imports, where the name is written out."""
+    """Yield the module that `import_module("a.b")` or `__import__("a.b")` with a literal name imports."""
     match node:
         case ast.Call(
             func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),

@@ -1,4 +1,4 @@
-"""Proof that a run repeats: run it again elsewhere and compare every scalar and the weights."""
+"""Verify that a run repeats: run it again and compare all scalars and the weights."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from sweepboard.settings import keys_with, settings
 from sweepboard.training.ending import FINISHED
 
 NOT_COMPARED = ("perf/", "test_")
-"""Tags that tell how fast a run was, never the same twice; and what `sweepboard test` found later."""
+"""Prefixes of tags that are not compared: speeds, and results of `sweepboard test`."""
 
 _QUIET = [f"{key}={each.rules.off}" for key, each in settings().items() if each.rules.off is not None]
-"""Pictures change no scalar and are not compared."""
+"""Overrides that switch pictures off; they change no scalar and are not compared."""
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One value that the second run did not repeat; None where a run has no value there."""
+    """One value that the second run did not repeat; None if a run has no value at this step."""
 
     tag: str
     step: int
@@ -44,20 +44,20 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison of two runs found."""
+    """The result of a comparison of two runs."""
 
     compared: int
     """Points that both runs have."""
 
     mismatches: list[Mismatch]
-    """In order of steps, so that the first says where the runs part."""
+    """Sorted by step: the first one is where the runs diverge."""
 
     weights_then: str | None
     weights_now: str | None
-    """SHA-256 of the final weights; None where a run did not come to its end."""
+    """SHA-256 of the final weights; None if a run did not finish."""
 
     environment: list[Difference] = field(default_factory=list)
-    """What differs between then and now apart from the numbers: settings, code, packages, hardware, data."""
+    """Differences of settings, code, packages, hardware and data."""
 
     tolerance: float = 0.0
 
@@ -68,7 +68,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the run repeats: exactly, or within the tolerance where one was given."""
+        """Whether the run repeats exactly, or within the tolerance if there is one."""
         return not self.mismatches and (self.same_weights or self.tolerance > 0)
 
 
@@ -77,8 +77,8 @@ def compare_scalars(
 ) -> tuple[int, list[Mismatch]]:
     """Compare two runs point by point.
 
-    With `tolerance` t, values agree where |a - b| <= t * max(1, |a|, |b|). Two NaN agree. Returns the number
-    of points that were in both, and the mismatches in order of steps.
+    With `tolerance` t, values agree where |a - b| <= t * max(1, |a|, |b|). Two NaN agree. Return the number
+    of points that both runs have, and the mismatches sorted by step.
     """
     compared, found = 0, []
     for tag in sorted({*then, *now}):
@@ -116,7 +116,7 @@ def _exact(value: float | None) -> Any:
 
 
 class NothingToVerify(UserError):
-    """A run that did not come to its end and so has nothing to be repeated."""
+    """A run that did not finish, or that has no scalars to compare."""
 
 
 def verify(
@@ -126,10 +126,10 @@ def verify(
     allowed: Sequence[str] = (),
     config_dirs: Sequence[Path] = (),
 ) -> Verdict:
-    """Run `saved` again in a scratch folder, which is removed, and compare. The run itself is only read.
+    """Run `saved` again in a temporary folder and compare. The saved run is only read.
 
-    With `overrides` it is run otherwise (another number of threads, another device), which the verdict lists.
-    Raises `NothingToVerify`, and what `prepare_saved` raises.
+    The verdict lists `overrides` (another number of threads, another device) as differences. Raise
+    `NothingToVerify`, and what `prepare_saved` raises.
     """
     _require_finished(saved)
     prepared = prepare_saved(saved, [*overrides, *_QUIET], allowed, config_dirs)

@@ -111,7 +111,7 @@ def test_where_nothing_can_be_kept_the_data_is_used_all_the_same(
         monkeypatch.setattr(cache, "SHARE", 10**18)
     with caplog.at_level(logging.WARNING):
         assert equal(get(source), decoder(source)())
-    assert "decoded data cannot be kept" in caplog.text
+    assert "decoded data cannot be cached" in caplog.text
     assert not entries()
 
 
@@ -125,7 +125,7 @@ def test_a_user_without_a_home_can_read(
     monkeypatch.setattr(Path, "home", homeless)
     with caplog.at_level(logging.WARNING):
         assert equal(get(source), decoder(source)())
-    assert "decoded data cannot be kept: Could not determine home directory." in caplog.text
+    assert "decoded data cannot be cached: Could not determine home directory." in caplog.text
 
 
 def test_two_settings_and_two_files_have_an_entry_each(source: Path, tmp_path: Path) -> None:

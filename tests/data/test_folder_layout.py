@@ -83,7 +83,7 @@ def test_what_can_be_neither_is_refused(tmp_path: Path, folders: Sequence[str], 
 )
 def test_a_part_among_the_classes_is_refused(tmp_path: Path, name: str) -> None:
     write(tmp_path, "cats", "dogs", name)
-    with pytest.raises(ConfigError, match=rf"{name} is called like a part .*; move it out of"):
+    with pytest.raises(ConfigError, match=rf"{name} is named like a split.*; move it out of"):
         _ = ImageFolder(str(tmp_path)).sizes
 
 

@@ -66,7 +66,7 @@ def _entry(name: str, files: Sequence[Path]) -> Path | None:
         looks = [(status.st_size, status.st_mtime_ns, status.st_ctime_ns) for status in map(os.stat, paths)]
         return cache_folder() / f"{name}-{_hash(paths)}" / _hash([FORMAT, *looks])
     except (OSError, RuntimeError) as error:
-        log.warning("decoded data cannot be kept: %s", error)
+        log.warning("decoded data cannot be cached: %s", error)
         return None
 
 
@@ -97,7 +97,7 @@ def _made(entry: Path, decode: Callable[[], TensorSplit]) -> TensorSplit:
         try:
             _keep(split, entry)
         except OSError as error:
-            log.warning("decoded data cannot be kept in %s: %s", entry.parent, error.strerror or error)
+            log.warning("decoded data cannot be cached in %s: %s", entry.parent, error.strerror or error)
     return _mapped(entry) or split
 
 

@@ -50,9 +50,7 @@ def read_image(path: Path, size: int) -> Tensor:
             )
     except Exception as error:  # decoders raise everything from SyntaxError to struct.error
         reason = str(error) or type(error).__name__
-        raise DamagedFile(
-            f"{path} cannot be read as an image ({reason}): repair it or take it away"
-        ) from error
+        raise DamagedFile(f"{path} cannot be read as an image ({reason}): repair or remove it") from error
     return pixels(fitted)
 
 

@@ -43,7 +43,7 @@ def _check_held_out(settings: DatasetSettings, source: Source) -> None:
     remedy = getattr(source, "remedy_of_variety", None)
     if remedy is not None:
         raise ConfigError(
-            "dataset: its training samples are changed at random, and so would be those held out for "
+            "dataset: its training samples have random transforms, and so would those held out for "
             "validation: "
             f"type {remedy}, dataset.validate_on=test, or dataset.val_fraction=0"
         )

@@ -133,7 +133,7 @@ def _refuse_lone_splits(root: Path) -> None:
             ("test", "*"),
         ):
             raise ConfigError(
-                f"dataset.root: {folder} is called like a part of the data set and stands among the folders "
+                f"dataset.root: {folder} is named like a split, but is among the folders "
                 f"of the classes; move it out of {root}, or put the classes into {root / 'train'}"
             )
 

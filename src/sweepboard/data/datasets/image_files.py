@@ -119,7 +119,7 @@ def _identity(entry: os.DirEntry[str]) -> Identity:
     except OSError as error:
         raise _unreadable(entry.path, error) from error
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-        raise ConfigError(f"dataset.root: {entry.path} is no regular file: take it away")
+        raise ConfigError(f"dataset.root: {entry.path} is no regular file: remove it")
     return status.st_dev, status.st_ino
 
 
@@ -138,6 +138,4 @@ def _stats(paths: Iterable[Path]) -> Iterator[os.stat_result]:
 
 def _unreadable(path: str | Path, error: OSError) -> ConfigError:
     target = f", a link to {Path(path).readlink()}," if Path(path).is_symlink() else ""
-    return ConfigError(
-        f"dataset.root: {path}{target} cannot be read ({error.strerror}): mend it or take it away"
-    )
+    return ConfigError(f"dataset.root: {path}{target} cannot be read ({error.strerror}): repair or remove it")

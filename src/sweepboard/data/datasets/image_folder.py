@@ -142,7 +142,7 @@ class ImageFolder:
                 if other[1] != number:
                     raise ConfigError(
                         f"dataset.root: {self._root}: {other[0]} and {name} are one file in two classes, "
-                        "by a link; take one away"
+                        "by a link; remove one"
                     )
         return _in_order(list(found.values()))
 
@@ -192,7 +192,7 @@ class ImageFiles(FixedSamples):
                 digest.update(_start(self.root / name))
         except OSError as error:
             raise DamagedFile(
-                f"{error.filename} cannot be read ({error.strerror}): mend it or take it away"
+                f"{error.filename} cannot be read ({error.strerror}): repair or remove it"
             ) from error
         return digest.hexdigest()
 

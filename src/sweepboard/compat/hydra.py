@@ -81,8 +81,11 @@ def store_config(name: str, node: Any) -> None:
 
 
 def register_source(source: type[ConfigSource]) -> None:
-    """Let a search path hold `source`. When the registry goes: `Plugins.instance().register(source)`,
-    which refuses modules outside `hydra_plugins` in Hydra 1.3."""
+    """Let a search path contain `source`.
+
+    When the registry goes: `Plugins.instance().register(source)`, which refuses modules outside
+    `hydra_plugins` in Hydra 1.3.
+    """
     SourcesRegistry.instance().register(source)
 
 

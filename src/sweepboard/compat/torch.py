@@ -23,8 +23,11 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDat
 
 
 class WatchedLoader(DataLoader[Any]):
-    """A DataLoader that looks every few seconds whether a worker has died; torch, given a time limit, looks
-    when it is over. When these names go, use DataLoader: a dead worker is then noticed later."""
+    """A DataLoader that checks every few seconds for dead workers.
+
+    torch, given a time limit, checks only when it is over. When these names go, use DataLoader: a dead worker
+    is then detected later.
+    """
 
     def _get_iterator(self) -> _BaseDataLoaderIter:
         return _WatchedWorkers(self) if self.num_workers else super()._get_iterator()

@@ -1,4 +1,4 @@
-"""Whether the values of a group of settings are valid: one of the choices, within the range."""
+"""Check the values of a group of settings against their choices and ranges."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from sweepboard.settings.field import rules_of
 
 
 def check_values(group: object, key: str) -> None:
-    """Raise `ConfigError` for the first value of a settings dataclass, which stands at `key`, that is none of
-    its choices or out of its range."""
+    """Raise `ConfigError` for the first invalid value of the settings dataclass at `key`."""
     for item in fields(group):  # type: ignore[arg-type]
         value, place = getattr(group, item.name), f"{key}.{item.name}"
         rules = rules_of(item)

@@ -33,8 +33,10 @@ _BOUNDS = {
 
 
 def json_schema(group: str | None = None) -> Schema:
-    """Return the schema of a file in the folder `group`; of a primary configuration where it is None. Presets
-    are files that may hold what a primary configuration does. Raise `ConfigError` for another group."""
+    """Return the schema of a file in the folder `group`, or of a primary configuration if it is None.
+
+    A preset has the schema of a primary configuration. Raise `ConfigError` for an unknown group.
+    """
     head = {"$schema": "http://json-schema.org/draft-07/schema#"}
     if group is None or group == "experiment":
         return head | _file(_configuration())
@@ -46,7 +48,7 @@ def json_schema(group: str | None = None) -> Schema:
 
 
 def _file(properties: Schema, closed: bool = True) -> Schema:
-    """What a file of YAML holds: its keys, and the list of files on top of which it stands."""
+    """Return the schema of a YAML file: its keys, and its defaults list."""
     defaults = {"type": "array", "description": "The options that this file is composed with."}
     return _mapping({"defaults": defaults, **properties}, closed) | {"type": "object"}
 
@@ -69,7 +71,7 @@ def _group(group: str) -> Schema:
 
 
 def _mapping(properties: Schema, closed: bool) -> Schema:
-    """A mapping with these keys, `closed` if it has no others; or an interpolation that gives one."""
+    """Return the schema of a mapping with these keys, and no others if `closed`, or an interpolation."""
     return {
         "type": ["object", "string"],
         "pattern": _LATER,
@@ -79,7 +81,7 @@ def _mapping(properties: Schema, closed: bool) -> Schema:
 
 
 def _properties(group: type) -> Schema:
-    """The keys of a settings dataclass, and of those in it."""
+    """Return the schemas of the keys of a settings dataclass, nested ones included."""
     kinds, texts, found = get_type_hints(group), field_texts(group), {}
     own = {setting.name: setting for setting in settings_in(group) if "." not in setting.key}
     for item in fields(group):
@@ -102,7 +104,7 @@ def _value(setting: Setting) -> Schema:
 
 
 def _forms(kind: Any, rules: Rules) -> Iterator[Schema]:
-    """The forms that a value of the type may have, other than those to choose from."""
+    """Yield the schemas of a type's values, other than its choices."""
     if get_origin(kind) in (Union, types.UnionType):
         for each in get_args(kind):
             yield from _forms(each, rules)

@@ -64,8 +64,10 @@ def keys_with(*effects: Effect) -> frozenset[str]:
 
 
 def effect_of(key: str) -> Effect | None:
-    """Return the effect of a leaf of a run's configuration: an argument of a class changes the result, and
-    where data lies does not. None for a fact, which follows from other settings."""
+    """Return the effect of a leaf of a run's configuration; None for a fact, which follows from settings.
+
+    An argument of a class changes the result, the location of data does not.
+    """
     if key in settings():
         return settings()[key].rules.effect
     if key.startswith("facts."):

@@ -14,6 +14,7 @@ from sweepboard.data.types import Batch, Data, DataSpec
 from sweepboard.settings import SchedulerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
+from sweepboard.training.progress import Progress
 from sweepboard.training.schedules import WarmupCosine
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.tasks import Classification, Regression
@@ -135,19 +136,19 @@ class Journal(Callback):
     def tags(self, tag: str) -> dict[int, float]:
         return {step: value for (name, step), value in self.scalars.items() if name == tag}
 
-    def on_start(self, progress: Any) -> None:
+    def on_start(self, progress: Progress) -> None:
         self.told.append(("start", progress.step))
 
-    def on_epoch_end(self, progress: Any) -> None:
+    def on_epoch_end(self, progress: Progress) -> None:
         self.told.append(("epoch_end", progress.step))
 
-    def on_validation(self, progress: Any) -> None:
+    def on_validation(self, progress: Progress) -> None:
         self.told.append(("validation", progress.step))
 
-    def on_checkpoint(self, progress: Any) -> None:
+    def on_checkpoint(self, progress: Progress) -> None:
         self.told.append(("checkpoint", progress.step))
 
-    def on_end(self, progress: Any) -> None:
+    def on_end(self, progress: Progress) -> None:
         self.told.append(("end", progress.step))
 
 
@@ -160,7 +161,6 @@ class World:
     line_data: Callable[..., Data] = line_data
     line_learner: Callable[..., Learner] = line_learner
     journal: Callable[..., Journal] = Journal
-    batches: type[FakeBatches] = FakeBatches
 
 
 @pytest.fixture(scope="session")

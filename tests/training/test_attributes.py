@@ -17,6 +17,7 @@ from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import fit
 from sweepboard.training.tasks import Classification, as_task
+from tests.training.conftest import World
 
 SPEC = DataSpec((6,), 4)
 
@@ -88,7 +89,7 @@ PLACES = ["number", "container", "tensor", "buffer", "frozen", "loss", "task"]
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_a_resumed_run_goes_on_with_it(where: str, world: Any, tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on_with_it(where: str, world: World, tmp_path: Path) -> None:
     def attempt(steps: int, **more: Any) -> tuple[str, dict[int, float]]:
         mine, journal = learner(where), world.journal()
         fit(mine, world.data(), TrainerSettings(steps=steps), callbacks={"journal": journal}, **more)
@@ -101,7 +102,7 @@ def test_a_resumed_run_goes_on_with_it(where: str, world: Any, tmp_path: Path) -
     assert rest[18] == losses[18]
 
 
-def test_the_loss_is_evaluated_and_not_trained_by_a_validation(world: Any) -> None:
+def test_the_loss_is_evaluated_and_not_trained_by_a_validation(world: World) -> None:
     def mean(every: int | None) -> Tensor:
         mine = learner("loss")
         fit(mine, world.data(), TrainerSettings(steps=9, val_every_epochs=None, val_every_steps=every))
@@ -126,7 +127,7 @@ def test_nothing_but_data_is_set(key: str) -> None:
         set_attributes({"model": nn.ReLU()}, {"model": {key: 5}})
 
 
-def test_a_state_of_another_loss_is_told(world: Any, tmp_path: Path) -> None:
+def test_a_state_of_another_loss_is_told(world: World, tmp_path: Path) -> None:
     fit(learner("loss"), world.data(), TrainerSettings(steps=2), checkpoints=Checkpoints(tmp_path))
     state = Checkpoints(tmp_path).load()
     with pytest.raises(UserError, match="does not fit this run: its task is another one"):

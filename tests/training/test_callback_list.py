@@ -17,6 +17,7 @@ from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.loop import fit
 from sweepboard.training.progress import Progress
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
+from tests.training.conftest import World
 
 SETTINGS = TrainerSettings(steps=20, checkpoint=CheckpointSettings(every_steps=4))
 
@@ -49,7 +50,7 @@ EVENTS = [
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_bug_in_any_event_fails_the_run_and_all_callbacks_finish(
-    world: Any, tmp_path: Path, event: str
+    world: World, tmp_path: Path, event: str
 ) -> None:
     first, last = Ending(), Ending()
     callbacks = {"first": first, "bug": Raising(event, ZeroDivisionError("a bug")), "last": last}
@@ -72,7 +73,7 @@ def test_a_bug_in_any_event_fails_the_run_and_all_callbacks_finish(
         (Pruned("others do better"), "pruned"),
     ],
 )
-def test_finish_says_how_the_run_ended(world: Any, error: BaseException | None, status: str) -> None:
+def test_finish_says_how_the_run_ended(world: World, error: BaseException | None, status: str) -> None:
     ending = Ending()
     callbacks = {"error": Raising("on_validation", error) if error else Callback(), "ending": ending}
     with suppress(BaseException):
@@ -80,14 +81,14 @@ def test_finish_says_how_the_run_ended(world: Any, error: BaseException | None, 
     assert ending.calls == [("", status)]
 
 
-def test_the_first_callback_is_the_last_to_finish(world: Any) -> None:
+def test_the_first_callback_is_the_last_to_finish(world: World) -> None:
     calls: list[tuple[str, str]] = []
     fit(world.learner(), world.data(), SETTINGS, callbacks={name: Ending(name, calls) for name in "abc"})
     assert [name for name, _ in calls] == ["c", "b", "a"]
 
 
 def test_an_error_in_finish_fails_the_run_and_the_others_still_finish(
-    world: Any, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = Ending(), Ending()
     bug, other = Raising("finish", ZeroDivisionError("a bug")), Raising("finish", KeyError("another"))
@@ -100,7 +101,7 @@ def test_an_error_in_finish_fails_the_run_and_the_others_still_finish(
     assert record.exc_info
 
 
-def test_an_end_that_is_not_saved_is_a_failed_run(world: Any, tmp_path: Path) -> None:
+def test_an_end_that_is_not_saved_is_a_failed_run(world: World, tmp_path: Path) -> None:
     class Disturbing(Callback):
         def on_end(self, progress: Progress) -> None:
             checkpoints.wait()
@@ -113,7 +114,7 @@ def test_an_end_that_is_not_saved_is_a_failed_run(world: Any, tmp_path: Path) ->
     assert ending.calls == [("", "failed")]
 
 
-def test_progress_is_read_only(world: Any) -> None:
+def test_progress_is_read_only(world: World) -> None:
     progress = fit(world.learner(), world.data(), SETTINGS)
     for name in ("val_metrics", "best", "seconds", "log_from", "step", "learner"):
         with pytest.raises(AttributeError):
@@ -150,7 +151,7 @@ class StopAt(Callback):
             raise Pruned("far enough")
 
 
-def stopped(world: Any, folder: Path, callbacks: dict[str, Callback]) -> Any:
+def stopped(world: World, folder: Path, callbacks: dict[str, Callback]) -> Any:
     """The checkpoint of a run that a callback stopped after 7 updates."""
     with pytest.raises(Pruned):
         fit(
@@ -166,7 +167,7 @@ def stopped(world: Any, folder: Path, callbacks: dict[str, Callback]) -> Any:
     return state
 
 
-def test_a_state_survives_a_resume(world: Any, tmp_path: Path) -> None:
+def test_a_state_survives_a_resume(world: World, tmp_path: Path) -> None:
     whole, before, after = Average(), Average(), Average()
     fit(world.learner(), world.data(), SETTINGS, callbacks={"average": whole})
     state = stopped(world, tmp_path, {"average": before})
@@ -175,7 +176,7 @@ def test_a_state_survives_a_resume(world: Any, tmp_path: Path) -> None:
 
 
 def test_a_callback_added_or_removed_is_one_line(
-    world: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     state, new = stopped(world, tmp_path, {"old": Average()}), Average()
     fit(world.learner(), world.data(), SETTINGS, callbacks={"new": new, "plain": Ending()}, resume=state)
@@ -186,7 +187,7 @@ def test_a_callback_added_or_removed_is_one_line(
     assert new.count == 13
 
 
-def test_the_random_states_are_kept_around_a_state_that_is_loaded(world: Any, tmp_path: Path) -> None:
+def test_the_random_states_are_kept_around_a_state_that_is_loaded(world: World, tmp_path: Path) -> None:
     class Drawing(Average):
         def load_state_dict(self, state: dict[str, Any]) -> None:
             torch.rand(3)
@@ -200,7 +201,7 @@ def test_the_random_states_are_kept_around_a_state_that_is_loaded(world: Any, tm
     assert len(digests) == 1
 
 
-def test_updates_are_told_only_to_those_that_ask(world: Any) -> None:
+def test_updates_are_told_only_to_those_that_ask(world: World) -> None:
     from sweepboard.training.callback_list import CallbackList
 
     average, plain, assigned = Average(), Ending(), Callback()
@@ -209,7 +210,7 @@ def test_updates_are_told_only_to_those_that_ask(world: Any) -> None:
     assert [name for name, _ in callbacks.per_update] == ["a", "c"]
 
 
-def test_a_callback_that_may_fail_costs_one_warning(world: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_that_may_fail_costs_one_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
     class Plot(Average):
         may_fail = True
 
@@ -223,7 +224,7 @@ def test_a_callback_that_may_fail_costs_one_warning(world: Any, caplog: pytest.L
     assert caplog.messages == ["the run goes on without plot: no display"]
 
 
-def test_a_class_that_is_no_callback_is_refused(world: Any) -> None:
+def test_a_class_that_is_no_callback_is_refused(world: World) -> None:
     class Mine:
         pass
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss
 from sweepboard.settings import CheckpointSettings, EarlyStopping, TrainerSettings
 from sweepboard.training.callback import Callback
@@ -19,11 +21,14 @@ from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.checkpoint_file import load_checkpoint
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.loop import Progress, fit
+from tests.training.conftest import FakeBatches, Journal, World
 
 STEPS_PER_EPOCH = 9  # 70 samples in batches of 8
 
 
-def run(world: Any, settings: TrainerSettings, every: int | None = None, **more: Any) -> tuple[Progress, Any]:
+def run(
+    world: World, settings: TrainerSettings, every: int | None = None, **more: Any
+) -> tuple[Progress, Journal]:
     journal = world.journal()
     learner = more.pop("learner", None) or world.learner("none")
     data = more.pop("data", None) or world.data()
@@ -32,7 +37,7 @@ def run(world: Any, settings: TrainerSettings, every: int | None = None, **more:
     return progress, journal
 
 
-def test_points_at_their_steps(world: Any) -> None:
+def test_points_at_their_steps(world: World) -> None:
     _, journal = run(world, TrainerSettings(epochs=2), every=4)
     assert list(journal.tags("train/loss")) == [4, 8, 12, 16, 18]
     assert journal.tags("epoch") == {step: step / 9 for step in (4, 8, 12, 16, 18)}
@@ -44,7 +49,7 @@ def test_points_at_their_steps(world: Any) -> None:
     }  # fmt: skip
 
 
-def test_the_course_of_a_run(world: Any, tmp_path: Path) -> None:
+def test_the_course_of_a_run(world: World, tmp_path: Path) -> None:
     settings = TrainerSettings(steps=20, val_every_epochs=2, checkpoint=CheckpointSettings(every_steps=6))
     settings.checkpoint.every_epochs = None
     _, journal = run(world, settings, checkpoints=Checkpoints(tmp_path))
@@ -64,7 +69,7 @@ def test_the_course_of_a_run(world: Any, tmp_path: Path) -> None:
     assert list(journal.tags("train/loss")) == [9, 18, 20]
 
 
-def test_training_loss_is_the_mean_since_the_last_point(world: Any) -> None:
+def test_training_loss_is_the_mean_since_the_last_point(world: World) -> None:
     """Over samples, not batches, and with the weights of each update."""
     settings = TrainerSettings(epochs=1, accumulate=2)
     progress, journal = run(world, settings)
@@ -79,7 +84,7 @@ def test_training_loss_is_the_mean_since_the_last_point(world: Any) -> None:
     assert weights_sha256(progress.learner.model) == weights_sha256(learner.model)
 
 
-def test_limits_and_lengths(world: Any) -> None:
+def test_limits_and_lengths(world: World) -> None:
     progress, journal = run(world, TrainerSettings(epochs=3, limit_train_batches=4, limit_val_batches=1))
     assert (progress.step, progress.epoch, list(journal.tags("val/loss"))) == (12, 3, [4, 8, 12])
     assert progress.val_metrics == evaluate(progress.learner, [next(progress.data.val.epoch(0))])  # type: ignore[union-attr]
@@ -87,7 +92,7 @@ def test_limits_and_lengths(world: Any) -> None:
     assert (progress.step, progress.epoch, progress.batch) == (11, 1, 2)
 
 
-def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: Any, tmp_path: Path) -> None:
+def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: World, tmp_path: Path) -> None:
     learner, journal = world.line_learner(), world.journal()
     learner.optimizer.param_groups[0]["lr"] = 1e6
     with pytest.raises(NonFiniteLoss) as caught:
@@ -108,7 +113,7 @@ def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: Any, tmp_pa
     assert all(weight.isfinite().all() for weight in state.learner["model"].values())
 
 
-def test_early_stopping_and_the_best_weights(world: Any, tmp_path: Path) -> None:
+def test_early_stopping_and_the_best_weights(world: World, tmp_path: Path) -> None:
     settings = TrainerSettings(
         epochs=50,
         early_stopping=EarlyStopping(patience=3, metric="loss"),
@@ -138,15 +143,16 @@ class Rude(Callback):
     on_start = on_epoch_end = on_validation = on_checkpoint = draw
 
 
-def test_nobody_disturbs_the_random_numbers_of_training(world: Any, tmp_path: Path) -> None:
-    class Noisy(world.batches):  # type: ignore[misc]
-        def epoch(self, epoch: int, start: int = 0) -> Any:
+def test_nobody_disturbs_the_random_numbers_of_training(world: World, tmp_path: Path) -> None:
+    class Noisy(FakeBatches):
+        def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
             torch.rand(1)
             yield from super().epoch(epoch, start)
 
     data = world.data()
+    val = cast(FakeBatches, data.val)
     noisy = type(data)(
-        data.spec, data.train, Noisy(data.val.inputs, data.val.targets, 7, False), data.test, "fingerprint"
+        data.spec, data.train, Noisy(val.inputs, val.targets, 7, False), data.test, "fingerprint"
     )
     settings = TrainerSettings(epochs=2, checkpoint=CheckpointSettings(every_steps=1))
     quiet, _ = run(world, TrainerSettings(epochs=2))
@@ -154,9 +160,9 @@ def test_nobody_disturbs_the_random_numbers_of_training(world: Any, tmp_path: Pa
     assert weights_sha256(quiet.learner.model) == weights_sha256(loud.learner.model)
 
 
-def test_validation_leaves_each_module_in_its_mode(world: Any) -> None:
+def test_validation_leaves_each_module_in_its_mode(world: World) -> None:
     learner = world.learner("none")
-    frozen = next(module for module in learner.model if isinstance(module, nn.BatchNorm1d)).eval()
+    frozen = next(module for module in learner.model.modules() if isinstance(module, nn.BatchNorm1d)).eval()
     before = frozen.running_mean.clone()  # type: ignore[union-attr]
     run(world, TrainerSettings(epochs=1), learner=learner)
     assert torch.equal(frozen.running_mean, before)  # type: ignore[arg-type]
@@ -164,13 +170,14 @@ def test_validation_leaves_each_module_in_its_mode(world: Any) -> None:
     assert not frozen.training
 
 
-def test_evaluation_does_not_depend_on_batches(world: Any) -> None:
+def test_evaluation_does_not_depend_on_batches(world: World) -> None:
     learner, split = world.learner("none"), world.data().val
+    assert split is not None
     one = evaluate(learner, [split.first(20)])
     assert evaluate(learner, split.epoch(0)) == pytest.approx(one, rel=1e-6)
 
 
-def test_regression_on_a_line(world: Any) -> None:
+def test_regression_on_a_line(world: World) -> None:
     progress, _ = run(world, TrainerSettings(epochs=60), data=world.line_data(), learner=world.line_learner())
     assert [p.item() for p in progress.learner.model.parameters()] == pytest.approx(
         [2, 1], abs=0.1
@@ -179,14 +186,14 @@ def test_regression_on_a_line(world: Any) -> None:
     assert progress.test_metrics == {}
 
 
-def test_checkpoints_by_the_clock(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_by_the_clock(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweepboard.training.loop.TICK", 0.0)
     settings = TrainerSettings(steps=4, checkpoint=CheckpointSettings(None, None, every_minutes=1e-9))
     _, journal = run(world, settings, checkpoints=Checkpoints(tmp_path))
     assert [step for what, step in journal.told if what == "checkpoint"] == [1, 2, 3, 4, 4]
 
 
-def test_ticks_are_rare(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ticks_are_rare(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock of a hundredth of a second per look."""
     clock, ticks = count(0.0, 0.01), []
     monkeypatch.setattr("sweepboard.training.loop.time.perf_counter", lambda: next(clock))
@@ -215,13 +222,13 @@ def test_ticks_are_rare(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_settings_that_cannot_be(world: Any, settings: TrainerSettings, message: str) -> None:
+def test_settings_that_cannot_be(world: World, settings: TrainerSettings, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         run(world, settings)
     assert str(caught.value) == message
 
 
-def test_early_stopping_needs_a_validation_set(world: Any) -> None:
+def test_early_stopping_needs_a_validation_set(world: World) -> None:
     data = world.data()
     without = type(data)(data.spec, data.train, None, data.test, "fingerprint")
     with pytest.raises(ConfigError, match=r"trainer\.early_stopping\.patience needs a validation set"):

@@ -13,12 +13,13 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import DamagedCheckpoint, load_checkpoint, packed
 from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import BestState, LoopState
+from tests.training.conftest import World
 
 FIELDS = [item.name for item in fields(LoopState)]
 
 
 @pytest.fixture
-def content(world: Any, tmp_path: Path) -> dict[str, Any]:
+def content(world: World, tmp_path: Path) -> dict[str, Any]:
     """What a short run saved as its last state."""
     checkpoints = Checkpoints(tmp_path)
     fit(world.learner(), world.data(), TrainerSettings(steps=2), checkpoints=checkpoints)

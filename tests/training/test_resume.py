@@ -21,6 +21,7 @@ from sweepboard.training.loop import Progress, fit
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.signals import Interrupted, StopFlag
+from tests.training.conftest import Journal, World
 
 
 class StopAtLook(StopFlag):
@@ -79,7 +80,7 @@ RUNS = {
 }
 
 
-def train(world: Any, name: str, folder: Path | None, **more: Any) -> tuple[str, Any]:
+def train(world: World, name: str, folder: Path | None, **more: Any) -> tuple[str, Journal]:
     """One attempt of a run of RUNS, its digest and its journal; a new process as far as state goes."""
     scheduler, trainer, every = RUNS[name]
     learner = world.learner(scheduler, grad_clip=trainer.grad_clip)
@@ -99,7 +100,7 @@ def train(world: Any, name: str, folder: Path | None, **more: Any) -> tuple[str,
 
 
 @pytest.fixture(scope="module")
-def whole(world: Any) -> dict[str, tuple[str, Any]]:
+def whole(world: World) -> dict[str, tuple[str, Journal]]:
     """Each run without a stop, and without checkpoints."""
     return {name: train(world, name, None) for name in RUNS}
 
@@ -108,8 +109,8 @@ def whole(world: Any) -> dict[str, tuple[str, Any]]:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(looks=st.lists(st.integers(1, 60), min_size=1, max_size=3))
 def test_signals_at_any_moment(
-    world: Any,
-    whole: dict[str, tuple[str, Any]],
+    world: World,
+    whole: dict[str, tuple[str, Journal]],
     tmp_path_factory: pytest.TempPathFactory,
     name: str,
     looks: list[int],
@@ -130,8 +131,8 @@ def test_signals_at_any_moment(
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("step", [1, 4, 7, 9])
 def test_killed_without_warning(
-    world: Any,
-    whole: dict[str, tuple[str, Any]],
+    world: World,
+    whole: dict[str, tuple[str, Journal]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -153,12 +154,12 @@ def test_killed_without_warning(
     assert state.step == max(step for _, step in journal.scalars)
 
 
-def test_a_finished_run_has_nothing_left_to_do(world: Any, tmp_path: Path) -> None:
+def test_a_finished_run_has_nothing_left_to_do(world: World, tmp_path: Path) -> None:
     digest, journal = train(world, "early", tmp_path)
     assert train(world, "early", tmp_path, resume=Checkpoints(tmp_path).load(), journal=journal)[0] == digest
 
 
-def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> None:
+def test_a_longer_run_follows_the_new_horizon(world: World, tmp_path: Path) -> None:
     """The schedule's own length is an argument, not a state: extending a run must not keep the old one."""
     short = world.learner("warmup")
     fit(short, world.data(), TrainerSettings(steps=20), checkpoints=Checkpoints(tmp_path))
@@ -172,10 +173,10 @@ def test_a_longer_run_follows_the_new_horizon(world: Any, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("scheduler", ["epoch", "plateau"])
-def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, scheduler: str) -> None:
+def test_a_run_made_longer_is_the_longer_run(world: World, tmp_path: Path, scheduler: str) -> None:
     """Also from an end in the middle of everything: what belongs to that end alone leaves no trace."""
 
-    def attempt(steps: int, **more: Any) -> tuple[str, Any]:
+    def attempt(steps: int, **more: Any) -> tuple[str, Journal]:
         learner, journal = world.learner(scheduler), more.pop("journal", world.journal())
         trainer = TrainerSettings(steps=steps, val_every_steps=4)
         fit(learner, world.data(), trainer, logging_every_steps=5, callbacks={"journal": journal}, **more)
@@ -192,10 +193,10 @@ def test_a_run_made_longer_is_the_longer_run(world: Any, tmp_path: Path, schedul
 
 
 @pytest.mark.parametrize("optimizer", ["LBFGS", "Adam", "RMSprop", "Adagrad", "NAdam", "Adafactor", "Muon"])
-def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: str) -> None:
+def test_optimizers_resume_bit_for_bit(world: World, tmp_path: Path, optimizer: str) -> None:
     """Each keeps another kind of state."""
 
-    def attempt(steps: int, resume: LoopState | None = None) -> tuple[str, Any]:
+    def attempt(steps: int, resume: LoopState | None = None) -> tuple[str, Journal]:
         other, journal = world.learner("none"), world.journal()
         weights = [p for p in other.model.parameters() if optimizer != "Muon" or p.ndim == 2]
         learner = Learner(other.model, other.task, getattr(torch.optim, optimizer)(weights, lr=0.01))
@@ -217,7 +218,7 @@ def test_optimizers_resume_bit_for_bit(world: Any, tmp_path: Path, optimizer: st
     assert rest.tags("train/loss") == {8: journal.tags("train/loss")[8]}
 
 
-def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: Any, tmp_path: Path) -> None:
+def test_the_best_of_an_end_is_not_the_best_of_the_longer_run(world: World, tmp_path: Path) -> None:
     """Its weights give way to those that were the best before it, whose step is known, too."""
 
     def attempt(steps: int, folder: Path, resume: LoopState | None = None) -> tuple[dict[str, int], int]:

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import Progress, fit
 from sweepboard.training.signals import SIGNALS, Interrupted, Pruned, StopFlag
+from tests.training.conftest import World
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ class SignalAtEpochEnd(Callback):
 
 
 @pytest.mark.parametrize("signum", SIGNALS)
-def test_a_signal_saves_and_leaves(world: Any, tmp_path: Path, signum: int) -> None:
+def test_a_signal_saves_and_leaves(world: World, tmp_path: Path, signum: int) -> None:
     before = [signal.getsignal(each) for each in SIGNALS]
     with StopFlag() as stop, pytest.raises(Interrupted) as caught:
         fit(
@@ -112,7 +112,7 @@ class PruneAt(Callback):
 
 @pytest.mark.parametrize("event", ["on_validation", "on_tick"])
 def test_a_pruned_run_is_saved_and_could_go_on(
-    world: Any, tmp_path: Path, event: str, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, event: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweepboard.training.loop.TICK", 0.0)
     settings, whole = TrainerSettings(epochs=3), world.journal()
@@ -131,7 +131,7 @@ def test_a_pruned_run_is_saved_and_could_go_on(
     assert journal.repeatable() == whole.repeatable()
 
 
-def test_at_the_end_there_is_nothing_to_prune(world: Any) -> None:
+def test_at_the_end_there_is_nothing_to_prune(world: World) -> None:
     progress = fit(
         world.learner(),
         world.data(),

@@ -1,4 +1,4 @@
-"""The limits of the control groups around this process (Linux, versions 1 and 2): what its container has."""
+"""Read the limits of this process's control groups (Linux, versions 1 and 2), which containers set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNLIMITED = 2**60
 
 @dataclass(frozen=True)
 class MemoryLimit:
-    """Bytes that a group may use, and those that it uses and cannot give back."""
+    """The bytes that a group may use, and those in use that cannot be reclaimed."""
 
     limit: int
     used: int
@@ -33,7 +33,7 @@ def cpu_quotas() -> Iterator[int]:
 
 
 def memory_limits() -> Iterator[MemoryLimit]:
-    """Yield the limit of each group that has one. Cached files do not count as used: they give way."""
+    """Yield the limit of each group that has one. Cached files do not count as used."""
     for folder in _groups(""):
         yield from _memory(folder, "memory.max", "memory.current", "inactive_file")
     for folder in _groups("memory"):
@@ -54,7 +54,7 @@ def _memory(folder: Path, limit: str, used: str, cached: str) -> Iterator[Memory
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Yield the folder of this process's group and of those around it; version 2 for the controller ""."""
+    """Yield the folders of this process's group and of its parents; the controller "" is version 2."""
     if sys.platform != "linux":
         return
     for line in _text(MEMBERSHIP).splitlines():
@@ -67,7 +67,7 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _roots(controllers: str, controller: str) -> Iterator[Path]:
-    """Yield where a hierarchy may be mounted."""
+    """Yield the folders where a hierarchy may be mounted."""
     names = (controller, controllers) if controller else ("", "unified")
     yield from (MOUNT / name for name in dict.fromkeys(names) if (MOUNT / name).is_dir())
 

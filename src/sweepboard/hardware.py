@@ -1,4 +1,4 @@
-"""What this process may use of its machine: cores, memory, GPUs. The one probe for runs and sweeps alike."""
+"""Query the cores, memory and GPUs that this process may use. The one probe for runs and sweeps."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sweepboard.cgroups import cpu_quotas, memory_limits
 def cores() -> int:
     """Return the cores that this process may use.
 
-    The least of those that it is bound to, the quota of its container and the share of its Slurm task.
+    It is the minimum of its affinity, its container's quota and the share of its Slurm task.
     """
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([bound, *cpu_quotas(), *_slurm_cores()]))
 
 
 def default_threads() -> int:
-    """Return the CPU threads of a run for which none are given: `OMP_NUM_THREADS`, else `cores()`."""
+    """Return the default CPU threads of a run: `OMP_NUM_THREADS`, else `cores()`."""
     return threads_of_environment() or cores()
 
 
@@ -30,7 +30,7 @@ def threads_of_environment() -> int | None:
 
 
 def total_memory() -> int | None:
-    """Return the bytes of memory that this process may use in all; None where not known."""
+    """Return the bytes of memory that this process may use in all; None if unknown."""
     limits = (each.limit for each in memory_limits())
     return min([*_physical_memory(), *limits, *_slurm_memory()], default=None)
 
@@ -42,7 +42,7 @@ def available_memory() -> int | None:
 
 
 def resident_memory(pid: int) -> int:
-    """Return the bytes of memory that a process uses now, shared ones too; 0 where not known."""
+    """Return the bytes of memory that a process uses now, shared memory included; 0 if unknown."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
@@ -88,7 +88,7 @@ def _free_memory() -> Iterator[int]:
 
 
 def _slurm_cores() -> Iterator[int]:
-    """Slurm does not bind a task to its cores everywhere."""
+    """Return the cores of this Slurm task, which Slurm does not enforce everywhere."""
     share = _number("SLURM_CPUS_PER_TASK") or _number("SLURM_CPUS_ON_NODE")
     if share is not None:
         yield share
@@ -101,6 +101,6 @@ def _slurm_memory() -> Iterator[int]:
 
 
 def _number(variable: str) -> int | None:
-    """Return the number above 0 in an environment variable, or None."""
+    """Return the positive number in an environment variable, or None."""
     text = os.environ.get(variable, "")
     return int(text) if text.isdecimal() and int(text) > 0 else None

@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first asked for: `import sweepboard` stays light."""
+"""Import public names when they are first used, so that `import sweepboard` stays light."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[list[str], Callable[[str], Any]]:
     """Return `__all__` and `__getattr__` (PEP 562) of a package.
 
-    `homes` gives the module that defines each public name: `{"CNN": "sweepboard.models.cnn"}`. A type checker
-    needs the same imports below `if TYPE_CHECKING:`.
+    `homes` maps each public name to the module that defines it: `{"CNN": "sweepboard.models.cnn"}`. A type
+    checker needs the same imports below `if TYPE_CHECKING:`.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Have a process end with the one that started it (Linux)."""
+"""End a process when its parent dies (Linux)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; exit if it has died already.
+    """Make the kernel kill this process when its parent dies; exit if it has died already.
 
-    `parent` is the id of the parent, read before this process was made.
+    `parent` is the parent's process id, read before this process was created.
     """
     _ask_for(signal.SIGKILL)
     if os.getppid() != parent:
@@ -21,7 +21,7 @@ def die_with(parent: int) -> None:
 
 
 def outlive_parent() -> None:
-    """Undo `die_with`, for a process with work to do after its parent's death."""
+    """Undo `die_with`, for a process that has work to do after its parent's death."""
     _ask_for(0)
 
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules beside those of `torch.optim.lr_scheduler`."""
+"""Learning-rate schedules in addition to those of `torch.optim.lr_scheduler`."""
 
 from __future__ import annotations
 

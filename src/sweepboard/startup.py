@@ -1,4 +1,4 @@
-"""What is set once per process, before torch works: allocator, libraries, threads, where output goes."""
+"""Set up the process before torch works: allocator, libraries, threads, output."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _NEXT = ("contextvars", "decimal", "fcntl", "hashlib", "inspect", "json", "pickl
 
 
 def tune_allocator() -> bool:
-    """Let glibc keep the memory that a step frees for the next step. Returns whether that was possible.
+    """Let glibc keep the memory that a step frees for the next step. Return whether it could.
 
-    By default glibc gives every large tensor back to the kernel at once, so each update faults thousands of
-    pages in again: a third of a CPU update's time. Other C libraries are left alone. Call it before the
-    first large allocation; calling it again does no harm.
+    By default glibc returns every large tensor to the kernel at once, so each update faults thousands of
+    pages in again: a third of a CPU update's time. Other C libraries are not changed. Call it before the
+    first large allocation; it is idempotent.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -37,11 +37,11 @@ def tune_allocator() -> bool:
 
 
 def load_torch_ahead() -> None:
-    """Begin to load torch's libraries (Linux) beside whatever this process does next.
+    """Start to load torch's libraries (Linux) in a thread, in parallel with other work.
 
-    They are a fifth of `import torch`, and the only part of it that Python's lock does not keep from running
-    on another core. A library that cannot be loaded is left to the import, which will say so. The process
-    does not end before it is loaded: the library would be taken down while it is being set up.
+    They are a fifth of `import torch`, and the only part that can run without Python's lock. A library that
+    cannot be loaded is skipped; the import will report it. The process waits for the thread at exit, because
+    a library must not be unloaded while it is being initialised.
     """
     spec = find_spec("torch")
     library = Path(spec.origin or "").parent / "lib" / "libtorch.so" if spec else Path()
@@ -54,7 +54,7 @@ def load_torch_ahead() -> None:
 
 @contextmanager
 def quick_start() -> Iterator[None]:
-    """Collect garbage rarely until `settle`: what start-up makes stays, and looking at it takes time."""
+    """Collect garbage rarely until `settle`: objects made at start-up are kept, and scanning them is slow."""
     gc.set_threshold(1_000_000, *_COLLECT[1:])
     try:
         yield
@@ -63,15 +63,15 @@ def quick_start() -> Iterator[None]:
 
 
 def settle() -> None:
-    """Collect as usual from here on: what training leaves behind may be large."""
+    """Collect garbage as usual from here on: training may leave large objects."""
     gc.set_threshold(*_COLLECT)
 
 
 def set_threads(threads: int | None) -> int:
-    """Give torch so many CPU threads (None leaves its own choice); returns the number in force.
+    """Set torch's number of CPU threads (None keeps torch's choice). Return the number in use.
 
-    The number changes the last bits of results, so it belongs in the record of a run. Must be called before
-    torch computes anything.
+    The number changes the last bits of results, so it is kept in the run's record. Call it before torch
+    computes anything.
     """
     import torch
 
@@ -81,7 +81,7 @@ def set_threads(threads: int | None) -> int:
 
 
 def write_output_to(log: Path) -> None:
-    """Append to a file what this process, its C libraries and its children print from now on."""
+    """Append the output of this process, its C libraries and its children to a file from now on."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

@@ -1,4 +1,4 @@
-"""What is learned: the loss and the metrics of a run."""
+"""Tasks: the loss and the metrics of a run."""
 
 from __future__ import annotations
 

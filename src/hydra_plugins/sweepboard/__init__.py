@@ -1,4 +1,4 @@
 """The classes by which Hydra finds our launcher and sweeper.
 
-Every Hydra program of the environment imports these, so they import nothing heavy and cannot fail.
+Every Hydra program in the environment imports these, so they import nothing heavy and cannot fail.
 """

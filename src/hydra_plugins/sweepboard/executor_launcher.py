@@ -1,4 +1,4 @@
-"""The base class of launchers whose jobs run on an executor of sweepboard's."""
+"""The base class of launchers whose jobs run on an executor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class ExecutorLauncher(Launcher):
-    """Runs sweepboard's jobs, and no other program's, on the executor that a subclass returns.
+    """Run sweepboard's jobs, and no other program's, on the executor that a subclass returns.
 
-    Its constructor takes what stands under `hydra.launcher`.
+    Its constructor takes the settings below `hydra.launcher`.
     """
 
     @abstractmethod

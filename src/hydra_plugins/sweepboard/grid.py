@@ -1,4 +1,4 @@
-"""`hydra/sweeper=grid`: all combinations, planned and frozen before the first job."""
+"""`hydra/sweeper=grid`: all combinations, planned and frozen before the first job starts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from omegaconf import DictConfig
 
 
 class GridSweeper(Sweeper):
-    """Sweeps sweepboard's jobs, and no other program's. `params` are swept keys in YAML: `{key: "1,2"}`."""
+    """Sweep sweepboard's jobs, and no other program's. `params` are swept keys in YAML: `{key: "1,2"}`."""
 
     def __init__(self, params: Any = None) -> None:
-        """`params` are read from the configuration, where `${...}` in them is still as it was written."""
+        """Ignore `params`: they are read from the configuration, where `${...}` is still unresolved."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._order: Any = (hydra_context, task_function, config)

@@ -1,4 +1,4 @@
-"""`hydra/launcher=local`: a fresh process per job, as many at once as the machine carries."""
+"""`hydra/launcher=local`: a new process per job, as many at once as the machine can hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LocalLauncher(ExecutorLauncher):
-    """Runs jobs on this machine."""
+    """Run jobs on this machine."""
 
     def executor(self, settings: SweepSettings) -> Executor:
         from sweepboard.sweeps.local_jobs import local_executor

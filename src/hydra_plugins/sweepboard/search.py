@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: trials chosen by what came out of those before them."""
+"""`hydra/sweeper=optuna`: a search, whose trials are chosen from the results of earlier ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 
 class SearchSweeper(Sweeper):
-    """Searches with sweepboard's jobs, and no other program's."""
+    """Run searches of sweepboard's jobs, and no other program's."""
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings

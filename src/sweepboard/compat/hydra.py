@@ -50,8 +50,8 @@ _IS_1_3 = _UNCHECKED is None
 def application(name: str, package: str, folders: Sequence[str]) -> Iterator[Hydra]:
     """Yield Hydra, ready to compose from the sources `folders` in this order, and then from `package`.
 
-    Hydra's state is put back afterwards. Hydra 1.4 has `initialize_config_search_path`: use that when 1.3 is
-    no longer supported, whose public functions take one source only.
+    Hydra's state is restored afterwards. Hydra 1.4 has `initialize_config_search_path`; use that when 1.3,
+    whose public functions take one source only, is no longer supported.
     """
     before = get_gh_backup()
     GlobalHydra.instance().clear()  # inside a sweep there is one
@@ -66,36 +66,37 @@ def application(name: str, package: str, folders: Sequence[str]) -> Iterator[Hyd
 
 
 def use_behaviour_of_1_3() -> None:
-    """Set `version_base`. Hydra 1.4 has no other behaviour and deprecates the word: delete this with 1.3."""
+    """Set `version_base`. Hydra 1.4 deprecates it and has no other behaviour: delete this with 1.3."""
     if _IS_1_3:
         version.setbase("1.3")
 
 
 def store_config(name: str, node: Any) -> None:
-    """Make `node` known to Hydra as the configuration `name`, in place of an earlier one.
+    """Register `node` in Hydra as the configuration `name`, replacing an earlier one.
 
-    Hydra 1.4 warns where that is not said, and 1.3 does not know the word: write `replace=True` without 1.3.
+    Hydra 1.4 warns without `replace=True`, which 1.3 does not accept: pass it when 1.3 is no longer
+    supported.
     """
     options: dict[str, Any] = {} if _IS_1_3 else {"replace": True}
     ConfigStore.instance().store(name=name, node=node, **options)
 
 
 def register_source(source: type[ConfigSource]) -> None:
-    """Let a search path contain `source`.
+    """Let a search path hold `source`.
 
-    When the registry goes: `Plugins.instance().register(source)`, which refuses modules outside
+    When the registry goes, use `Plugins.instance().register(source)`, which rejects modules outside
     `hydra_plugins` in Hydra 1.3.
     """
     SourcesRegistry.instance().register(source)
 
 
 def instantiate(config: DictConfig, *leading: Any) -> Any:
-    """Build what `config` says, but nothing on Hydra's own list of dangerous targets.
+    """Build the object of `config`, except targets on Hydra's own list of dangerous ones.
 
-    Raise `InstantiationException` with a line `full_key: ...`, and what a constructor raised as its cause.
-    Hydra 1.4 wants a whitelist from its caller, and refuses what a listed function returns unless its class
-    is listed too, which nobody can know beforehand. So its checks are switched off, and the one that 1.3 has
-    is done here. What a stranger's run may build is decided before, by our own allow-list.
+    Raise `InstantiationException` with a line `full_key: ...`, and the constructor's error as its cause.
+    Hydra 1.4 wants a whitelist from its caller, and rejects an object that a listed function returns unless
+    its class is listed, too, which cannot be known in advance. So its checks are switched off, and the check
+    of 1.3 is done here. Our own allow-list has decided before what a foreign run may build.
     """
     if _IS_1_3:
         return utils.instantiate(config, *leading)
@@ -126,10 +127,10 @@ def _targets(node: Any) -> Iterator[str]:
 
 
 def _refuse_dangerous(target: str) -> None:
-    """Raise `InstantiationException` for a target on Hydra 1.4's list, under whichever name it was found.
+    """Raise `InstantiationException` for a target on Hydra 1.4's list, under any of its names.
 
     As `hydra._internal.instantiate._instantiate2._resolve_target` does without a whitelist. When these
-    functions go, leave the check out: it is Hydra's second line of defence and not our first.
+    functions go, drop the check: our allow-list is the first line of defence.
     """
     execution_policy: Any = import_module("hydra._internal.execution_policy")
     execution_policy._authorize_target_name(target, target, "", None)
@@ -138,7 +139,7 @@ def _refuse_dangerous(target: str) -> None:
 
 
 def callbacks_of(config: DictConfig) -> Callbacks:
-    """Return the callbacks that `hydra.callbacks` names, built as everything else is."""
+    """Return the callbacks in `hydra.callbacks`, built like all other objects."""
     made = Callbacks()
     nodes = OmegaConf.select(config, "hydra.callbacks") or {}
     made.callbacks = [instantiate(node) for node in nodes.values()]
@@ -150,40 +151,40 @@ _set_values = ConfigLoaderImpl._apply_overrides_to_config
 
 
 def set_values(config: DictConfig, overrides: Sequence[Override]) -> None:
-    """Set the values of `overrides` in a composed configuration, as Hydra does. Without it, compose anew."""
+    """Apply `overrides` to a composed configuration, as Hydra does. When it goes, compose again."""
     _set_values(list(overrides), config)
 
 
 def replace_overrides(
     functions: Callable[[], Functions], apply: Callable[[Sequence[Override], DictConfig], None]
 ) -> None:
-    """Have Hydra parse overrides with `functions`, and apply them with `apply`, wherever it does so.
+    """Make Hydra parse overrides with `functions` and apply them with `apply` everywhere.
 
-    When these names go: parse and apply what was typed before it is given to Hydra.
+    When these names go, parse and apply the overrides before they are passed to Hydra.
     """
     overrides_parser.create_functions = functions
     ConfigLoaderImpl._apply_overrides_to_config = staticmethod(apply)  # type: ignore[assignment]
 
 
 def value_of(override: Override) -> Any:
-    """Return the parsed value, quotes kept. When it goes: `value()`, which knows nothing of quotes."""
+    """Return the parsed value with its quotes. When it goes, use `value()`, which drops the quotes."""
     return override._value
 
 
 def as_written(value: Any) -> str:
-    """Return how a parsed value is written in an override. When it goes, write values ourselves."""
+    """Return a parsed value as text of an override. When it goes, write values ourselves."""
     return Override._get_value_element_as_str(value)
 
 
 def as_plain(value: Any) -> Any:
-    """Return what a parsed value stands for. When it goes: the text of a `QuotedString`, else the value."""
+    """Return the plain value of a parsed one. When it goes: a `QuotedString`'s text, else the value."""
     return Override._convert_value(value)
 
 
 def merge(node: DictConfig, values: Mapping[str, Any]) -> DictConfig:
-    """Return `values` laid over `node`. Raise `OmegaConfBaseException` for what does not fit.
+    """Return `values` merged into `node`. Raise `OmegaConfBaseException` for a mismatch.
 
-    OmegaConf 2.4 raises a TypeError where a list stands for a mapping, of which 2.3 makes one of its own.
+    OmegaConf 2.4 raises a TypeError for a list in place of a mapping, and 2.3 an error of its own.
     """
     try:
         return cast(DictConfig, OmegaConf.merge(node, values))
@@ -194,17 +195,17 @@ def merge(node: DictConfig, values: Mapping[str, Any]) -> DictConfig:
 
 
 def is_node(config: DictConfig, key: str) -> bool:
-    """Whether a mapping or list stands at `key`, interpolations not followed. OmegaConf has no public way."""
+    """Return whether `key` holds a mapping or list, without resolving. OmegaConf has no public way."""
     return OmegaConf.is_config(config._get_node(key))
 
 
 def hydras_flags() -> argparse.ArgumentParser:
-    """Return the parser of Hydra's flags. When it goes, name the flags in `cli`."""
+    """Return the parser of Hydra's flags. When it goes, list the flags in `cli`."""
     return get_args_parser()
 
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
-    """Let `${name:...}` be what `function` returns, in place of an earlier one.
+    """Register `function` as the resolver `${name:...}`, replacing an earlier one.
 
     OmegaConf 2.4 renamed `register_new_resolver`; 2.3 has an older `register_resolver`.
     """
@@ -213,7 +214,7 @@ def register_resolver(name: str, function: Callable[..., Any]) -> None:
 
 
 def message_of(error: Exception) -> str:
-    """Return the text of an error that composing raised, as Hydra 1.3 words it."""
+    """Return the text of a composition error in the form of Hydra 1.3."""
     return re.sub(
         r"Invalid Defaults List override '.*?'\.\s+No earlier Group Default for '(.+?)' exists to override\.",
         r"Could not override '\1'. No match in the defaults list",
@@ -222,38 +223,38 @@ def message_of(error: Exception) -> str:
 
 
 def setting_changed_by_a_point(error: Exception) -> str | None:
-    """Return the setting of the sweep that one of its points changes, where `error` is that Hydra refuses it.
+    """Return the sweep's setting that a point changes, if this is Hydra's `error` about it.
 
-    Hydra 1.3 lets it pass; our `Composer` looks itself.
+    Hydra 1.3 accepts such a point; our `Composer` checks it.
     """
     found = re.search(r"'(hydra[./]\w+)' must be (?:configured|selected) before the sweep", str(error))
     return found[1].replace("/", ".") if found else None
 
 
 def completions(application: Hydra, config_name: str, line: str) -> list[str]:
-    """Return what the last word of the command `line` may become.
+    """Return the completions of the last word of the command `line`.
 
-    Without the query: the options of the config groups, and the keys of a composed configuration.
+    When the query goes, offer the options of the config groups and the keys of a composed configuration.
     """
     return list(BashCompletion(application.config_loader)._query(config_name, line))
 
 
 def hydras_range(*arguments: Any) -> RangeSweep:
-    """Return the sweep that `range(...)` means in Hydra's grammar."""
+    """Return the sweep of `range(...)` in Hydra's grammar."""
     return grammar_functions.range(*arguments)
 
 
 def hydras_sort(*arguments: Any, **keywords: Any) -> Any:
-    """Return what `sort(...)` means in Hydra's grammar."""
+    """Return the result of `sort(...)` in Hydra's grammar."""
     return grammar_functions.sort(*arguments, **keywords)
 
 
 @contextmanager
 def now_is(moment: datetime) -> Iterator[None]:
-    """Let `${now:...}` be `moment` during the block.
+    """Make `${now:...}` return `moment` during the block.
 
-    Hydra registers its resolver anew with each composition, so the `datetime` that it asks is replaced. When
-    it no longer asks there, register a resolver of our own after each composition.
+    Hydra registers its resolver at each composition, so the `datetime` it uses is replaced. If Hydra stops
+    using it, register our own resolver after each composition.
     """
 
     class Then(datetime):

@@ -7,8 +7,8 @@ from optuna.trial import FrozenTrial
 
 
 def going_on(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
-    """Return the trial of a process that is gone, to go on with it.
+    """Return the trial of a dead process, to continue it.
 
-    When the id goes: tell the trial as failed, and enqueue its values as a new one.
+    When the id goes, record the trial as failed, and enqueue its values as a new one.
     """
     return optuna.Trial(study, trial._trial_id)

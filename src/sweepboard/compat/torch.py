@@ -23,17 +23,17 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDat
 
 
 class WatchedLoader(DataLoader[Any]):
-    """A DataLoader that checks every few seconds for dead workers.
+    """A DataLoader that checks every few seconds whether a worker has died.
 
-    torch, given a time limit, checks only when it is over. When these names go, use DataLoader: a dead worker
-    is then detected later.
+    With a timeout, torch checks only when it expires. When these names go, use DataLoader: a dead worker is
+    then noticed later.
     """
 
     def _get_iterator(self) -> _BaseDataLoaderIter:
         return _WatchedWorkers(self) if self.num_workers else super()._get_iterator()
 
     def check_worker_number_rationality(self) -> None:
-        """Nothing: torch would print a warning about a number of workers that the user has asked for."""
+        """Do nothing: torch would warn about the number of workers that the user set."""
 
 
 class _WatchedWorkers(_MultiProcessingDataLoaderIter):
@@ -50,9 +50,9 @@ class _WatchedWorkers(_MultiProcessingDataLoaderIter):
 
 
 def abandon_workers(error: BaseException) -> None:
-    """Keep torch from shutting down the DataLoader's iterator in whose making `error` was raised.
+    """Keep torch from shutting down the half-built DataLoader iterator that raised `error`.
 
-    It has but half of what that takes, and Python would print another error about it: without this it does.
+    It lacks the attributes that the shutdown needs, so Python would print a second error without this.
     """
     for frame, _ in walk_tb(error.__traceback__):
         made = frame.f_locals.get("self")
@@ -61,10 +61,10 @@ def abandon_workers(error: BaseException) -> None:
 
 
 def end_workers(iterator: Any) -> None:
-    """End the workers of a DataLoader's iterator at once.
+    """Kill the workers of a DataLoader's iterator at once.
 
-    Torch alone would wait five seconds for each that is in the middle of a sample, and for ever where they
-    are deaf to SIGTERM. When these names go: kill those of `multiprocessing.active_children()` that are new.
+    Torch alone would wait five seconds for each busy worker, and for ever if it ignores SIGTERM. When these
+    names go, kill the new ones of `multiprocessing.active_children()`.
     """
     for worker in iterator._workers:
         worker.kill()
@@ -72,42 +72,42 @@ def end_workers(iterator: Any) -> None:
 
 
 def unsaved_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
-    """Yield the buffers of the module itself that its state dict leaves out.
+    """Yield the module's own buffers that its state dict leaves out.
 
-    When the set of their names goes: those of `named_buffers` that `state_dict` has not.
+    When the set of their names goes, yield those of `named_buffers` that are not in `state_dict`.
     """
     for name in module._non_persistent_buffers_set:
         yield name, module._buffers[name]
 
 
 def changes_in_place(tensor: Tensor) -> int:
-    """Return how often `tensor` has been changed in place. When it goes, compare copies."""
+    """Return how often `tensor` was changed in place. When it goes, compare copies."""
     return tensor._version
 
 
 def schema_of(operation: Any) -> Any:
-    """Return the names and types of an operation's arguments and results, as a dispatch mode is given it.
+    """Return the names and types of an operation's arguments and results, for a dispatch mode.
 
-    Without it, what an operation makes can be told by comparing its results with its arguments only.
+    Without it, new tensors are found only by comparing an operation's results with its arguments.
     """
     return operation._schema
 
 
 def mark_as_stepped(optimizer: Optimizer) -> None:
-    """Keep torch's schedulers from warning that `optimizer` was never stepped. When it goes, so does that."""
+    """Suppress the schedulers' warning that `optimizer` was never stepped. Delete it when that goes."""
     optimizer._opt_called = True  # type: ignore[attr-defined]
 
 
 def counts_for_scheduler(step: Any, cls: type[Optimizer]) -> bool:
-    """Return whether `step` is the wrapper of a learning-rate scheduler, around the step of the class.
+    """Return whether `step` is the wrapper of a learning-rate scheduler around the class's step.
 
-    When the mark goes, no step counts for one, and the slower `optimizer.step()` is taken.
+    When the mark goes, return False: the slower `optimizer.step()` is then used.
     """
     return hasattr(step, "_wrapped_by_lr_sched") and getattr(step, "__wrapped__", None) is cls.step
 
 
 def has_step_hooks(optimizer: Optimizer) -> bool:
-    """Return whether hooks are to run with each step. When the tables go, answer True: the slower way."""
+    """Return whether the optimizer has step hooks. When the tables go, return True: the slower way."""
     return bool(
         optimizer._optimizer_step_pre_hooks
         or optimizer._optimizer_step_post_hooks
@@ -117,11 +117,11 @@ def has_step_hooks(optimizer: Optimizer) -> bool:
 
 
 def spare_the_compiler() -> None:
-    """Let the next optimizer be made without an import of `torch._dynamo`.
+    """Avoid importing `torch._dynamo` when the next optimizer is created.
 
-    `torch._disable_dynamo` keeps, beside each method it wraps, the method that the compiler has been told
-    about, and imports the compiler where there is none: this gives it the method itself. In a torch that does
-    otherwise nothing is changed, and the first optimizer takes a second longer.
+    `torch._disable_dynamo` keeps, in each method it wraps, the version registered with the compiler, and
+    imports the compiler if there is none: this sets the plain method instead. In other versions of torch it
+    does nothing, and the first optimizer takes a second longer.
     """
     for method in vars(Optimizer).values():
         plain = getattr(method, "__wrapped__", None)

@@ -1,6 +1,6 @@
 """Every setting of the runner, written once: type, default, docstring, rules and effect.
 
-Nothing of torch, Hydra or the other rooms is imported here, so that any file may ask.
+This room imports neither torch nor Hydra nor other rooms, so any file may use it.
 """
 
 from sweepboard.settings.checks import check_values

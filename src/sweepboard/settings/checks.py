@@ -1,4 +1,4 @@
-"""Check the values of a group of settings against their choices and ranges."""
+"""Check the values of a group of settings: choices and ranges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sweepboard.settings.field import rules_of
 
 
 def check_values(group: object, key: str) -> None:
-    """Raise `ConfigError` for the first invalid value of the settings dataclass at `key`."""
+    """Raise `ConfigError` for the first invalid value of a settings dataclass at `key`."""
     for item in fields(group):  # type: ignore[arg-type]
         value, place = getattr(group, item.name), f"{key}.{item.name}"
         rules = rules_of(item)

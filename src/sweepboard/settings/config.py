@@ -1,4 +1,4 @@
-"""The whole configuration of a run by name and type."""
+"""The whole configuration of a run as typed dataclasses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOT = "dataset.root"
 
 @dataclass
 class Facts:
-    """What a data set and the length of the run decide, for use as `${facts.…}`; never set by hand."""
+    """Values computed from the data set and the length, for use as `${facts.…}`; never set by hand."""
 
     input_shape: list[int] | None = None
     """One sample's shape: `[channels, height, width]` of an image, `[features]` of a vector."""
@@ -60,7 +60,7 @@ class Facts:
 
 @dataclass
 class Config:
-    """Everything a run is made from."""
+    """The configuration of a run."""
 
     seed: int = setting(0, "result", minimum=0, maximum=2**32 - 1)  # what every library that is seeded takes
     """Start of every random sequence: weights, order of samples, augmentation, dropout."""

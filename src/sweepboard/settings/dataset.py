@@ -1,4 +1,4 @@
-"""Settings that every data set shares, whatever its constructor takes beside them."""
+"""Settings that all data sets share, in addition to their constructors' arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sweepboard.settings.field import setting
 
 @dataclass
 class DatasetSettings:
-    """Keys of the `dataset` group that belong to the runner; all others go to the data set's constructor."""
+    """Keys of the `dataset` group that belong to the runner; others go to the data set's constructor."""
 
     batch_size: int = setting(64, "result", minimum=1)
     """Samples in a training batch."""

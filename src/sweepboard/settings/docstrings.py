@@ -1,4 +1,4 @@
-"""The docstrings below the fields of a dataclass, which Python itself does not keep."""
+"""Read the docstrings below the fields of a dataclass, which Python itself does not keep."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def _own_texts(cls: type) -> Iterator[tuple[str, str]]:
     classes = {node.name: node.body for node in module.body if isinstance(node, ast.ClassDef)}
     for field, text in pairwise(classes[cls.__name__]):
         match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                yield name, " ".join(words.split())
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
+                yield name, " ".join(docstring.split())

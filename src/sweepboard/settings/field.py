@@ -1,4 +1,4 @@
-"""How a setting is declared: a dataclass field with the rules for its value and the effect of changing it."""
+"""Declare a setting: a dataclass field with the rules for its value and the effect of a change."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sweepboard.formatting import yaml_text
 T = TypeVar("T")
 
 Effect: TypeAlias = Literal["result", "length", "speed", "place", "logging"]
-"""What follows from another value of a setting.
+"""The effect of changing a setting.
 
-* `result`: other numbers, if only in their last bits;
-* `length`: another end; the numbers up to there stay the same;
-* `speed`: other time, memory, processes or moments of saving; no number changes;
-* `place`: other folders, files or names; no number changes;
-* `logging`: other things in the event files; no number changes.
+* `result`: the numbers change, if only in their last bits;
+* `length`: the run ends elsewhere; the numbers up to there stay the same;
+* `speed`: time, memory, processes or moments of saving change, but no number;
+* `place`: folders, files or names change, but no number;
+* `logging`: the content of the event files changes, but no number.
 """
 
 Condition: TypeAlias = Literal["evaluation", "arithmetic"]
-"""What `sweepboard check` calls the kind of condition under which runs are compared."""
+"""The kind of condition under which `sweepboard check` compares runs."""
 
 Plugin: TypeAlias = Literal["sweeper", "launcher"]
 
@@ -34,15 +34,15 @@ _METADATA = "setting"
 
 @dataclass(frozen=True)
 class Rules:
-    """What is known of a setting beside its type, default and docstring."""
+    """The rules of a setting, in addition to its type, default and docstring."""
 
     effect: Effect
 
     choices: tuple[bool | str, ...] = ()
-    """The values to choose from (null too, where the type allows it); a number is judged by its range."""
+    """The valid values (and null, if the type allows it); numbers are checked by their range."""
 
     pattern: str | None = None
-    """A regular expression of further values, which look like one of the choices."""
+    """A regular expression of further valid values, similar to the choices."""
 
     minimum: Number | None = None
     maximum: Number | None = None
@@ -50,22 +50,22 @@ class Rules:
     below: Number | None = None
 
     untrusted_maximum: Number | None = None
-    """The largest value that is taken from someone else's run folder."""
+    """The largest value that is accepted from another user's run folder."""
 
     condition: Condition | None = None
-    """Of which kind of condition the setting is one; None for what runs are compared over."""
+    """The kind of condition; None for settings over which runs are compared."""
 
     off: str | None = None
-    """The value, as typed, with which a picture or text is not written; None for what is neither."""
+    """The value, as typed, that turns a picture or text off; None for other settings."""
 
     plugin: Plugin | None = None
-    """The plug-in of Hydra that acts on the setting; another one than ours would not."""
+    """The plug-in of ours that uses the setting; third-party plug-ins ignore it."""
 
     used: Callable[[Mapping[str, Any]], bool] | None = None
-    """Whether the setting has an effect beside the others of its group; None for always."""
+    """Return whether the setting has an effect given the others of its group; None for always."""
 
     def problem(self, key: str, value: object) -> str | None:
-        """Return what is wrong with `value`, which is of the right type, or None."""
+        """Return what is wrong with `value`, which has the right type, or None."""
         if value is None:
             return None
         if isinstance(value, int | float) and not isinstance(value, bool) and self.range:
@@ -80,7 +80,7 @@ class Rules:
 
     @property
     def valid(self) -> str:
-        """The valid values in words: the choices, then the range."""
+        """Return the valid values as text: the choices, then the range."""
         return ", ".join([*map(yaml_text, self.choices), *([self.range] if self.range else [])])
 
     def _in_range(self, value: Number) -> bool:
@@ -95,7 +95,7 @@ class Rules:
 
     @property
     def range(self) -> str:
-        """The numbers that are valid, in words; empty where any is."""
+        """Return the valid numbers as text; empty if all are valid."""
         match self.minimum, self.maximum, self.above, self.below:
             case None, None, None, None:
                 return ""
@@ -107,7 +107,7 @@ class Rules:
                 return f"at least {low} and less than {under}"
             case None, None, over, None:
                 return f"a number above {over}"
-        raise ValueError(f"there are no words for the range of {self}")
+        raise ValueError(f"no text for the range of {self}")
 
 
 def setting(default: T, effect: Effect, **rules: Any) -> T:
@@ -119,5 +119,5 @@ def setting(default: T, effect: Effect, **rules: Any) -> T:
 
 
 def rules_of(item: Field[Any]) -> Rules | None:
-    """Return the rules of a dataclass field, None where it is no setting but a group of them."""
+    """Return the rules of a dataclass field; None for a group of settings."""
     return item.metadata.get(_METADATA)

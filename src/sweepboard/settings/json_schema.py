@@ -1,4 +1,4 @@
-"""A JSON schema of the configuration's YAML, by which editors complete and check it."""
+"""Build the JSON schema of the configuration's YAML, which editors use to complete and check it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Schema: TypeAlias = "dict[str, Any]"
 
 SWEEPER = SEARCH.replace(".", "/")
 SCHEMAS = (*GROUPS, "experiment", SWEEPER)
-"""The groups whose options have a schema of their own."""
+"""The groups whose options have their own schema."""
 
 _LATER = r"\$\{|^\?\?\?$"
-"""A text with an interpolation in it, or a value that is still to be given."""
+"""A text with an interpolation, or a missing value (`???`)."""
 
 _WORDS = {bool: "boolean", int: "integer", float: "number", str: "string", types.NoneType: "null"}
 _BOUNDS = {
@@ -33,9 +33,9 @@ _BOUNDS = {
 
 
 def json_schema(group: str | None = None) -> Schema:
-    """Return the schema of a file in the folder `group`, or of a primary configuration if it is None.
+    """Return the schema of a file in the folder `group`; None is for a primary configuration.
 
-    A preset has the schema of a primary configuration. Raise `ConfigError` for an unknown group.
+    Presets are files with the keys of a primary configuration. Raise `ConfigError` for an unknown group.
     """
     head = {"$schema": "http://json-schema.org/draft-07/schema#"}
     if group is None or group == "experiment":
@@ -48,7 +48,7 @@ def json_schema(group: str | None = None) -> Schema:
 
 
 def _file(properties: Schema, closed: bool = True) -> Schema:
-    """Return the schema of a YAML file: its keys, and its defaults list."""
+    """Return the schema of a YAML file: its keys and its defaults list."""
     defaults = {"type": "array", "description": "The options that this file is composed with."}
     return _mapping({"defaults": defaults, **properties}, closed) | {"type": "object"}
 
@@ -71,7 +71,7 @@ def _group(group: str) -> Schema:
 
 
 def _mapping(properties: Schema, closed: bool) -> Schema:
-    """Return the schema of a mapping with these keys, and no others if `closed`, or an interpolation."""
+    """Return the schema of a mapping with these keys (no others if `closed`) or an interpolation."""
     return {
         "type": ["object", "string"],
         "pattern": _LATER,
@@ -81,7 +81,7 @@ def _mapping(properties: Schema, closed: bool) -> Schema:
 
 
 def _properties(group: type) -> Schema:
-    """Return the schemas of the keys of a settings dataclass, nested ones included."""
+    """Return the schemas of the keys of a settings dataclass, nested ones too."""
     kinds, texts, found = get_type_hints(group), field_texts(group), {}
     own = {setting.name: setting for setting in settings_in(group) if "." not in setting.key}
     for item in fields(group):
@@ -104,7 +104,7 @@ def _value(setting: Setting) -> Schema:
 
 
 def _forms(kind: Any, rules: Rules) -> Iterator[Schema]:
-    """Yield the schemas of a type's values, other than its choices."""
+    """Return the schemas of the type's values, without its choices."""
     if get_origin(kind) in (Union, types.UnionType):
         for each in get_args(kind):
             yield from _forms(each, rules)

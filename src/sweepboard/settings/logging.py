@@ -1,4 +1,4 @@
-"""Settings of what is written to the board."""
+"""Settings of the TensorBoard logs."""
 
 from __future__ import annotations
 

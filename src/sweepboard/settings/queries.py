@@ -1,4 +1,4 @@
-"""What is known of each setting, asked by its dotted key. Every list of settings is a query of this."""
+"""Query the settings by dotted key. Every list of settings is a query."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Setting:
     """A setting of the runner."""
 
     key: str
-    """Dotted, as typed: `trainer.epochs`."""
+    """The dotted key: `trainer.epochs`."""
 
     default: Any
     type: Any
     rules: Rules
     group: type
-    """The dataclass that has it as a field."""
+    """The dataclass of the field."""
 
     @property
     def name(self) -> str:
@@ -64,9 +64,9 @@ def keys_with(*effects: Effect) -> frozenset[str]:
 
 
 def effect_of(key: str) -> Effect | None:
-    """Return the effect of a leaf of a run's configuration; None for a fact, which follows from settings.
+    """Return the effect of a leaf of a run's configuration; None for a fact, which other settings determine.
 
-    An argument of a class changes the result, the location of data does not.
+    An argument of a class changes the result; the location of data does not.
     """
     if key in settings():
         return settings()[key].rules.effect
@@ -81,7 +81,7 @@ def conditions(kind: Condition) -> list[str]:
 
 
 def unused(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the keys of the settings that have no effect beside the others in this configuration."""
+    """Yield the keys of the settings that have no effect given the others in this configuration."""
     for key, each in settings().items():
         if each.rules.used is not None and not each.rules.used(_group_of(config, key)):
             yield key

@@ -1,4 +1,4 @@
-"""Settings of a search: how many trials, by what they are judged, how they are chosen and stopped."""
+"""Settings of a search: number of trials, objectives, sampler and pruner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEARCH = "hydra.sweeper"
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What `conf/hydra/sweeper/optuna.yaml` says, with its defaults."""
+    """The settings in `conf/hydra/sweeper/optuna.yaml`, with their defaults."""
 
     trials: int = setting(20, "length", minimum=1)
     """Trials in all, those of earlier attempts counted."""

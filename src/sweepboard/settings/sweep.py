@@ -1,4 +1,4 @@
-"""Settings of a sweep. None of them changes the result of a job, so none is part of a job's configuration."""
+"""Settings of a sweep. None changes the result of a job, so none is part of a job's configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sweepboard.settings.field import setting
 
 @dataclass
 class SweepSettings:
-    """How `sweepboard -m` goes about its jobs; without effect on a single run."""
+    """How `sweepboard -m` runs its jobs; no effect on a single run."""
 
     name: str | None = setting(None, "place")
     """Folder below `<output_root>/sweeps`; a sweep launched again under its name does only what is missing.

@@ -48,7 +48,7 @@ class EarlyStopping:
 
 @dataclass
 class CheckpointSettings:
-    """When the state of a run is saved, and by which metric the best one is kept."""
+    """When the state of a run is saved, and which metric selects the best state."""
 
     every_epochs: int | None = setting(1, "speed", minimum=1)
     """Save `last` after every so many epochs; null: not by epochs."""
@@ -68,7 +68,7 @@ class CheckpointSettings:
 
 @dataclass
 class TrainerSettings:
-    """Length, arithmetic and schedule of a run."""
+    """Length, precision and schedule of a run."""
 
     epochs: int = setting(5, "length", minimum=1, used=lambda trainer: trainer.get("steps") is None)
     """Passes over the training data."""

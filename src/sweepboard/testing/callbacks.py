@@ -26,7 +26,7 @@ SETTINGS = TrainerSettings(epochs=EPOCHS, checkpoint=CheckpointSettings(every_ep
 
 
 class CallbackSuite(ABC):
-    """Inherit from it in a class whose name begins with `Test`, and say how a callback is made."""
+    """Subclass it in a class whose name begins with `Test`, and implement `callback`."""
 
     only_reads: bool = True
     """Whether the callback leaves weights, gradients, modes and random numbers of the training alone."""
@@ -36,10 +36,10 @@ class CallbackSuite(ABC):
         """Return a new callback for the run in `folder`, as each process that trains the run makes it."""
 
     def result(self, callback: Callback, folder: Path) -> Any:
-        """Return what the callback has come to: the same for a run that was stopped and resumed.
+        """Return the callback's result, which must be the same after a stop and a resume.
 
-        By default its state and its public attributes, as far as they are tensors, numbers, strings and
-        containers of them. A callback that writes files returns what it wrote.
+        By default it is its state and its public attributes, if they are tensors, numbers, strings or
+        containers of them. A callback that writes files returns their content.
         """
         public = {name: value for name, value in vars(callback).items() if not name.startswith("_")}
         return [callback.state_dict(), {name: value for name, value in public.items() if _is_plain(value)}]
@@ -114,11 +114,11 @@ class CallbackSuite(ABC):
 
 
 class _Killed(BaseException):
-    """Stands for the end of a process: the checkpoint of this moment is not written."""
+    """A simulated end of the process, before the checkpoint of this moment is written."""
 
 
 class _Raising(Callback):
-    """Raises `error` in `event` from update `step` on."""
+    """Raise `error` in `event` from update `step` on."""
 
     def __init__(self, event: str, error: BaseException, step: int) -> None:
         def raise_error(progress: Progress) -> None:
@@ -147,7 +147,7 @@ def _train(folder: Path, callbacks: Mapping[str, Callback], resume: bool = False
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Small tensors are faster so, and sums do not depend on the machine."""
+    """Use one CPU thread: it is faster for small tensors, and sums do not depend on the machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -37,7 +37,7 @@ def count(arguments: Arguments, channel: JobChannel) -> None:
 
 
 def leave(arguments: Arguments, channel: JobChannel) -> None:
-    """End by `sys.exit`."""
+    """Exit by `sys.exit`."""
     sys.exit(arguments["code"])
 
 
@@ -47,12 +47,12 @@ def fail(arguments: Arguments, channel: JobChannel) -> None:
 
 
 def die(arguments: Arguments, channel: JobChannel) -> None:
-    """Be killed."""
+    """Kill its own process."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hang(arguments: Arguments, channel: JobChannel) -> None:
-    """Run until SIGTERM, and with `deaf` not even then, with a child process."""
+    """Run with a child process until SIGTERM; with `deaf`, ignore SIGTERM."""
     if arguments.get("deaf"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:

@@ -17,7 +17,7 @@ _STOPPED = "the test stops it"
 
 
 class ExecutorSuite(ABC):
-    """Inherit from it in a class whose name begins with `Test`, and say how an executor is made."""
+    """Subclass it in a class whose name begins with `Test`, and implement `executor`."""
 
     patience: float = 60.0
     """Seconds after which a test gives up waiting for an event."""
@@ -27,13 +27,13 @@ class ExecutorSuite(ABC):
 
     @abstractmethod
     def executor(self, jobs: int, grace: float) -> Executor:
-        """Return an executor, not opened yet, for `jobs` jobs of one core at a time.
+        """Return an unopened executor for `jobs` one-core jobs at a time.
 
         `grace` is the time in seconds between the request to stop and the kill.
         """
 
     def is_alive(self, pid: int) -> bool:
-        """Return whether the process of a job is alive. Override it where jobs run on another host."""
+        """Return whether a job's process is alive. Override it if jobs run on another host."""
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

@@ -38,18 +38,18 @@ DATA = "data"
 """Column of the data's digest, where runs differ in their data and no setting tells which is which."""
 
 
-def asked_for(config: Mapping[str, Any], words: Sequence[str], swept: Collection[str] = ()) -> set[str]:
+def asked_for(config: Mapping[str, Any], overrides: Sequence[str], swept: Collection[str] = ()) -> set[str]:
     """Return the keys of settings and groups that the user set: those typed, and those `swept`.
 
     For a mapping (`optimizer={lr: 0.1}`) these are the keys in it. The location of data counts only if it is
     swept: the same data elsewhere is no other run.
     """
-    typed = set().union(*(_keys_of(word, config) for word in words)) - {ROOT}
+    typed = set().union(*(_keys_of(override, config) for override in overrides)) - {ROOT}
     return {key for key in typed | set(swept) if not _is_left_out(key)}
 
 
-def _keys_of(word: str, config: Mapping[str, Any]) -> set[str]:
-    key, text = key_of(word), word.partition("=")[2]
+def _keys_of(override: str, config: Mapping[str, Any]) -> set[str]:
+    key, text = key_of(override), override.partition("=")[2]
     if not text.startswith("{"):
         return {key}
     named = set(re.findall(r"\w+", text))

@@ -69,20 +69,20 @@ def masked_text(text: str) -> str:
     return _masked_text(text, known_secrets())
 
 
-def masked_words(words: Iterable[str]) -> list[str]:
+def masked_overrides(overrides: Iterable[str]) -> list[str]:
     """Return overrides with the values of secrets replaced."""
-    return [_masked_word(word, known_secrets()) for word in words]
+    return [_masked_override(override, known_secrets()) for override in overrides]
 
 
-def safe_words(config: Mapping[str, Any], words: Iterable[str]) -> list[str]:
+def overrides_for_names(config: Mapping[str, Any], overrides: Iterable[str]) -> list[str]:
     """Return overrides without secrets, for the name of a folder."""
     remember(config)
-    return [readable(word) for word in masked_words(words)]
+    return [readable(override) for override in masked_overrides(overrides)]
 
 
 def masked_command(command: str) -> str:
     """Return a command line with the values of secrets replaced."""
-    return shlex.join(masked_words(shlex.split(command)))
+    return shlex.join(masked_overrides(shlex.split(command)))
 
 
 def without_known(text: str) -> str:
@@ -164,10 +164,10 @@ def _masked(value: Any, known: list[str], secret: bool = False) -> Any:
         return value
     if secret:
         return value if _is_harmless(value) else mask(value)
-    return _masked_word(value, known)
+    return _masked_override(value, known)
 
 
-def _masked_word(word: str, known: list[str]) -> str:
+def _masked_override(word: str, known: list[str]) -> str:
     """Return an override with its value masked if its key names a secret."""
     key, equals, value = word.partition("=")
     simple = re.fullmatch(r"[+~]*[\w./@:-]+", key) is not None

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sweepboard.secret_names import names_a_secret
-from sweepboard.secrets import is_masked, mask, masked, masked_command, masked_text, masked_words
+from sweepboard.secrets import is_masked, mask, masked, masked_command, masked_overrides, masked_text
 from tests.command import TINY, Command
 
 NET = """
@@ -153,7 +153,7 @@ def guarded(host: str, user: str, password: str) -> None:
 
 
 def test_words_and_commands() -> None:
-    assert masked_words(["model.api_key=sk-9,sk-8", "lr=0.1"]) == [
+    assert masked_overrides(["model.api_key=sk-9,sk-8", "lr=0.1"]) == [
         f"model.api_key={mask('sk-9')},{mask('sk-8')}",
         "lr=0.1",
     ]

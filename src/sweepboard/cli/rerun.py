@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.runs.provenance import environment
     from sweepboard.runs.reload import prepare_saved
     from sweepboard.runs.rerun import DataCheck, differences, expectation
-    from sweepboard.secrets import safe_words
+    from sweepboard.secrets import overrides_for_names
 
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
     config = prepared.config
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     record.number = saved.record.number
     settle()
-    name = label(safe_words(config.values, config.overrides))
+    name = label(overrides_for_names(config.values, config.overrides))
     new = claim(Path(config.values["output_root"]), name, datetime.now())
     with claimed(new.path) as folder, run_display() as display:
         print(f"run folder: {printable(folder)}", flush=True)

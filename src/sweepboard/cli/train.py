@@ -21,7 +21,7 @@ from sweepboard.formatting import printable
 from sweepboard.names import label
 from sweepboard.runs.folder import claim
 from sweepboard.runs.lock import claimed
-from sweepboard.secrets import safe_words
+from sweepboard.secrets import overrides_for_names
 from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
 from sweepboard.version import __version__
@@ -113,5 +113,5 @@ def _folder(prepared: Any, composed: DictConfig) -> Path:
     named = asked_for(composed, "hydra.run.dir")
     if named is not None:
         return named
-    overrides = safe_words(prepared.config.values, prepared.config.overrides)
+    overrides = overrides_for_names(prepared.config.values, prepared.config.overrides)
     return claim(Path(composed.output_root), label(overrides), datetime.now()).path

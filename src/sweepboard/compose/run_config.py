@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from sweepboard.compose.plain_types import check_plain
-from sweepboard.secrets import masked, masked_words
+from sweepboard.secrets import masked, masked_overrides
 from sweepboard.settings import (
     DatasetSettings,
     LoggingSettings,
@@ -91,13 +91,13 @@ class RunConfig:
     @property
     def checksum(self) -> str:
         """SHA-256 of everything that decides what is built; with `digest` in the place of the values."""
-        rest = masked_words(self.overrides), self.groups, self.interpolations
+        rest = masked_overrides(self.overrides), self.groups, self.interpolations
         return hashlib.sha256(as_bytes(self.digest, *rest)).hexdigest()
 
     def as_plain(self) -> dict[str, Any]:
         """Return the configuration for a file, secrets masked."""
         return {
-            "overrides": masked_words(self.overrides),
+            "overrides": masked_overrides(self.overrides),
             "groups": self.groups,
             "interpolations": self.interpolations,
             "config": masked(self.values),

@@ -263,9 +263,9 @@ def _setting_of_hydra(case: Case) -> str | None:
     return f"{key}: there is no such group; a setting is written hydra.{found[1]}.{found[2]}=..."
 
 
-def _parsed(words: Sequence[str]) -> list[Override]:
+def _parsed(overrides: Sequence[str]) -> list[Override]:
     try:
-        return list(OverridesParser.create().parse_overrides(list(words)))
+        return list(OverridesParser.create().parse_overrides(list(overrides)))
     except HydraException:
         return []
 

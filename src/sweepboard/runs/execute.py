@@ -26,7 +26,7 @@ from sweepboard.runs.provenance import write_provenance
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
 from sweepboard.runs.saved_run import origin_of, read_run
-from sweepboard.secrets import masked, masked_command, masked_words, remember
+from sweepboard.secrets import masked, masked_command, masked_overrides, remember
 from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
@@ -51,7 +51,7 @@ def new_record(prepared: Prepared, command: str, parent: str | None = None) -> R
         samples=dict(prepared.source.sizes),
         seed=config.values["seed"],
         groups=dict(config.groups),
-        overrides=masked_words(config.overrides),
+        overrides=masked_overrides(config.overrides),
         interpolations=dict(config.interpolations),
         command=masked_command(command),
         parent=parent,

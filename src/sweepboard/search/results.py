@@ -20,7 +20,7 @@ from sweepboard.compose.overrides import extends
 from sweepboard.files import write_atomic, write_json
 from sweepboard.formatting import number
 from sweepboard.search.study import Study, reason_of
-from sweepboard.secrets import is_masked, masked_words
+from sweepboard.secrets import is_masked, masked_overrides
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 from sweepboard.sweeps.results import warn_if_unwritable
@@ -105,7 +105,7 @@ def _row(trial: FrozenTrial, view: JobView) -> dict[str, Any]:
 
 def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
     """Return the trial's overrides as a YAML preset."""
-    overrides = masked_words(study.search.overrides(trial.params))
+    overrides = masked_overrides(study.search.overrides(trial.params))
     parsed = OverridesParser.create().parse_overrides(overrides)
     deleted = [each for each in parsed if each.is_delete()]
     options = [

@@ -36,7 +36,7 @@ from sweepboard.errors import ConfigError, NotAllowed, UserError, reason
 from sweepboard.files import read_text, write_atomic, writing
 from sweepboard.search.objective import Objective
 from sweepboard.search.space import Space, Values
-from sweepboard.secrets import masked, masked_command, masked_words
+from sweepboard.secrets import masked, masked_command, masked_overrides
 from sweepboard.settings import SEARCH, Config, SearchSettings
 from sweepboard.signing import Origin, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
@@ -150,7 +150,7 @@ class Search:
             "validations": self.validations,
             "objectives": [asdict(objective) for objective in self.objectives],
             "space": [_listed(asdict(axis)) for axis in self.space.axes],
-            "fixed": masked_words(self.fixed),
+            "fixed": masked_overrides(self.fixed),
             "config_dirs": list(map(str, self.config_dirs)),
             "bases": masked(self.bases),
         }

@@ -15,7 +15,7 @@ from sweepboard.errors import reason
 from sweepboard.files import read_text, write_atomic
 from sweepboard.runs.execute import config_text
 from sweepboard.runs.folder import RunFolder
-from sweepboard.secrets import masked_words
+from sweepboard.secrets import masked_overrides
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +30,14 @@ def write_hydra_files(folder: RunFolder, config: RunConfig, number: int) -> None
         return
     place.mkdir()
     write_atomic(place / "config.yaml", config_text(config.values))
-    write_atomic(place / "overrides.yaml", plain_yaml.dump(masked_words(config.overrides)))
+    write_atomic(place / "overrides.yaml", plain_yaml.dump(masked_overrides(config.overrides)))
     write_atomic(place / "hydra.yaml", plain_yaml.dump({"hydra": _hydra_block(folder, config, number)}))
 
 
 def _hydra_block(folder: RunFolder, config: RunConfig, number: int) -> dict[str, Any]:
     block = _composed_block(folder.path.parent / COMPOSED)
     for name, values in (
-        ("overrides", {"task": masked_words(config.overrides)}),
+        ("overrides", {"task": masked_overrides(config.overrides)}),
         ("runtime", {"output_dir": str(folder.path.absolute())}),
         ("job", {"num": number, "id": f"job_id_for_{number}"}),
         ("sweep", {"dir": str(folder.path.parent), "subdir": folder.path.name}),

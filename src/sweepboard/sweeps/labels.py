@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from sweepboard.compose.override_grammar import quoted
 from sweepboard.compose.type_checks import plain_value
 from sweepboard.names import flatten, label
-from sweepboard.secrets import masked, masked_words, readable
+from sweepboard.secrets import masked, masked_overrides, readable
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
 ALONE = "job"
@@ -54,7 +54,7 @@ def overrides_by_key(overrides: Sequence[str], config: Mapping[str, Any]) -> dic
     """
     safe = masked(config)
     typed = dict(pair for override in overrides for pair in _by_key(override, safe))
-    return dict(zip(typed, map(readable, masked_words(typed.values())), strict=True))
+    return dict(zip(typed, map(readable, masked_overrides(typed.values())), strict=True))
 
 
 def _by_key(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

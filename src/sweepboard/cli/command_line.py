@@ -27,6 +27,7 @@ from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError
 from sweepboard.import_path import import_users_modules
 from sweepboard.settings import TOP_LEVEL
+from sweepboard.sweeps.ranges import refuse_other_count
 from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def multirun_request(request: Request, task: SweepTask) -> SweepResult:
                 refuse_other_directory(master)
             if others:
                 refuse_two_of_a_key(overrides, str(sweeper))
+                refuse_other_count(overrides, str(sweeper))
             return multirun(hydra, request.config_name, task, overrides)
     except Exception as error:
         mistake = explain(error, request.overrides, request.config_dirs)

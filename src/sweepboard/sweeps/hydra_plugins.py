@@ -43,6 +43,7 @@ from sweepboard.sweeps.plan import (
 )
 from sweepboard.sweeps.plan_file import moment_of, read_plan, write_plan
 from sweepboard.sweeps.points import check_points
+from sweepboard.sweeps.ranges import refuse_other_count
 from sweepboard.sweeps.sweep_overrides import overrides_of_jobs, refuse_two_of_a_key, typed_overrides
 from sweepboard.sweeps.sweep_result import SweepResult
 from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
@@ -189,6 +190,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     refuse_grid_settings(request)
     refuse_what_hydra_reads_otherwise(request.config, request.chosen("sweeper"))
     refuse_two_of_a_key(typed_overrides(request.config), request.chosen("sweeper"))
+    refuse_other_count(typed_overrides(request.config), request.chosen("sweeper"))
     refuse_what_hydra_does(request)
     request.task.refuse_to_plan()
     executor = request.executor()

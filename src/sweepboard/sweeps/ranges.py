@@ -7,6 +7,7 @@ In Hydra 1.3, `range(0.7,1,0.1)` has a fourth number, 0.9999999999999999, and `s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -16,8 +17,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import RangeSweep
 from hydra.errors import HydraException
 
-from sweepboard.compat.hydra import hydras_range, hydras_sort
+from sweepboard.compat.hydra import hydras_range, hydras_sort, value_of
 from sweepboard.compose.overrides import create_functions
+from sweepboard.errors import ConfigError
 
 
 @dataclass
@@ -42,6 +44,23 @@ def overrides_parser(loader: ConfigLoader | None = None) -> OverridesParser:
     functions = create_functions()
     functions.functions |= {"range": _range, "sort": _sort}
     return OverridesParser(functions, loader)
+
+
+def refuse_other_count(overrides: Sequence[str], sweeper: str) -> None:
+    """Raise `ConfigError` for a range that has another number of values in a sweeper of Hydra's."""
+    ours = overrides_parser().parse_overrides(list(overrides))
+    hydras = OverridesParser.create().parse_overrides(list(overrides))
+    for override, other in zip(ours, hydras, strict=True):
+        counted, theirs = value_of(override), value_of(other)
+        if not (isinstance(counted, DecimalRange) and isinstance(theirs, RangeSweep)):
+            continue
+        wanted, got = list(counted.range()), list(theirs.range())
+        if len(wanted) != len(got):
+            listed = ",".join(map(str, wanted))
+            raise ConfigError(
+                f"{override.input_line}: hydra/sweeper={sweeper} counts in binary to {len(got)} values; "
+                f"type {override.key_or_group}={listed}"
+            )
 
 
 def _range(*arguments: Any) -> DecimalRange:

@@ -75,7 +75,7 @@ def _parse(text: str) -> ast.expr:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Converts the syntax tree to functions of the values."""
+    """Convert the syntax tree to functions of the values."""
 
     names: Names
     strict: bool
@@ -195,7 +195,7 @@ def _not_understood(node: ast.expr) -> BadExpression:
 
 
 def _path(node: ast.expr) -> str | None:
-    """Return `optimizer.lr` and `val/accuracy`, for Python an attribute and a division, as typed."""
+    """Return a name that Python parses as an attribute or a division: `optimizer.lr`, `val/accuracy`."""
     match node:
         case ast.Name(name):
             return name
@@ -211,7 +211,7 @@ def _joined(left: str | None, separator: str, right: str | None) -> str | None:
 
 
 def as_number(value: Any) -> Any:
-    """Return the number that a text spells; any other value unchanged."""
+    """Return the number of a numeric text; any other value unchanged."""
     if not isinstance(value, str) or "_" in value:
         return value
     try:

@@ -118,7 +118,7 @@ def as_json(value: Any) -> str:
 
 
 def _as_number(letter: str) -> str:
-    r"""Return `\u202e`."""
+    r"""Return the JSON escape of a character, such as `\u202e`."""
     return f"\\u{ord(letter):04x}" if ord(letter) < 2**16 else json.dumps(letter)[1:-1]
 
 

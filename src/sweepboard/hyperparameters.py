@@ -26,16 +26,16 @@ from sweepboard.settings import (
 Hparams: TypeAlias = "dict[str, bool | int | float | str]"
 
 _COLUMNS = ("experiment", *OPEN_GROUPS)
-"""Groups whose options are always columns; those of the closed groups only where they were asked for."""
+"""Groups whose options are always columns; options of the closed groups only if they were asked for."""
 
 _NEVER = {"seed", "facts", "hydra", *NOT_OF_A_RUN}
-"""Repeats, what follows from other settings, and how jobs are run: no part of what a run is."""
+"""Keys that do not identify a run: repeats, values that follow from other settings, the way jobs run."""
 
 _BUILDING = re.compile(r"(.*\.)?_(convert|recursive|partial)_$")
 TARGET = "._target_"
 
 DATA = "data"
-"""Column of the data's digest, where runs differ in their data and no setting tells which is which."""
+"""The column of the data's digest, for runs whose data differ without a setting that says so."""
 
 
 def asked_for(config: Mapping[str, Any], overrides: Sequence[str], swept: Collection[str] = ()) -> set[str]:

@@ -1,7 +1,7 @@
-"""Where modules are imported from: whatever is installed first, the working directory last and only to build.
+"""Set where modules are imported from: installed ones first, the working directory last.
 
-A folder of somebody's runs may hold Python files of any name. Nothing here imports more than Python itself
-has loaded when it starts, so that none of those files can come between.
+A folder of runs may hold Python files of any name. This module imports only what Python has loaded at its
+start, so none of those files can be imported by it.
 """
 
 import os
@@ -9,16 +9,16 @@ import sys
 
 
 def leave_out_working_directory() -> None:
-    """Undo what `python -m sweepboard` does before it comes here: put the working directory first."""
+    """Remove the working directory, which `python -m sweepboard` puts first."""
     called = any(word.removeprefix("-m").split(".")[0] == "sweepboard" for word in sys.orig_argv[1:])
     if sys.argv[:1] == ["-m"] and called and sys.path[:1] == [_here()]:
         del sys.path[0]
 
 
 def import_users_modules() -> None:
-    """Let `_target_: my_nets.Net` find `my_nets.py` in the working directory, after everything installed.
+    """Let `_target_: my_nets.Net` import `my_nets.py` from the working directory, last of all.
 
-    Plug-ins of Hydra, which are imported unasked, stay those that are installed.
+    Hydra's plug-ins, which are imported unasked, remain the installed ones.
     """
     here = _here()
     if here is None or here in sys.path or "" in sys.path:

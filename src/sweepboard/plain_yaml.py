@@ -1,7 +1,7 @@
-"""YAML of plain values (numbers, texts, lists, mappings), read safely and written to read back the same.
+"""Read and write YAML of plain values (numbers, texts, lists, mappings), safely and without loss.
 
-What is read may be anybody's: a few lines of aliases can stand for billions of values, and nesting can
-exhaust the stack of whoever walks through the value.
+The YAML may be untrusted: a few lines of aliases can expand to billions of values, and deep nesting can
+exhaust the stack.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 import yaml
 
 MOST_VALUES = 100_000
-"""Keys and values that a text may stand for, those of an alias counted each time it is used."""
+"""Maximum number of keys and values; those of an alias count each time it is used."""
 
 DEEPEST = 64
-"""Levels of lists and mappings in each other."""
+"""Maximum depth of nested lists and mappings."""
 
 LONGEST_NUMBER = 400
-"""Digits; the time to read a number grows with their square."""
+"""Maximum number of digits; the time to parse a number grows with their square."""
 
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 _PROBLEM_OF_LIBYAML = "exceeded maximum nesting depth"
 
 _MARKS = ",:-?[{\n"
-"""Every value of YAML needs one of these beside it."""
+"""Every YAML value needs one of these next to it."""
 
 # The C library where PyYAML was built with it: ten times faster, and as safe.
 _CLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,11 +32,11 @@ _CDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class NotPlain(ValueError):
-    """A YAML text that stands for more than a configuration ever holds."""
+    """A YAML text that holds more than a configuration may."""
 
 
 class _Loader(_CLoader):  # type: ignore[misc, valid-type]
-    """Dates and bytes are no plain values: a date is its text, and the other tags are refused."""
+    """Load plain values: a date becomes its text, and other tags are refused."""
 
 
 _Loader.yaml_constructors = {
@@ -48,7 +48,7 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _CLoader.construct_yaml_s
 
 
 class _AnyTagsLoader(_Loader):
-    """Takes what other tags hold for the plain value that it is written as; nothing is built of it."""
+    """Load the plain value under any tag; no object is built."""
 
 
 def _untagged(loader: Any, node: yaml.Node) -> Any:
@@ -63,7 +63,7 @@ _AnyTagsLoader.add_constructor(None, _untagged)
 
 
 class _Dumper(_CDumper):  # type: ignore[misc, valid-type]
-    """Quotes a text that some reader of YAML takes for a number: `1e5` is one to OmegaConf."""
+    """Quote texts that some YAML reader takes for numbers, such as `1e5` in OmegaConf."""
 
 
 _Dumper.add_implicit_resolver(

@@ -1,4 +1,4 @@
-"""Which names are those of secrets: `api_key` is one, `tokenizer` and `max_tokens` are none."""
+"""Decide which names are those of secrets: `api_key` is one, `tokenizer` and `max_tokens` are not."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _KEYS = {
     "service", "shared", "master", "storage", "client", "subscription", "wandb", "openai", "neptune",
     "comet", "hf",
 }  # fmt: skip
-"""Words before `key` that make it one of a lock; a key alone is mostly one of a mapping."""
+"""Words before `key` that make it a secret; a key alone is mostly a key of a mapping."""
 
 _ABOUT = {
     "length", "len", "dim", "dims", "size", "count", "type", "kind", "method", "mode", "name", "file", "path",
     "dir", "folder", "env", "var", "variable", "timeout", "expiry", "ttl", "required", "enabled", "policy",
 }  # fmt: skip
-"""Last words of names that say something of a secret."""
+"""Last words of names that describe a secret but are not one."""
 
 _OF_TEXT = {
     "num", "n", "max", "min", "pad", "eos", "bos", "unk", "cls", "sep", "mask", "special", "per", "id", "ids",
@@ -37,12 +37,12 @@ _OF_TEXT = {
     "distillation", "new", "prompt", "input", "output", "context", "total", "first", "last", "shift",
     "labels",
 }  # fmt: skip
-"""Words beside `token` in names of language models and transformers."""
+"""Words next to `token` in names of language models and transformers."""
 
 
 @cache
 def names_a_secret(key: str) -> bool:
-    """Whether the last part of a dotted key says that its value is secret."""
+    """Return whether the last part of a dotted key names a secret."""
     last = re.split(r"[./@:]", key.strip().lstrip("+~"))[-1]
     words = [word.lower() for word in _WORDS.findall(last)]
     if not words or words[-1] in _ABOUT:
@@ -56,9 +56,9 @@ def names_a_secret(key: str) -> bool:
 
 
 def secret_arguments(node: Mapping[str, Any]) -> set[int]:
-    """Which of the `_args_` of a node are secrets, by the names that its class gives them.
+    """Return which `_args_` of a node are secrets, by the parameter names of its class.
 
-    Only a class that has been imported already is asked: nothing is imported here.
+    Only a class that is already imported is inspected; nothing is imported here.
     """
     if "_args_" not in node or "_target_" not in node:
         return set()

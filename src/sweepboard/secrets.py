@@ -1,7 +1,7 @@
-"""Values that must not reach a file: what stands under a key that names a secret, wherever else it stands.
+"""Mask secrets in everything that is written: values under a key that names a secret, and their copies.
 
-What is written instead is `***masked-1f2e3d4c***`. The digits are a hash under this user's own key: two
-secrets can be told apart by it, but nobody can try out which one it was.
+A secret is written as `***masked-1f2e3d4c***`. The digits are a hash under this user's own key: they tell
+secrets apart, but nobody can guess a secret by trying values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sweepboard.signing import sign
 
 _MASK = re.compile(r"\*\*\*(masked-[0-9a-f]{8})\*\*\*")
 _SHORTEST = 4
-"""A secret of fewer characters is masked under its own key, and not looked for elsewhere."""
+"""A shorter secret is masked under its own key only, not elsewhere."""
 
 _WITHOUT_KEY = secrets.token_bytes(32)  # where this user can keep none
 _SCHEME = r"(?:(?:Bearer|Basic|Token|Digest)\s+)"

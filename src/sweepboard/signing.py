@@ -1,11 +1,11 @@
-"""Whose run is this? A signature by a key that only this user has.
+"""Sign the runs of a user with a key that only this user has.
 
-A configuration names Python objects to build, so a run folder from someone else must not be believed. What
-decides what is built (configuration, links, groups, overrides) carries an HMAC-SHA256 under a random key in
-the user's own state folder: where it fits, the user's own command line once named every target in it.
+A configuration names Python objects to build, so another user's run folder must not be trusted. What decides
+what is built (configuration, interpolations, groups, overrides) carries an HMAC-SHA256 under a random key in
+the user's own state folder. A valid signature proves that this user's own command line named every target.
 
-A signature is `<name of the key>:<HMAC>`. The name is no secret and proves nothing; it only tells a user that
-a run was once their own and has been changed since.
+A signature is `<name of the key>:<HMAC>`. The name is not secret and proves nothing; it only shows that a run
+was once the user's own and was changed since.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Origin(Enum):
 
     OWN = "own"
     CHANGED = "changed"
-    """The signature names this user's key, but does not fit: somebody has changed the content since."""
+    """The signature names this user's key but does not match: the content was changed since."""
 
     FOREIGN = "foreign"
 

@@ -10,7 +10,7 @@ from typing import Any
 from sweepboard.formatting import printable
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-"""The last four are their wide forms, which count as the same."""
+"""The last four are the full-width forms, which count as the same."""
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -17,7 +17,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 _COLLECT = gc.get_threshold()
 _NEXT = ("contextvars", "decimal", "fcntl", "hashlib", "inspect", "json", "pickle", "queue", "subprocess",
          "unicodedata", "uuid", "yaml")  # fmt: skip
-"""Modules with libraries of their own that Hydra imports."""
+"""Modules with compiled libraries that Hydra imports."""
 
 
 def tune_allocator() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sweepboard.settings.field import setting
 
 SEARCH = "hydra.sweeper"
-"""Where these settings stand in the configuration."""
+"""The key of these settings in the configuration."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def write_plan(folder: SweepFolder, plan: Plan) -> None:
             path = folder.frozen(job.place)
             path.parent.mkdir(exist_ok=True)
             text = plain_yaml.dump(job.config.as_plain())
-            # One of the same settings may stand there and link them otherwise, in a folder from elsewhere.
+            # A foreign folder may hold a file of the same settings with other interpolations.
             if not path.exists() or read_bytes(path) != text.encode():
                 write_atomic(path, text)
         write_json(folder.plan, _as_plain(plan))

@@ -30,9 +30,9 @@ def tell(listener: SweepCallback) -> None:
             "epoch": 1.0,
             "total_epochs": 2.0,
         }
-        view.hear({"validated": news | {"seconds_left": 61.0}})
+        view.update({"validated": news | {"seconds_left": 61.0}})
         listener.on_validation(view)
-    broken.hear({"error": "KeyError: 'x'", "traceback": "Traceback...\nKeyError: 'x'"})
+    broken.update({"error": "KeyError: 'x'", "traceback": "Traceback...\nKeyError: 'x'"})
     for view, state in ((good, "finished"), (broken, "failed"), (better, "finished")):
         view.state = state
         listener.on_state(view)

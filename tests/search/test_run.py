@@ -25,7 +25,7 @@ from sweepboard.search.objective import Objective
 from sweepboard.search.plan import parsed
 from sweepboard.search.results import write_study
 from sweepboard.search.resume import resume_search
-from sweepboard.search.run import Conductor, planned
+from sweepboard.search.run import SearchRun, planned
 from sweepboard.search.search_file import (
     DamagedSearch,
     Search,
@@ -172,16 +172,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepFolder:
 
 def attempt(
     folder: SweepFolder, search: Search, stage: Stage | None = None, settings: SweepSettings | None = None
-) -> tuple[Conductor, Stage]:
+) -> tuple[SearchRun, Stage]:
     """One process of a search."""
     stage = stage or Stage()
-    conductor = Conductor(folder, Study(folder.study, search), settings or SweepSettings(), SweepCallback())
+    conductor = SearchRun(folder, Study(folder.study, search), settings or SweepSettings(), SweepCallback())
     like = planned(search, "", next(search.space.corners()))
     conductor.run(stage, like, StopFlag())  # type: ignore[arg-type]  # plays its part
     return conductor, stage
 
 
-def states(conductor: Conductor) -> list[str]:
+def states(conductor: SearchRun) -> list[str]:
     return [trial.state.name for trial in conductor.study.trials]
 
 
@@ -239,7 +239,7 @@ def test_a_point_is_run_once(folder: SweepFolder) -> None:
     ]
 
 
-def _original(conductor: Conductor, label: str) -> str:
+def _original(conductor: SearchRun, label: str) -> str:
     return next(view.label for view in conductor.views if view.label[4:] == label[4:])
 
 

@@ -6,7 +6,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 
-def going_on(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
+def continued_trial(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     """Return the trial of a dead process, to continue it.
 
     When the id goes, record the trial as failed, and enqueue its values as a new one.

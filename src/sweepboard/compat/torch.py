@@ -116,7 +116,7 @@ def has_step_hooks(optimizer: Optimizer) -> bool:
     )
 
 
-def spare_the_compiler() -> None:
+def avoid_compiler_import() -> None:
     """Avoid importing `torch._dynamo` when the next optimizer is created.
 
     `torch._disable_dynamo` keeps, in each method it wraps, the version registered with the compiler, and

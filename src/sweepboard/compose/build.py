@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sweepboard.compat.torch import spare_the_compiler
+from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.assemble import assemble
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
@@ -44,7 +44,7 @@ def build(prepared: Prepared) -> Experiment:
     """
     config, settings = prepared.config.values, prepared.config.settings
     if not settings.trainer.compile:
-        spare_the_compiler()
+        avoid_compiler_import()
     device = torch.device(config["device"])
     threads = set_threads(config["threads"])
     data = prepare_data(prepared.source, settings.dataset, config["seed"], device)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compat.torch import spare_the_compiler
+from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.automatic import automatic
 from sweepboard.compose.call_checks import check_node
 from sweepboard.compose.chosen_options import chosen
@@ -98,7 +98,7 @@ def prepare(
     if check is not None:
         check(plain, built=_AFTER_DATA)
     if not plain["trainer"]["compile"]:
-        spare_the_compiler()
+        avoid_compiler_import()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
     dry_run(RunConfig(filled(plain, templates)), source)
     plain = unfilled(plain, templates)

@@ -66,7 +66,7 @@ def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objecti
     )
 
 
-def measured(objective: Objective, folder: RunFolder) -> float:
+def objective_value(objective: Objective, folder: RunFolder) -> float:
     """Return the objective's value of a finished trial. Raise `NoValue`.
 
     It is the best value of a validation metric, the last one of a test or training metric, the median of the

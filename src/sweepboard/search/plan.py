@@ -55,16 +55,16 @@ def search(request: SweepRequest, values: Mapping[str, Any], overrides: Sequence
     overrides = [*overrides_of_params(request.config), *overrides]
     settings = read_settings(SearchSettings, plain, SEARCH)
     check_packages(settings)
-    from sweepboard.search.run import carry_out  # imports Optuna
+    from sweepboard.search.run import run_search  # imports Optuna
 
     request.task.refuse_to_plan()
     refuse_own_names(request)
     refuse_grid_settings(request)
     executor = executor_of(request.launcher, request.settings)
     wanted = make_search(request, settings, overrides_of_jobs(overrides), executor.resources())
-    with begun(request, wanted) as (folder, made):
+    with claim_folder(request, wanted) as (folder, made):
         save_composed(request, folder)
-        views = carry_out(folder, made, executor, request.settings, request.task.listener)
+        views = run_search(folder, made, executor, request.settings, request.task.listener)
         return SweepResult(views, folder=folder)
 
 
@@ -160,7 +160,7 @@ def validations_of(prepared: Prepared) -> int:
 
 
 @contextmanager
-def begun(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
+def claim_folder(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, Search]]:
     """Yield the folder of the search, new or of the same earlier search; its lock is held during the block.
 
     Raise `AnotherSweep` if it holds something else, `FolderLocked` if the search is running.
@@ -168,26 +168,26 @@ def begun(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepFolder, 
     keys = label([f"{axis.key}=" for axis in wanted.space.axes]).replace("=", "")
     named = request.named
     if named is not None:
-        _going_on(SweepFolder(named), wanted)
+        _with_first_settings(SweepFolder(named), wanted)
         refuse_links(RunFolder(named))
         make_folder(named)
     folder = SweepFolder(named) if named else claim_sweep(request.root, keys, datetime.now())
     with only_writer(RunFolder(folder.path)):
-        search = _going_on(folder, wanted)
+        search = _with_first_settings(folder, wanted)
         write_search(folder, search)
         if not folder.plan.is_file():
             write_plan(folder, Plan((), search.threads, search.command, search.sweep, search.launcher))
         yield folder, search
 
 
-def _going_on(folder: SweepFolder, wanted: Search) -> Search:
+def _with_first_settings(folder: SweepFolder, wanted: Search) -> Search:
     """Return the search with the parts that are fixed by its first attempt."""
     if not folder.search.is_file():
         if folder.path.is_dir() and any(path.name != ".lock" for path in folder.path.iterdir()):
             raise AnotherSweep(f"{folder} holds something else than this search: give another sweep.name")
         return wanted
     old = read_search(folder)
-    for change in between_configs(_essence(old), _essence(wanted)):
+    for change in between_configs(_identity(old), _identity(wanted)):
         raise AnotherSweep(
             f"{folder} holds another search, in which {change.key} is {change.then} and not {change.now}: "
             "give another sweep.name"
@@ -197,7 +197,7 @@ def _going_on(folder: SweepFolder, wanted: Search) -> Search:
     return replace(wanted, threads=old.threads)
 
 
-def _essence(search: Search) -> dict[str, Any]:
+def _identity(search: Search) -> dict[str, Any]:
     """Return what identifies a search; its length and the way it is run may change."""
     plain = search.as_plain()
     essence = {

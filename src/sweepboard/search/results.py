@@ -119,7 +119,7 @@ def _preset(study: Study, trial: FrozenTrial, view: JobView) -> str:
     for each in parsed:
         if each not in options and each not in deleted:
             key, value = each.key_or_group, each.value()
-            _enter(plain, key, _in_full(study, overrides, key) if extends(each) else value)
+            _enter(plain, key, _full_list(study, overrides, key) if extends(each) else value)
     head = f"# @package _global_\n# {view.label}: {_values(study, trial)}, of {len(study.trials)} trials\n"
     head += "".join(f"# type this, too, which YAML cannot say: {each.input_line}\n" for each in deleted)
     head += "".join(
@@ -139,7 +139,7 @@ def _defaults(options: Sequence[Override]) -> Iterator[Any]:
             yield {f"{verb}/{option.key_or_group}": option.value()}
 
 
-def _in_full(study: Study, overrides: Sequence[str], key: str) -> Any:
+def _full_list(study: Study, overrides: Sequence[str], key: str) -> Any:
     """Return the whole list at `key`, which an override only extends."""
     return OmegaConf.to_container(OmegaConf.select(study.search.compose(overrides), key))
 
@@ -148,14 +148,14 @@ def _enter(plain: dict[str, Any], key: str, value: Any) -> None:
     *path, name = key.split(".")
     for part in path:
         plain = plain.setdefault(part, {})
-    _lay(plain, name, _value(value))
+    _set_value(plain, name, _value(value))
 
 
-def _lay(plain: dict[str, Any], name: str, value: Any) -> None:
+def _set_value(plain: dict[str, Any], name: str, value: Any) -> None:
     """Set a value; merge a mapping into an existing one."""
     if isinstance(value, dict) and isinstance(plain.get(name), dict):
         for key, child in value.items():
-            _lay(plain[name], key, child)
+            _set_value(plain[name], key, child)
     else:
         plain[name] = value
 

@@ -23,15 +23,15 @@ from sweepboard.secrets import is_masked
 from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
-from sweepboard.sweeps.launch import left_to_do
+from sweepboard.sweeps.launch import remaining_jobs
 from sweepboard.sweeps.plan_file import read_plan
 from sweepboard.sweeps.resume import (
     ResumeRequest,
     check_jobs,
     is_of_jobs,
-    launcher_now,
     refuse_unreadable,
-    settings_now,
+    resumed_launcher,
+    resumed_settings,
     with_secrets,
 )
 from sweepboard.sweeps.sweep_overrides import key_of
@@ -48,10 +48,10 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
     with only_writer(RunFolder(folder.path)):
         search, own = read_search(folder), is_own_search(folder)
         check_packages(search.settings)
-        from sweepboard.search.run import carry_out  # imports Optuna
+        from sweepboard.search.run import run_search  # imports Optuna
 
-        settings = settings_now(search.sweep, wish.overrides)
-        launcher = launcher_now(search.launcher, own, wish.overrides, listener)
+        settings = resumed_settings(search.sweep, wish.overrides)
+        launcher = resumed_launcher(search.launcher, own, wish.overrides, listener)
         executor = executor_of(launcher, settings)
         wanted = _with_secrets(_longer(search, wish.overrides), wish.overrides)
         _check_trials(folder, wish, own)
@@ -59,13 +59,13 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
             write_search(folder, wanted)
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
-        return carry_out(folder, wanted, executor, settings, listener, accept=wish.accept_changes)
+        return run_search(folder, wanted, executor, settings, listener, accept=wish.accept_changes)
 
 
 def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
     """Check the interrupted trials like the jobs of a sweep. Raise `BadPoint`."""
     plan = with_secrets(read_plan(folder), wish.overrides)
-    left = left_to_do(plan, views_of(plan, folder))
+    left = remaining_jobs(plan, views_of(plan, folder))
     check_jobs(folder, left, Trust(own and plan.own, wish.allowed, folder.path), wish.accept_changes)
 
 

@@ -13,7 +13,7 @@ from sweepboard.execution import Executor
 from sweepboard.names import label
 from sweepboard.runs.record import RUNNING
 from sweepboard.search.journal import DamagedStudy
-from sweepboard.search.objective import NoValue, measured
+from sweepboard.search.objective import NoValue, objective_value
 from sweepboard.search.results import announce, write_study
 from sweepboard.search.search_file import Search
 from sweepboard.search.study import SAME_AS, Study, Trial, reason_of
@@ -34,7 +34,7 @@ GOING_ON = (WAITING, RUNNING, INTERRUPTED)
 """States of a job that is to be run or resumed."""
 
 
-def carry_out(
+def run_search(
     folder: SweepFolder,
     search: Search,
     executor: Executor,
@@ -48,7 +48,7 @@ def carry_out(
     saved.
     """
     study = Study(folder.study, search)
-    conductor = Conductor(folder, study, settings, display, accept)
+    conductor = SearchRun(folder, study, settings, display, accept)
     display.on_start(folder, conductor.views)
     try:
         if not study.complete:
@@ -71,7 +71,7 @@ def planned(search: Search, name: str, overrides: Sequence[str], number: int = 0
     return PlannedJob.of(name, one, number)
 
 
-class Conductor(SweepCallback):
+class SearchRun(SweepCallback):
     """One attempt of a search. It wraps the display's callback to receive every validation."""
 
     def __init__(
@@ -91,9 +91,9 @@ class Conductor(SweepCallback):
         self._tried: dict[tuple[str, ...], int] = {}  # by overrides, the trials that were or are run
         self._same: defaultdict[int, list[int]] = defaultdict(list)  # by trial, those that wait for its end
         self._given_up = False
-        self._look_back()
+        self._record_earlier_attempts()
 
-    def _look_back(self) -> None:
+    def _record_earlier_attempts(self) -> None:
         """Record what earlier attempts have finished."""
         for trial in self.study.trials:
             if not trial.state.is_finished():
@@ -136,7 +136,7 @@ class Conductor(SweepCallback):
             while self._wants_more and executor.has_room(self.launch.as_job(like)):
                 self._begin(self.study.ask())
             for view in self.launch.poll():
-                self._settle(view)
+                self._record_end(view)
             if stop.signum is not None:
                 self._given_up = True
                 executor.stop_all(STOPPED)
@@ -193,7 +193,7 @@ class Conductor(SweepCallback):
         self._running[job.label] = number
         self.launch.submit(job)
 
-    def _settle(self, view: JobView) -> None:
+    def _record_end(self, view: JobView) -> None:
         """Record that a job has ended, if it has and will not be retried."""
         again = view.state == FAILED and view.attempts <= self.settings.retry
         if view.label in self._running and view.state not in (WAITING, RUNNING) and not again:
@@ -215,7 +215,7 @@ class Conductor(SweepCallback):
     def _tell(self, number: int, view: JobView) -> None:
         folder = self.folder.job(view.label)
         try:
-            self.study.tell(number, [measured(each, folder) for each in self.study.search.objectives])
+            self.study.tell(number, [objective_value(each, folder) for each in self.study.search.objectives])
         except NoValue as error:
             self.study.fail(number, str(error))
             self.on_note(f"{view.label}: {error}: it counts as failed")

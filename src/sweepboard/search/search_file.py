@@ -128,7 +128,7 @@ class Search:
 
     @cached_property
     def _composed(self) -> dict[str, DictConfig]:
-        return {choices: thawed(base) for choices, base in self.bases.items()}
+        return {choices: unfrozen(base) for choices, base in self.bases.items()}
 
     @cached_property
     def _choices(self) -> set[str]:
@@ -176,7 +176,7 @@ def _at(moment: datetime, value: Any) -> Any:
     return value
 
 
-def thawed(plain: Mapping[str, Any]) -> DictConfig:
+def unfrozen(plain: Mapping[str, Any]) -> DictConfig:
     """Return the configuration of plain values, in struct mode where Hydra had set it."""
     node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema())
     assert isinstance(node, DictConfig)

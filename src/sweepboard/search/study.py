@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sweepboard.compat.optuna import going_on
+from sweepboard.compat.optuna import continued_trial
 from sweepboard.errors import reason
 from sweepboard.formatting import number as number_text
 from sweepboard.search.journal import DamagedStudy, Journal
@@ -41,7 +41,7 @@ class Study:
     def __init__(self, path: Path, search: Search) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.search = search
-        self._study = _taken_up(path, search)
+        self._study = _open_study(path, search)
         self._distributions = {axis.key: _distribution(axis) for axis in search.space.axes}
         self._grid = grid_order(search.settings, search.space) if search.settings.sampler == "grid" else None
         self._trials: dict[int, optuna.Trial] = {}
@@ -74,15 +74,15 @@ class Study:
         """Return the trials without a recorded end, whose process is gone."""
         for trial in self.trials:
             if trial.state in (TrialState.RUNNING, TrialState.WAITING):
-                yield self._taken_up(trial)
+                yield self._resumed(trial)
 
-    def _taken_up(self, trial: FrozenTrial) -> Trial:
+    def _resumed(self, trial: FrozenTrial) -> Trial:
         # The set-up of a new trial has been done, and CMA-ES must not repeat it; values that a kill has left
         # undrawn are drawn at random.
         self._study.sampler = optuna.samplers.RandomSampler(seed=trial.number)
         if trial.state == TrialState.WAITING:
             return self._complete(self._study.ask())
-        return self._complete(going_on(self._study, trial))
+        return self._complete(continued_trial(self._study, trial))
 
     def _complete(self, trial: optuna.Trial) -> Trial:
         """Draw the values of a trial that a kill has left undrawn."""
@@ -163,7 +163,7 @@ class Study:
         return self.trials[number]
 
 
-def _taken_up(path: Path, search: Search) -> optuna.Study:
+def _open_study(path: Path, search: Search) -> optuna.Study:
     """Return the study in `path`, or a new one. Raise `DamagedStudy`."""
     try:
         return optuna.create_study(

@@ -27,7 +27,7 @@ class AnotherSweep(UserError):
 
 
 @contextmanager
-def begun(
+def claim_folder(
     make: MakePlan, root: Path, named: Path | None, now: datetime
 ) -> Iterator[tuple[SweepFolder, Plan]]:
     """Yield the sweep's folder with the plan frozen in it; this process holds its lock during the block.

@@ -55,7 +55,7 @@ class Composer:
         if overrides not in self._compositions:
             composed = self._composed_by_hydra(overrides)
             OmegaConf.get_cache(composed).pop("now", None)  # of the master: the sweep may be an earlier one
-            self._refuse_a_sweep(composed, overrides)
+            self._refuse_sweep_settings(composed, overrides)
             self._follow_targets(composed, overrides)
             self._compositions[overrides] = pickle.dumps(composed)  # unpickled six times faster than copied
         return self._compositions[overrides]
@@ -74,7 +74,7 @@ class Composer:
         every = with_names([*hydra.overrides.hydra, *overrides], self._loader)
         follow_targets_in_yaml(composed, every, self._config_dirs, hydra.job.config_name)
 
-    def _refuse_a_sweep(self, composed: DictConfig, overrides: Sequence[str]) -> None:
+    def _refuse_sweep_settings(self, composed: DictConfig, overrides: Sequence[str]) -> None:
         """Raise `ConfigError` if an option changes the sweep's own settings, which are already in use."""
         typed = [override for override in typed_overrides(self._master) if is_setting(override)]
         whole = composed.copy()

@@ -23,7 +23,7 @@ from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.secrets import masked
 from sweepboard.settings import SweepSettings
-from sweepboard.sweeps.claim import MakePlan, begun, named_folder, plan_for
+from sweepboard.sweeps.claim import MakePlan, claim_folder, named_folder, plan_for
 from sweepboard.sweeps.composer import Composer
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import grid
@@ -31,7 +31,7 @@ from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.hydra_launch import run_by_hydra
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import DONE, JobView, views_of
-from sweepboard.sweeps.launch import left_to_do, run_jobs
+from sweepboard.sweeps.launch import remaining_jobs, run_jobs
 from sweepboard.sweeps.launcher import GROUP, LauncherChoice, refuse_settings
 from sweepboard.sweeps.plan import (
     Plan,
@@ -46,7 +46,7 @@ from sweepboard.sweeps.points import check_points
 from sweepboard.sweeps.ranges import refuse_other_count
 from sweepboard.sweeps.sweep_overrides import overrides_of_jobs, refuse_two_of_a_key, typed_overrides
 from sweepboard.sweeps.sweep_result import SweepResult
-from sweepboard.sweeps.yaml_params import refuse_what_hydra_reads_otherwise
+from sweepboard.sweeps.yaml_params import refuse_misread_params
 
 
 @dataclass
@@ -107,14 +107,14 @@ def sweep_grid(request: SweepRequest, overrides: Sequence[str]) -> SweepResult:
     executor = request.executor()
     refuse_own_names(request)
     if executor is not None:
-        refuse_what_hydra_does(request)
+        refuse_hydra_features(request)
     else:
         request.launcher.refuse_limits(request.settings)
     with env_override(request.config.hydra.job.env_set):  # values may name these variables
         make = _planner(request, overrides_of_jobs(overrides), executor)
     if request.task.plan_only:
         return _only_planned(request, make)
-    with begun(make, request.root, request.named, datetime.now()) as (folder, plan):
+    with claim_folder(make, request.root, request.named, datetime.now()) as (folder, plan):
         for point in plan.repeated:
             request.task.listener.on_note(f"{point} was asked for more than once: it is one job")
         return SweepResult(_carry_out(request, folder, plan, executor), plan, folder)
@@ -148,7 +148,7 @@ def _carry_out(
     request: SweepRequest, folder: SweepFolder, plan: Plan, executor: Executor | None
 ) -> list[JobView]:
     save_composed(request, folder)
-    jobs = left_to_do(plan, views_of(plan, folder))
+    jobs = remaining_jobs(plan, views_of(plan, folder))
     if executor is None:
         return run_by_hydra(request.context, request.task, request.config, folder, plan, jobs)
     return run_jobs(folder, plan, jobs, executor, request.settings, request.task.listener)
@@ -163,7 +163,7 @@ def refuse_own_names(request: SweepRequest) -> None:
     refuse_other_directory(request.config)
 
 
-def refuse_what_hydra_does(request: SweepRequest) -> None:
+def refuse_hydra_features(request: SweepRequest) -> None:
     """Raise `ConfigError` for features of Hydra that launchers with an executor lack."""
     job = request.config.hydra.job
     for key, value in (("env_set", job.env_set), ("env_copy", job.env_copy)):
@@ -188,10 +188,9 @@ def refuse_grid_settings(request: SweepRequest) -> None:
 def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[JobReturn]:
     """Run the points that a third-party sweeper asks for; points that have already run are not repeated."""
     refuse_grid_settings(request)
-    refuse_what_hydra_reads_otherwise(request.config, request.chosen("sweeper"))
+    refuse_misread_params(request.config, request.chosen("sweeper"))
     refuse_two_of_a_key(typed_overrides(request.config), request.chosen("sweeper"))
-    refuse_other_count(typed_overrides(request.config), request.chosen("sweeper"))
-    refuse_what_hydra_does(request)
+    refuse_hydra_features(request)
     request.task.refuse_to_plan()
     executor = request.executor()
     assert executor is not None  # a launcher without one has launched the batch itself
@@ -208,7 +207,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
         write_plan(folder, plan)
         save_composed(request, folder)
         wanted = {config.digest for config in configs}
-        jobs = [job for job in left_to_do(plan, views_of(plan, folder)) if job.digest in wanted]
+        jobs = [job for job in remaining_jobs(plan, views_of(plan, folder)) if job.digest in wanted]
         views = run_jobs(folder, plan, jobs, executor, request.settings, request.task.listener)
     labels = {job.digest: job.label for job in plan.jobs}
     by_label = {view.label: view for view in views}

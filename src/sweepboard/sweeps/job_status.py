@@ -65,7 +65,7 @@ class JobView:
         self.state, self.reason, self.traceback, self.gpu = RUNNING, None, None, gpu
         self.attempts, self.since = self.attempts + 1, time.monotonic()
 
-    def hear(self, payload: Payload) -> bool:
+    def update(self, payload: Payload) -> bool:
         """Update the view from a message of the job. Return whether it was about a validation."""
         for name, value in (payload.get("news") or payload.get("validated") or {}).items():
             setattr(self, name, value)

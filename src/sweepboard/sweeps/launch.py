@@ -101,7 +101,7 @@ class Launch:
                 view.has_started(gpu)
                 self.listener.on_state(view)
             case Message(payload=payload):
-                (self.listener.on_validation if view.hear(payload) else self.listener.on_news)(view)
+                (self.listener.on_validation if view.update(payload) else self.listener.on_news)(view)
             case Ended():
                 self._judge(view, event)
         return view
@@ -174,7 +174,7 @@ def _note_killed(folder: SweepFolder, views: Iterable[JobView]) -> None:
             correct_record(folder.job(view.label), INTERRUPTED, STOPPED)
 
 
-def left_to_do(plan: Plan, views: dict[str, JobView], failed: bool = False) -> list[PlannedJob]:
+def remaining_jobs(plan: Plan, views: dict[str, JobView], failed: bool = False) -> list[PlannedJob]:
     """Return the jobs that have not finished or became longer, and with `failed` those that failed."""
     states = (WAITING, INTERRUPTED, RUNNING, *((FAILED,) if failed else ()))
     return [

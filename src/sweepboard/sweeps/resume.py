@@ -32,7 +32,7 @@ from sweepboard.sweeps.grid import Axis, axis
 from sweepboard.sweeps.hydra_launch import resume_by_hydra
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
-from sweepboard.sweeps.launch import left_to_do, run_jobs
+from sweepboard.sweeps.launch import remaining_jobs, run_jobs
 from sweepboard.sweeps.launcher import GROUP, LauncherChoice, changed_launcher, is_of_launcher
 from sweepboard.sweeps.lengthen import length_overrides, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
@@ -71,8 +71,8 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         plan = read_plan(folder)
         trust = Trust(plan.own, wish.allowed, folder.path)
         plan = _checked_plan(plan, trust)
-        settings = settings_now(plan.settings, wish.overrides)
-        launcher = launcher_now(plan.launcher, trust.own, wish.overrides, listener)
+        settings = resumed_settings(plan.settings, wish.overrides)
+        launcher = resumed_launcher(plan.launcher, trust.own, wish.overrides, listener)
         executor = launcher.executor(settings)
         if executor is None:
             launcher.refuse_limits(settings)
@@ -89,7 +89,7 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         wanted = points(overrides, wish.overrides, settings)
         with now_is(plan.moment):
             longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
-        jobs = left_to_do(longer, views_of(longer, folder), wish.failed)
+        jobs = remaining_jobs(longer, views_of(longer, folder), wish.failed)
         check_jobs(folder, jobs, trust, wish.accept_changes)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if lengths:
@@ -109,7 +109,7 @@ def is_of_jobs(override: str) -> bool:
     return not is_setting(override) and not is_of_launcher(override)
 
 
-def launcher_now(
+def resumed_launcher(
     frozen: LauncherChoice, own: bool, overrides: Sequence[str], listener: SweepCallback
 ) -> LauncherChoice:
     """Return the launcher that the sweep is resumed with.
@@ -168,7 +168,7 @@ def _checked_plan(plan: Plan, trust: Trust) -> Plan:
     return replace(plan, jobs=tuple(jobs))
 
 
-def settings_now(saved: Mapping[str, Any], overrides: Sequence[str]) -> SweepSettings:
+def resumed_settings(saved: Mapping[str, Any], overrides: Sequence[str]) -> SweepSettings:
     """Return the settings that the sweep was started with, changed by the overrides typed now."""
     known = {item.name for item in fields(SweepSettings)}
     values = {name: value for name, value in saved.items() if name in known}

@@ -33,12 +33,12 @@ def refuse_other_content(
         return
     key = _data_set(config["dataset"])
     known = _known(sweep).get(key, [])
-    first = known[0] if content in known else _entered(sweep, key, content, accept)
+    first = known[0] if content in known else _recorded(sweep, key, content, accept)
     if content != first:
         log.warning("begins with other data than the jobs before it: %s", _difference(first, content))
 
 
-def _entered(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
+def _recorded(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
     """Record the content of a data set. Return the content that was recorded first."""
     with writing(sweep.data), alone_in(sweep.data.parent):  # jobs start at the same time
         known = _known(sweep)

@@ -33,7 +33,7 @@ def overrides_of_params(config: DictConfig) -> list[str]:
     return [override for key, value in (plain or {}).items() for override in _overrides(str(key), value)]
 
 
-def refuse_what_hydra_reads_otherwise(config: DictConfig, sweeper: str) -> None:
+def refuse_misread_params(config: DictConfig, sweeper: str) -> None:
     """Raise `ConfigError` for `params` that Hydra's own sweepers would misread."""
     params = config.hydra.sweeper.get("params") or {}
     overrides = overrides_of_params(config)

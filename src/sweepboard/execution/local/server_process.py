@@ -136,7 +136,7 @@ def run_job(message: Payload, handle: int, server: int) -> None:
     """Run a job in the forked process; never return."""
     code = 1
     try:
-        _leave_the_server(server, message["environment"])
+        _detach_from_server(server, message["environment"])
         module, _, function = message["function"].partition(":")
         getattr(import_module(module), function)(message["arguments"], Channel(socket.socket(fileno=handle)))
         code = 0
@@ -151,7 +151,7 @@ def run_job(message: Payload, handle: int, server: int) -> None:
         os._exit(code & 0xFF)  # skip the server's own exit handlers
 
 
-def _leave_the_server(server: int, environment: Mapping[str, str]) -> None:
+def _detach_from_server(server: int, environment: Mapping[str, str]) -> None:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     die_with(server)

@@ -190,6 +190,7 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     refuse_grid_settings(request)
     refuse_misread_params(request.config, request.chosen("sweeper"))
     refuse_two_of_a_key(typed_overrides(request.config), request.chosen("sweeper"))
+    refuse_other_count(typed_overrides(request.config), request.chosen("sweeper"))
     refuse_hydra_features(request)
     request.task.refuse_to_plan()
     executor = request.executor()

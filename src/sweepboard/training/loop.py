@@ -9,11 +9,10 @@ or none of them; if none, they happen first after the resume.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from sweepboard.data.types import Batch, Batches, Data
-from sweepboard.data.waiting import GaveUpWaiting
 from sweepboard.errors import NotSaved
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback import NO_CALLBACKS, Callback
@@ -21,13 +20,14 @@ from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import fitting
 from sweepboard.training.evaluate import evaluate
+from sweepboard.training.interruptible import interruptible, until_stopped
 from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Measured, Progress
 from sweepboard.training.seeding import random_states, set_random_states
-from sweepboard.training.signals import IN_A_WAIT, Interrupted, Pruned, StopFlag
+from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
 __all__ = ["Progress", "fit"]
@@ -128,7 +128,7 @@ class _Loop:
     def _groups(self) -> Iterator[list[Batch]]:
         """Yield the batches of each remaining update of this epoch."""
         start, limit = self.progress.batch, self.settings.limit_train_batches
-        batches = self._interruptible(self.data.train.epoch(self.progress.epoch, start))
+        batches = interruptible(self.data.train.epoch(self.progress.epoch, start), self.stop)
         rest = islice(batches, None if limit is None else limit - start)
         while group := list(islice(rest, self.settings.accumulate)):
             yield group
@@ -194,25 +194,8 @@ class _Loop:
     def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
         if split is None:
             return {}
-        batches = self._interruptible(split.epoch(0))
-        return evaluate(self.learner, self._until_stopped(islice(batches, limit)))
-
-    def _until_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            self.stop.check()
-            yield batch
-
-    def _interruptible(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Yield `batches`; raise `Interrupted` when a signal ended the wait for one.
-
-        The state is complete between two batches and can be saved.
-        """
-        try:
-            yield from batches
-        except GaveUpWaiting:
-            if self.stop.signum is None:
-                raise
-            raise Interrupted(self.stop.signum, IN_A_WAIT) from None
+        batches = interruptible(split.epoch(0), self.stop)
+        return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
 
     def _log_training(self) -> None:
         """Log the training metrics over the updates since the last logging point."""

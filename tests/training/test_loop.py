@@ -20,7 +20,8 @@ from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.checkpoint_file import load_checkpoint
 from sweepboard.training.evaluate import evaluate
-from sweepboard.training.loop import Progress, fit
+from sweepboard.training.loop import fit
+from sweepboard.training.progress import Progress
 from tests.training.conftest import FakeBatches, Journal, World
 
 STEPS_PER_EPOCH = 9  # 70 samples in batches of 8

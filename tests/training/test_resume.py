@@ -17,8 +17,9 @@ from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.checkpoint_file import load_checkpoint
 from sweepboard.training.learner import Learner
-from sweepboard.training.loop import Progress, fit
+from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
+from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.signals import Interrupted, StopFlag
 from tests.training.conftest import Journal, World

@@ -13,7 +13,8 @@ import pytest
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
-from sweepboard.training.loop import Progress, fit
+from sweepboard.training.loop import fit
+from sweepboard.training.progress import Progress
 from sweepboard.training.signals import SIGNALS, Interrupted, Pruned, StopFlag
 from tests.training.conftest import World
 

@@ -24,8 +24,8 @@ from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import DamagedCheckpoint, fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
-from sweepboard.training.loop import Progress
 from sweepboard.training.loop_state import BestState, LoopState
+from sweepboard.training.progress import Progress
 from sweepboard.training.signals import StopFlag
 
 log = logging.getLogger(__name__)

@@ -30,8 +30,6 @@ from sweepboard.training.seeding import random_states, set_random_states
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
-__all__ = ["Progress", "fit"]
-
 TICK = 0.15
 """Seconds between two checks of the clock, for `on_tick` and checkpoints by the minute."""
 

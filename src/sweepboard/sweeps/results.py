@@ -12,13 +12,16 @@ from sweepboard.files import write_atomic, write_json
 from sweepboard.spreadsheet import as_csv
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, best_first
+from sweepboard.sweeps.other_values import warn_of_other_values
 from sweepboard.sweeps.plan import Plan
+from sweepboard.training.ending import FINISHED
 
 log = logging.getLogger(__name__)
 
 
 def write_results(folder: SweepFolder, plan: Plan, views: Sequence[JobView]) -> None:
     """Write results.csv and results.json, the best job first, and results.png where there is a metric."""
+    warn_of_other_values(folder, plan, {view.label for view in views if view.state == FINISHED})
     rows = result_rows(plan, views)
     with warn_if_unwritable(folder):
         write_json(folder.results_json, rows)

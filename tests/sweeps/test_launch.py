@@ -122,7 +122,7 @@ def test_a_failure_stops_the_others_when_asked(command: Command) -> None:
 
 def test_points_are_added_to_a_sweep(command: Command) -> None:
     command("-m", *TINY, "optimizer.lr=0.1,0.01", "seed=1,2", "sweep.name=s", "hydra/launcher=basic")
-    said = command("resume", "outputs/sweeps/s", "optimizer.lr=3e-2", "sweep.jobs=2")
+    said = command("resume", "outputs/sweeps/s", "optimizer.lr=3e-2")
     assert "2 jobs added" in said.out
     assert "6 finished" in said.out
     run = Path("outputs/sweeps/s/optimizer.lr=0.03,seed=2")

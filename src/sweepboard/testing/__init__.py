@@ -9,7 +9,21 @@ Nothing here imports pytest: a suite is a class whose `test_...` methods pytest 
             return MyExecutor(jobs=jobs, grace=grace)
 """
 
-from sweepboard.testing.callbacks import CallbackSuite
-from sweepboard.testing.executors import ExecutorSuite
+from __future__ import annotations
 
-__all__ = ["CallbackSuite", "ExecutorSuite"]
+from typing import TYPE_CHECKING
+
+from sweepboard.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from sweepboard.testing.callbacks import CallbackSuite as CallbackSuite
+    from sweepboard.testing.executors import ExecutorSuite as ExecutorSuite
+
+# Lazily: the jobs of the executor suite import this package, and must not take the time and memory of torch.
+__all__, __getattr__ = lazy_exports(
+    __name__,
+    {
+        "CallbackSuite": "sweepboard.testing.callbacks",
+        "ExecutorSuite": "sweepboard.testing.executors",
+    },
+)

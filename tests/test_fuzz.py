@@ -1,4 +1,4 @@
-"""Random damage in every kind of file of a run, a sweep and a search, through every verb.
+"""Random damage in every kind of file of a run, a sweep, a search and the data cache, through every verb.
 
 No traceback, no hang, no growth; and never another result without a word. `SWEEPBOARD_FUZZ` is how many
 damages are tried, `SWEEPBOARD_FUZZ_SEED` where the random numbers start.
@@ -24,6 +24,8 @@ from tests.command import TINY, Command
 
 COUNT = int(os.environ.get("SWEEPBOARD_FUZZ", "60"))
 SEED = int(os.environ.get("SWEEPBOARD_FUZZ_SEED", "0"))
+RUNS = ("run", "photos")
+TABLES = ("ls", "compare", "check", "doctor")
 SECONDS = 60
 MEMORY = 2 * 2**30
 
@@ -48,17 +50,24 @@ WRONG: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run, a sweep of two and a search of two, whole."""
+    """Two runs, one of them of images from the data cache, a sweep of two and a search of two, whole."""
     from tests.command import command_in, own_imports
 
     folder = tmp_path_factory.mktemp("fuzz") / "work"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch, own_imports(folder):
         run = command_in(folder, patch, _Silent())  # type: ignore[arg-type]
-        run(*TINY, "dataset=gaussian", "hydra.run.dir=run")
-        shutil.copytree("run", "longer")
-        run("resume", "longer", "trainer.epochs=3")
-        run("export", "run", "--output", "model.safetensors")
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        _write_images(folder / "images")
+        images = ["dataset=image_folder", f"dataset.root={folder}/images", "dataset.image_size=8"]
+        for name, data in {
+            "run": ["dataset=gaussian"],
+            "photos": [*images, "dataset.in_memory=true"],
+        }.items():
+            run(*TINY, *data, f"hydra.run.dir={name}")
+            shutil.copytree(name, f"{name}-longer")
+            run("resume", f"{name}-longer", "trainer.epochs=3")
+            run("export", name, "--output", f"{name}.safetensors")
         run(*TINY, "dataset=gaussian", "optimizer.lr=0.05", "hydra.run.dir=whole")
         run("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=sweep", "seed=1,2")
         search = ["hydra/sweeper=optuna", "hydra.sweeper.trials=2", "optimizer.lr=interval(0.001,0.1)"]
@@ -71,6 +80,18 @@ class _Silent:
 
     def readouterr(self) -> tuple[str, str]:
         return "", ""
+
+
+def _write_images(root: Path) -> None:
+    """Write twenty small images of each of two classes, of random pixels."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        file = root / "ab"[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
 
 
 def _flip(content: bytes, dice: random.Random) -> bytes:
@@ -134,18 +155,32 @@ def _within_limits() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(COUNT))
 def test_damage_anywhere_is_told_in_a_line(
-    number: int, originals: Path, command: Command, capfd: pytest.CaptureFixture[str]
+    number: int,
+    originals: Path,
+    command: Command,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from sweepboard.cli import main
 
     dice = random.Random(SEED * 100_000 + number)
-    kind = ("run", "run", "sweep", "search")[number % 4]
+    kind = ("run", "run", "sweep", "search", "photos")[number % 5]
     shutil.copytree(originals / kind, f"all/{kind}")
     shutil.copytree(originals / "whole", "all/whole")
+    shutil.copytree(originals / "cache", "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path("cache").resolve()))
     folder = Path("all", kind)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
+    place = Path("cache") if kind == "photos" else folder
+    files = sorted(path for path in place.rglob("*") if path.is_file() and path.stat().st_size)
+    before = {verb: _table(verb, capfd, caplog) for verb in TABLES}
     damaged, damage = dice.choice(files), dice.choice(DAMAGES)
     damaged.write_bytes(damage(damaged.read_bytes(), dice))
+    for verb, (rows, told) in {verb: _table(verb, capfd, caplog) for verb in TABLES}.items():
+        if not (_is_told(told, damaged) or _is_damage_in(rows) or _is_told_elsewhere(verb, damaged, damage)):
+            kept = [row for row in rows if row in before[verb][0]] if verb in ("check", "doctor") else rows
+            text = f"{damage.__name__} of {damaged}, {verb}: {before[verb]} became {rows}"
+            assert kept == before[verb][0], text
     for words in (*_reading(folder), *_going_on(folder, dice)):
         with _within_limits():
             code = main(words)
@@ -161,13 +196,44 @@ def test_damage_anywhere_is_told_in_a_line(
         _load_model(folder)
 
 
+def _table(
+    verb: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows that a verb prints of all runs, and its warnings."""
+    from sweepboard.cli import main
+
+    caplog.clear()
+    with _within_limits():
+        code = main([verb, "all", "--json"])
+    said = capfd.readouterr()
+    assert code in (0, 1), said.err
+    return json.loads(said.out), caplog.text + said.err
+
+
+def _is_damage_in(rows: list[dict[str, Any]]) -> bool:
+    """Whether a table has a row that says what is damaged: a run's, or one of `check` and `doctor`."""
+    told = ("damage", "damaged-file", "damaged-record", "torn-file")
+    return any(row.get("status") == "damaged" or row.get("kind") in told for row in rows)
+
+
+def _is_told_elsewhere(verb: str, damaged: Path, damage: Callable[[bytes, random.Random], bytes]) -> bool:
+    """Whether a verb cannot know of the damage.
+
+    run.json and config.yaml carry no checksum of what only describes a run; a signature is checked by the
+    verbs that build it. An event file that was cut reads like one still written: `doctor` tells of it.
+    """
+    if damaged.name in ("run.json", "config.yaml"):
+        return True
+    return verb in ("check", "compare") and damage is _cut and "tfevents" in damaged.name
+
+
 def _reading(folder: Path) -> list[list[str]]:
     verbs = [["ls", "all"], ["compare", "all"], ["check", "all"], ["doctor", "all"]]
-    return [*verbs, ["plan", str(folder)]] if folder.name != "run" else verbs
+    return [*verbs, ["plan", str(folder)]] if folder.name not in RUNS else verbs
 
 
 def _going_on(folder: Path, dice: random.Random) -> list[list[str]]:
-    if folder.name != "run":
+    if folder.name not in RUNS:
         return [["resume", str(folder)]]
     verbs = [["diff", str(folder), "all/whole"], ["rerun", str(folder), "hydra.run.dir=again"]]
     verbs += [[verb, str(folder)] for verb in ("verify", "test")]
@@ -193,11 +259,12 @@ def _is_told(said: str, damaged: Path) -> bool:
 def _other_result(verb: str, folder: Path, originals: Path) -> bool:
     """Whether a verb that went well came to something else than it does with a whole folder."""
     if verb == "resume":
-        return _weights(folder) != _weights(originals / {"run": "longer"}.get(folder.name, folder.name))
+        name = f"{folder.name}-longer" if folder.name in RUNS else folder.name
+        return _weights(folder) != _weights(originals / name)
     if verb == "rerun":
-        return list(_weights(Path("again")).values()) != list(_weights(originals / "run").values())
+        return list(_weights(Path("again")).values()) != list(_weights(originals / folder.name).values())
     if verb == "export":
-        return _tensors(Path("model.safetensors")) != _tensors(originals / "model.safetensors")
+        return _tensors(Path("model.safetensors")) != _tensors(originals / f"{folder.name}.safetensors")
     return False
 
 

@@ -78,6 +78,12 @@ def open_regular(path: Path, follow: bool = False) -> int:
     return handle
 
 
+def from_here(path: Path) -> Path:
+    """Return `path` relative to the working directory where it lies below it, for a message to a user."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Replace `path` with a file with `content`, so that a crash leaves either the old or the new file.
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from sweepboard.errors import ConfigError, NotHere, UserError, nearest
+from sweepboard.files import from_here
 from sweepboard.import_path import import_users_modules
 from sweepboard.vision import explained
 
@@ -111,7 +112,7 @@ def _place(error: BaseException) -> str:
     if file is None:
         return ""
     path = Path(file)
-    name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    name = from_here(path)
     return f" ({name}, line {line})"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.errors import reason
-from sweepboard.files import alone_in, read_json, write_json, writing
+from sweepboard.files import alone_in, from_here, read_json, write_json, writing
 from sweepboard.runs.resume import Changed
 from sweepboard.secrets import masked
 from sweepboard.settings import DatasetSettings
@@ -45,9 +45,10 @@ def _recorded(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
         before = known.setdefault(key, [])
         if content not in before:
             if before and not accept:
+                command = f"sweepboard resume {from_here(sweep.path)} --accept-changes"
                 raise Changed(
                     f"{_difference(before[0], content)}: not what the jobs before it began with; put that "
-                    f"back, or type `sweepboard resume {sweep} --accept-changes` to begin it all the same"
+                    f"back, or type `{command}` to begin it all the same"
                 )
             before.append(content)
             write_json(sweep.data, known)

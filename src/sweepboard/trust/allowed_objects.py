@@ -1,9 +1,9 @@
-"""Which classes and functions may be built on a stranger's word: judged by the object, not by the path to it.
+"""Decide which classes and functions a foreign configuration may build.
 
-A dotted path says little: many modules hold others as attributes, so that
-`torch.nn.functional.torch.hub.load` starts like a layer and ends in code from the network. What counts is
-the object that is found, by its own module and public name. To find it, only modules of the packages below
-are imported, and those that the user named.
+The decision depends on the object and not on the dotted path to it. Modules hold other modules as
+attributes: `torch.nn.functional.torch.hub.load` looks like a layer, but runs code from the network. An
+object is judged by its own module and public name. To find it, only modules of the packages below and
+modules that the user allowed are imported.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ _DATASETS = (
     *("CIFAR10", "CIFAR100", "EMNIST", "FakeData", "FashionMNIST", "ImageFolder", "KMNIST", "MNIST"),
     *("STL10", "SVHN"),
 )
-"""Data sets of torchvision that read images and numbers, or check what they unpickle."""
+"""Data sets of torchvision that read images and numbers only, or verify a file before they unpickle it."""
 
 
 def find(path: Any, allowed: Sequence[str] = ()) -> Any | None:
-    """The class or function at the dotted `path`; None where there is none, where a part of the path is
-    private, or where the way leads through a module that may not be entered."""
+    """Return the class or function at the dotted `path`, or None if it cannot be found.
+
+    A path with a private part, or through a module that may not be imported, is not followed.
+    """
     if not isinstance(path, str) or not all(map(_is_public, path.split("."))):
         return None
     parts = path.split(".")
@@ -49,7 +51,7 @@ def find(path: Any, allowed: Sequence[str] = ()) -> Any | None:
 
 
 def may_be_built(found: Any, allowed: Sequence[str] = ()) -> bool:
-    """Whether the object is a part of experiments, or lies in a package that the user named."""
+    """Return whether the object is a known part of experiments or belongs to a package in `allowed`."""
     full = full_name(found)
     if full is None:
         return False
@@ -59,13 +61,13 @@ def may_be_built(found: Any, allowed: Sequence[str] = ()) -> bool:
 
 
 def full_name(found: Any) -> str | None:
-    """The object's own module and name, wherever it was found; None for what does not tell them."""
+    """Return the module and qualified name that the object itself has, or None if it has none."""
     home, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
     return f"{home}.{name}" if isinstance(home, str) and isinstance(name, str) else None
 
 
 def is_within(name: str, package: str) -> bool:
-    """Whether a dotted name is `package`, or something in it."""
+    """Return whether the dotted `name` is `package` or lies below it."""
     return name == package or name.startswith(f"{package}.")
 
 
@@ -74,14 +76,14 @@ def _is_public(part: str) -> bool:
 
 
 def _may_enter(module: str, allowed: Sequence[str]) -> bool:
-    """Whether a module may be imported, and looked into, to find an object."""
+    """Return whether a module may be imported and searched for an object."""
     if any(is_within(module, name) or is_within(name, module) for name in allowed):
         return True
     return module in _our_modules() or any(is_within(module, name) for name in _LIBRARIES)
 
 
 def _member(parent: Any, parts: Sequence[str], allowed: Sequence[str]) -> Any | None:
-    """What the last of `parts` is in `parent`, looked for as `instantiate` does."""
+    """Return the object named by the last of `parts` in `parent`, with the lookup that `instantiate` uses."""
     if not isinstance(parent, ModuleType | type):
         return None
     found, name = getattr(parent, parts[-1], None), ".".join(parts)
@@ -95,12 +97,12 @@ def _member(parent: Any, parts: Sequence[str], allowed: Sequence[str]) -> Any | 
 def _import(name: str) -> ModuleType | None:
     try:
         return import_module(name)
-    except (Exception, SystemExit):  # whatever it is: there is no object, and the path is refused
+    except (Exception, SystemExit):  # any error means that there is no object, so the path is refused
         return None
 
 
 def _is_what_it_says(found: Any) -> bool:
-    """Whether a public class or function stands in its own module under its own name."""
+    """Return whether a public class or function is found in its own module under its own name."""
     if not inspect.isclass(found) and not inspect.isroutine(found):
         return False
     if not all(map(_is_public, found.__qualname__.split("."))):
@@ -121,7 +123,7 @@ def _is_part_of_an_experiment(found: Any) -> bool:
 
 @cache
 def _kinds() -> dict[str, Any]:
-    """Of which packages classes are built, and of which kind they must be."""
+    """Return the packages whose classes may be built, each with the required base class."""
     from torch.nn import Module
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
@@ -142,7 +144,7 @@ def _is_data_set(found: Any) -> bool:
 
 
 def _model_builder(name: str) -> Any | None:
-    """The function by which torchvision makes the model of that name."""
+    """Return torchvision's builder function for the model `name`, or None if there is none."""
     models = import_module("torchvision.models")
     try:
         return models.get_model_builder(name)
@@ -152,21 +154,21 @@ def _model_builder(name: str) -> Any | None:
 
 @cache
 def _shipped_targets() -> frozenset[str]:
-    """The targets that the shipped YAML names; other functions of ours could write files."""
+    """Return the targets in the shipped YAML. Other functions of sweepboard could write files."""
     texts = [path.read_text() for path in Path(str(files("sweepboard.conf"))).rglob("*.yaml")]
     return frozenset(name for text in texts for name in re.findall(r"_target_: *(sweepboard[\w.]+)", text))
 
 
 @cache
 def _our_modules() -> frozenset[str]:
-    """The modules that hold those targets, and the packages around them."""
+    """Return the modules of the shipped targets and their parent packages."""
     homes = [target.split(".")[:-1] for target in _shipped_targets()]
     return frozenset(".".join(parts[:depth]) for parts in homes for depth in range(1, len(parts) + 1))
 
 
 @cache
 def _shipped() -> frozenset[Any]:
-    """The classes and functions that those targets name."""
+    """Return the classes and functions of the shipped targets."""
     return frozenset(attrgetter(name)(import_module(home)) for home, _, name in _split(_shipped_targets()))
 
 

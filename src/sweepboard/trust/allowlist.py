@@ -1,8 +1,8 @@
-"""What a configuration that came from someone else may have built, read, fetched and filled.
+"""Check what a foreign configuration builds, reads, downloads and allocates.
 
-Hydra's own check before `instantiate` is best effort by its authors' word: `torch.load` and
-`torch.hub.load` pass it. Here nothing passes but what is known to be a part of an experiment. It is the
-resolved configuration that is looked at, the very values from which everything is built.
+Hydra's own check before `instantiate` is documented as best effort: `torch.load` and `torch.hub.load` pass
+it. This check is an allowlist: it accepts only known parts of an experiment. It checks the resolved
+configuration, whose values are the ones that are built.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from sweepboard.trust.size_limits import refuse_giants
 __all__ = ["NotAllowed", "refuse_untrusted", "refuse_untrusted_targets", "targets"]
 
 _PLACE = re.compile(r"(.*_)?(root|path|folder|dir|directory|file|filename)")
-"""Names of arguments that say where something lies, whatever the value looks like."""
+"""Names of arguments that are paths, whatever their value looks like."""
 
 _FETCH = re.compile(r"download|(pretrained|weights)(_backbone)?")
-"""Names of arguments by which torchvision downloads."""
+"""Names of arguments that make torchvision download."""
 
 _READERS = ("torchvision.models", "torchvision.datasets", "sweepboard.data")
-"""Of these, arguments must be given by name, so that it can be seen what is a place and what fetches."""
+"""Packages whose arguments must be given by name, because the name shows paths and downloads."""
 
 
 def refuse_untrusted(
@@ -39,13 +39,13 @@ def refuse_untrusted(
     folder: Path | None = None,
     built: Sequence[str] = (),
 ) -> None:
-    """Check a plain, resolved configuration of unknown origin before anything in it is imported or built.
+    """Raise `NotAllowed`, naming the key, if a plain, resolved configuration must not be built.
 
-    Allowed are the targets of our own YAML; layers, optimizers, schedulers, models, transforms and some data
-    sets of torch and torchvision; and what the user named in `allowed`: packages (`timm`), modules or exact
-    names. What has the value that the user has `typed` is theirs (leaves by their keys). Files are read
-    only in `folder`, which has no links. The groups `built` come next, so that the memory that their
-    models would take is looked at. Raises `NotAllowed` with the key.
+    Call this before anything in `config` is imported or built. Allowed are the targets of the shipped YAML;
+    layers, optimizers, schedulers, models, transforms and some data sets of torch and torchvision; and the
+    packages (`timm`), modules and exact names in `allowed`. A leaf whose value equals the one in `typed` was
+    typed by the user and is trusted. Files may be read in `folder` only; `folder` must contain no links.
+    The models of the groups in `built`, which are built next, are also checked for their memory.
     """
     typed = typed or {}
     for key, node in targets(config):
@@ -60,13 +60,13 @@ def refuse_untrusted(
 
 
 def refuse_untrusted_targets(config: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:
-    """Check the targets alone. Raises `NotAllowed`."""
+    """Raise `NotAllowed` for a target that may not be built; check nothing else."""
     for key, node in targets(config):
         _check_target(f"{key}.{TARGET}" if key else TARGET, node[TARGET], allowed)
 
 
 def targets(config: Any, key: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping with a `_target_` in nested plain containers, with its key."""
+    """Yield every mapping with a `_target_` in nested plain containers, with its key."""
     if isinstance(config, Mapping):
         if config.get(TARGET) is not None:
             yield key, config
@@ -82,7 +82,7 @@ def _is_typed(key: str, value: Any, typed: Mapping[str, Any]) -> bool:
 
 
 def _check_node(place: str, node: Mapping[str, Any], allowed: Sequence[str]) -> None:
-    """The target, and what follows from it though no value says so: positions and defaults."""
+    """Raise `NotAllowed` for the target, its positional arguments or the defaults of its parameters."""
     found = _check_target(place, node[TARGET], allowed)
     key = place.removesuffix(f".{TARGET}")
     reads = any(is_within(full_name(found) or "", package) for package in _READERS)

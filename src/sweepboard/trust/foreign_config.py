@@ -1,4 +1,7 @@
-"""How far the configuration of a saved run, sweep or search is believed."""
+"""Decide how far the configuration of a saved run, sweep or search is trusted.
+
+A configuration is foreign if this user did not save it, or if somebody changed it afterwards.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +26,19 @@ _ROOT = "output_root"
 
 @dataclass(frozen=True)
 class Trust:
-    """How far a saved run, or a job of a saved sweep, is believed."""
+    """How far a saved run, or a job of a saved sweep, is trusted."""
 
     own: bool
-    """Whether it is this user's own, and nobody has changed it since."""
+    """Whether this user saved it and nobody has changed it since."""
 
     allowed: Sequence[str] = ()
-    """Names of packages and targets that the user trusts in one that is not."""
+    """Packages and targets that a foreign configuration may also use."""
 
     folder: Path | None = None
-    """Where one that is not may read files."""
+    """The only folder in which a foreign configuration may read files."""
 
     def admitted(self, config: RunConfig) -> RunConfig:
-        """Return `config` to be changed and built; the results of a foreign one go where this user's go.
+        """Return `config` ready to be changed and built; a foreign one gets this user's `output_root`.
 
         Raise `ConfigError` for an interpolation that is neither another key nor a template.
         """
@@ -50,15 +53,18 @@ class Trust:
         return replace(placed, interpolations=interpolations, typed=typed, own=False)
 
     def prepare(self, config: RunConfig) -> Prepared:
-        """Check `config` like a new run's. The resolved values of a foreign one are checked before anything
-        that they name is imported; what was typed now is trusted. Raise `NotAllowed`, `ConfigError`."""
+        """Return `config` checked like that of a new run. Raise `NotAllowed` or `ConfigError`.
+
+        The resolved values of a foreign configuration are checked before any target is imported. Values
+        that the user typed are trusted.
+        """
         if self.own:
             return prepare_resolved(config)
         _refuse_followers(config.interpolations)
         return prepare_resolved(config, self._check(config))
 
     def refuse(self, config: RunConfig) -> None:
-        """Raise `NotAllowed` for a configuration that will be built as it stands and must not be."""
+        """Raise `NotAllowed` if `config`, which is to be built unchanged, must not be built."""
         if not self.own:
             admitted = self.admitted(replace(config, interpolations={}))
             self._check(admitted)(admitted.values, built=[])
@@ -68,7 +74,7 @@ class Trust:
 
 
 def _refuse_followers(interpolations: Mapping[str, str]) -> None:
-    """Raise `NotAllowed` for a key that follows `output_root`, which a foreign run does not decide."""
+    """Raise `NotAllowed` for a key that follows `output_root`, because a foreign run does not set it."""
     for key, other in interpolations.items():
         if other == _ROOT:
             raise NotAllowed(
@@ -78,7 +84,7 @@ def _refuse_followers(interpolations: Mapping[str, str]) -> None:
 
 
 def refuse_model(values: Mapping[str, Any], allowed: Sequence[str], folder: Path) -> None:
-    """Raise `NotAllowed` for a foreign configuration whose model alone is to be built."""
+    """Raise `NotAllowed` if the model of a foreign configuration must not be built."""
     with _told_of_the_key():
         refuse_untrusted_targets(values, allowed)
     _refuse({"model": values.get("model")}, allowed=allowed, folder=folder, built=["model"])
@@ -91,7 +97,7 @@ def _refuse(config: Mapping[str, Any], *, built: Sequence[str], **limits: Any) -
 
 @contextmanager
 def _told_of_the_key() -> Iterator[None]:
-    """Say beside a refusal that this user's own runs are refused too, where no signing key can be kept."""
+    """Add to a refusal why no signing key can be stored: without one, the user's own runs are refused too."""
     try:
         yield
     except NotAllowed as error:

@@ -1,7 +1,7 @@
-"""How much memory the models of a configuration that came from someone else would take, found without it.
+"""Limit the memory of the models in a foreign configuration without allocating it.
 
-They are built once with tensors that have a shape and no content (torch's meta device), and each is counted
-as it is made. Single sizes do not tell: two of them multiply, and layers multiply both.
+The models are built once on torch's meta device, where tensors have a shape and no data, and every new
+tensor is counted. Limits on single sizes are not enough: a weight's size is a product of several of them.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from sweepboard.training.seeding import random_states_kept
 from sweepboard.trust.allowed_objects import find, full_name, is_within
 
 _MODELS = 2 * 2**30
-"""The most bytes that all models of a run may take: half a billion weights. Training takes more."""
+"""Maximum bytes of all models of a run: half a billion weights. Training needs more than that."""
 
 _SAMPLES = 4 * 2**30
-"""The most bytes that two samples may take on their way through the model."""
+"""Maximum bytes of the tensors that a forward pass of two samples creates."""
 
 _TENSORS = 20_000
-"""The most tensors of which models may be made: each layer takes some kilobytes beside its weights."""
+"""Maximum number of tensors in the models: each layer needs some kilobytes in addition to its weights."""
 
 _SMALL = 2**16
-"""Bytes up to which a tensor keeps its content: some models read depths and widths out of tensors."""
+"""Maximum bytes of a tensor with data: some models read their depths and widths from tensors."""
 
 _BATCH = 2
 _FUNCTIONS = ("torchvision.models", "sweepboard.models")
-"""Of which packages functions make models."""
+"""Packages whose functions return models."""
 
 
 def refuse_giant_models(
@@ -48,11 +48,10 @@ def refuse_giant_models(
     allowed: Sequence[str] = (),
     typed: Mapping[str, Any] | None = None,
 ) -> None:
-    """Refuse models, layers and losses in `groups` that together would fill the memory. Raises `NotAllowed`.
+    """Raise `NotAllowed` if the models, layers and losses in `groups` together need too much memory.
 
-    The targets of the configuration have been looked at before. What is `allowed` by its name is not
-    counted, and neither is a model of which every value was `typed`. Raises `ConfigError` for a model that
-    cannot be built.
+    The targets of `config` must have been checked before. Targets in `allowed` are not counted, and neither
+    are models whose values were all `typed`. Raise `ConfigError` for a model that cannot be built.
     """
     typed = typed or {}
     count = _Count(_MODELS, _TENSORS)
@@ -66,7 +65,7 @@ def refuse_giant_models(
 
 
 def _models(node: Any, key: str, allowed: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The outermost nodes that make a `torch.nn.Module`, with their keys."""
+    """Yield the outermost nodes that build a `torch.nn.Module`, with their keys."""
     if isinstance(node, Mapping) and _makes_a_model(node.get(TARGET), allowed):
         yield key, node
     elif isinstance(node, Mapping):
@@ -90,7 +89,7 @@ def _makes_a_model(target: Any, allowed: Sequence[str]) -> bool:
 @contextmanager
 def _without_traces() -> Iterator[None]:
     with random_states_kept(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the real build will say it again
+        warnings.simplefilter("ignore")  # the real build repeats them
         yield
 
 
@@ -112,7 +111,7 @@ def _build(key: str, node: Mapping[str, Any], count: _Count) -> Any:
 
 
 def _taken(model: nn.Module, shape: Sequence[int]) -> _Count:
-    """What two samples take on their way. What does not fit the data is told by the dry run."""
+    """Return the count of a forward pass of two samples. The dry run reports a model that does not fit."""
     count = _Count(_SAMPLES)
     try:
         with count:
@@ -125,7 +124,7 @@ def _taken(model: nn.Module, shape: Sequence[int]) -> _Count:
 
 
 def _refuse_giant_batches(count: _Count, config: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
-    """Refuse batches that would fill the memory; where that is a GPU's, torch says so and nothing is lost."""
+    """Raise `NotAllowed` if a batch does not fit the memory of the CPU; for a GPU, torch raises an error."""
     if config["device"] != "cpu":
         return
     memory = capacity(torch.device("cpu"))
@@ -139,11 +138,11 @@ def _refuse_giant_batches(count: _Count, config: Mapping[str, Any], typed: Mappi
 
 
 class _TooMuch(UserError):
-    """Memory beyond the bound."""
+    """The models exceed a limit."""
 
 
 class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the tensors that are made inside the block, and gives content to small ones alone."""
+    """Count the tensors that are created inside the `with` block; only small ones have data."""
 
     def __init__(self, most_bytes: int, most_tensors: float = inf) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -153,10 +152,10 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Do without content first what was asked for, and so tell how much memory the result takes."""
+        """Run `func` on the meta device to count its result, then again with data if the result is small."""
         given = (args, dict(kwargs or {}))
         if not any("Tensor" in str(value.type) for value in schema_of(func).returns):
-            return func(*args, **given[1])  # a number: what it is read from must have content
+            return func(*args, **given[1])  # a number, which is read from a tensor with data
         made = _call(func, tree_map_only(Tensor, _without_content, given), "meta")
         small = self._counted(func, made) <= _SMALL
         if small and not any(one.is_meta for one in tree_leaves(given) if isinstance(one, Tensor)):
@@ -164,7 +163,7 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return args[0] if schema_of(func).is_mutable and _is_alias(func) else made
 
     def _counted(self, func: Any, made: Any) -> int:
-        """The bytes of what `func` has made; 0 for a part or a change of what was there before."""
+        """Return the bytes that `func` allocated for `made`; 0 for a view or an in-place operation."""
         if _is_alias(func):
             return 0
         tensors = [one for one in tree_leaves(made) if isinstance(one, Tensor)]

@@ -1,4 +1,4 @@
-"""How much a configuration that came from someone else may ask of this machine."""
+"""Limit the sizes in a foreign configuration: memory, number of processes, length of lists."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sweepboard.settings import settings
 
 _MOST = {key: most for key, each in settings().items() if (most := each.rules.untrusted_maximum)}
 _SIZE = 10_000_000
-"""The largest size that an argument of a model or a data set may name."""
+"""Maximum value of an argument of a model or a data set."""
 
 _SIDE = 4096
-"""The most that a transform may make of an image's side: its pixels are the square of it."""
+"""Maximum side of an image that a transform may make; the number of pixels is its square."""
 
 _NUMBERS = 1_000_000_000
-"""The most numbers that sizes of a data set may come to together, or those of a list."""
+"""Maximum product of the sizes of a data set, or of the sizes in one list."""
 
-# Of these the numbers of a data set are not made up.
+# These arguments do not change how much memory a data set needs.
 _NO_SIZE = re.compile(r"seed|.*classes")
 _TRANSFORM = re.compile(r"dataset\.(test\.)?\w*transforms?[.\[].*")
 
 
 def refuse_giants(values: Sequence[tuple[str, Any]]) -> None:
-    """Refuse leaves that would fill the memory or start thousands of processes. Raises `NotAllowed`."""
+    """Raise `NotAllowed` for a value that needs too much memory or too many processes."""
     for key, value in values:
         if _is_number(value) and abs(value) > _limit(key):
             raise NotAllowed(_too_much(key, value))
@@ -62,7 +62,7 @@ def _limit(key: str) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a whole number, however YAML spells it."""
+    """Return whether `value` is a whole number; `8.0` is one too."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
 
 

@@ -57,7 +57,7 @@ def may_be_built(found: Any, allowed: Sequence[str] = ()) -> bool:
         return False
     if any(is_within(full, name) for name in allowed):
         return True
-    return _is_what_it_says(found) and (found in _shipped() or _is_part_of_an_experiment(found))
+    return _is_its_own_name(found) and (found in _shipped() or _is_part_of_an_experiment(found))
 
 
 def full_name(found: Any) -> str | None:
@@ -101,7 +101,7 @@ def _import(name: str) -> ModuleType | None:
         return None
 
 
-def _is_what_it_says(found: Any) -> bool:
+def _is_its_own_name(found: Any) -> bool:
     """Return whether a public class or function is found in its own module under its own name."""
     if not inspect.isclass(found) and not inspect.isroutine(found):
         return False

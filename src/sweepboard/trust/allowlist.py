@@ -96,9 +96,9 @@ def _check_node(place: str, node: Mapping[str, Any], allowed: Sequence[str]) -> 
         if name in node or default in (None, False) or default is parameter.empty:
             continue
         if _FETCH.fullmatch(name):
-            raise NotAllowed(_fetches(f"{key}.{name}"))
+            raise NotAllowed(_download_refused(f"{key}.{name}"))
         if reads and _PLACE.fullmatch(name):
-            raise NotAllowed(_outside(f"{key}.{name}", default))
+            raise NotAllowed(_path_refused(f"{key}.{name}", default))
 
 
 def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
@@ -119,7 +119,7 @@ def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
 def _check_leaf(key: str, value: Any, folder: Path | None) -> None:
     name = re.sub(r"\[\d+\]", "", key).rpartition(".")[2]
     if _FETCH.fullmatch(name) and value and (isinstance(value, str) or not key.endswith("]")):
-        raise NotAllowed(_fetches(key))
+        raise NotAllowed(_download_refused(key))
     if not isinstance(value, str) or name == TARGET:
         return
     if "$" in value:
@@ -128,9 +128,9 @@ def _check_leaf(key: str, value: Any, folder: Path | None) -> None:
             f"reads none; give the value with {key}=..."
         )
     if "://" in value:
-        raise NotAllowed(_fetches(key))
+        raise NotAllowed(_download_refused(key))
     if (_looks_like_a_path(value) or _PLACE.fullmatch(name)) and not _lies_in(folder, value):
-        raise NotAllowed(_outside(key, value))
+        raise NotAllowed(_path_refused(key, value))
 
 
 def _looks_like_a_path(value: str) -> bool:
@@ -144,14 +144,14 @@ def _lies_in(folder: Path | None, value: str) -> bool:
     return Path(value).resolve().is_relative_to(folder.resolve())
 
 
-def _fetches(key: str) -> str:
+def _download_refused(key: str) -> str:
     return (
         f"{key}: nothing is downloaded on the word of a run folder that is not yours; "
         f"type {key}=... to say it yourself"
     )
 
 
-def _outside(key: str, value: Any) -> str:
+def _path_refused(key: str, value: Any) -> str:
     return (
         f"{key}: {value} is not read on the word of a run folder that is not yours; "
         f"say where it is with {key}=..."

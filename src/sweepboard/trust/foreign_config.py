@@ -60,7 +60,7 @@ class Trust:
         """
         if self.own:
             return prepare_resolved(config)
-        _refuse_followers(config.interpolations)
+        _refuse_output_root(config.interpolations)
         return prepare_resolved(config, self._check(config))
 
     def refuse(self, config: RunConfig) -> None:
@@ -73,7 +73,7 @@ class Trust:
         return partial(_refuse, allowed=self.allowed, typed=config.typed, folder=self.folder)
 
 
-def _refuse_followers(interpolations: Mapping[str, str]) -> None:
+def _refuse_output_root(interpolations: Mapping[str, str]) -> None:
     """Raise `NotAllowed` for a key that follows `output_root`, because a foreign run does not set it."""
     for key, other in interpolations.items():
         if other == _ROOT:
@@ -85,18 +85,18 @@ def _refuse_followers(interpolations: Mapping[str, str]) -> None:
 
 def refuse_model(values: Mapping[str, Any], allowed: Sequence[str], folder: Path) -> None:
     """Raise `NotAllowed` if the model of a foreign configuration must not be built."""
-    with _told_of_the_key():
+    with _with_key_hint():
         refuse_untrusted_targets(values, allowed)
     _refuse({"model": values.get("model")}, allowed=allowed, folder=folder, built=["model"])
 
 
 def _refuse(config: Mapping[str, Any], *, built: Sequence[str], **limits: Any) -> None:
-    with _told_of_the_key():
+    with _with_key_hint():
         refuse_untrusted(config, built=built, **limits)
 
 
 @contextmanager
-def _told_of_the_key() -> Iterator[None]:
+def _with_key_hint() -> Iterator[None]:
     """Add to a refusal why no signing key can be stored: without one, the user's own runs are refused too."""
     try:
         yield

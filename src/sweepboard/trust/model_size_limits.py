@@ -58,10 +58,12 @@ def refuse_giant_models(
     for group in groups:
         for key, node in _models(config.get(group), group, allowed):
             if not all(place in typed for place, _ in leaves(node, key)):
-                with _without_traces(), _refused(key, node):
+                with _without_side_effects(), _refused(key, node):
                     model = _build(key, node, count)
                     if key == "model" and "facts" in config:
-                        _refuse_giant_batches(_taken(model, config["facts"]["input_shape"]), config, typed)
+                        _refuse_giant_batches(
+                            _forward_count(model, config["facts"]["input_shape"]), config, typed
+                        )
 
 
 def _models(node: Any, key: str, allowed: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -87,7 +89,7 @@ def _makes_a_model(target: Any, allowed: Sequence[str]) -> bool:
 
 
 @contextmanager
-def _without_traces() -> Iterator[None]:
+def _without_side_effects() -> Iterator[None]:
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the real build repeats them
         yield
@@ -110,7 +112,7 @@ def _build(key: str, node: Mapping[str, Any], count: _Count) -> Any:
         return construct({**node, "_partial_": False}, key)
 
 
-def _taken(model: nn.Module, shape: Sequence[int]) -> _Count:
+def _forward_count(model: nn.Module, shape: Sequence[int]) -> _Count:
     """Return the count of a forward pass of two samples. The dry run reports a model that does not fit."""
     count = _Count(_SAMPLES)
     try:
@@ -156,15 +158,15 @@ class _Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = (args, dict(kwargs or {}))
         if not any("Tensor" in str(value.type) for value in schema_of(func).returns):
             return func(*args, **given[1])  # a number, which is read from a tensor with data
-        made = _call(func, tree_map_only(Tensor, _without_content, given), "meta")
+        made = _call(func, tree_map_only(Tensor, _without_data, given), "meta")
         small = self._counted(func, made) <= _SMALL
         if small and not any(one.is_meta for one in tree_leaves(given) if isinstance(one, Tensor)):
             return _call(func, given, "cpu")
-        return args[0] if schema_of(func).is_mutable and _is_alias(func) else made
+        return args[0] if schema_of(func).is_mutable and _returns_alias(func) else made
 
     def _counted(self, func: Any, made: Any) -> int:
         """Return the bytes that `func` allocated for `made`; 0 for a view or an in-place operation."""
-        if _is_alias(func):
+        if _returns_alias(func):
             return 0
         tensors = [one for one in tree_leaves(made) if isinstance(one, Tensor)]
         size = sum(one.numel() * one.element_size() for one in tensors)
@@ -185,11 +187,11 @@ def _call(func: Any, given: tuple[Any, dict[str, Any]], device: str) -> Any:
     return func(*args, **kwargs)
 
 
-def _without_content(tensor: Tensor) -> Tensor:
+def _without_data(tensor: Tensor) -> Tensor:
     if tensor.is_meta:
         return tensor
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
-def _is_alias(func: Any) -> bool:
+def _returns_alias(func: Any) -> bool:
     return any(value.alias_info is not None for value in schema_of(func).returns)

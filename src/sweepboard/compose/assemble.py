@@ -1,4 +1,4 @@
-"""Model, task, optimizer, scheduler of a configuration: for the dry run, the run and `load_model` alike."""
+"""Build the model, task, optimizer and scheduler of a configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sweepboard.training.tasks import Task, as_task
 
 @dataclass(frozen=True)
 class Parts:
-    """What is trained, and with what."""
+    """The objects built from a configuration for training."""
 
     model: nn.Module
     task: Task
@@ -28,7 +28,10 @@ class Parts:
 
 
 def assemble(config: RunConfig, spec: DataSpec, device: torch.device) -> Parts:
-    """Build every part, the model on `device`. The order decides which part draws which random numbers."""
+    """Build every part, with the model on `device`.
+
+    The order of construction is fixed, because the parts draw from the same random generators.
+    """
     model = build_model(config).to(device)
     optimizer = build_optimizer(config, model.parameters())
     task = build_task(config, spec)
@@ -42,17 +45,17 @@ def build_model(config: RunConfig) -> nn.Module:
 
 
 def build_task(config: RunConfig, spec: DataSpec) -> Task:
-    """Build the task for data of this kind."""
+    """Build the task for data described by `spec`."""
     return as_task(construct(config.values["task"], "task"), spec)
 
 
 def build_optimizer(config: RunConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Build the optimizer of these parameters."""
+    """Build the optimizer for `parameters`."""
     optimizer: Optimizer = construct(arguments(config.values, "optimizer"), "optimizer", parameters)
     return optimizer
 
 
 def build_scheduler(config: RunConfig, optimizer: Optimizer) -> LRScheduler | None:
-    """Build the scheduler of the learning rates; None where the group names no class."""
+    """Build the learning rate scheduler, or return None if the group has no `_target_`."""
     node = arguments(config.values, "scheduler")
     return construct(node, "scheduler", optimizer) if TARGET in node else None

@@ -1,4 +1,4 @@
-"""The values of `device: auto` and `threads: null` on this machine, and the devices that it does not have."""
+"""Resolve `device: auto` and `threads: null` on this machine, and refuse devices that it does not have."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from sweepboard.hardware import default_threads
 
 
 def automatic(config: Mapping[str, Any]) -> dict[str, Any]:
-    """`device` and `threads` as the run will use them. Raises `ConfigError` for a device that is not here, or
-    that cannot compute in the precision asked for."""
+    """Return `device` and `threads` as the run will use them.
+
+    Raise `ConfigError` for a device that is not available or does not support `trainer.precision`.
+    """
     device = _device(config["device"])
     if config["trainer"]["precision"] == "fp16" and device == "cpu":
         raise ConfigError("trainer.precision=fp16: needs a GPU, and this run is on the CPU; use bf16 or fp32")

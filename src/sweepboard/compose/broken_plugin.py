@@ -1,4 +1,4 @@
-"""Plug-ins of Hydra that are installed and cannot be imported: Hydra looks at all of them before any work."""
+"""Explain installed Hydra plug-ins that cannot be imported: Hydra imports all of them when it starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OURS = "hydra_plugins.sweepboard"
 
 
 def broken_plugin(error: BaseException) -> str | None:
-    """The line for an error that came while a plug-in of somebody else was imported; None for any other."""
+    """Return a message if `error` was raised while a third-party plug-in was imported, else None."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         name = str(frame.f_globals.get("__name__"))
         if (

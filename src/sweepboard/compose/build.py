@@ -1,4 +1,4 @@
-"""From a checked configuration to the objects of a run."""
+"""Build the objects of a run from a checked configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Experiment:
-    """All that a run is made of; no configuration any more."""
+    """The objects of a run, independent of the configuration."""
 
     seed: int
     device: torch.device
@@ -37,10 +37,10 @@ class Experiment:
 
 
 def build(prepared: Prepared) -> Experiment:
-    """Read the data and make the model, the optimizer and the rest.
+    """Read the data and build the model, the optimizer and the other parts.
 
-    Sets torch's number of threads and seeds every global generator: the weights are a function of the seed.
-    Raises a `UserError` where the data cannot be read.
+    Set torch's number of threads and seed every global generator, so that the weights depend on the seed
+    alone. Raise `UserError` if the data cannot be read.
     """
     config, settings = prepared.config.values, prepared.config.settings
     if not settings.trainer.compile:
@@ -63,7 +63,7 @@ def build(prepared: Prepared) -> Experiment:
 
 
 def _tell_of_untrained(modules: list[nn.Module], target: str) -> None:
-    """A loss may have weights, of which the optimizer, made for those of the model, knows nothing."""
+    """Log a warning if a loss has weights: the optimizer updates those of the model only."""
     names = [name for one in modules for name, weight in one.named_parameters() if weight.requires_grad]
     if names:
         more = ", ..." if len(names) > 3 else ""
@@ -76,7 +76,7 @@ def _tell_of_untrained(modules: list[nn.Module], target: str) -> None:
 
 
 def build_learner(config: RunConfig, spec: DataSpec, device: torch.device) -> Learner:
-    """Build the model on its device with all that changes it."""
+    """Build the learner: the model on its device, and the parts that train it."""
     parts, trainer = assemble(config, spec, device), config.settings.trainer
     return Learner(
         parts.model,

@@ -1,4 +1,4 @@
-"""Do configured arguments bind to a constructor? Found out from its signature; nothing is constructed."""
+"""Check configured arguments against the signature of a constructor, without calling it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sweepboard.errors import ConfigError, nearest
 from sweepboard.formatting import yaml_text
 
 RESERVED = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
-"""Keys by which `instantiate` is told how to build; never arguments."""
+"""Keys that control `instantiate` and are not passed as arguments."""
 
 
 def check_node(value: Any, key: str, given: int = 0, shared: Iterable[str] = ()) -> None:
-    """Check every `_target_` in the plain `value`, which stands at `key`, against its signature.
+    """Check the arguments of every `_target_` in the plain `value` at `key`. Raise `ConfigError`.
 
-    `given` is the number of leading arguments that the runner itself hands to the outermost one, `shared` are
-    keys beside the arguments that are valid there (for the suggestion only). Raises `ConfigError`.
+    `given` is the number of leading arguments that the runner passes to the outermost target. `shared` are
+    the runner's own keys in the outermost node; they are used for suggestions only.
     """
     for place, node in nodes(value, key):
         target = locate(node[TARGET], f"{place}.{TARGET}")
@@ -31,7 +31,7 @@ def check_node(value: Any, key: str, given: int = 0, shared: Iterable[str] = ())
 def check_call(
     target: Callable[..., Any], node: Mapping[str, Any], key: str, given: int, shared: Iterable[str]
 ) -> None:
-    """Check one node's arguments against the signature of `target`."""
+    """Check the arguments in one node against the signature of `target`. Raise `ConfigError`."""
     parameters = signature(target)
     if parameters is None:
         return
@@ -58,7 +58,7 @@ def _hint(argument: str, valid: Sequence[str], key: str) -> str:
 
 
 def signature(target: Callable[..., Any]) -> list[Parameter] | None:
-    """The parameters, or None for a builtin that does not tell them."""
+    """Return the parameters of `target`, or None for a builtin without a signature."""
     try:
         return list(inspect.signature(target).parameters.values())
     except (ValueError, TypeError):
@@ -66,12 +66,12 @@ def signature(target: Callable[..., Any]) -> list[Parameter] | None:
 
 
 def takes(target: Callable[..., Any], argument: str) -> bool:
-    """Whether `target` has a parameter of that very name (`**kwargs` does not count)."""
+    """Return whether `target` has a parameter named `argument` (`**kwargs` does not count)."""
     return argument in _by_name(signature(target) or [])
 
 
 def _supplied(parameters: list[Parameter], count: int, name: str, key: str) -> set[str]:
-    """Names of the parameters that the leading `count` positional arguments fill."""
+    """Return the names of the parameters that the first `count` positional arguments fill."""
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if count > len(positional) and not any(p.kind == p.VAR_POSITIONAL for p in parameters):
         raise ConfigError(f"{key}: {name} takes {len(positional)} arguments in order, but gets {count}")
@@ -83,7 +83,7 @@ def _by_name(parameters: list[Parameter]) -> list[str]:
 
 
 def _named(parameters: list[Parameter], argument: str) -> Parameter | None:
-    """The parameter that takes `argument` by name: its own, or `**kwargs`."""
+    """Return the parameter that accepts the keyword `argument`: the one of that name, or `**kwargs`."""
     for parameter in parameters:
         if parameter.name == argument and argument in _by_name([parameter]):
             return parameter
@@ -99,13 +99,13 @@ def _check_type(parameter: Parameter, hints: Mapping[str, Any], value: Any, key:
 
 
 def check_type(value: Any, annotation: Any, key: str) -> None:
-    """Raise `ConfigError` where a value plainly misses the type."""
+    """Raise `ConfigError` if `value` does not fit the type `annotation`."""
     if not fits(value, annotation):
         raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_got(value, annotation, key)}")
 
 
 def _got(value: Any, annotation: Any, key: str) -> str:
-    """The value; of a text that only lacks to be read as YAML, that it is one, and the other way round."""
+    """Return the value for a message, with a hint if it only has to be quoted or unquoted."""
     if isinstance(value, str) and fits(plain_value(value), annotation):
         text = yaml_text(value)
         return f"the text {text!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"

@@ -1,4 +1,4 @@
-"""Which option of each config group a configuration was made of, and where its class is another one."""
+"""Find the chosen option of each config group, or the class that replaced the option's class."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sweepboard.settings import OPEN_GROUPS
 
 
 def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[Path]) -> dict[str, str]:
-    """The option of every group, nested ones too: `{"model": "cnn", "model/act": "relu"}`.
+    """Return the option of every group, including nested groups: `{"model": "cnn", "model/act": "relu"}`.
 
-    Where the option's own class was replaced, be it by an override or by a preset, the class stands in its
-    place: `{"optimizer": "torch.optim.NAdam"}`. `folders` are the user's own, which come first.
+    If an override or a preset replaced the option's class, return the class instead:
+    `{"optimizer": "torch.optim.NAdam"}`. The user's YAML in `folders` takes precedence over shipped YAML.
     """
     options = {
         str(group): str(option)
@@ -40,7 +40,7 @@ def _is_replaced(group: str, option: str, target: str, folders: list[Path]) -> b
     files_of_option = (Path(folder, group, f"{option}.yaml") for folder in _search_path(folders))
     file = next((file for file in files_of_option if file.is_file()), None)
     if file is None:
-        return "." in option  # a class already, perhaps of an earlier run
+        return "." in option  # the option is already a class, for example in the record of an earlier run
     own = _target_in(file, file.stat().st_mtime_ns)
     return own is not None and own != target
 
@@ -52,10 +52,10 @@ def _search_path(folders: list[Path]) -> Iterator[Path]:
 
 @lru_cache(maxsize=256)
 def _target_in(file: Path, _changed: int) -> str | None:
-    """The class that an option's file names; None where it names none, or follows another value."""
+    """Return the class in an option's file, or None if it has none or the class is an interpolation."""
     try:
         content = plain_yaml.load(read_text(file, follow=True))
-    except (OSError, ValueError, yaml.YAMLError):  # Hydra has read it, so that it was changed just now
+    except (OSError, ValueError, yaml.YAMLError):  # the file changed after Hydra had read it
         return None
     target = content.get(TARGET) if isinstance(content, dict) else None
     return None if target is None or "${" in str(target) else str(target)

@@ -1,7 +1,7 @@
-"""Refuse values that a resolver computes from what only the run has: `${twice:${hydra:job.num}}`.
+"""Refuse values that a resolver computes from a value of the run, such as `${twice:${hydra:job.num}}`.
 
 A configuration is checked and frozen with templates in place of the run's values (`compose.hydra_values`). A
-user's resolver would compute from the template, and every job would train with that result.
+user's resolver would compute its result from the template, and every job would train with that result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RUNS = ((Path("a/sweep/of"), 0), (Path("runs", "other"), 1))
 
 
 def refuse_computed_values(config: DictConfig, key: str = "") -> None:
-    """Raise `ConfigError` where a value in `config`, which is at `key`, is computed from one of the run."""
+    """Raise `ConfigError` if a value in `config`, the node at `key`, is computed from a value of the run."""
     frozen = _dependent_values(config, key, None)
     written = dict(leaves(OmegaConf.to_container(config, resolve=False), key))
     for run in _RUNS:
@@ -37,7 +37,7 @@ def refuse_computed_values(config: DictConfig, key: str = "") -> None:
 
 
 def _dependent_values(config: DictConfig, key: str, run: tuple[Path, int] | None) -> dict[str, Any]:
-    """Return the values, by key, that need a value of the run; they are templates without a `run`."""
+    """Return, by key, the values that depend on the run; without a `run`, they contain templates."""
     with values_of_a_run(run) as asked:
         try:
             return dict(_resolved_with(config, key, asked))
@@ -61,7 +61,7 @@ def _resolved_with(node: DictConfig | ListConfig, key: str, asked: list[str]) ->
 
 
 def _is_filled_in(frozen: Any, actual: Any, run: tuple[Path, int]) -> bool:
-    """Whether `actual` is the value `frozen` with its templates, of which it has one, filled in."""
+    """Return whether `frozen` has a template and equals `actual` when its templates are filled in."""
     templates = {key: as_template(value) for key, value in leaves(frozen, "")}
     filled = {
         key: value if (text := templates[key]) is None else run_value(text, *run)

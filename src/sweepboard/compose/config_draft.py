@@ -1,7 +1,7 @@
-"""Overrides applied to a resolved configuration: what `rerun` and `resume` start from.
+"""Apply overrides to a resolved configuration, for `rerun` and `resume`.
 
-The saved values stand, whatever the defaults have become since. A key that followed another one
-(`scheduler.max_lr` the learning rate) still follows it, unless it is itself overridden.
+The saved values are kept, even if the defaults have changed since. A key that was an interpolation of another
+key (`scheduler.max_lr` of `optimizer.lr`) still follows that key, unless it is overridden itself.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ABSENT = object()
 
 @dataclass
 class Draft:
-    """A `RunConfig` while overrides are applied to it; its fields are the same."""
+    """A mutable copy of a `RunConfig`, with the same fields, to which overrides are applied."""
 
     values: dict[str, Any]
     interpolations: dict[str, str]
@@ -64,7 +64,7 @@ class Draft:
             self.overrides.append(str(override.input_line))
 
     def _choose(self, override: Override, config_dirs: Sequence[Path]) -> None:
-        """Choose another option of a group; earlier overrides of keys that it also has are kept."""
+        """Choose another option of a group, and keep earlier overrides of keys that the new option has."""
         group, option = override.key_or_group, str(override.value())
         top, key = group.partition("/")[0], override.package or group.replace("/", ".")
         if top not in GROUPS:
@@ -97,7 +97,7 @@ class Draft:
         self.typed = {one: value for one, value in self.typed.items() if not _is_below(one, key)}
 
     def _set(self, override: Override) -> str:
-        """Apply an override of a value. Return its key as `leaves` writes it."""
+        """Apply an override of a value. Return its key in the notation of `leaves`."""
         key = override.key_or_group
         if override.is_sweep_override():
             raise ConfigError(f"{key}: one value is wanted here; several are a sweep (sweepboard -m ...)")
@@ -115,7 +115,7 @@ class Draft:
         return place
 
     def _refuse_vain(self, override: Override) -> None:
-        """Raise `ConfigError` where an override deletes what must stay or is not there, or adds what is."""
+        """Raise `ConfigError` if the override deletes a missing or required key, or adds an existing one."""
         key = override.key_or_group
         parent: Any = self.values
         *above, name = key.split(".")
@@ -129,9 +129,9 @@ class Draft:
         refuse_to_replace(override, None if now is _ABSENT else now)
 
     def _find(self, key: str) -> tuple[Any, str | int, str]:
-        """Return the mapping or list that holds `key`, its name there, and the key as `leaves` writes it.
+        """Return the mapping or list that holds `key`, its name there, and `key` in the notation of `leaves`.
 
-        Mappings that are not there are made. Raise `ConfigError`.
+        Create missing mappings. Raise `ConfigError` for a key below a plain value.
         """
         parent: Any = self.values
         place, *parts = key.split(".")
@@ -148,7 +148,7 @@ class Draft:
         return parent, name, place
 
     def _entered(self, key: str, value: Any) -> Any:
-        """Return a typed value, its resolvers (`${oc.env:LR}`) resolved now; note the keys it follows."""
+        """Return a typed value with resolvers (`${oc.env:LR}`) resolved, and record its interpolations."""
         if "${hydra:" in str(value):
             raise ConfigError(f"{key}: ${{hydra:...}} is not known to a saved run; type its value")
         followed = interpolations_of(OmegaConf.create({key: value}))
@@ -163,7 +163,7 @@ class Draft:
 
 
 def _values_of_option(composed: DictConfig, key: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values of the option at `key`, and those of them that are templates. Raise `ConfigError`."""
+    """Return the values of the option at `key`, and the templates among them. Raise `ConfigError`."""
     enable_hydra_values(composed)
     node = OmegaConf.select(composed, key)
     if node is None:
@@ -178,19 +178,19 @@ def _values_of_option(composed: DictConfig, key: str) -> tuple[dict[str, Any], d
 
 
 def _child(parent: Any, name: str | int) -> Any:
-    """Return what a mapping or list has at `name`, `_ABSENT` where it has nothing."""
+    """Return the item of a mapping or list at `name`, or `_ABSENT` if there is none."""
     if isinstance(parent, list):
         return parent[int(name)] if str(name).isdecimal() and int(name) < len(parent) else _ABSENT
     return parent.get(name, _ABSENT) if isinstance(parent, dict) else _ABSENT
 
 
 def _is_below(key: str, other: str) -> bool:
-    """Whether `key` is `other`, or lies in it."""
+    """Return whether `key` is `other` or lies below it."""
     return key == other or key.startswith((f"{other}.", f"{other}["))
 
 
 def _refuse_resolvers(override: Override) -> None:
-    """Refuse an override that someone else typed and this user's environment would resolve."""
+    """Raise `NotAllowed` for a foreign override that would be resolved in this user's environment."""
     if "$" in str(override.input_line):
         raise NotAllowed(
             f"{override.key_or_group}: {override.input_line} in the record of a run that is not yours is not "
@@ -199,7 +199,7 @@ def _refuse_resolvers(override: Override) -> None:
 
 
 def _parsed(overrides: Sequence[str], config_dirs: Sequence[Path] | None = None) -> list[Override]:
-    """Return the parsed overrides; with `config_dirs`, names of options in them are read as text."""
+    """Return the parsed overrides; if `config_dirs` are given, read names of options as text."""
     try:
         named = list(overrides)
         if config_dirs is not None and named:
@@ -227,7 +227,7 @@ def _not_of_a_run(group: str, option: str) -> str:
 
 
 def _belongs(override: str, place: str, keys: set[str]) -> bool:
-    """Whether an earlier override sets a key below `place` that the group's new option has too."""
+    """Return whether an earlier override sets a key below `place` that the new option also has."""
     key = override.lstrip("+").partition("=")[0]
     below = key.removeprefix(f"{place}.").partition(".")[0]
     return key.startswith(f"{place}.") and below in keys and not override.startswith("~")

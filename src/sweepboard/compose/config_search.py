@@ -1,4 +1,4 @@
-"""Where YAML is read from: the user's own folders first, then what is shipped."""
+"""Find and read YAML: in the user's own folders first, then among the shipped files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sweepboard.errors import ConfigError, reason
 from sweepboard.files import read_text
 
 CONFIG = "config"
-"""Name of the primary configuration, where no other is asked for."""
+"""Name of the default primary configuration."""
 
 SHIPPED_CONFIG = "shipped_config"
-"""Name of the shipped config.yaml where a user's own has taken its place."""
+"""Name of the shipped config.yaml if the user has a config.yaml."""
 
 _SHIPPED_VALUES = "shipped_values"
 _PACKAGE = "sweepboard.conf"
@@ -34,7 +34,7 @@ install()
 
 @contextmanager
 def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
-    """Hydra, ready to compose from `config_dirs`, the first one first, and then from what is shipped."""
+    """Yield Hydra, ready to compose from `config_dirs` in their order and then from the shipped YAML."""
     register()
     if find_file(CONFIG, config_dirs) != find_file(SHIPPED_CONFIG):
         _store_shipped_config()
@@ -45,12 +45,12 @@ def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
 
 
 def shipped() -> Path:
-    """The folder of the YAML that is shipped."""
+    """Return the folder of the shipped YAML."""
     return Path(str(files(_PACKAGE)))
 
 
 def find_file(config_path: str, config_dirs: Sequence[Path] = ()) -> Path | None:
-    """The file that Hydra reads for an option (`model/cnn`) or a primary configuration."""
+    """Return the file that Hydra reads for an option (`model/cnn`) or a primary configuration, if any."""
     if config_path in (SHIPPED_CONFIG, _SHIPPED_VALUES):
         return shipped() / f"{CONFIG}.yaml"
     paths = [Path(folder, f"{config_path}.yaml") for folder in (*config_dirs, shipped())]
@@ -58,10 +58,10 @@ def find_file(config_path: str, config_dirs: Sequence[Path] = ()) -> Path | None
 
 
 class OwnFolder(FileConfigSource):
-    """A user's folder of YAML.
+    """A config source for a user's folder of YAML.
 
-    Names of options in a defaults list are text (`- experiment: 1`). What stands in a config.yaml changes the
-    shipped one, of which it takes the place: its list begins with that, unless it has another beginning.
+    Names of options in a defaults list are read as text (`- experiment: 1`). A user's config.yaml extends the
+    shipped one if its defaults list has only `_self_` and overrides, or an entry `config`.
     """
 
     @staticmethod
@@ -70,7 +70,7 @@ class OwnFolder(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         file = config_path if config_path.endswith(".yaml") else f"{config_path}.yaml"
-        with suppress(yaml.YAMLError, UnicodeDecodeError, FileNotFoundError):  # Hydra tells these
+        with suppress(yaml.YAMLError, UnicodeDecodeError, FileNotFoundError):  # Hydra reports these below
             nodes(Path(self.path, file))
         result = super().load_config(config_path)
         if isinstance(result.config, DictConfig):
@@ -79,10 +79,11 @@ class OwnFolder(FileConfigSource):
 
 
 def nodes(file: Path) -> yaml.Node | None:
-    """What a user's file of YAML says, with the lines on which it does.
+    """Return the root node of a user's YAML file; YAML nodes know their lines.
 
-    Raise `ConfigError` for a file that OmegaConf would be busy with for ever or a word in it that misleads,
-    yaml.YAMLError, UnicodeDecodeError or FileNotFoundError for one that is none.
+    Raise `ConfigError` for a file that cannot be read, that expands without end, or that has a misleading
+    scalar. Raise `yaml.YAMLError` for invalid YAML, `UnicodeDecodeError` for a file that is not UTF-8 and
+    `FileNotFoundError` for a missing file.
     """
     try:
         node = plain_yaml.compose(read_text(file, follow=True))
@@ -95,7 +96,7 @@ def nodes(file: Path) -> yaml.Node | None:
 
 
 def load(file: Path) -> Any:
-    """The values in a user's file of YAML, as OmegaConf has them. Raises as `nodes` does."""
+    """Return the values in a user's YAML file as an OmegaConf node. Raise the same errors as `nodes`."""
     nodes(file)
     return OmegaConf.load(file)
 
@@ -103,14 +104,14 @@ def load(file: Path) -> Any:
 def _complete_defaults(config: DictConfig, file: Path, is_primary: bool) -> None:
     node = config.get("defaults", OmegaConf.create([]))
     listed: Any = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_list(node) else None
-    if listed is None or not (listed or is_primary):  # Hydra tells what is no list
+    if listed is None or not (listed or is_primary):  # Hydra reports defaults that are not a list
         return
     if not all(map(_is_text, listed)):
         written = yaml.load(read_text(file, follow=True), yaml.BaseLoader)
         listed = _as_written(listed, written["defaults"])
     if is_primary:
         listed = _on_top_of_shipped(listed)
-    if "_self_" not in listed:  # Hydra puts it there, and warns
+    if "_self_" not in listed:  # otherwise Hydra appends it with a warning
         listed.append("_self_")
     with open_dict(config):
         config.defaults = listed
@@ -123,7 +124,7 @@ def _is_text(item: Any) -> bool:
 
 
 def _as_written(value: Any, written: Any) -> Any:
-    """`value` with what YAML read as numbers and booleans as it was written: `001`, `on`, `1e3`."""
+    """Return `value` with its numbers and booleans as texts, as written in the file: `001`, `on`, `1e3`."""
     if isinstance(value, Mapping):
         return {key: _as_written(each, written[str(key)]) for key, each in value.items()}
     if isinstance(value, list):
@@ -132,7 +133,10 @@ def _as_written(value: Any, written: Any) -> Any:
 
 
 def _on_top_of_shipped(listed: list[Any]) -> list[Any]:
-    """The defaults list of a user's config.yaml, whose values go over shipped options and under a preset."""
+    """Return the defaults list of a user's config.yaml, extended by the shipped defaults list.
+
+    The user's values override shipped options, and a preset overrides the user's values.
+    """
     if CONFIG in listed:
         return [SHIPPED_CONFIG if item == CONFIG else item for item in listed]
     if not all(item == "_self_" or _overrides(item) for item in listed):

@@ -1,4 +1,4 @@
-"""The dry run: every part is built once, on little data, to see that all fit each other."""
+"""Build every part of a run once and run it on a small batch, to check that the parts fit each other."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from sweepboard.training.tasks import Classification, Regression, Task, metric_n
 
 BATCH = 2
 MANY = 50_000_000
-"""Weights from which on the dry run computes shapes only."""
+"""Number of weights above which the dry run computes shapes only."""
 
 
 def dry_run(run: RunConfig, source: Source) -> None:
-    """Raise `ConfigError` where model, task, optimizer or scheduler refuse a value, or do not fit the data.
+    """Raise `ConfigError` if model, task, optimizer or scheduler refuse a value or do not fit the data.
 
-    Leaves the global random states as they were.
+    The global random states are restored afterwards.
     """
     spec, config = source.spec, run.values
     with random_states_kept(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the real build will say it again
+        warnings.simplefilter("ignore")  # the real build repeats them
         task = build_task(run, spec)
         _check_task(task, config["task"][TARGET], spec)
         model, outputs, in_training = _run_model(run, spec)
@@ -61,21 +61,21 @@ def _check_task(task: Task, target: str, spec: DataSpec) -> None:
 
 
 def _run_model(run: RunConfig, spec: DataSpec) -> tuple[nn.Module, Any, Any]:
-    """The model and what it gives for a batch, after training and in it.
+    """Return the model, its outputs in evaluation mode and its outputs in training mode.
 
-    It runs on the CPU, or where that would take long on torch's meta device, which computes shapes alone: the
-    first use of that device imports a thousand modules, more than a second.
+    A large model runs on torch's meta device, which computes shapes only. Other models run on the CPU,
+    because the first use of the meta device imports a thousand modules and takes more than a second.
     """
     if _weights(run) > MANY:
         try:
             return _run_on("meta", run, spec)
         except Exception:
-            pass  # on the CPU it shows whether the meta device was to blame or the model
+            pass  # the run on the CPU shows whether the model or the meta device failed
     return _run_on("cpu", run, spec)
 
 
 def _weights(run: RunConfig) -> int:
-    """How many weights the model has; 0 where it cannot be made on the meta device."""
+    """Return the number of weights of the model, or 0 if it cannot be built on the meta device."""
     try:
         with torch.device("meta"):
             return sum(weight.numel() for weight in build_model(run).parameters())
@@ -105,7 +105,10 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _check_outputs(outputs: Any, target: str, task: Task, spec: DataSpec) -> None:
-    """For our own tasks: one number per class, or as many as a target has."""
+    """Raise `ConfigError` if the outputs do not fit the data, for the tasks of sweepboard.
+
+    Classification needs one number per class, and regression as many numbers as a target has.
+    """
     gives = f"model: {target} gives for inputs of shape (batch, {', '.join(map(str, spec.input_shape))})"
     if not isinstance(outputs, Tensor):
         raise ConfigError(f"{gives} a {type(outputs).__name__}, but one tensor is needed")
@@ -121,11 +124,11 @@ def _check_outputs(outputs: Any, target: str, task: Task, spec: DataSpec) -> Non
 
 
 def _check_training_outputs(outputs: Any, node: Mapping[str, Any], task: Task, spec: DataSpec) -> None:
-    """The same for what it gives while it trains: some models add the outputs of auxiliary heads."""
+    """Raise `ConfigError` if the outputs in training mode do not fit: auxiliary heads may add outputs."""
     if isinstance(outputs, Tensor):
         _check_outputs(outputs, f"{node[TARGET]}, while it trains,", task, spec)
         return
-    auxiliary = any("aux" in field for field in getattr(outputs, "_fields", ()))  # as torchvision has it
+    auxiliary = any("aux" in field for field in getattr(outputs, "_fields", ()))  # torchvision's names
     remedy = "use model.aux_logits=false" if auxiliary else "let its forward return the first of them alone"
     raise ConfigError(
         f"model: {node[TARGET]} gives a {type(outputs).__name__} while it trains, but one tensor is "
@@ -151,7 +154,7 @@ def _why_none(model: nn.Module) -> str:
 
 
 def _single_samples(run: RunConfig, source: Source) -> tuple[str, str] | None:
-    """How a training batch comes to have one sample, and what to set instead; None where none has."""
+    """Return why a training batch will have one sample and what to set instead, or None if none will."""
     settings, facts = run.settings.dataset, run.values["facts"]
     if settings.batch_size == 1:
         return "dataset.batch_size=1", "2 or more"
@@ -165,7 +168,7 @@ def _single_samples(run: RunConfig, source: Source) -> tuple[str, str] | None:
 
 
 def _check_single_samples(model: nn.Module, spec: DataSpec, how: str, instead: str) -> None:
-    """The model in training with a batch of one: batch norm needs more than one value per channel."""
+    """Raise `ConfigError` if the model cannot train on one sample, for example because of batch norm."""
     weight = next(model.parameters())
     try:
         with torch.no_grad(), weight.device:
@@ -194,7 +197,7 @@ def _check_loss(task: Task, target: str, outputs: Tensor, spec: DataSpec) -> Non
             f"task: {target} gives a loss without a gradient, so that nothing could be learned: compute it "
             "from the outputs themselves, without argmax(), round(), item() or detach()"
         )
-    # Summed over the batch it would grow with dataset.batch_size, and val/loss with dataset.eval_batch_size.
+    # A sum over the batch would grow with dataset.batch_size, and val/loss with dataset.eval_batch_size.
     if loss.abs() > 0 and torch.isclose(of_twice, 2 * loss, rtol=1e-4):
         raise ConfigError(
             f"task: the loss of {target} doubles where the batch is doubled, so that it would depend on "
@@ -223,7 +226,10 @@ def _check_optimizer(run: RunConfig, model: nn.Module) -> None:
 
 
 def _check_fused(node: Mapping[str, Any], model: nn.Module) -> None:
-    """Fused updates are for real numbers; most optimizers tell it at the first update only."""
+    """Raise `ConfigError` for `fused` and parameters that are not floating-point numbers.
+
+    Most optimizers report this at the first update only.
+    """
     for name, parameter in model.named_parameters():
         if node.get("fused") and not parameter.is_floating_point():
             kind = str(parameter.dtype).removeprefix("torch.")
@@ -234,7 +240,7 @@ def _check_fused(node: Mapping[str, Any], model: nn.Module) -> None:
 
 
 def _stand_ins(model: nn.Module) -> list[nn.Parameter]:
-    """Parameters of the same shapes and types on the CPU that take no memory."""
+    """Return parameters on the CPU that have the model's shapes and types but need no memory."""
     return [
         nn.Parameter(torch.empty((), dtype=one.dtype).expand(one.shape), requires_grad=one.requires_grad)
         for one in model.parameters()

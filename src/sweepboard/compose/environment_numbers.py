@@ -1,4 +1,4 @@
-"""Numbers that came from environment variables, which hold texts."""
+"""Convert the text of environment variables to numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweepboard.settings import settings
 
 
 def read_numbers(config: DictConfig) -> None:
-    """Take the value of `${oc.env:LR}` as a number where a number is needed and it is one."""
+    """Replace the value of `${oc.env:LR}` by a number if its key needs a number and the text is one."""
     for key, written in leaves(OmegaConf.to_container(config, resolve=False), ""):
         if isinstance(written, str) and written.startswith("${oc.env:") and written.endswith("}"):
             _read_number(config, key)
@@ -23,7 +23,7 @@ def read_numbers(config: DictConfig) -> None:
 def _read_number(config: DictConfig, key: str) -> None:
     try:
         text, wanted = OmegaConf.select(config, key), _type_of(config, key)
-    except OmegaConfBaseException:  # is told when all is resolved
+    except OmegaConfBaseException:  # reported when the whole configuration is resolved
         return
     number = _number(text)
     if number is not None and not fits(text, wanted) and fits(number, wanted):

@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors, told in one line that names the key and says what to type instead."""
+"""Translate errors of Hydra and OmegaConf to one line that names the key and says what to type instead."""
 
 from __future__ import annotations
 
@@ -43,10 +43,9 @@ OWN_GROUPS = (*GROUPS, "experiment")
 
 
 def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequence[Path] = ()) -> Exception:
-    """The mistake behind an error that was raised while composing: a `ConfigError`, or `error` itself where
-    it is no mistake of the user.
+    """Return a `ConfigError` for an error raised during composition, or `error` itself if it is a bug.
 
-    `overrides` are as typed, `config_dirs` the user's own folders of YAML.
+    `overrides` are as typed, and `config_dirs` are the user's own folders of YAML.
     """
     if isinstance(error, UserError):
         return error
@@ -68,7 +67,7 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
 
 
 def explain_value(error: OmegaConfBaseException) -> ConfigError:
-    """The mistake behind an error of OmegaConf, which knows the key."""
+    """Return a `ConfigError` for an error of OmegaConf, which knows the key."""
     key, text = error.full_key or "", _first_line(error)
     if text == "list index out of range":
         whole = key.rpartition("[")[0]
@@ -95,7 +94,7 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
 
 
 def missing_value(key: str) -> ConfigError:
-    """The mistake of a `???` that nobody replaced."""
+    """Return the error for a value that is still `???`."""
     return ConfigError(f"{key}: a value is needed; type {key}=...")
 
 
@@ -158,7 +157,7 @@ PLUGINS = {
     "nevergrad": "hydra-nevergrad-sweeper",
     "colorlog": "hydra-colorlog",
 }
-"""Hydra's own plug-ins: an option, and the package that has it."""
+"""Options of Hydra's own plug-ins, each with the package that provides it."""
 
 
 def _no_plugin(error: Exception) -> str | None:
@@ -175,7 +174,10 @@ def _no_plugin(error: Exception) -> str | None:
 
 
 def _not_built(error: Exception) -> str | None:
-    """What came while Hydra built a part of its own, such as a callback, which it names in its last line."""
+    """Return a message if Hydra could not build a part of its own, such as a callback, else None.
+
+    The last line of Hydra's error names the part.
+    """
     found = re.search(r"^full_key: (\S+)", str(error), re.MULTILINE)
     if not isinstance(error, InstantiationException) or not found:
         return None
@@ -191,13 +193,13 @@ def _choices(group: str, option: str, options: Sequence[str]) -> str:
 
 
 def group_options(group: str, config_dirs: Sequence[Path] = ()) -> list[str]:
-    """The options of a config group, shipped ones and the user's."""
+    """Return the options of a config group, both shipped ones and the user's."""
     folders = [Path(str(files("sweepboard.conf"))), *config_dirs]
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
 def _file_of(error: Exception) -> str:
-    """The YAML file an error of Hydra is about, as the start of a message."""
+    """Return the start of a message: the YAML file that an error of Hydra names, or an empty text."""
     found = re.match(r"In '(.+?)': ", str(error))
     return f"{found.group(1)}.yaml: " if found and found.group(1) not in ("config", "hydra/config") else ""
 
@@ -214,7 +216,7 @@ def _not_text(config_dirs: Sequence[Path]) -> str:
             read_text(path, follow=True)
         except UnicodeDecodeError:
             return str(path)
-        except OSError:  # a pipe, a folder: told where it is asked for
+        except OSError:  # a pipe or a folder, which is reported where it is used
             continue
     return "a YAML file"
 
@@ -222,7 +224,7 @@ def _not_text(config_dirs: Sequence[Path]) -> str:
 def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequence[Path]) -> ConfigError:
     if told := explain_options(error, overrides, config_dirs):
         return ConfigError(told)
-    # Hydra names the override in its own text and OmegaConf's error, if that is behind it, in the chain.
+    # Hydra's own text names the override. If OmegaConf raised the error, it is the cause of Hydra's error.
     behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     text = _first_line(error)
     if told := _not_built(error):
@@ -263,4 +265,4 @@ _SENTENCES: dict[str, Callable[..., str]] = {
         f"override {group}: there is no such group{did_you_mean_key(group)}"
     ),
 }
-"""Sentences of Hydra 1.3, and ours for them."""
+"""Messages of Hydra 1.3, each with the function that writes sweepboard's message."""

@@ -1,8 +1,8 @@
-"""Values that only a run itself has: `${hydra:runtime.output_dir}`, `${hydra:job.num}` and the like.
+"""Values that are known when the run starts: `${hydra:runtime.output_dir}`, `${hydra:job.num}` and others.
 
-A configuration is checked, compared and frozen before there is a folder or a number. Until then such a value
-is a template, text with `${hydra:...}` in it, which is recorded among the interpolations and filled in when
-the run starts. A template holds these few words only: one from anywhere is as good as a path.
+A configuration is checked, compared and frozen before the run has a folder or a job number. Until then, such
+a value is a template: a text with `${hydra:...}`. It is recorded among the interpolations and filled in when
+the run starts. A template may use only the values of a run, so a foreign template can read nothing else.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _OF_A_JOB = (_NUMBER, "job.id", "sweep.dir", "sweep.subdir")
 _OF_A_RUN = ("runtime.output_dir", "run.dir", *_OF_A_JOB)
 _WORD = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _OF_A_RUN)) + r")\}")
 _MARK = 4073709551
-"""Stands for a job's number while values are resolved: fits every setting, and nobody types it."""
+"""Placeholder for a job's number while values are resolved: valid for every setting, and never typed."""
 
 _DECIDE_BEFORE = {*TOP_LEVEL} - {*OPEN_GROUPS, "facts"} | {"dataset"}
-"""What a run's plan, and so its folder, follows from."""
+"""Top-level keys that are needed before the run has a folder, because its plan depends on them."""
 
 _BUILDS = re.compile(r"(^|\.)_")
 
@@ -44,7 +44,7 @@ _SCRATCH = Path(tempfile.gettempdir(), "sweepboard-dry-run")
 
 
 def enable_hydra_values(config: DictConfig) -> None:
-    """Let `${hydra:...}` resolve: what belongs to the run to its template, all else to what `config` says."""
+    """Make `${hydra:...}` resolve: values of the run to templates, all others to their value in `config`."""
     if "hydra" in config:
         with read_write(config.hydra):
             config.hydra.job.override_dirname = _override_dirname(config)
@@ -53,7 +53,7 @@ def enable_hydra_values(config: DictConfig) -> None:
 
 
 def _override_dirname(config: DictConfig) -> str:
-    """What was typed, as Hydra writes it, for a point of a sweep too; `${...}` in it is text."""
+    """Return `hydra.job.override_dirname` for a run or a point of a sweep, with `${...}` as text."""
     how: Any = OmegaConf.to_container(config.hydra.job.config.override_dirname)
     words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     typed = OverridesParser.create().parse_overrides(list(words))
@@ -63,9 +63,9 @@ def _override_dirname(config: DictConfig) -> str:
 
 @contextmanager
 def values_of_a_run(run: tuple[Path, int] | None) -> Iterator[list[str]]:
-    """Let `${hydra:...}` have the values of the `run` (its folder and number), or be templates without one.
+    """Make `${hydra:...}` resolve to the values of `run` (folder and number), or to templates for None.
 
-    Yield a list to which the name of each value of a run is added that is asked for.
+    Yield a list. Each resolved value of a run appends its name to the list.
     """
     asked: list[str] = []
 
@@ -90,13 +90,13 @@ def _hydra_value(key: str) -> Any:
     hydra: Any = HydraConfig.instance().cfg
     parent, _, name = f"hydra.{key}".rpartition(".")
     node = None if hydra is None else OmegaConf.select(hydra, parent)
-    if not isinstance(node, DictConfig) or name not in node:  # which `in` says of what is `???`, too
+    if not isinstance(node, DictConfig) or name not in node:  # `in` is also False for a value of `???`
         raise ValueError(f"there is no {key} here")
     return node[name]
 
 
 def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
-    """The templates among flat values, by key. Raises `ConfigError` where one cannot wait for the run."""
+    """Return the templates among flat values, by key. Raise `ConfigError` if a value is needed earlier."""
     found = {}
     for key, value in values.items():
         text = as_template(value)
@@ -111,7 +111,7 @@ def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def as_template(value: Any) -> str | None:
-    """Return the template that a resolved value is, None where it is none."""
+    """Return the template that a resolved value stands for, or None if it is not a template."""
     if isinstance(value, int | float) and value == _MARK:
         return f"${{hydra:{_NUMBER}}}"
     if not isinstance(value, str):
@@ -136,7 +136,7 @@ def _comes_before(key: str) -> bool:
 
 
 def refuse_values_of_a_job(config: RunConfig) -> None:
-    """Raise `ConfigError` where a single run uses a value that only a job of a sweep has."""
+    """Raise `ConfigError` if the configuration of a single run uses a value of a job in a sweep."""
     for key, template in templates_of(config.interpolations).items():
         for word in _WORD.findall(template):
             if word in _OF_A_JOB:
@@ -148,7 +148,7 @@ def refuse_values_of_a_job(config: RunConfig) -> None:
 def with_run_values(config: RunConfig, folder: Path, number: int = 0) -> RunConfig:
     """Return the configuration with the values of the run in `folder`, job `number` of its sweep.
 
-    The configuration of someone else keeps the plain values that it has.
+    The values of a foreign configuration do not change.
     """
     templates = templates_of(config.interpolations) if config.own else {}
     return replace(config, values=filled(config.values, templates, folder, number))
@@ -157,7 +157,7 @@ def with_run_values(config: RunConfig, folder: Path, number: int = 0) -> RunConf
 def filled(
     config: Mapping[str, Any], templates: Mapping[str, str], folder: Path = _SCRATCH, number: int = 0
 ) -> dict[str, Any]:
-    """A copy of the plain `config` in which the keys of `templates` have their values."""
+    """Return a copy of the plain `config` with every template replaced by its value."""
     if not templates:
         return dict(config)
     new = deepcopy(dict(config))
@@ -167,7 +167,7 @@ def filled(
 
 
 def unfilled(config: Mapping[str, Any], templates: Mapping[str, str | None]) -> dict[str, Any]:
-    """A copy of the plain `config` in which the keys of `templates` are templates again."""
+    """Return a copy of the plain `config` with `templates` put back at their keys."""
     new = deepcopy(dict(config)) if templates else dict(config)
     for key, template in templates.items():
         _enter(new, key, template)
@@ -175,7 +175,7 @@ def unfilled(config: Mapping[str, Any], templates: Mapping[str, str | None]) -> 
 
 
 def run_value(template: str, folder: Path, number: int) -> str | int:
-    """Return what a template stands for in the run in `folder`, job `number` of its sweep."""
+    """Return the value of a template for the run in `folder`, job `number` of its sweep."""
     values = {
         "runtime.output_dir": str(folder.absolute()),
         "run.dir": str(folder),

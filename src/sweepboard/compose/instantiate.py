@@ -1,4 +1,4 @@
-"""The only `instantiate`: from plain words with a `_target_` to the object they mean."""
+"""Build objects from plain nodes with a `_target_`. No other module calls Hydra's `instantiate`."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from sweepboard.settings import SHARED_KEYS
 
 EVAL_TRANSFORM = "eval_transform"
 _TRANSFORM = "transform"
-"""The argument of a data set that it takes the place of, for samples that are not trained on."""
+"""The argument of a data set that `eval_transform` replaces for validation and test samples."""
 
 _FOREIGN = ("test", "classes", EVAL_TRANSFORM)
-"""Keys of `dataset` that describe a third party's data set, unless its constructor has one of that name."""
+"""Extra keys of `dataset` for third-party data sets, unless the constructor has an argument of that name."""
 
 
 class Refused(ConfigError):
-    """A value that a constructor does not take."""
+    """A constructor or model refuses a value."""
 
 
 def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
-    """Build what the plain `node`, which stands at `key`, says; `leading` arguments come first.
+    """Build the object of the plain `node` at `key`, with `leading` as its first arguments.
 
-    A constructor's refusal of a value becomes `Refused`; any other exception is its own bug and comes
-    out as it was raised.
+    Raise `Refused` if the constructor raises an error about a value. Other exceptions are bugs in the
+    constructor and are raised unchanged.
     """
     import_users_modules()
     for place, inner in nodes(node, key):
-        locate(inner[TARGET], f"{place}.{TARGET}")  # told better than by Hydra
+        locate(inner[TARGET], f"{place}.{TARGET}")  # raises clearer errors than Hydra
     values = dict(node)
     for _ in range(RESOLVED):
         values = escaped(values)
@@ -49,11 +49,11 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
         return instantiate(config, *leading)
     except InstantiationException as error:
         reason = _reason(error, node, key)
-    raise reason  # out here, so that a bug's traceback is not followed by Hydra's about the same
+    raise reason  # outside of `except`, so that the traceback of a bug does not include Hydra's error
 
 
 def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) -> BaseException:
-    """What was raised inside Hydra's wrapping: a mistake as one line, or the bug itself."""
+    """Return the error inside Hydra's exception: a `UserError` for a user's mistake, or the bug itself."""
     cause = error.__cause__
     inner = re.search(r"^full_key: (.+)$", str(error), re.MULTILINE)
     place = f"{key}.{inner.group(1)}" if inner else key
@@ -69,20 +69,22 @@ def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) ->
 
 
 def arguments(config: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """The part of an open group that goes to its constructor: without the runner's own keys."""
+    """Return the constructor's arguments in an open group: its values without the runner's own keys."""
     shared = {item.name for item in fields(SHARED_KEYS[group])} if group in SHARED_KEYS else set()
     return {name: value for name, value in config[group].items() if name not in shared}
 
 
 def shared_keys(group: str) -> list[str]:
-    """The runner's own keys in an open group."""
+    """Return the runner's own keys in an open group."""
     names = [item.name for item in fields(SHARED_KEYS[group])] if group in SHARED_KEYS else []
     return [*names, *_FOREIGN] if group == "dataset" else names
 
 
 def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The `dataset` group as the arguments of its constructor, and what is said beside them of a third
-    party's data set: its `test` set, number of `classes`, and `eval_transform`."""
+    """Return the constructor's arguments and the extra keys in the `dataset` group.
+
+    The extra keys describe a third-party data set: `test`, `classes` and `eval_transform`.
+    """
     node = arguments(config, "dataset")
     target = locate(node[TARGET], f"dataset.{TARGET}")
     beside = {name: node.pop(name) for name in _FOREIGN if name in node and not takes(target, name)}
@@ -90,7 +92,7 @@ def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 
 def open_data(config: Mapping[str, Any]) -> Source:
-    """The data source of a plain configuration, described and not read."""
+    """Return the data source of a plain configuration, without reading the data."""
     node, beside = dataset_parts(config)
     test = beside.get("test")
     if test is not None:
@@ -100,7 +102,7 @@ def open_data(config: Mapping[str, Any]) -> Source:
 
 
 def _plain(node: Mapping[str, Any], beside: Mapping[str, Any]) -> Plain:
-    """How the held-out samples of the data set `node` are read."""
+    """Return how the held-out samples of the data set `node` are read."""
     if EVAL_TRANSFORM not in beside:
         takes_one = _takes_transform(node, "dataset")
         return Plain(remedy=f"dataset.{EVAL_TRANSFORM}=" + ("{_target_: ...}" if takes_one else "null"))
@@ -113,13 +115,16 @@ def _plain(node: Mapping[str, Any], beside: Mapping[str, Any]) -> Plain:
 def _for_evaluation(
     node: Mapping[str, Any], beside: Mapping[str, Any], key: str, replaces: bool = False
 ) -> Mapping[str, Any]:
-    """`node` with `dataset.eval_transform`, if there is one, where it says none itself or that `replaces`."""
+    """Return `node` with `dataset.eval_transform`, if that is set, as its transform.
+
+    A transform that `node` already has is kept, unless `replaces` is True.
+    """
     given = beside.get(EVAL_TRANSFORM)
     if EVAL_TRANSFORM not in beside or (_TRANSFORM in node and not replaces):
         return node
     if _takes_transform(node, key):
         if isinstance(given, Mapping):
-            construct(given, f"dataset.{EVAL_TRANSFORM}")  # told by its own key if it cannot be built
+            construct(given, f"dataset.{EVAL_TRANSFORM}")  # so that an error names this key
         return {**node, _TRANSFORM: given}
     if given is not None and replaces:
         raise ConfigError(f"dataset.{EVAL_TRANSFORM}: {node[TARGET]} takes no {_TRANSFORM}; only null fits")

@@ -1,7 +1,7 @@
-"""From a composed configuration to plain values and back.
+"""Convert a composed configuration to plain values and back.
 
-Plain values are resolved: `${...}` in them is text. Which of them followed another key is recorded as
-`interpolations`, so that they still follow it when the configuration is changed later.
+Plain values are resolved: `${...}` in them is text. `interpolations` records which keys followed another
+key, so that they still follow it when the configuration is changed later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _INTERPOLATION = re.compile(rf"\$\{{\s*(\.*)({_KEY.pattern})\s*\}}")
 def resolved(config: DictConfig) -> dict[str, Any]:
     """Return the values as plain containers, every interpolation replaced by its value.
 
-    Raise `ConfigError` naming the key of a value that is missing or cannot be resolved.
+    Raise `ConfigError`, naming the key, for a value that is missing or cannot be resolved.
     """
     try:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
@@ -35,20 +35,20 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def interpolations_of(config: DictConfig) -> dict[str, str]:
-    """Return the leaves that only follow another key: `{"scheduler.max_lr": "optimizer.lr"}`."""
+    """Return the leaves that are interpolations of another key: `{"scheduler.max_lr": "optimizer.lr"}`."""
     interpolations = {}
     for key, value in leaves(OmegaConf.to_container(config, resolve=False), ""):
         found = _INTERPOLATION.fullmatch(value) if isinstance(value, str) else None
         if found:
             dots, name = found.groups()
-            # One dot is the mapping the leaf stands in, each further dot the one around it.
+            # One dot is the mapping that holds the leaf; each further dot is one level up.
             around = re.split(r"\.|(?=\[)", key)[: -len(dots)] if dots else []
             interpolations[key] = ".".join([*around, name]).replace(".[", "[")
     return interpolations
 
 
 def leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Yield every value that is no container, with its key: `model.hidden[0]`."""
+    """Yield every value that is not a container, with its key: `model.hidden[0]`."""
     if isinstance(value, Mapping):
         for name, child in value.items():
             yield from leaves(child, f"{key}.{name}" if key else str(name))
@@ -60,10 +60,10 @@ def leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def follow(values: Mapping[str, Any], interpolations: Mapping[str, str]) -> DictConfig:
-    """Return the plain `values` on the schema, the keys of `interpolations` following others again.
+    """Return the plain `values` as a node of the schema, with `interpolations` restored.
 
-    Raise `ConfigError` for a key that the schema does not have, a value of another type, or an interpolation
-    of anything but a key: a resolver in a record could read, and make, whatever it likes.
+    Raise `ConfigError` for an unknown key, a value of the wrong type, or an interpolation of anything but a
+    key: a resolver in a record could read files or run code.
     """
     check_interpolations(interpolations)
     try:
@@ -80,19 +80,19 @@ def follow(values: Mapping[str, Any], interpolations: Mapping[str, str]) -> Dict
 
 
 def check_interpolations(interpolations: Mapping[str, str]) -> None:
-    """Raise `ConfigError` for an interpolation that does not lead to a key."""
+    """Raise `ConfigError` for an interpolation of anything but a key."""
     for key, other in interpolations.items():
         if not (isinstance(other, str) and _KEY.fullmatch(other)):
             raise ConfigError(f"{key}: an interpolation leads to another key, and {other!r} is none")
 
 
 def escaped(value: Any) -> Any:
-    """Return plain containers in which OmegaConf takes every text literally, `${...}` too."""
+    """Return plain containers in which `${...}` is escaped, so that OmegaConf reads it as text."""
     if isinstance(value, Mapping):
         return {name: escaped(child) for name, child in value.items()}
     if isinstance(value, list):
         return [escaped(child) for child in value]
     if isinstance(value, str) and "${" in value:
-        # Backslashes are special to OmegaConf only just before "${".
+        # OmegaConf treats backslashes as special only directly before "${".
         return re.sub(r"(\\*)\$\{", lambda found: found.group(1) * 2 + r"\${", value)
     return value

@@ -1,4 +1,4 @@
-"""From the words of a `_target_` to the class or function they name, with every way to miss it explained."""
+"""Find the class or function that a `_target_` names, and explain why it cannot be found."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from sweepboard.vision import explained
 TARGET = "_target_"
 
 PUBLIC = ("sweepboard.data", "sweepboard.models", "sweepboard.schedules", "sweepboard.tasks")
-"""Modules of ours whose public names (`__all__`) may be targets: files may move, these names stay."""
+"""Modules of sweepboard whose public names (`__all__`) may be targets: these names are stable."""
 
 
 def locate(path: Any, key: str) -> Callable[..., Any]:
-    """The class or function at the dotted `path`, which stands at `key` of the configuration.
+    """Return the class or function at the dotted `path`, which is the value of `key` in the configuration.
 
-    Raises `ConfigError` where there is none, naming the part that is missing and the nearest name; or
-    where a module on the way cannot be imported, with its error and line.
+    Raise `ConfigError` if there is none, naming the missing part and the nearest name, or if a module cannot
+    be imported, with its error and line.
     """
     if not isinstance(path, str) or not all(part.isidentifier() for part in path.split(".")):
         raise ConfigError(f"{key}: {path!r} is not the dotted name of a class, such as torch.optim.Adam")
@@ -43,7 +43,7 @@ def locate(path: Any, key: str) -> Callable[..., Any]:
 
 
 def _refuse_private_name(path: str, key: str) -> None:
-    """Raise `ConfigError` for a file of ours where the public name should stand."""
+    """Raise `ConfigError` for a path into sweepboard that is not a public name."""
     module, _, name = path.rpartition(".")
     if path.partition(".")[0] != "sweepboard" or module in PUBLIC:
         return
@@ -53,7 +53,7 @@ def _refuse_private_name(path: str, key: str) -> None:
 
 
 def _member(parent: Any, parts: list[str], key: str) -> Any:
-    """What the last of `parts` names in `parent`: an attribute, or a module below it."""
+    """Return the attribute or submodule of `parent` that the last of `parts` names. Raise `ConfigError`."""
     if parent is not None and hasattr(parent, parts[-1]):
         return getattr(parent, parts[-1])
     if parent is None or hasattr(parent, "__path__"):
@@ -64,7 +64,7 @@ def _member(parent: Any, parts: list[str], key: str) -> Any:
 
 
 def import_named(name: str, key: str) -> ModuleType | None:
-    """Import the module `name`, None where there is none. Raises `ConfigError` for an error in it."""
+    """Import the module `name`, or return None if there is none. Raise `ConfigError` if its import fails."""
     import_users_modules()
     try:
         return import_module(name)
@@ -89,7 +89,7 @@ def _missing(parent: Any, parts: list[str], key: str) -> str:
 
 
 def _of_the_same_name(module: str) -> str:
-    """Which of two modules was found, where the user's own in the working directory is not the one."""
+    """Return a hint if a module hides one of the same name in the working directory."""
     own = next((path for path in (Path(f"{module}.py"), Path(module)) if path.exists()), None)
     found = getattr(sys.modules.get(module), "__file__", None) or "Python itself"
     if own is None or Path(found).is_relative_to(own.resolve()):
@@ -98,7 +98,7 @@ def _of_the_same_name(module: str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """An error in one line: its kind, what it says, and where it was raised."""
+    """Return an error in one line: its type, its message, and where it was raised."""
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     return f"{type(error).__name__}: {text[:300]}{_place(error)}"
 
@@ -117,7 +117,7 @@ def _place(error: BaseException) -> str:
 
 
 def is_users(file: str) -> bool:
-    """Whether a source file is neither Python's, an installed package's nor ours: there a mistake may be."""
+    """Return whether a source file is the user's own: not of Python, an installed package or sweepboard."""
     installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     if file.startswith(("<", str(Path(__file__).parents[1]), *installed)):
         return False
@@ -125,7 +125,7 @@ def is_users(file: str) -> bool:
 
 
 def nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping with a `_target_` in `value`, outermost first, with its dotted key."""
+    """Yield every mapping with a `_target_` in `value`, outermost first, with its dotted key."""
     if isinstance(value, Mapping):
         if TARGET in value:
             yield key, value

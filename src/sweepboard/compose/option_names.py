@@ -1,4 +1,4 @@
-"""The option of a config group is a name, also where Hydra's grammar reads a number or a boolean in it."""
+"""Read the option of a config group as a name, even if Hydra's grammar reads it as a number or a boolean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.settings import GROUPS
 
 REQUIRED = tuple(group for group in GROUPS if group != "scheduler")
-"""Groups of which a run needs an option."""
+"""Groups that need an option in every run."""
 
 _NAME = re.compile(r"[^\[\],\s]+")
 _NAMES = re.compile(r"[^{}()'\"$=]+")
@@ -28,7 +28,7 @@ def with_names(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
 
 
 def is_group(key: str, loader: ConfigLoader) -> bool:
-    """Whether `key` (`model`, `model/act`, `model/act@model.a1`) is a config group."""
+    """Return whether `key` (`model`, `model/act`, `model/act@model.a1`) is a config group."""
     return bool(loader.repository.group_exists(key.partition("@")[0]))  # type: ignore[attr-defined]
 
 
@@ -55,6 +55,6 @@ def _refuse_dot_for_slash(key: str, value: str, loader: ConfigLoader) -> None:
 def _as_text(name: str) -> str:
     try:
         value = OverridesParser.create().parse_override(f"x={name}").value()
-    except HydraException:  # is told when the whole is read
+    except HydraException:  # reported when the whole override is parsed
         return name
     return name if value is None or isinstance(value, str) else f"'{name}'"

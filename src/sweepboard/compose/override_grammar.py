@@ -1,4 +1,4 @@
-"""Words that Hydra's grammar does not take: made into ones that it takes, or told with what to type."""
+"""Handle overrides that Hydra's grammar rejects: rewrite them, or say what to type instead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 def refuse_endless(override: str) -> None:
-    """Raise `ConfigError` for digits that Hydra would read as infinity, as those of a commit: `695e0514`."""
+    """Raise `ConfigError` for a number that Hydra would read as infinity, such as the commit `695e0514`."""
     for text in _LARGE.findall(override):
         if math.isinf(float(text)):
             raise ConfigError(
@@ -30,7 +30,7 @@ def refuse_endless(override: str) -> None:
 
 
 def with_home(override: str) -> str:
-    """Return the override with a `~/` at the beginning of a value replaced by the home folder."""
+    """Return the override with `~/` at the start of each value replaced by the home folder."""
     key, equals, value = override.partition("=")
     return f"{key}{equals}{_HOME.sub(_expanded, equals + value)[1:]}" if equals else override
 
@@ -41,12 +41,12 @@ def _expanded(found: re.Match[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as a quoted string of Hydra's override grammar."""
+    """Return `text` as a quoted string of Hydra's override grammar."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def unquoted(text: str) -> str:
-    """Return the value of an override that may be a quoted string of Hydra's grammar."""
+    """Return the value of an override without the quotes of Hydra's grammar, if it has any."""
     quote = text[:1]
     if len(text) > 1 and quote in "'\"" and text.endswith(quote):
         return text[1:-1].replace(f"\\{quote}", quote).replace("\\\\", "\\")
@@ -54,7 +54,7 @@ def unquoted(text: str) -> str:
 
 
 def why_unreadable(override: str) -> str:
-    """Return why Hydra cannot read the override, and the whole override to type, ready for a shell."""
+    """Return why Hydra cannot parse the override, with the corrected override quoted for a shell."""
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         return f"{override}: an override is written key=value"
@@ -82,7 +82,7 @@ def _entries(text: str) -> str:
 
 
 def _typed(key: str, value: str) -> str:
-    """Return the override for a shell, quoted for Hydra's grammar where it has to be."""
+    """Return the override quoted for a shell and, if necessary, for Hydra's grammar."""
     if _reads(f"{key}={value}"):
         return shlex.quote(f"{key}={value}")
     twice = f'{key}="{value}"'

@@ -1,7 +1,7 @@
-"""How typed values are laid over a configuration: as Hydra does it, and what it lacks.
+"""Apply overrides to a configuration as Hydra does, with three differences.
 
-`extend_list(8)` adds to a list, as in Hydra 1.4; `+key=` replaces nothing, neither a list nor a value inside
-a mapping; `~key` deletes a null too.
+`extend_list(8)` adds to a list, as in Hydra 1.4. `+key=` refuses to replace a list or a value in a mapping.
+`~key` also deletes a key whose value is null.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _VALUES = re.compile(r"(\w+)\s*:\s*((?:\w+\(.*?)?(?:interval|range|choice)\([^()
 
 @dataclass(frozen=True)
 class Extension(QuotedString):
-    """The value of `extend_list(...)`; `text` is how it is written."""
+    """The value of `extend_list(...)`; `text` is its source text."""
 
     values: list[Any] = field(default_factory=list)
 
     def with_quotes(self) -> str:
-        """Return the text that Hydra's grammar reads the same value from."""
+        """Return the text that Hydra's grammar parses to this value."""
         return self.text
 
 
 def install() -> None:
-    """Have Hydra parse and apply overrides in this way, wherever it does so; once or many times."""
+    """Make Hydra parse and apply overrides with the functions of this module. Repeated calls do no harm."""
     compat.replace_overrides(create_functions, apply_overrides)
 
 
 def create_functions() -> Any:
-    """Return the functions of Hydra's grammar, and `extend_list`."""
+    """Return the functions of Hydra's grammar with `extend_list` added."""
     functions = compat.hydras_functions()
     functions.definitions["extend_list"] = inspect.signature(_extend_list, eval_str=True)
     functions.functions["extend_list"] = _extend_list
@@ -54,18 +54,18 @@ def _extend_list(*values: Any) -> Extension:
 
 
 def _with_quotes(value: Any) -> Any:
-    # Hydra takes the quotes of an argument away: without them '8' would be a number.
+    # Hydra removes the quotes of an argument; without quotes, '8' would become a number.
     return QuotedString(value, Quote.single) if isinstance(value, str) else value
 
 
 def extension_of(override: Override) -> list[Any] | None:
-    """Return the values that the override adds to a list, None for every other override."""
+    """Return the values that the override adds to a list, or None if it is not an `extend_list`."""
     value = compat.value_of(override)
     return value.values if isinstance(value, Extension) else None
 
 
 def refuse_inside(override: Override) -> None:
-    """Raise `ConfigError` where `extend_list` or values to go through stand inside of a value."""
+    """Raise `ConfigError` if `extend_list` or a sweep function is nested in a list or mapping."""
     inner = list(_inside(compat.value_of(override)))
     if any(isinstance(value, Sweep) for value in inner):
         found = _VALUES.search(str(override.input_line))
@@ -80,7 +80,7 @@ def refuse_inside(override: Override) -> None:
 
 
 def extends(override: Override) -> bool:
-    """Whether the override adds to a list, or does so for one of its values to go through."""
+    """Return whether the override adds to a list, directly or in one of its swept values."""
     value = compat.value_of(override)
     return any(map(_is_extension, value.list if isinstance(value, ChoiceSweep) else [value]))
 
@@ -90,7 +90,7 @@ def _is_extension(value: object) -> bool:
 
 
 def _inside(value: Any) -> Iterator[Any]:
-    """All that stands in the mappings and lists of a value, or of each value to go through."""
+    """Yield every item in the mappings and lists of a value, or of each value of a sweep."""
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for child in value.list if isinstance(value, ChoiceSweep) else children:
         if not isinstance(value, ChoiceSweep):
@@ -99,7 +99,7 @@ def _inside(value: Any) -> Iterator[Any]:
 
 
 def apply_overrides(overrides: Iterable[Override], config: DictConfig) -> None:
-    """Lay values over a configuration. Raise `ConfigError`, or what Hydra raises."""
+    """Apply overrides to a configuration. Raise `ConfigError` or an error of Hydra."""
     for override in overrides:
         refuse_inside(override)
         key, added = override.key_or_group, extension_of(override)
@@ -125,14 +125,14 @@ def _selected(config: DictConfig, key: str) -> Any:
 
 
 def list_at(key: str, now: Any) -> list[Any]:
-    """Return `now`, the value of `key`. Raise `ConfigError` where it is no list to add to."""
+    """Return `now`, the value of `key`. Raise `ConfigError` if it is not a list."""
     if not isinstance(now, list):
         raise ConfigError(f"{key}: is no list to add to; type {key}=[...]")
     return now
 
 
 def refuse_to_replace(override: Override, now: Any) -> None:
-    """Raise `ConfigError` where `+key=` would replace a list, or a value inside of the mapping `now`."""
+    """Raise `ConfigError` if `+key=` would replace `now`, the current value, or a value in it."""
     key, value = override.key_or_group, override.value()
     if now is None or not override.is_add():
         return
@@ -152,12 +152,12 @@ def refuse_to_replace(override: Override, now: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """`value` in plain containers, `${...}` in it as it is written."""
+    """Return `value` in plain containers, with its interpolations unresolved."""
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def _both(new: Mapping[Any, Any], now: Any, key: str) -> Iterator[str]:
-    """The keys that have a value in both mappings."""
+    """Yield the keys that have a value in both mappings."""
     for name, child in new.items():
         there = now.get(name) if isinstance(now, Mapping) else now
         if isinstance(child, Mapping) and isinstance(there, Mapping):
@@ -167,7 +167,7 @@ def _both(new: Mapping[Any, Any], now: Any, key: str) -> Iterator[str]:
 
 
 def refuse_to_delete(key: str, parent: Any) -> None:
-    """Raise `ConfigError` where `~key` would delete a setting or, from the list `parent`, an entry."""
+    """Raise `ConfigError` if `~key` would delete a setting or an entry of the list `parent`."""
     if isinstance(parent, list | ListConfig):
         raise ConfigError(f"~{key}: a list is given as a whole; type {key.rpartition('.')[0]}=[...]")
     if key in settings() or ("." in key and any(each.startswith(f"{key}.") for each in settings())):
@@ -175,7 +175,7 @@ def refuse_to_delete(key: str, parent: Any) -> None:
 
 
 def index_of(entry: str, key: str, length: int) -> int:
-    """Return the index that `entry`, a part of `key`, is in a list. Raise `ConfigError`."""
+    """Return `entry`, a part of `key`, as an index of a list with `length` entries. Raise `ConfigError`."""
     above = key.partition(f".{entry}")[0]
     if not re.fullmatch(r"[0-9]{1,9}", entry):
         raise ConfigError(

@@ -1,7 +1,6 @@
-"""Plain values read from a file, held against the types of the dataclass that they are to fill.
+"""Check plain values from a file against the types of a dataclass.
 
-Whoever reads a record then knows what is in it: a wrong type is found where it is read and told with its key,
-and not where something is computed from it.
+A wrong type is reported with its key when the file is read, and not later when the value is used.
 """
 
 from __future__ import annotations
@@ -18,20 +17,23 @@ T = TypeVar("T")
 
 
 class WrongType(ValueError):
-    """A value in a file that is not of the type that its key has."""
+    """A value in a file does not have the type of its key."""
 
 
 def built(kind: type[T], content: Any) -> T:
-    """The dataclass `kind` from a mapping, which may lack keys and have others. Raises `WrongType`."""
+    """Return an instance of the dataclass `kind` with the values of a mapping. Raise `WrongType`.
+
+    Missing keys get the default value, and unknown keys are ignored.
+    """
     check_plain(kind, content, whole=False)
     given = {key: each for key, each in _types(kind).items() if key in content}  # type: ignore[arg-type]
     return kind(**{key: _restored(content[key], each) for key, each in given.items()})
 
 
 def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> None:
-    """Raise `WrongType` naming the first key whose value does not fit the type `kind`, at any depth.
+    """Raise `WrongType`, naming the key, for the first value at any depth that does not fit `kind`.
 
-    A dataclass is a mapping of its fields, `whole` if none may be missing.
+    A dataclass stands for a mapping of its fields. If `whole` is True, no field may be missing.
     """
     if is_dataclass(kind):
         _check_fields(kind, value, key, whole)
@@ -62,17 +64,17 @@ def _check_mapping(kind: Any, value: Any, key: str, whole: bool) -> None:
     for name, item in value.items():
         if not isinstance(name, str):
             raise WrongType(f"{key or 'it'} has {yaml_text(name)} as a key, which is no text")
-        if not (item is None and annotation is float):  # NaN, which JSON has not
+        if not (item is None and annotation is float):  # null stands for NaN, which JSON does not have
             check_plain(annotation, item, f"{key}.{name}" if key else name, whole)
 
 
 def _is_usual(value: Any) -> bool:
-    """No integer beyond 64 bits, which neither a float nor an array can take."""
+    """Return whether an integer fits into 64 bits; larger ones overflow floats and arrays."""
     return not isinstance(value, int) or abs(value) < 2**63
 
 
 def _restored(value: Any, annotation: Any) -> Any:
-    """null among numbers was NaN."""
+    """Return `value` with null replaced by NaN in a mapping of numbers."""
     if get_origin(annotation) is dict and get_args(annotation)[1] is float:
         return {name: float("nan") if item is None else item for name, item in value.items()}
     return value

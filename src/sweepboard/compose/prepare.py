@@ -1,4 +1,4 @@
-"""From a composed configuration to one that is known to work, before any folder is made or sample read."""
+"""Check and complete a composed configuration before a folder is created or a sample is read."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ from sweepboard.training.intervals import length
 
 @dataclass(frozen=True)
 class Prepared:
-    """A configuration in which everything has been checked that can be checked without reading the data."""
+    """A configuration that passed every check that is possible without reading the data."""
 
     config: RunConfig
-    """With every interpolation and automatic value (device, threads, facts) filled in."""
+    """The configuration with every interpolation and automatic value (device, threads, facts) filled in."""
 
     source: Source
-    """The data, described and not yet read."""
+    """The description of the data, which has not been read yet."""
 
     def placed(self, folder: Path, number: int = 0) -> Prepared:
-        """Return this for the run in `folder`, job `number` of its sweep, with the values of that run."""
+        """Return a copy with the values of the run in `folder`, job `number` of its sweep."""
         return replace(self, config=with_run_values(self.config, folder, number))
 
 
 class Check(Protocol):
-    """Called with resolved values before anything that they name is imported."""
+    """A check of resolved values that is called before any target in them is imported."""
 
     def __call__(self, config: Mapping[str, Any], *, built: Sequence[str]) -> None:
-        """Refuse what may not be built; the groups `built` are those that come next."""
+        """Raise `NotAllowed` for a value that must not be built; the groups in `built` are built next."""
 
 
 _AFTER_DATA = ("model", "task", "optimizer", "scheduler")
@@ -71,8 +71,8 @@ def prepare(
 ) -> Prepared:
     """Check a composed configuration, with or without its `hydra` block, and fill in automatic values.
 
-    `check` is called with everything that will be built, before any of it is imported and again with the
-    final values. Raise `ConfigError` for the first mistake: its key, what is wrong, and what to type instead.
+    `check` is called twice with the values to be built: before any target is imported, and with the final
+    values. Raise `ConfigError` for the first mistake, with its key, the reason and what to type instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
@@ -90,7 +90,7 @@ def prepare(
     _check_without_data(plain, interpolations)
     source = open_data(plain)
     facts = facts_of(plain, source)
-    # The data set was opened with the values of the first look: a resolver may give others at the second.
+    # Keep the values with which the data set was opened: a resolver may return others the second time.
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
     plain |= automatic(plain)
     for name in NOT_OF_A_RUN:
@@ -107,7 +107,7 @@ def prepare(
 
 
 def _own_folders(config: DictConfig) -> list[Path]:
-    """The user's own folders of YAML, where the configuration still says from which it was composed."""
+    """Return the user's own folders of YAML, if the configuration still has its `hydra` block."""
     sources: Any = OmegaConf.select(config, "hydra.runtime.config_sources") or []
     return [Path(each.path) for each in sources if each.schema in ("file", OwnFolder.scheme())]
 
@@ -115,7 +115,7 @@ def _own_folders(config: DictConfig) -> list[Path]:
 def prepare_resolved(config: RunConfig, check: Check | None = None) -> Prepared:
     """Check a resolved configuration like a new one; `${...}` in its values is text.
 
-    Templates among the interpolations stay templates, and keep the values that they had where the run was.
+    Templates among the interpolations stay templates. The values that an earlier run filled in are kept.
     """
     leaf = dict(leaves(config.values, ""))
     templates = {key: text for key, text in templates_of(config.interpolations).items() if key in leaf}
@@ -144,18 +144,18 @@ def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
         config.facts[item.name] = getattr(facts, item.name)
     plain = resolved(config)
     for group in OPEN_GROUPS:
-        if not isinstance(plain[group], dict):  # by an interpolation of a value
+        if not isinstance(plain[group], dict):  # the group is an interpolation of a plain value
             raise ConfigError(f"{group}: {plain[group]!r} is no group of settings; choose an option of it")
     return plain
 
 
 def _stand_ins() -> Facts:
-    """Facts of the right types, with which arguments can be checked before the data set is opened."""
+    """Return placeholder facts of the right types, to check arguments before the data set is opened."""
     return Facts(**{item.name: [1] if item.name == "input_shape" else 1 for item in fields(Facts)})  # type: ignore[arg-type]
 
 
 def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, str]) -> None:
-    """Check what needs no data: the runner's own settings, and the arguments of every class."""
+    """Check the runner's own settings and the arguments of every class. Raise `ConfigError`."""
     check_settings(config)
     for group in OPEN_GROUPS:
         _check_group(config, group)
@@ -172,7 +172,7 @@ def _check_group(config: Mapping[str, Any], group: str) -> None:
     beside: dict[str, Any] = {}
     if group == "dataset":
         node, beside = dataset_parts(config)
-    given = 1 if group in ("optimizer", "scheduler") else 0  # the parameters, the optimizer
+    given = 1 if group in ("optimizer", "scheduler") else 0  # the parameters or the optimizer
     check_node(node, group, given, shared_keys(group))
     check_node(beside, group)
 
@@ -188,7 +188,7 @@ def _check_without_target(node: Mapping[str, Any], group: str) -> None:
 
 
 def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
-    """What `source` and the length of the run decide. Raises `ConfigError` where settings do not fit them."""
+    """Return the facts of the data and the run's length. Raise `ConfigError` if settings do not fit them."""
     dataset = settings_of(DatasetSettings, config["dataset"])
     check_data(dataset, source)
     _check_validation(config, "val" in split_sizes(dataset, source))

@@ -1,4 +1,4 @@
-"""Settings from plain values: what a file or the command line gives, checked by type, choices and range."""
+"""Create settings from plain values, and check their types, choices and ranges."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ S = TypeVar("S")
 
 
 def read_settings(group: type[S], values: Mapping[str, Any], key: str) -> S:
-    """Return the settings dataclass `group`, which stands at `key`, with these values.
+    """Return an instance of the settings dataclass `group` at `key` with `values`.
 
-    Raise `ConfigError` for the first name that is no setting of it, or value that is not valid.
+    Raise `ConfigError` for the first unknown name or invalid value.
     """
     known = [item.name for item in fields(group)]  # type: ignore[arg-type]
     for name in values:
@@ -29,7 +29,7 @@ def read_settings(group: type[S], values: Mapping[str, Any], key: str) -> S:
 
 
 def check_value(setting: Setting, value: Any) -> None:
-    """Raise `ConfigError` where `value` is of another type, none of the choices, or out of the range."""
+    """Raise `ConfigError` if `value` has the wrong type, is not a valid choice, or is out of range."""
     check_type(value, setting.type, setting.key)
     problem = setting.rules.problem(setting.key, value)
     if problem:

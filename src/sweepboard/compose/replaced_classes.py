@@ -1,7 +1,8 @@
-"""Arguments that were meant for a class which another one has replaced, by an override or in YAML.
+"""Drop the arguments of a class that an override or YAML replaced with another class.
 
-`optimizer._target_=torch.optim.RAdam`, typed or in a preset, takes the place of Adam, and `fused: true` in
-adam.yaml was meant for Adam. Dropped is what came before the new class and is no argument of it by name.
+`optimizer._target_=torch.optim.RAdam`, typed or in a preset, replaces Adam, but `fused: true` in adam.yaml is
+an argument of Adam. An argument is dropped if it was set before the new class and the new class has no
+parameter of that name.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from sweepboard.errors import ConfigError
 from sweepboard.settings import OPEN_GROUPS
 
 Layer = dict[str, Any]
-"""What one file sets: values by flat keys."""
+"""The values that one file sets, by flat key."""
 
 
 def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
-    """Drop from `config` the arguments that only the replaced class takes, wherever a class was typed.
+    """Drop from `config` the arguments of classes that typed overrides replaced.
 
-    Kept are the arguments that the new class has by name, and all that was typed. Raises `ConfigError` where
-    the class cannot be found.
+    Typed arguments, and arguments that are parameters of the new class, are kept. Raise `ConfigError` if a
+    class cannot be found.
     """
     if not any(TARGET in one for one in overrides):
         return
@@ -48,13 +49,13 @@ def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
 def follow_targets_in_yaml(
     config: DictConfig, overrides: Sequence[str], config_dirs: Sequence[Path] = (), config_name: str = CONFIG
 ) -> None:
-    """The same for a class that stands in YAML over that of another file.
+    """Drop from `config` the arguments of classes that a later YAML file replaced.
 
-    `config` was composed of these files and overrides. Kept is what was typed, or stands in the file with
-    the new class or in a later one.
+    `config` must have been composed from these overrides and folders. Typed arguments, and arguments in the
+    file with the new class or in a later file, are kept.
     """
     suspects = {place: names for place, names in _suspects(config) if names}
-    if not suspects:  # and no file is read again
+    if not suspects:  # avoids reading the files again
         return
     layers = _layers(overrides, config_dirs, config_name)
     typed = set(_typed(overrides))
@@ -69,7 +70,7 @@ def follow_targets_in_yaml(
 
 
 def overrides_of_hydra(config: DictConfig) -> list[str]:
-    """Return all overrides from which Hydra composed a configuration, `${...}` in them as it was written."""
+    """Return all overrides from which Hydra composed a configuration, with `${...}` unresolved."""
     overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
     return [*overrides["hydra"], *overrides["task"]]
 
@@ -78,26 +79,26 @@ def _suspects(config: DictConfig) -> Iterator[tuple[str, list[str]]]:
     for place, target in _targets(config):
         try:
             yield place, _foreign_to(locate(target, place), config, place)
-        except ConfigError:  # is told when all is checked
+        except ConfigError:  # reported when the whole configuration is checked
             continue
 
 
 def _targets(config: DictConfig) -> list[tuple[str, Any]]:
-    """Every place with a class, and its name, but for one that follows another value."""
+    """Return the key of every node with a `_target_`, with the target, unless it is an interpolation."""
     plain: Any = OmegaConf.to_container(config, resolve=False)
     found = (each for group in OPEN_GROUPS for each in nodes(plain.get(group), group))
     return [(place, node[TARGET]) for place, node in found if node[TARGET] and "${" not in str(node[TARGET])]
 
 
 def _foreign_to(target: Any, config: DictConfig, place: str) -> list[str]:
-    """The arguments at `place` that `target` does not have by name."""
+    """Return the arguments at `place` that are not parameters of `target`."""
     keep = {*RESERVED, *(shared_keys(place) if place in OPEN_GROUPS else ())}
     names = map(str, list(OmegaConf.select(config, place)))
     return [name for name in names if name not in keep and not takes(target, name)]
 
 
 def _replaced_in(layers: Sequence[Layer], place: str) -> int | None:
-    """The number of the layer whose class took the place of another one; None where there was no other."""
+    """Return the index of the layer that replaced another class at `place`, or None if no layer did."""
     having = [number for number, layer in enumerate(layers) if layer.get(f"{place}.{TARGET}") is not None]
     classes = [layers[number][f"{place}.{TARGET}"] for number in having]
     others = [number for number, each in zip(having, classes, strict=True) if each != classes[-1]]
@@ -105,12 +106,12 @@ def _replaced_in(layers: Sequence[Layer], place: str) -> int | None:
 
 
 def _sets(keys: set[str], key: str) -> bool:
-    """Whether `key`, or one in it, is among `keys`."""
+    """Return whether `key` or a key below it is in `keys`."""
     return any(one == key or one.startswith((f"{key}.", f"{key}[")) for one in keys)
 
 
 def _layers(overrides: Sequence[str], config_dirs: Sequence[Path], config_name: str) -> list[Layer]:
-    """What each file of a composition sets, in the order in which they are merged."""
+    """Return the values that each file of a composition sets, in the order in which files are merged."""
     try:
         with hydra_ready(config_dirs) as hydra:
             loader = hydra.config_loader
@@ -129,10 +130,10 @@ def _layers(overrides: Sequence[str], config_dirs: Sequence[Path], config_name: 
 
 
 def _typed(overrides: Sequence[str]) -> Iterator[str]:
-    """The flat key of every value that was typed: `model.width=8`, `model={width: 8}`."""
+    """Yield the flat key of every typed value: `model.width` for `model.width=8` and `model={width: 8}`."""
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:  # of a record, whose overrides nobody has typed here
+    except HydraException as error:  # possible for the overrides in a saved record only
         raise explain(error, list(overrides)) from error
     for override in parsed:
         key = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.key_or_group)

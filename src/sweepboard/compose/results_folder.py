@@ -1,4 +1,4 @@
-"""Where results go, when somebody says so in Hydra's own words: typed, in a preset, in a config.yaml."""
+"""Find the results folder that the user sets with Hydra's own keys, such as `hydra.run.dir`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SHIPPED = {
     "hydra.sweep.dir": "${output_root}/sweeps/${now:%Y-%m-%d_%H-%M-%S}",
     "hydra.sweep.subdir": "${hydra.job.num}",
 }
-"""What the shipped config.yaml says, which leaves the place to sweepboard."""
+"""The values in the shipped config.yaml, which let sweepboard choose the folder."""
 
 
 def asked_for(config: DictConfig, key: str) -> Path | None:
-    """The folder that `key` names, None where it is left to sweepboard. Raises `ConfigError`."""
+    """Return the folder that the user set with `key`, or None if there is none. Raise `ConfigError`."""
     if not is_asked_for(config, key):
         return None
     try:
@@ -34,14 +34,14 @@ def asked_for(config: DictConfig, key: str) -> Path | None:
 
 
 def is_asked_for(config: DictConfig, key: str) -> bool:
-    """Whether anybody has said something else than the shipped config.yaml."""
+    """Return whether `key` has another value than in the shipped config.yaml."""
     group, _, name = key.rpartition(".")
     written = OmegaConf.to_container(OmegaConf.select(config, group), resolve=False)
     return isinstance(written, dict) and written[name] != SHIPPED[key]
 
 
 def refuse_other_directory(config: DictConfig) -> None:
-    """Refuse `hydra.job.chdir`, with which relative paths would lead elsewhere in the middle of a run."""
+    """Raise `ConfigError` for `hydra.job.chdir`, which would change the meaning of relative paths."""
     if config.hydra.job.chdir:
         raise ConfigError(
             "hydra.job.chdir: paths mean what they mean where the command is typed; leave it out, and write "

@@ -1,4 +1,4 @@
-"""The configuration of a run as one frozen value: what is prepared, planned, saved, changed and built."""
+"""The configuration of a run as one immutable value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Settings:
-    """The runner's own settings of a run, typed."""
+    """The runner's own settings of a run, as typed objects."""
 
     trainer: TrainerSettings
     dataset: DatasetSettings
@@ -37,37 +37,37 @@ class Settings:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what is built and trained. Nothing in it is ever changed in place."""
+    """Everything that decides what is built and trained. Do not change its containers in place."""
 
     values: dict[str, Any]
-    """Plain containers, every interpolation resolved; `${...}` in a text is just text."""
+    """Plain containers with every interpolation resolved; `${...}` in them is text."""
 
     interpolations: dict[str, str] = field(default_factory=dict)
-    """Keys that follow another key, `{"scheduler.max_lr": "optimizer.lr"}`, or a template with values that
-    only the run itself has (`compose.hydra_values`)."""
+    """Keys that follow another key, `{"scheduler.max_lr": "optimizer.lr"}`, or a template with values of the
+    run (`compose.hydra_values`)."""
 
     groups: dict[str, str] = field(default_factory=dict)
-    """The chosen option of each group, `{"model": "cnn", ...}`; a class where it replaced the option's."""
+    """The chosen option of each group, `{"model": "cnn", ...}`, or the class that replaced its class."""
 
     overrides: list[str] = field(default_factory=list)
-    """As typed, then and now."""
+    """All overrides as typed, both of the saved configuration and of this command."""
 
     own: bool = field(default=True, compare=False)
-    """Whether all of it was typed by this user; False for the run or sweep of someone else."""
+    """Whether this user typed all of it; False for a foreign run or sweep."""
 
     typed: dict[str, Any] = field(default_factory=dict, compare=False)
-    """Values by key that this user has typed on top of a saved configuration, or chosen with an option."""
+    """Values, by key, that this user typed or chose with an option on top of a saved configuration."""
 
     def with_overrides(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> RunConfig:
         """Return this configuration with `overrides` in Hydra's grammar applied. Raise `ConfigError`."""
-        from sweepboard.compose.config_draft import Draft  # imports Hydra, which reading a run does not
+        from sweepboard.compose.config_draft import Draft  # imports Hydra, which reading a run does not need
 
         draft = Draft(**deepcopy({item.name: getattr(self, item.name) for item in fields(self)}))
         draft.apply(overrides, config_dirs)
         return RunConfig(**vars(draft))
 
     def with_values(self, **values: Any) -> RunConfig:
-        """Return this configuration with other values of some top-level keys."""
+        """Return this configuration with new values for some top-level keys."""
         return replace(self, values={**self.values, **values})
 
     @cached_property
@@ -83,19 +83,19 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the values, without secrets and without where the results go."""
+        """SHA-256 of the values, without secrets and without the location of the results."""
         places = keys_with("place")
         kept = {key: value for key, value in masked(self.values).items() if key not in places}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of everything that decides what is built; with `digest` in the place of the values."""
+        """SHA-256 of the digest, overrides, groups and interpolations, without secrets."""
         rest = masked_overrides(self.overrides), self.groups, self.interpolations
         return hashlib.sha256(as_bytes(self.digest, *rest)).hexdigest()
 
     def as_plain(self) -> dict[str, Any]:
-        """Return the configuration for a file, secrets masked."""
+        """Return the configuration as plain containers for a file, with secrets masked."""
         return {
             "overrides": masked_overrides(self.overrides),
             "groups": self.groups,
@@ -105,18 +105,18 @@ class RunConfig:
 
     @classmethod
     def from_plain(cls, plain: Any) -> RunConfig:
-        """Return the configuration that `as_plain()` gave. Raise `WrongType`."""
+        """Return the configuration from the plain containers of `as_plain`. Raise `WrongType`."""
         check_plain(_Plain, plain)
         return cls(plain["config"], plain["interpolations"], plain["groups"], plain["overrides"])
 
     def to_sign(self) -> bytes:
-        """Return the content whose signature says that the configuration is this user's own."""
+        """Return the bytes to sign; a valid signature shows that this user saved the configuration."""
         return as_bytes(self.values, self.interpolations, self.groups, self.overrides)
 
 
 @dataclass
 class _Plain:
-    """What a file with a configuration must hold."""
+    """The required keys of a configuration in a file, with their types."""
 
     overrides: list[str]
     groups: dict[str, str]
@@ -125,7 +125,7 @@ class _Plain:
 
 
 def settings_of(cls: type[S], group: Mapping[str, Any]) -> S:
-    """Return the dataclass of a group's settings, nested ones too, from those keys that are its own."""
+    """Return the settings dataclass `cls`, including nested ones, from its keys in `group`."""
     kinds = get_type_hints(cls)
     names = [item.name for item in fields(cls)]  # type: ignore[arg-type]
     return cls(**{name: _typed(kinds[name], group[name]) for name in names})

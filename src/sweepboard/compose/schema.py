@@ -1,7 +1,7 @@
-"""The settings that the runner knows by name, as Hydra's schema; no torch in here, so that `--help` is quick.
+"""The runner's own settings as a schema for Hydra. Do not import torch here, to keep `--help` fast.
 
-`Config` is closed at the top and in `trainer`, `logging` and `facts`: Hydra refuses a key it does
-not have. The groups with a `_target_` are open, because the constructor's signature is their schema.
+`Config` is closed at the top level and in `trainer`, `logging` and `facts`: Hydra refuses unknown keys. The
+groups with a `_target_` are open, because the constructor's signature is their schema.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sweepboard.settings import OPEN_GROUPS, Config
 
 
 def schema() -> DictConfig:
-    """`Config` as a node whose open groups take any key without a `+`."""
+    """Return `Config` as a node whose open groups accept any key without a `+`."""
     node: DictConfig = OmegaConf.structured(Config)
     for group in OPEN_GROUPS:
         OmegaConf.set_struct(node[group], False)
@@ -21,5 +21,5 @@ def schema() -> DictConfig:
 
 
 def register() -> None:
-    """Make the schema known to Hydra as the config `schema`; once or many times, it is the same."""
+    """Register the schema with Hydra as the config `schema`. Repeated calls do no harm."""
     store_config("schema", schema())

@@ -1,8 +1,7 @@
-"""Does a configured value fit the type that a parameter is annotated with?
+"""Check whether a configured value fits the type annotation of a parameter.
 
-Only what a YAML value can plainly miss is judged: numbers, true and false, texts, and lists of them. An
-annotation that is anything else (a protocol, a type variable, a class of some library) lets every value
-through: the constructor knows better.
+Only types of YAML values are checked: null, booleans, numbers, texts, lists and mappings. Most other
+annotations (a protocol, a type variable, a class of a library) accept every value: the constructor checks it.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ _WORDS = {
     None: "null",
 }
 _OBJECTS = {"torch.Tensor", "torch.nn.modules.module.Module"}
-"""Classes that no YAML value is; a node with a `_target_` may build one."""
+"""Classes that plain values are never instances of; only a node with a `_target_` builds one."""
 
 
 def fits(value: Any, annotation: Any) -> bool:
-    """Whether the plain value (None, bool, number, str, list, dict) may be given for the annotation."""
+    """Return whether a plain value (None, bool, number, str, list, dict) fits the annotation."""
     origin = get_origin(annotation) or annotation
     if origin in (Union, types.UnionType):
         return any(fits(value, option) for option in get_args(annotation))
@@ -44,7 +43,7 @@ def fits(value: Any, annotation: Any) -> bool:
 
 
 def _fits_list(value: Any, origin: Any, items: tuple[Any, ...]) -> bool:
-    if not isinstance(value, list):  # a text is a sequence of texts
+    if not isinstance(value, list):  # a text fits a sequence of texts
         return isinstance(value, str) and origin not in (list, tuple) and (not items or fits(value, items[0]))
     if origin is tuple and items and items[-1] is not Ellipsis:
         return len(value) == len(items) and all(map(fits, value, items))
@@ -64,7 +63,7 @@ def _fits_plain(value: Any, kind: Any) -> bool:
 
 
 def wanted(annotation: Any) -> str:
-    """The annotation in plain words: `an integer or null`, `a list of numbers`."""
+    """Return a description of the annotation for messages: `an integer or null`, `a list`."""
     origin = get_origin(annotation) or annotation
     arguments = get_args(annotation)
     if origin in (Union, types.UnionType):
@@ -87,7 +86,7 @@ def _wanted_list(origin: Any, items: tuple[Any, ...]) -> str:
 
 
 def plain_value(text: str) -> Any:
-    """What YAML 1.2 reads in a text: a number, a list, true; the text itself where it is none of them."""
+    """Return the value of a text in YAML 1.2 (a number, a list, true), or the text itself."""
     value = None if len(text) > 1000 else _read(text)
     return text if value is None else value
 
@@ -98,16 +97,16 @@ def _read(text: str) -> Any:
     except yaml.YAMLError:
         return None
     try:
-        return float(value) if isinstance(value, str) else value  # YAML 1.1 takes 1e-2 for a text
+        return float(value) if isinstance(value, str) else value  # YAML 1.1 reads 1e-2 as a text
     except ValueError:
         return None
 
 
 def parameter_types(function: Callable[..., Any]) -> dict[str, Any]:
-    """The evaluated annotations of a function's or a class's parameters, as far as they can be evaluated."""
+    """Return the evaluated annotations of the parameters of a function or class, or {} if that fails."""
     made = function.__init__ if inspect.isclass(function) else function
     try:
         return get_type_hints(made)
     except Exception:
-        # Names that exist for type checkers only; which exception that gives is not the user's business.
+        # An annotation may use names that exist for type checkers only; evaluation can raise any exception.
         return {}

@@ -1,4 +1,4 @@
-"""Modules of the user's own that are imported first: they register resolvers for `${...}` in YAML."""
+"""Import the user's modules that register resolvers for `${...}` in YAML."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from sweepboard.errors import ConfigError
 
 
 def import_modules(config: DictConfig) -> None:
-    """Import what `imports` names in a configuration just composed from what was typed and own YAML.
+    """Import the modules that `imports` names in a newly composed configuration. Raise `ConfigError`.
 
-    A configuration that was saved has its values, and what it says of imports is never followed. Raises
-    `ConfigError`.
+    Do not call this for a saved configuration: it is resolved, and its `imports` must not be trusted.
     """
     names: Any = OmegaConf.to_container(config.imports, resolve=False) if "imports" in config else []
     for name in names:

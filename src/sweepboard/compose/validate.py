@@ -1,4 +1,4 @@
-"""The runner's own settings: keys that exist, types, words and ranges. Nothing is opened or built."""
+"""Check the names, types, choices and ranges of the runner's own settings."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from sweepboard.settings import (
 
 
 def check_settings(config: Mapping[str, Any]) -> None:
-    """Check every setting of the runner in the plain, resolved `config`. Raises `ConfigError` for the first
-    that is wrong, with its key and what it may be."""
+    """Check every setting of the runner in the plain, resolved `config`.
+
+    Raise `ConfigError` for the first invalid one, with its key and its valid values.
+    """
     _check_folders(config)
     for key, value in _own(config):
         if key not in settings():
@@ -34,7 +36,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 
 def _own(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The flat settings of the runner: all of the closed part, the shared keys of the open groups."""
+    """Yield the runner's own settings by flat key, including its own keys in the open groups."""
     for key, value in flatten(config):
         group, _, rest = key.partition(".")
         shared = {item.name for item in fields(SHARED_KEYS[group])} if group in SHARED_KEYS else set()
@@ -43,20 +45,20 @@ def _own(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def unknown_key(key: str) -> ConfigError:
-    """The mistake of a key that is none of ours, with the nearest that is."""
+    """Return the error for an unknown key, with the nearest known key."""
     if key.startswith(f"{SEARCH}.") and setting_like(key) == key:
         return ConfigError(f"{key}: is of a search; add hydra/sweeper=optuna")
     return ConfigError(f"{key}: there is no such setting{did_you_mean_key(key)}")
 
 
 def did_you_mean_key(key: str) -> str:
-    """The end of a message about a mistyped key: the setting with that last name, or the nearest one."""
+    """Return the end of a message about an unknown key: the setting that was probably meant."""
     likely = setting_like(key)
     return f"; did you mean {likely}?" if likely else "; sweepboard --help lists them all"
 
 
 def setting_like(key: str) -> str | None:
-    """The setting or group that was meant by a mistyped `key`, None where none is near it."""
+    """Return the setting or group with the same last name or nearest to `key`, or None."""
     valid = ["optimizer.lr", *settings()]
     if key.startswith(f"{SEARCH}."):
         valid = [each.key for each in settings_in(SearchSettings, f"{SEARCH}.")]
@@ -68,7 +70,7 @@ def setting_like(key: str) -> str | None:
 
 
 def _check_folders(config: Mapping[str, Any]) -> None:
-    # An empty path is the working directory for Python, and a variable that is not set for a shell.
+    # An empty path often comes from an unset shell variable; Python would use the working directory.
     for key, folder in (
         ("dataset.root", config["dataset"].get("root")),
         ("output_root", config["output_root"]),

@@ -1,4 +1,4 @@
-"""Where every value of a composed configuration came from: a file, or what was typed."""
+"""Find the origin of every value in a composed configuration: a file or an override."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from sweepboard.compose.schema import schema
 from sweepboard.names import flatten
 
 DEFAULT = "default"
-"""Origin of a value that stands only in the schema."""
+"""Origin of a value that only the schema sets."""
 
 
 def origins(
     overrides: Sequence[str], config_dirs: Sequence[Path] = (), config_name: str = "config"
 ) -> dict[str, str]:
-    """The origin of every leaf by its dotted key: `model/cnn.yaml`, a path in a user's folder, the override
-    as typed, or `DEFAULT`. Raises `ConfigError` for what cannot be composed.
+    """Return the origin of every leaf by dotted key. Raise `ConfigError` if composition fails.
 
-    Hydra's own list of defaults decides which files there are and in which order they count, so presets
-    and files that include files need no rule here.
+    An origin is a shipped file (`model/cnn.yaml`), a path in a user's folder, an override as typed, or
+    `DEFAULT`. Hydra computes the defaults list, so the files and their order are those of the composition.
     """
     try:
         found = dict(_from_files(overrides, config_dirs, config_name))
@@ -44,7 +43,7 @@ def origins(
 def _from_files(
     overrides: Sequence[str], config_dirs: Sequence[Path], config_name: str
 ) -> Iterator[tuple[str, str]]:
-    """Every key that a file sets, in the order in which files are merged: the last one counts."""
+    """Yield every key that a file sets, with the file, in merge order: the last file wins."""
     with hydra_ready(config_dirs) as hydra:
         loader = hydra.config_loader
         named = with_names(overrides, loader)
@@ -59,7 +58,7 @@ def _from_files(
 
 
 def _file(path: str, config_dirs: Sequence[Path]) -> tuple[Path, str]:
-    """The YAML file of an option and its name for people."""
+    """Return the YAML file of an option and its name for messages."""
     file = find_file(path, config_dirs)
     assert file is not None  # Hydra has found it
     is_ours = file.is_relative_to(shipped())
@@ -73,7 +72,7 @@ def _keys(config: Any, package: str) -> list[str]:
 
 
 def _from_typed(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every key that was typed with its override; choices of a group's option are files."""
+    """Yield every typed key with its override, except choices of options, which load files."""
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key, value = override.key_or_group, None if override.is_delete() else override.value()
         if isinstance(value, dict):

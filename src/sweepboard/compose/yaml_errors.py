@@ -1,4 +1,4 @@
-"""Mistakes in a user's own YAML and in the choice of options, told with file, line and what to write."""
+"""Explain errors in a user's YAML and in the choice of options, with file, line and what to write."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _GLOBAL = re.compile(r"^\s*#\s*@package\s+\S", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Case:
-    """An error of Hydra's: its text, the file of YAML it names, and what was typed."""
+    """An error of Hydra: its text, the YAML file it names, and the typed overrides."""
 
     text: str
     name: str
-    """`experiment/mine`; empty where the error is about the command."""
+    """The name of the file without its suffix, `experiment/mine`; empty if the error is about the command."""
 
     behind: OmegaConfBaseException | None
     overrides: Sequence[str]
@@ -41,16 +41,16 @@ class Case:
 
     @property
     def file(self) -> Path | None:
-        """The file, where it is one of YAML."""
+        """The YAML file that the error is about, or None."""
         return find_file(self.name, self.config_dirs) if self.name else None
 
     def place(self, *path: str) -> str:
-        """`c/experiment/mine.yaml, line 3: `, the line of the last key of `path` that is there."""
+        """Return `c/experiment/mine.yaml, line 3: `, with the line of the last key of `path` in the file."""
         return place(self.file, *path) if self.file else f"{self.name}.yaml: " if self.name else ""
 
 
 def explain_options(error: Exception, overrides: Sequence[str], config_dirs: Sequence[Path]) -> str | None:
-    """What is wrong with a preset or the choice of an option, None where it is something else."""
+    """Return a message if an error is about a preset or the choice of an option, else None."""
     behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     named = re.match(r"In '?(.+?)'?: ", str(error))
     name = named.group(1) if named and named.group(1) != "config" else ""
@@ -60,14 +60,14 @@ def explain_options(error: Exception, overrides: Sequence[str], config_dirs: Seq
 
 
 def place(file: Path, *path: str) -> str:
-    """The file and the line of a key in it, as the start of a message."""
+    """Return the start of a message: a file and the line of a key in it."""
     shown = file.relative_to(shipped()) if file.is_relative_to(shipped()) else file
     line = _line(nodes(file), path)
     return f"{shown}, line {line}: " if line else f"{shown}: "
 
 
 def place_of_value(error: Exception, key: str, config_dirs: Sequence[Path]) -> str:
-    """Where the value of `key` stands that an error of Hydra is about; empty where that is the command."""
+    """Return the start of a message: the file and line of `key`, or an empty text for an override."""
     named = re.match(r"In '?(.+?)'?: ", str(error))
     name = named.group(1) if named else "config"
     file = find_file(name, config_dirs)
@@ -192,7 +192,7 @@ def _plus_is_missing(case: Case) -> str | None:
     if not folders or not typed:
         return None
     top, slash, _ = group.partition("/")
-    if slash:  # a group within an option, of which another point of a sweep may have chosen one that has it
+    if slash:  # a nested group: another point of the sweep may choose an option that has it
         chosen = [word.partition("=")[2] for word in case.overrides if word.startswith(f"{top}=")]
         option = f"{top}={chosen[-1]}" if chosen else f"the {top} that is chosen"
         return (
@@ -224,7 +224,7 @@ def _twice(case: Case) -> str | None:
 
 
 def _choice_of_defaults(case: Case) -> str | None:
-    """An interpolation among the defaults, which Hydra 1.3 calls `_dummy_`, that leads nowhere."""
+    """Return a message for an unresolvable interpolation in a defaults list (`_dummy_` in Hydra 1.3)."""
     if case.text.startswith("Error resolving interpolation"):  # Hydra 1.4
         why = "only the options of groups that stand above are, as ${model}"
     elif getattr(case.behind, "full_key", None) == "_dummy_":
@@ -240,7 +240,7 @@ def _choice_of_defaults(case: Case) -> str | None:
 
 
 def _null_as_a_name(case: Case) -> str | None:
-    """A key of YAML that is null, of which OmegaConf tells only what is above it."""
+    """Return a message for a YAML key that is null; OmegaConf's error names only its parent."""
     if not isinstance(case.behind, KeyValidationError):
         return None
     for file in _files_chosen(case):

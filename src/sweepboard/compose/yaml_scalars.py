@@ -1,7 +1,7 @@
-"""Refuse unquoted words in a user's YAML that are read as something else than they look like.
+"""Refuse unquoted scalars in a user's YAML whose value differs from what they look like.
 
-YAML 1.1, which OmegaConf reads, takes `0777` for 511, `1:30` for 90 and `no` for false; YAML 1.2 and the
-command line do not.
+OmegaConf reads YAML 1.1, where `0777` is 511, `1:30` is 90 and `no` is false. YAML 1.2 and the command line
+read them differently.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from sweepboard.formatting import yaml_text
 
 _POWER = re.compile(r"[-+]?\d[\d_]*(?:\.[\d_]*)?[eE][-+]?\d+")
 _OTHER_BASE = re.compile(r"[-+]?(?:0[0-7_]+|0b[01_]+|\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?)")
-"""Octal, binary and base 60. Hexadecimal numbers are the same in every YAML."""
+"""Octal, binary and base 60. Hexadecimal numbers have the same value in YAML 1.1 and 1.2."""
 
 
 def refuse_misleading(node: yaml.Node | None, file: Path) -> None:
-    """Raise `ConfigError` with the line and the key of a misleading word in `file`; `node` is its root.
+    """Raise `ConfigError` with the line and key of a misleading scalar in `file`, whose root node is `node`.
 
-    The defaults list is left out: names of options are taken as they are written.
+    The defaults list is not checked, because names of options are read as text.
     """
     for key, scalar in _scalars(node, ""):
         told = None if scalar.style else _why(scalar)
@@ -36,7 +36,7 @@ def refuse_misleading(node: yaml.Node | None, file: Path) -> None:
 def _why(scalar: yaml.ScalarNode) -> str | None:
     text = scalar.value
     kind = scalar.tag.rpartition(":")[2]
-    if _POWER.fullmatch(text) and math.isinf(float(text)):  # the digits of a commit: 695e0514
+    if _POWER.fullmatch(text) and math.isinf(float(text)):  # such as the commit 695e0514
         return f"is larger than every number; as a text it is quoted, '{text}', and infinity is .inf"
     if kind == "bool" and text.lower() not in ("true", "false"):
         meant = yaml_text(yaml.safe_load(text))
@@ -48,7 +48,7 @@ def _why(scalar: yaml.ScalarNode) -> str | None:
 
 
 def _scalars(node: yaml.Node | None, key: str) -> Iterator[tuple[str, yaml.ScalarNode]]:
-    """Yield the values and names in a node, each with the key at which it stands."""
+    """Yield the scalar values and names in a node, each with its key."""
     if isinstance(node, yaml.ScalarNode):
         yield key, node
     elif isinstance(node, yaml.MappingNode):

@@ -50,7 +50,7 @@ def build(prepared: Prepared) -> Experiment:
     data = prepare_data(prepared.source, settings.dataset, config["seed"], device)
     seed_everything(config["seed"])
     learner = build_learner(prepared.config, data.spec, device)
-    _tell_of_untrained(learner.task_modules, config["task"][TARGET])
+    _warn_of_untrained(learner.task_modules, config["task"][TARGET])
     return Experiment(
         seed=config["seed"],
         device=device,
@@ -62,7 +62,7 @@ def build(prepared: Prepared) -> Experiment:
     )
 
 
-def _tell_of_untrained(modules: list[nn.Module], target: str) -> None:
+def _warn_of_untrained(modules: list[nn.Module], target: str) -> None:
     """Log a warning if a loss has weights: the optimizer updates those of the model only."""
     names = [name for one in modules for name, weight in one.named_parameters() if weight.requires_grad]
     if names:

@@ -36,12 +36,12 @@ def check_call(
     if parameters is None:
         return
     name = node[TARGET]
-    supplied = _supplied(parameters, given + len(node.get("_args_") or ()), name, key)
+    supplied = _positional_names(parameters, given + len(node.get("_args_") or ()), name, key)
     hints = parameter_types(target)
     for argument in (argument for argument in node if argument not in RESERVED):
         if argument in supplied:
             raise ConfigError(f"{key}.{argument}: given by sweepboard itself; leave it out")
-        parameter = _named(parameters, argument)
+        parameter = _parameter_for(parameters, argument)
         if parameter is None:
             valid = [*(named for named in _by_name(parameters) if named not in supplied), *shared]
             raise ConfigError(f"{key}.{argument}: {name} has no such argument{_hint(argument, valid, key)}")
@@ -70,7 +70,7 @@ def takes(target: Callable[..., Any], argument: str) -> bool:
     return argument in _by_name(signature(target) or [])
 
 
-def _supplied(parameters: list[Parameter], count: int, name: str, key: str) -> set[str]:
+def _positional_names(parameters: list[Parameter], count: int, name: str, key: str) -> set[str]:
     """Return the names of the parameters that the first `count` positional arguments fill."""
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if count > len(positional) and not any(p.kind == p.VAR_POSITIONAL for p in parameters):
@@ -82,7 +82,7 @@ def _by_name(parameters: list[Parameter]) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
-def _named(parameters: list[Parameter], argument: str) -> Parameter | None:
+def _parameter_for(parameters: list[Parameter], argument: str) -> Parameter | None:
     """Return the parameter that accepts the keyword `argument`: the one of that name, or `**kwargs`."""
     for parameter in parameters:
         if parameter.name == argument and argument in _by_name([parameter]):
@@ -101,10 +101,10 @@ def _check_type(parameter: Parameter, hints: Mapping[str, Any], value: Any, key:
 def check_type(value: Any, annotation: Any, key: str) -> None:
     """Raise `ConfigError` if `value` does not fit the type `annotation`."""
     if not fits(value, annotation):
-        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_got(value, annotation, key)}")
+        raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_described(value, annotation, key)}")
 
 
-def _got(value: Any, annotation: Any, key: str) -> str:
+def _described(value: Any, annotation: Any, key: str) -> str:
     """Return the value for a message, with a hint if it only has to be quoted or unquoted."""
     if isinstance(value, str) and fits(plain_value(value), annotation):
         text = yaml_text(value)

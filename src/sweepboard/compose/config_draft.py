@@ -59,8 +59,8 @@ class Draft:
                 self._choose(override, config_dirs)
             else:
                 refuse_inside(override)
-                self._refuse_vain(override)
-                self._note_typed(self._set(override))
+                self._check_presence(override)
+                self._record_typed(self._set(override))
             self.overrides.append(str(override.input_line))
 
     def _choose(self, override: Override, config_dirs: Sequence[Path]) -> None:
@@ -68,13 +68,13 @@ class Draft:
         group, option = override.key_or_group, str(override.value())
         top, key = group.partition("/")[0], override.package or group.replace("/", ".")
         if top not in GROUPS:
-            raise ConfigError(f"{group}={option}: {_not_of_a_run(group, option)}")
+            raise ConfigError(f"{group}={option}: {_why_not_of_a_run(group, option)}")
         around = [f"{top}={self.groups[top]}"] if top != group and top in self.groups else []
         if around and not re.fullmatch(r"\w[\w-]*", str(self.groups[top])):
             raise ConfigError(f"{top}: {self.groups[top]!r} in the record is no option; type {top}=... too")
         fresh = _composed([*around, str(override.input_line)], config_dirs)
         values, templates = _values_of_option(fresh, key)
-        kept = [one for one in self.overrides if _belongs(one, key, set(map(str, values)))]
+        kept = [one for one in self.overrides if _sets_key_of_option(one, key, set(map(str, values)))]
         self._drop_interpolations(key)
         parent, name, _ = self._find(key)
         parent[name] = values
@@ -83,13 +83,13 @@ class Draft:
         self.interpolations |= templates
         self.groups = {one: name for one, name in self.groups.items() if not one.startswith(f"{group}/")}
         self.groups[override.key_or_group if not override.package else override.get_key_element()] = option
-        self._note_typed(key)
+        self._record_typed(key)
         for earlier in _parsed(kept):
             if not self.own:
                 _refuse_resolvers(earlier)
             self._forget_typed(self._set(earlier))
 
-    def _note_typed(self, key: str) -> None:
+    def _record_typed(self, key: str) -> None:
         self._forget_typed(key)
         self.typed |= {one: value for one, value in leaves(self.values, "") if _is_below(one, key)}
 
@@ -105,16 +105,16 @@ class Draft:
         added = extension_of(override)
         if added is not None:
             before = list_at(key, _child(parent, name))
-            parent[name] = before + self._entered(place, [None] * len(before) + added)[len(before) :]
+            parent[name] = before + self._resolved_value(place, [None] * len(before) + added)[len(before) :]
             return place
         self._drop_interpolations(place)
         if override.is_delete():
             parent.pop(name, None)
         else:
-            parent[name] = self._entered(place, override.value())
+            parent[name] = self._resolved_value(place, override.value())
         return place
 
-    def _refuse_vain(self, override: Override) -> None:
+    def _check_presence(self, override: Override) -> None:
         """Raise `ConfigError` if the override deletes a missing or required key, or adds an existing one."""
         key = override.key_or_group
         parent: Any = self.values
@@ -147,7 +147,7 @@ class Draft:
             place += f"[{name}]" if isinstance(name, int) else f".{name}"
         return parent, name, place
 
-    def _entered(self, key: str, value: Any) -> Any:
+    def _resolved_value(self, key: str, value: Any) -> Any:
         """Return a typed value with resolvers (`${oc.env:LR}`) resolved, and record its interpolations."""
         if "${hydra:" in str(value):
             raise ConfigError(f"{key}: ${{hydra:...}} is not known to a saved run; type its value")
@@ -217,7 +217,7 @@ def _is_choice(override: Override, config_dirs: Sequence[Path]) -> bool:
         return is_group(override.key_or_group, hydra.config_loader)
 
 
-def _not_of_a_run(group: str, option: str) -> str:
+def _why_not_of_a_run(group: str, option: str) -> str:
     if group.startswith("hydra/"):
         return "how a sweep is run is no part of a saved run; leave it out"
     return (
@@ -226,7 +226,7 @@ def _not_of_a_run(group: str, option: str) -> str:
     )
 
 
-def _belongs(override: str, place: str, keys: set[str]) -> bool:
+def _sets_key_of_option(override: str, place: str, keys: set[str]) -> bool:
     """Return whether an earlier override sets a key below `place` that the new option also has."""
     key = override.lstrip("+").partition("=")[0]
     below = key.removeprefix(f"{place}.").partition(".")[0]

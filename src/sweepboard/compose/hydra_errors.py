@@ -49,8 +49,8 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
     """
     if isinstance(error, UserError):
         return error
-    if told := broken_plugin(error):
-        return ConfigError(told)
+    if message := broken_plugin(error):
+        return ConfigError(message)
     if isinstance(error, OverrideParseException):
         return ConfigError(why_unreadable(str(error.override)))
     if isinstance(error, MissingConfigException):
@@ -58,9 +58,9 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
     if isinstance(error, yaml.MarkedYAMLError):
         return ConfigError(_bad_yaml(error))
     if isinstance(error, UnicodeDecodeError):
-        return ConfigError(f"{_not_text(config_dirs)} is not UTF-8 text")
-    if isinstance(error, RuntimeError | ImportError) and (told := _no_plugin(error)):
-        return ConfigError(told)
+        return ConfigError(f"{_file_not_utf8(config_dirs)} is not UTF-8 text")
+    if isinstance(error, RuntimeError | ImportError) and (message := _missing_plugin(error)):
+        return ConfigError(message)
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return _composition(error, overrides, config_dirs)
     return error
@@ -79,7 +79,7 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         return unknown_key(key)
     if isinstance(error, InterpolationKeyError):
-        return _dangling(key, text)
+        return _unknown_interpolation_key(key, text)
     if isinstance(error, UnsupportedInterpolationType):
         name = text.rpartition(" ")[2]
         return ConfigError(
@@ -102,7 +102,7 @@ def _first_line(error: Exception) -> str:
     return message_of(error).partition("\n")[0].strip()
 
 
-def _dangling(key: str, text: str) -> ConfigError:
+def _unknown_interpolation_key(key: str, text: str) -> ConfigError:
     # "Interpolation key 'optimizer.lrr' not found"
     found = re.search(r"'(.+)'", text)
     name = found.group(1) if found else text
@@ -160,7 +160,7 @@ PLUGINS = {
 """Options of Hydra's own plug-ins, each with the package that provides it."""
 
 
-def _no_plugin(error: Exception) -> str | None:
+def _missing_plugin(error: Exception) -> str | None:
     found = re.search(r"(?:Unknown plugin class : |Invalid plugin )'(.+?)'", str(error))
     name = found.group(1) if found else ""
     if not name:
@@ -173,7 +173,7 @@ def _no_plugin(error: Exception) -> str | None:
     return f"hydra: the plug-in {name} is not installed; {hint}"
 
 
-def _not_built(error: Exception) -> str | None:
+def _failed_hydra_part(error: Exception) -> str | None:
     """Return a message if Hydra could not build a part of its own, such as a callback, else None.
 
     The last line of Hydra's error names the part.
@@ -210,7 +210,7 @@ def _bad_yaml(error: yaml.MarkedYAMLError) -> str:
     return f"{place}not valid YAML: {error.problem or error.context}"
 
 
-def _not_text(config_dirs: Sequence[Path]) -> str:
+def _file_not_utf8(config_dirs: Sequence[Path]) -> str:
     for path in (path for folder in config_dirs for path in folder.rglob("*.yaml")):
         try:
             read_text(path, follow=True)
@@ -222,19 +222,19 @@ def _not_text(config_dirs: Sequence[Path]) -> str:
 
 
 def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequence[Path]) -> ConfigError:
-    if told := explain_options(error, overrides, config_dirs):
-        return ConfigError(told)
+    if message := explain_options(error, overrides, config_dirs):
+        return ConfigError(message)
     # Hydra's own text names the override. If OmegaConf raised the error, it is the cause of Hydra's error.
     behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     text = _first_line(error)
-    if told := _not_built(error):
-        return ConfigError(told)
+    if message := _failed_hydra_part(error):
+        return ConfigError(message)
     if isinstance(behind, OmegaConfBaseException):
         if "does not support deletion" in str(behind):
             return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
         where = place_of_value(error, str(behind.full_key or ""), config_dirs)
         return ConfigError(f"{where}{explain_value(behind)}")
-    for pattern, answer in _SENTENCES.items():
+    for pattern, answer in _MESSAGES.items():
         found = re.search(pattern, text)
         if found:
             return ConfigError(_file_of(error) + answer(*found.groups()))
@@ -248,7 +248,7 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
     return ConfigError(text.replace("'config': ", ""))
 
 
-_SENTENCES: dict[str, Callable[..., str]] = {
+_MESSAGES: dict[str, Callable[..., str]] = {
     r"^Ambiguous value for argument '(.+?)=(.+)'": lambda key, value: (
         f"{key}={value}: several values are a sweep, add -m; a list is written {key}=[{value}]"
     ),

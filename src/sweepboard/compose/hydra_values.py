@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from sweepboard.compose.run_config import RunConfig
 
 _NUMBER = "job.num"
-_OF_A_JOB = (_NUMBER, "job.id", "sweep.dir", "sweep.subdir")
-_OF_A_RUN = ("runtime.output_dir", "run.dir", *_OF_A_JOB)
-_WORD = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _OF_A_RUN)) + r")\}")
-_MARK = 4073709551
+_JOB_VALUES = (_NUMBER, "job.id", "sweep.dir", "sweep.subdir")
+_RUN_VALUES = ("runtime.output_dir", "run.dir", *_JOB_VALUES)
+_TEMPLATE = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _RUN_VALUES)) + r")\}")
+_PLACEHOLDER = 4073709551
 """Placeholder for a job's number while values are resolved: valid for every setting, and never typed."""
 
-_DECIDE_BEFORE = {*TOP_LEVEL} - {*OPEN_GROUPS, "facts"} | {"dataset"}
+_NEEDED_EARLY = {*TOP_LEVEL} - {*OPEN_GROUPS, "facts"} | {"dataset"}
 """Top-level keys that are needed before the run has a folder, because its plan depends on them."""
 
 _BUILDS = re.compile(r"(^|\.)_")
@@ -55,8 +55,8 @@ def enable_hydra_values(config: DictConfig) -> None:
 def _override_dirname(config: DictConfig) -> str:
     """Return `hydra.job.override_dirname` for a run or a point of a sweep, with `${...}` as text."""
     how: Any = OmegaConf.to_container(config.hydra.job.config.override_dirname)
-    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    typed = OverridesParser.create().parse_overrides(list(words))
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    typed = OverridesParser.create().parse_overrides(list(overrides))
     kept = sorted(str(each.input_line) for each in typed if each.key_or_group not in how["exclude_keys"])
     return str(escaped(how["item_sep"].join(kept).replace("=", how["kv_sep"])))
 
@@ -70,7 +70,7 @@ def values_of_a_run(run: tuple[Path, int] | None) -> Iterator[list[str]]:
     asked: list[str] = []
 
     def answer(key: str) -> Any:
-        if key not in _OF_A_RUN:
+        if key not in _RUN_VALUES:
             return _hydra_value(key)
         asked.append(key)
         return run_value(f"${{hydra:{key}}}", *run) if run else _hydra_value(key)
@@ -84,8 +84,8 @@ def values_of_a_run(run: tuple[Path, int] | None) -> Iterator[list[str]]:
 
 def _hydra_value(key: str) -> Any:
     if key == _NUMBER:
-        return _MARK
-    if key in _OF_A_RUN:
+        return _PLACEHOLDER
+    if key in _RUN_VALUES:
         return f"${{hydra:{key}}}"
     hydra: Any = HydraConfig.instance().cfg
     parent, _, name = f"hydra.{key}".rpartition(".")
@@ -102,7 +102,7 @@ def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
         text = as_template(value)
         if text is not None:
             found[key] = text
-            if _comes_before(key):
+            if _is_needed_early(key):
                 raise ConfigError(
                     f"{key}: {text} is known only when the run has its folder, too late for this; "
                     "give a value"
@@ -112,34 +112,34 @@ def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
 
 def as_template(value: Any) -> str | None:
     """Return the template that a resolved value stands for, or None if it is not a template."""
-    if isinstance(value, int | float) and value == _MARK:
+    if isinstance(value, int | float) and value == _PLACEHOLDER:
         return f"${{hydra:{_NUMBER}}}"
     if not isinstance(value, str):
         return None
-    text = value.replace(str(_MARK), f"${{hydra:{_NUMBER}}}")
-    return text if _WORD.search(text) else None
+    text = value.replace(str(_PLACEHOLDER), f"${{hydra:{_NUMBER}}}")
+    return text if _TEMPLATE.search(text) else None
 
 
 def templates_of(interpolations: Mapping[str, str]) -> dict[str, str]:
     """Return the interpolations that are templates; `_target_` and the data set never are."""
     return {
-        key: text for key, text in interpolations.items() if _is_template(text) and not _comes_before(key)
+        key: text for key, text in interpolations.items() if _is_template(text) and not _is_needed_early(key)
     }
 
 
 def _is_template(text: object) -> bool:
-    return isinstance(text, str) and bool(_WORD.search(text)) and "${" not in _WORD.sub("", text)
+    return isinstance(text, str) and bool(_TEMPLATE.search(text)) and "${" not in _TEMPLATE.sub("", text)
 
 
-def _comes_before(key: str) -> bool:
-    return re.split(r"[.\[]", key)[0] in _DECIDE_BEFORE or bool(_BUILDS.search(key))
+def _is_needed_early(key: str) -> bool:
+    return re.split(r"[.\[]", key)[0] in _NEEDED_EARLY or bool(_BUILDS.search(key))
 
 
 def refuse_values_of_a_job(config: RunConfig) -> None:
     """Raise `ConfigError` if the configuration of a single run uses a value of a job in a sweep."""
     for key, template in templates_of(config.interpolations).items():
-        for word in _WORD.findall(template):
-            if word in _OF_A_JOB:
+        for word in _TEMPLATE.findall(template):
+            if word in _JOB_VALUES:
                 raise ConfigError(
                     f"{key}: ${{hydra:{word}}} is of a job in a sweep, and this is one run; add -m"
                 )
@@ -162,7 +162,7 @@ def filled(
         return dict(config)
     new = deepcopy(dict(config))
     for key, template in templates.items():
-        _enter(new, key, run_value(template, folder, number))
+        _set_value(new, key, run_value(template, folder, number))
     return new
 
 
@@ -170,7 +170,7 @@ def unfilled(config: Mapping[str, Any], templates: Mapping[str, str | None]) -> 
     """Return a copy of the plain `config` with `templates` put back at their keys."""
     new = deepcopy(dict(config)) if templates else dict(config)
     for key, template in templates.items():
-        _enter(new, key, template)
+        _set_value(new, key, template)
     return new
 
 
@@ -186,10 +186,10 @@ def run_value(template: str, folder: Path, number: int) -> str | int:
     }
     if template == f"${{hydra:{_NUMBER}}}":
         return number
-    return _WORD.sub(lambda found: values[found[1]], template)
+    return _TEMPLATE.sub(lambda found: values[found[1]], template)
 
 
-def _enter(config: Any, key: str, value: Any) -> None:
+def _set_value(config: Any, key: str, value: Any) -> None:
     *path, last = re.findall(r"[^.\[\]]+", key)
     for part in path:
         config = config[int(part) if isinstance(config, list) else part]

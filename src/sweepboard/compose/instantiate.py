@@ -24,7 +24,7 @@ EVAL_TRANSFORM = "eval_transform"
 _TRANSFORM = "transform"
 """The argument of a data set that `eval_transform` replaces for validation and test samples."""
 
-_FOREIGN = ("test", "classes", EVAL_TRANSFORM)
+_EXTRA_KEYS = ("test", "classes", EVAL_TRANSFORM)
 """Extra keys of `dataset` for third-party data sets, unless the constructor has an argument of that name."""
 
 
@@ -77,7 +77,7 @@ def arguments(config: Mapping[str, Any], group: str) -> dict[str, Any]:
 def shared_keys(group: str) -> list[str]:
     """Return the runner's own keys in an open group."""
     names = [item.name for item in fields(SHARED_KEYS[group])] if group in SHARED_KEYS else []
-    return [*names, *_FOREIGN] if group == "dataset" else names
+    return [*names, *_EXTRA_KEYS] if group == "dataset" else names
 
 
 def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -87,40 +87,40 @@ def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
     """
     node = arguments(config, "dataset")
     target = locate(node[TARGET], f"dataset.{TARGET}")
-    beside = {name: node.pop(name) for name in _FOREIGN if name in node and not takes(target, name)}
-    return node, beside
+    extra = {name: node.pop(name) for name in _EXTRA_KEYS if name in node and not takes(target, name)}
+    return node, extra
 
 
 def open_data(config: Mapping[str, Any]) -> Source:
     """Return the data source of a plain configuration, without reading the data."""
-    node, beside = dataset_parts(config)
-    test = beside.get("test")
+    node, extra = dataset_parts(config)
+    test = extra.get("test")
     if test is not None:
-        test = construct(_for_evaluation(test, beside, "dataset.test"), "dataset.test")
+        test = construct(_for_evaluation(test, extra, "dataset.test"), "dataset.test")
     train = construct(node, "dataset")
-    return open_source(train, test, beside.get("classes"), _plain(node, beside))
+    return open_source(train, test, extra.get("classes"), _plain(node, extra))
 
 
-def _plain(node: Mapping[str, Any], beside: Mapping[str, Any]) -> Plain:
+def _plain(node: Mapping[str, Any], extra: Mapping[str, Any]) -> Plain:
     """Return how the held-out samples of the data set `node` are read."""
-    if EVAL_TRANSFORM not in beside:
+    if EVAL_TRANSFORM not in extra:
         takes_one = _takes_transform(node, "dataset")
         return Plain(remedy=f"dataset.{EVAL_TRANSFORM}=" + ("{_target_: ...}" if takes_one else "null"))
-    again = _for_evaluation(node, beside, "dataset", replaces=True)
+    again = _for_evaluation(node, extra, "dataset", replaces=True)
     if again != node:
         return Plain(construct(again, "dataset"))
     return Plain()
 
 
 def _for_evaluation(
-    node: Mapping[str, Any], beside: Mapping[str, Any], key: str, replaces: bool = False
+    node: Mapping[str, Any], extra: Mapping[str, Any], key: str, replaces: bool = False
 ) -> Mapping[str, Any]:
     """Return `node` with `dataset.eval_transform`, if that is set, as its transform.
 
     A transform that `node` already has is kept, unless `replaces` is True.
     """
-    given = beside.get(EVAL_TRANSFORM)
-    if EVAL_TRANSFORM not in beside or (_TRANSFORM in node and not replaces):
+    given = extra.get(EVAL_TRANSFORM)
+    if EVAL_TRANSFORM not in extra or (_TRANSFORM in node and not replaces):
         return node
     if _takes_transform(node, key):
         if isinstance(given, Mapping):

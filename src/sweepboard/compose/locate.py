@@ -85,10 +85,10 @@ def _missing(parent: Any, parts: list[str], key: str) -> str:
     names |= {module.name for module in pkgutil.iter_modules(getattr(parent, "__path__", []))}
     match = nearest(parts[-1], names)
     hint = f"; did you mean {'.'.join([*parts[:-1], match])}?" if match else ""
-    return f"{key}: there is no {parts[-1]} in {'.'.join(parts[:-1])}{_of_the_same_name(parts[0]) or hint}"
+    return f"{key}: there is no {parts[-1]} in {'.'.join(parts[:-1])}{_hidden_module_hint(parts[0]) or hint}"
 
 
-def _of_the_same_name(module: str) -> str:
+def _hidden_module_hint(module: str) -> str:
     """Return a hint if a module hides one of the same name in the working directory."""
     own = next((path for path in (Path(f"{module}.py"), Path(module)) if path.exists()), None)
     found = getattr(sys.modules.get(module), "__file__", None) or "Python itself"

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from sweepboard.errors import ConfigError
 
 _HOME = re.compile(r"(?<![^=,\[])~/[^,\]]*")
-_AS_IT_IS = re.compile(r"[\w./:-]+", re.ASCII)
+_UNQUOTED = re.compile(r"[\w./:-]+", re.ASCII)
 _KNOWN = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|:,\[\]{}()'\" \t]")
 _LARGE = re.compile(r"(?<=[=,:(\[])\d+(?:\.\d*)?[eE]\d{3,}(?=[,)}\]]|$)")
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -37,7 +37,7 @@ def with_home(override: str) -> str:
 
 def _expanded(found: re.Match[str]) -> str:
     path = str(Path(found[0]).expanduser())
-    return path if _AS_IT_IS.fullmatch(path) else quoted(path)
+    return path if _UNQUOTED.fullmatch(path) else quoted(path)
 
 
 def quoted(text: str) -> str:

@@ -66,14 +66,14 @@ def extension_of(override: Override) -> list[Any] | None:
 
 def refuse_inside(override: Override) -> None:
     """Raise `ConfigError` if `extend_list` or a sweep function is nested in a list or mapping."""
-    inner = list(_inside(compat.value_of(override)))
+    inner = list(_nested_items(compat.value_of(override)))
     if any(isinstance(value, Sweep) for value in inner):
         found = _VALUES.search(str(override.input_line))
         key = override.key_or_group
-        beside = f": {quote(f'{key}.{found[1]}={found[2]}')}" if found else ""
+        example = f": {quote(f'{key}.{found[1]}={found[2]}')}" if found else ""
         raise ConfigError(
             f"{override.input_line}: values to go through do not stand in a mapping or a list; "
-            f"type them beside it{beside}"
+            f"type them beside it{example}"
         )
     if any(map(_is_extension, inner)):
         raise ConfigError(f"{override.input_line}: extend_list stands alone; type KEY=extend_list(...)")
@@ -89,13 +89,13 @@ def _is_extension(value: object) -> bool:
     return isinstance(value, Extension)
 
 
-def _inside(value: Any) -> Iterator[Any]:
+def _nested_items(value: Any) -> Iterator[Any]:
     """Yield every item in the mappings and lists of a value, or of each value of a sweep."""
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for child in value.list if isinstance(value, ChoiceSweep) else children:
         if not isinstance(value, ChoiceSweep):
             yield child
-        yield from _inside(child)
+        yield from _nested_items(child)
 
 
 def apply_overrides(overrides: Iterable[Override], config: DictConfig) -> None:
@@ -145,7 +145,7 @@ def refuse_to_replace(override: Override, now: Any) -> None:
         )
     if not isinstance(value, dict):
         raise ConfigError(f"+{key}: is there already; leave out the +")
-    if clash := next(_both(value, before, key), None):
+    if clash := next(_common_keys(value, before, key), None):
         raise ConfigError(
             f"+{key}: {clash} is there already; type {quote(f'+{override.input_line}')} to add and replace"
         )
@@ -156,12 +156,12 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
-def _both(new: Mapping[Any, Any], now: Any, key: str) -> Iterator[str]:
+def _common_keys(new: Mapping[Any, Any], now: Any, key: str) -> Iterator[str]:
     """Yield the keys that have a value in both mappings."""
     for name, child in new.items():
         there = now.get(name) if isinstance(now, Mapping) else now
         if isinstance(child, Mapping) and isinstance(there, Mapping):
-            yield from _both(child, there, f"{key}.{name}")
+            yield from _common_keys(child, there, f"{key}.{name}")
         elif there not in (None, "???"):
             yield f"{key}.{name}"
 

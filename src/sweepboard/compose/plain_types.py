@@ -27,7 +27,7 @@ def built(kind: type[T], content: Any) -> T:
     """
     check_plain(kind, content, whole=False)
     given = {key: each for key, each in _types(kind).items() if key in content}  # type: ignore[arg-type]
-    return kind(**{key: _restored(content[key], each) for key, each in given.items()})
+    return kind(**{key: _with_nan(content[key], each) for key, each in given.items()})
 
 
 def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> None:
@@ -42,7 +42,7 @@ def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> Non
     elif get_origin(kind) in (list, tuple) and isinstance(value, list):
         for index, item in enumerate(value):
             check_plain((get_args(kind) or (Any,))[0], item, f"{key}[{index}]", whole)
-    elif kind is not Any and not (fits(value, kind) and _is_usual(value)):
+    elif kind is not Any and not (fits(value, kind) and _fits_64_bits(value)):
         raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not {wanted(kind)}")
 
 
@@ -68,12 +68,12 @@ def _check_mapping(kind: Any, value: Any, key: str, whole: bool) -> None:
             check_plain(annotation, item, f"{key}.{name}" if key else name, whole)
 
 
-def _is_usual(value: Any) -> bool:
+def _fits_64_bits(value: Any) -> bool:
     """Return whether an integer fits into 64 bits; larger ones overflow floats and arrays."""
     return not isinstance(value, int) or abs(value) < 2**63
 
 
-def _restored(value: Any, annotation: Any) -> Any:
+def _with_nan(value: Any, annotation: Any) -> Any:
     """Return `value` with null replaced by NaN in a mapping of numbers."""
     if get_origin(annotation) is dict and get_args(annotation)[1] is float:
         return {name: float("nan") if item is None else item for name, item in value.items()}

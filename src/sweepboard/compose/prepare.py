@@ -169,12 +169,12 @@ def _check_group(config: Mapping[str, Any], group: str) -> None:
     if TARGET not in node:
         _check_without_target(node, group)
         return
-    beside: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     if group == "dataset":
-        node, beside = dataset_parts(config)
+        node, extra = dataset_parts(config)
     given = 1 if group in ("optimizer", "scheduler") else 0  # the parameters or the optimizer
     check_node(node, group, given, shared_keys(group))
-    check_node(beside, group)
+    check_node(extra, group)
 
 
 def _check_without_target(node: Mapping[str, Any], group: str) -> None:

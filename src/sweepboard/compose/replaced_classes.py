@@ -41,7 +41,7 @@ def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
     typed = set(_typed(overrides))
     for place, target in _targets(config):
         if f"{place}.{TARGET}" in typed:
-            for name in _foreign_to(locate(target, f"{place}.{TARGET}"), config, place):
+            for name in _unknown_arguments(locate(target, f"{place}.{TARGET}"), config, place):
                 if not _sets(typed, f"{place}.{name}"):
                     del OmegaConf.select(config, place)[name]
 
@@ -78,7 +78,7 @@ def overrides_of_hydra(config: DictConfig) -> list[str]:
 def _suspects(config: DictConfig) -> Iterator[tuple[str, list[str]]]:
     for place, target in _targets(config):
         try:
-            yield place, _foreign_to(locate(target, place), config, place)
+            yield place, _unknown_arguments(locate(target, place), config, place)
         except ConfigError:  # reported when the whole configuration is checked
             continue
 
@@ -90,7 +90,7 @@ def _targets(config: DictConfig) -> list[tuple[str, Any]]:
     return [(place, node[TARGET]) for place, node in found if node[TARGET] and "${" not in str(node[TARGET])]
 
 
-def _foreign_to(target: Any, config: DictConfig, place: str) -> list[str]:
+def _unknown_arguments(target: Any, config: DictConfig, place: str) -> list[str]:
     """Return the arguments at `place` that are not parameters of `target`."""
     keep = {*RESERVED, *(shared_keys(place) if place in OPEN_GROUPS else ())}
     names = map(str, list(OmegaConf.select(config, place)))

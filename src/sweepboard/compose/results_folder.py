@@ -50,5 +50,5 @@ def refuse_other_directory(config: DictConfig) -> None:
 
 
 def _unresolved(key: str, error: OmegaConfBaseException) -> ConfigError:
-    told = str(explain_value(error)).removeprefix(": ")
-    return ConfigError(told if told.startswith(f"{key}: ") else f"{key}: {told}")
+    message = str(explain_value(error)).removeprefix(": ")
+    return ConfigError(message if message.startswith(f"{key}: ") else f"{key}: {message}")

@@ -16,7 +16,7 @@ import yaml
 
 _LISTS = (list, tuple, set, frozenset, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection)
 _MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
-_WORDS = {
+_DESCRIPTIONS = {
     bool: "true or false",
     int: "an integer",
     float: "a number",
@@ -75,7 +75,7 @@ def wanted(annotation: Any) -> str:
         return _wanted_list(origin, arguments)
     if origin in _MAPPINGS:
         return "a mapping"
-    return _WORDS.get(origin, getattr(origin, "__name__", str(origin)))
+    return _DESCRIPTIONS.get(origin, getattr(origin, "__name__", str(origin)))
 
 
 def _wanted_list(origin: Any, items: tuple[Any, ...]) -> str:

@@ -28,14 +28,14 @@ def check_settings(config: Mapping[str, Any]) -> None:
     Raise `ConfigError` for the first invalid one, with its key and its valid values.
     """
     _check_folders(config)
-    for key, value in _own(config):
+    for key, value in _own_settings(config):
         if key not in settings():
             raise unknown_key(key)
         check_value(settings()[key], value)
     _check_learning_rate(config)
 
 
-def _own(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _own_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the runner's own settings by flat key, including its own keys in the open groups."""
     for key, value in flatten(config):
         group, _, rest = key.partition(".")

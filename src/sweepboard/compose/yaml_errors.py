@@ -56,7 +56,7 @@ def explain_options(error: Exception, overrides: Sequence[str], config_dirs: Seq
     name = named.group(1) if named and named.group(1) != "config" else ""
     known = behind if isinstance(behind, OmegaConfBaseException) else None
     case = Case(message_of(error), name, known, overrides, config_dirs)
-    return next((told for explain in _EXPLAIN if (told := explain(case))), None)
+    return next((message for explain in _EXPLAIN if (message := explain(case))), None)
 
 
 def place(file: Path, *path: str) -> str:
@@ -239,7 +239,7 @@ def _choice_of_defaults(case: Case) -> str | None:
     return f"a defaults list cannot be resolved: {why}"
 
 
-def _null_as_a_name(case: Case) -> str | None:
+def _null_key(case: Case) -> str | None:
     """Return a message for a YAML key that is null; OmegaConf's error names only its parent."""
     if not isinstance(case.behind, KeyValidationError):
         return None
@@ -273,5 +273,5 @@ def _parsed(overrides: Sequence[str]) -> list[Override]:
 _EXPLAIN: tuple[Callable[[Case], str | None], ...] = (
     _no_package_line, _dotted_key, _option_in_body, _no_slash, _override_above, _chosen_already,
     _plus_is_missing, _more_than_once, _twice, _setting_of_hydra,
-    _choice_of_defaults, _null_as_a_name,
+    _choice_of_defaults, _null_key,
 )  # fmt: skip

@@ -27,10 +27,10 @@ def refuse_misleading(node: yaml.Node | None, file: Path) -> None:
     The defaults list is not checked, because names of options are read as text.
     """
     for key, scalar in _scalars(node, ""):
-        told = None if scalar.style else _why(scalar)
-        if told and not re.match(r"defaults\b", key):
+        message = None if scalar.style else _why(scalar)
+        if message and not re.match(r"defaults\b", key):
             place = f"{file}, line {scalar.start_mark.line + 1}: {key}"
-            raise ConfigError(f"{place}: {scalar.value} {told}")
+            raise ConfigError(f"{place}: {scalar.value} {message}")
 
 
 def _why(scalar: yaml.ScalarNode) -> str | None:

@@ -17,6 +17,7 @@ import yaml
 from sweepboard import plain_yaml
 from sweepboard.analysis.curves import Points, sorted_by_step
 from sweepboard.analysis.join_folders import join_folders
+from sweepboard.analysis.record_match import difference_from_record
 from sweepboard.analysis.run import Run, seed_in
 from sweepboard.board.event_reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.board.scalar_decoder import Series
@@ -95,9 +96,13 @@ def _ours(found: Found) -> Run:
         log.warning("%s", error)
         return replace(_of_another_tool(found), status="damaged", damage=str(error))
     curves = _curves(found.path)
+    damage = _damage(record, config, curves)
+    if damage:
+        log.warning("%s: %s", found.name, damage)
     return Run(
         path=found.path,
         name=found.name,
+        damage=damage,
         seed=record.seed,
         status=record.true_status,
         seconds=record.seconds,
@@ -106,6 +111,13 @@ def _ours(found: Found) -> Run:
         config=config,
         record=record,
     )
+
+
+def _damage(record: RunRecord, config: Mapping[str, Any], curves: Mapping[str, Points]) -> str | None:
+    logged = (config.get("logging") or {}).get("enabled")
+    if not (logged or curves):
+        return None
+    return difference_from_record(record, {tag: values for tag, (_, values) in curves.items()})
 
 
 def _curves_of_record(record: RunRecord) -> dict[str, Points]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sweepboard.analysis.logdir import RunFiles
+from sweepboard.analysis.record_match import difference_from_record
 from sweepboard.board.scalar_decoder import Series
 from sweepboard.formatting import some
 
@@ -32,7 +35,7 @@ def faults_of_run(run: RunFiles) -> list[Fault]:
     writers = list(_two_writers(run))
     # Steps that go back and forth are then a consequence, not faults of their own.
     steps = [] if writers else [*_backward(run), *_written_again(run), *_without_steps(run)]
-    return [*writers, *steps, *_damaged(run), *_without_end(run), *_bad_numbers(run)]
+    return [*writers, *steps, *_damaged(run), *_cut(run), *_without_end(run), *_bad_numbers(run)]
 
 
 def _two_writers(run: RunFiles) -> Iterator[Fault]:
@@ -137,6 +140,25 @@ def _damaged(run: RunFiles) -> Iterator[Fault]:
         yield Fault(
             "damaged-record", run.name, run.record_damage, "take that file from a backup, or run again"
         )
+
+
+def _cut(run: RunFiles) -> Iterator[Fault]:
+    """Yield a finished run whose event files lack its last points, where nothing else shows it."""
+    if run.record is None or run.damages:
+        return
+    points = {
+        tag: _in_order([each[tag] for each in run.originals.values() if tag in each]) for tag in run.tags
+    }
+    what = difference_from_record(run.record, points)
+    if what:
+        yield Fault("cut-file", run.name, what, "take both from a backup, or run again: sweepboard rerun")
+
+
+def _in_order(parts: Sequence[Series]) -> npt.NDArray[Any]:
+    """Return the values of a tag from several files, sorted by step."""
+    steps = np.concatenate([part.steps for part in parts])
+    values: npt.NDArray[Any] = np.concatenate([part.values for part in parts])
+    return values[np.argsort(steps, kind="stable")]
 
 
 def _without_end(run: RunFiles) -> Iterator[Fault]:

@@ -94,6 +94,8 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if lengths:
             longer = replace_plan(folder, longer)
+            labels = {job.label for job in jobs}
+            jobs = [job for job in longer.jobs if job.label in labels]  # their files have other names now
         elif len(longer.jobs) > len(plan.jobs):
             write_plan(folder, replace(longer, jobs=(*plan.jobs, *longer.jobs[len(plan.jobs) :])))
         if len(longer.jobs) > len(plan.jobs):

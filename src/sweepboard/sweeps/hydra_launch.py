@@ -74,11 +74,13 @@ def run_by_hydra(
 ) -> list[JobView]:
     """Run each job by the launcher in `config`, in the folder that the plan assigns."""
     with read_write(config), read_write(config.hydra), open_dict(config):
-        config.hydra.sweep.dir = str(folder)
+        # A launcher may keep its processes from one call to the next, in another working directory.
+        absolute = SweepFolder(folder.path.absolute())
+        config.hydra.sweep.dir = str(absolute)
         config.hydra.output_subdir = None  # our own files of that kind hold no secrets
     labels = {job.label for job in jobs}
     jobs = [job for job in plan.jobs if job.label in labels]  # with their present files
-    frozen = HydraContext(FrozenConfigs(context.config_loader, folder, jobs), context.callbacks)
+    frozen = HydraContext(FrozenConfigs(context.config_loader, absolute, jobs), context.callbacks)
     launcher = Plugins.instance().instantiate_launcher(frozen, task, config)
     task.listener.on_start(folder, list(views_of(plan, folder).values()))
     try:

@@ -92,7 +92,7 @@ register = OmegaConf.{REGISTER}
 register("base", os.path.basename, replace=True)
 register("is_five", lambda n: "yes" if n == 5 else "no", replace=True)
 register("least", lambda one, other: min(one, other), replace=True)
-register("most", max, replace=True)
+register("most", lambda one, other: max(one, other), replace=True)
 register("as_it_is", lambda x: x, replace=True)
 register("pair", lambda x: {{"a": x, "b": [x, x * 2]}}, replace=True)
 """

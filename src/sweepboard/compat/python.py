@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from multiprocessing.queues import Queue
 from typing import Any
 
 
@@ -18,4 +17,6 @@ def on_unsendable(call: Callable[[Exception, Any], None]) -> None:
 
     When the hook goes, such objects are lost silently: pickle them before they are put into a queue.
     """
+    from multiprocessing.queues import Queue  # here: `--help` imports this file for another function
+
     Queue._on_queue_feeder_error = staticmethod(call)  # type: ignore[attr-defined]

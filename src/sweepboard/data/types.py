@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-Batch: TypeAlias = tuple[Tensor, Tensor]
-"""Inputs of shape (batch, *input_shape), normalised floats, and targets: (batch,) int64 classes or
-(batch, *target_shape) floats; both on the run's device.
+Batch: TypeAlias = Any
+"""What the collate function returns, on the run's device: `data.tree` has what works on any.
+
+Of pairs: inputs of shape (batch, *input_shape), normalised, and targets: (batch,) int64 classes or
+(batch, *target_shape) floats.
 """
 
 

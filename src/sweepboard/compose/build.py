@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +18,13 @@ from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
 from sweepboard.settings import LoggingSettings, TrainerSettings
 from sweepboard.startup import set_threads
+from sweepboard.training.callback import Callback
+from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.learner import Learner
+from sweepboard.training.loop import fit
+from sweepboard.training.loop_state import LoopState
 from sweepboard.training.seeding import seed_everything
+from sweepboard.training.signals import StopFlag
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +40,37 @@ class Experiment:
     learner: Learner
     trainer: TrainerSettings
     logging: LoggingSettings
+
+    @property
+    def fingerprint(self) -> str:
+        return self.data.fingerprint
+
+    @property
+    def content(self) -> str:
+        return self.data.content
+
+    def check(self, state: LoopState) -> None:
+        """Load the state of the learner, which raises an error if it does not fit."""
+        self.learner.load_state_dict(state.learner)
+
+    def run(
+        self,
+        callbacks: Mapping[str, Callback],
+        checkpoints: Checkpoints,
+        stop: StopFlag,
+        resume: LoopState | None = None,
+    ) -> None:
+        """Train as the settings say (`training.loop.fit`)."""
+        fit(
+            self.learner,
+            self.data,
+            self.trainer,
+            logging_every_steps=self.logging.every_steps,
+            callbacks=callbacks,
+            checkpoints=checkpoints,
+            stop=stop,
+            resume=resume,
+        )
 
 
 def build(prepared: Prepared) -> Experiment:

@@ -51,6 +51,16 @@ class Prepared:
     source: Source
     """The description of the data, which has not been read yet."""
 
+    @property
+    def samples(self) -> dict[str, int]:
+        """The number of samples in each split."""
+        return dict(self.source.sizes)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes; empty if there are none."""
+        return list(self.source.spec.class_names)
+
     def placed(self, folder: Path, number: int = 0) -> Prepared:
         """Return a copy with the values of the run in `folder`, job `number` of its sweep."""
         return replace(self, config=with_run_values(self.config, folder, number))

@@ -82,6 +82,35 @@ class RunConfig:
         )
 
     @property
+    def data_root(self) -> str:
+        """The folder of the data, which tells data sets without a digest apart."""
+        return str(self.values["dataset"].get("root"))
+
+    @property
+    def data_workers(self) -> int:
+        """The number of processes that load data."""
+        return self.settings.dataset.workers
+
+    @property
+    def device(self) -> str:
+        """The device that the run computes on."""
+        return str(self.values["device"])
+
+    @property
+    def logs(self) -> bool:
+        """Whether the run writes event files."""
+        return self.settings.logging.enabled
+
+    @property
+    def seed(self) -> int:
+        return int(self.values["seed"])
+
+    @property
+    def steps(self) -> int:
+        """The planned length of the run in steps."""
+        return int(self.values["facts"]["steps"])
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the values, without secrets and without the location of the results."""
         places = keys_with("place")

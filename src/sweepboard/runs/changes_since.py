@@ -15,9 +15,9 @@ from sweepboard.runs.source_digests import sources
 
 def changed_data(record: RunRecord, prepared: Prepared) -> list[Difference]:
     """Return the changes of sizes and class names since training, found without reading the data."""
-    then, now = record.latest("samples", record.samples), dict(prepared.source.sizes)
+    then, now = record.latest("samples", record.samples), prepared.samples
     found = [] if not then else _unequal(" samples", then, now)
-    old, new = record.latest("classes", record.classes), list(prepared.source.spec.class_names)
+    old, new = record.latest("classes", record.classes), prepared.classes
     if old and new and old != new:
         found.append(Difference("classes", _only_in(old, new), _only_in(new, old), matters=True))
     return found
@@ -48,8 +48,8 @@ def accepted(
         "step": record.step,
         "differences": [str(difference) for difference in found],
         "data_fingerprint": fingerprint,
-        "samples": dict(prepared.source.sizes),
-        "classes": list(prepared.source.spec.class_names),
+        "samples": prepared.samples,
+        "classes": prepared.classes,
         "sources": sources(prepared.config.values),
     }
 

@@ -12,7 +12,7 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.board.open_board import open_board
-from sweepboard.compose.build import Experiment, build
+from sweepboard.compose.build import build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import naming_open_files, reason
@@ -30,15 +30,14 @@ from sweepboard.secrets import masked, masked_command, masked_overrides, remembe
 from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
-from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
-from sweepboard.training.progress import Progress
 from sweepboard.training.signals import StopFlag
+from sweepboard.training.work import Work
 from sweepboard.version import __version__
 
 log = logging.getLogger(__name__)
 
-Make: TypeAlias = Callable[[Prepared], Experiment]
+Make: TypeAlias = Callable[[Prepared], Work]
 """`build`, or a function that wraps it."""
 
 
@@ -48,14 +47,14 @@ def new_record(prepared: Prepared, command: str, parent: str | None = None) -> R
     remember(config.values)
     return RunRecord(
         id=token_hex(8),
-        samples=dict(prepared.source.sizes),
-        seed=config.values["seed"],
+        samples=prepared.samples,
+        seed=config.seed,
         groups=dict(config.groups),
         overrides=masked_overrides(config.overrides),
         interpolations=dict(config.interpolations),
         command=masked_command(command),
         parent=parent,
-        classes=list(prepared.source.spec.class_names),
+        classes=prepared.classes,
         sweepboard=__version__,
     )
 
@@ -67,12 +66,12 @@ def execute(
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     resume: LoopState | None = None,
     make: Make = build,
-) -> Progress:
+) -> None:
     """Train the run of `prepared` in `folder`; the record is true after any end.
 
-    `callbacks` are added to those of the run, `resume` is the state of a checkpoint to continue from, `make`
-    builds the experiment. The caller holds the lock of the folder (`only_writer`). Raise `NotWritable` before
-    training, and `NotSaved` after it if the end could not be written.
+    `callbacks` are added to those of the run, `resume` is the state of a checkpoint to continue from and
+    `make` builds the work. The caller holds the lock of the folder (`only_writer`). Raise `NotWritable`
+    before training, and `NotSaved` after it if the end could not be written.
     """
     with logged_to(folder.log):
         with writing(folder.path):  # the record comes last: a folder with a record is a run to resume
@@ -84,18 +83,10 @@ def execute(
         with RecordCallback(record, folder) as recorded, naming_open_files(), StopFlag(at_once=True) as stop:
             with writing(folder.path):
                 write_provenance(folder, Path.cwd(), prepared.config.values, record.attempts)
-            experiment = make(prepared)
-            board = open_run_board(prepared.config, folder, record, experiment.data.content)
-            return fit(
-                experiment.learner,
-                experiment.data,
-                experiment.trainer,
-                logging_every_steps=experiment.logging.every_steps,
-                callbacks={**board, "record": recorded, "epoch log": EpochLog(), **callbacks},
-                checkpoints=Checkpoints(folder.checkpoints, record.id),
-                stop=stop,
-                resume=resume,
-            )
+            work = make(prepared)
+            board = open_run_board(prepared.config, folder, record, work)
+            every = {**board, "record": recorded, "epoch log": EpochLog(), **callbacks}
+            work.run(every, Checkpoints(folder.checkpoints, record.id), stop, resume)
 
 
 def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None:
@@ -143,16 +134,18 @@ def config_text(config: Mapping[str, Any]) -> str:
     return plain_yaml.dump(masked(dict(config)))
 
 
-def open_run_board(config: RunConfig, folder: RunFolder, record: RunRecord, data: str) -> dict[str, Callback]:
+def open_run_board(
+    config: RunConfig, folder: RunFolder, record: RunRecord, work: Work
+) -> dict[str, Callback]:
     """Return the callbacks of the board, which also shows hyperparameters, configuration and command.
 
-    `data` is the digest of the data, or empty. Runs on other data are not grouped with this one.
+    Runs on other data are not grouped with this one.
     """
     values, typed, varied = config.values, config.overrides, record.swept
     asked = asked_for(values, typed, varied)
     swept = asked_for(values, [override for override in typed if key_of(override) in varied], varied)
     row = hparams(values, config.groups, asked, config.interpolations)
-    group = group_name(masked(row) | {DATA: data or str(values["dataset"].get("root"))})
+    group = group_name(masked(row) | {DATA: work.content or config.data_root})
     texts = {"config": config_text(values), "command": record.command}
     columns = masked(board_columns(row, asked, swept))
-    return open_board(folder.path, config.settings.logging, columns, group, texts)
+    return open_board(folder.path, work.logging, columns, group, texts)

@@ -10,9 +10,8 @@ from sweepboard.errors import NotSaved, UserError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 from sweepboard.training.callback import Callback
-from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.ending import FAILED, status_of
-from sweepboard.training.progress import Progress
+from sweepboard.training.work import RunProgress
 
 log = logging.getLogger(__name__)
 
@@ -44,32 +43,31 @@ class RecordCallback(Callback):
         if trouble is not None and error is None:
             raise NotSaved(self.folder.path, trouble)
 
-    def on_start(self, progress: Progress) -> None:
+    def on_start(self, progress: RunProgress) -> None:
         self.record.total_steps = progress.total_steps
-        self.record.primary_metric = progress.learner.task.primary_metric
-        self.record.data_fingerprint = self.record.data_fingerprint or progress.data.fingerprint
-        self.record.data_content = self.record.data_content or progress.data.content
+        self.record.data_fingerprint = self.record.data_fingerprint or progress.fingerprint
+        self.record.data_content = self.record.data_content or progress.content
         self._enter(progress)
 
-    def on_validation(self, progress: Progress) -> None:
+    def on_validation(self, progress: RunProgress) -> None:
         self._enter(progress)
 
-    def on_checkpoint(self, progress: Progress) -> None:
+    def on_checkpoint(self, progress: RunProgress) -> None:
         """Write the record at most once a second: that costs more than to copy a small model."""
         self._enter(progress, write=time.monotonic() > self._written + 1.0)
 
-    def on_end(self, progress: Progress) -> None:
-        self.record.weights_sha256 = weights_sha256(progress.learner.model)
+    def on_end(self, progress: RunProgress) -> None:
+        self.record.weights_sha256 = progress.weights_sha256()
         self._enter(progress)
 
-    def _enter(self, progress: Progress, write: bool = True) -> None:
+    def _enter(self, progress: RunProgress, write: bool = True) -> None:
         record = self.record
         record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
         self._look_for_checkpoint()
-        record.metrics = {f"val/{name}": value for name, value in progress.val_metrics.items()}
-        record.metrics |= {f"test/{name}": value for name, value in progress.test_metrics.items()}
+        record.metrics = dict(progress.metrics)
+        record.primary_metric = progress.primary_metric
         record.best, record.best_steps = dict(progress.best), dict(progress.best_steps)
-        record.modes = {name: progress.learner.task.mode(name) for name in progress.best}
+        record.modes = dict(progress.modes)
         if write:
             self._write()
 

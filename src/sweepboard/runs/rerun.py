@@ -10,7 +10,7 @@ from sweepboard.runs.differences import Difference, between_configs, between_env
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.settings import effect_of
 from sweepboard.training.callback import Callback
-from sweepboard.training.progress import Progress
+from sweepboard.training.work import RunProgress
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
@@ -40,7 +40,7 @@ class DataCheck(Callback):
     def __init__(self, saved: SavedRun, tell: Callable[[Difference], None]) -> None:
         self.then, self.tell = saved.record.data_fingerprint, tell
 
-    def on_start(self, progress: Progress) -> None:
-        now = progress.data.fingerprint
+    def on_start(self, progress: RunProgress) -> None:
+        now = progress.fingerprint
         if self.then and now != self.then:
             self.tell(Difference("data", self.then[:12], now[:12], matters=True))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweepboard.compose.build import Experiment, build
+from sweepboard.compose.build import build
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
@@ -25,8 +25,8 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import DamagedCheckpoint, fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
 from sweepboard.training.loop_state import BestState, LoopState
-from sweepboard.training.progress import Progress
 from sweepboard.training.signals import StopFlag
+from sweepboard.training.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
         return None
     if record.step < record.total_steps:
         return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
-    if prepared.config.values["facts"]["steps"] <= record.total_steps:
+    if prepared.config.steps <= record.total_steps:
         length = "epochs" if prepared.config.settings.trainer.steps is None else "steps"
         return f"has finished: nothing is left to do (trainer.{length}=N makes it longer)"
     return None
@@ -102,7 +102,7 @@ def resume(
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     accept: bool = False,
     make: Make = build,
-) -> Progress:
+) -> None:
     """Train from the last undamaged checkpoint, or from the start if none was saved.
 
     Nothing is written before the data are read and compared with the training data. Raise `Changed` if data
@@ -116,20 +116,20 @@ def resume(
         refuse_changes(saved, prepared, accept)
         state = _state(saved, prepared)
         with StopFlag(at_once=True):
-            experiment = make(prepared)
-        found = _found(saved, prepared, experiment)
+            work = make(prepared)
+        found = _found(saved, prepared, work)
         _refuse(saved, found, accept)
         if state is not None:
             with fitting():  # raises before anything is written
-                experiment.learner.load_state_dict(state.learner)
+                work.check(state)
         with logged_to(folder.log):
-            _enter(record, prepared, experiment, found)
-        return execute(prepared, folder, record, callbacks, state, lambda _: experiment)
+            _enter(record, prepared, work, found)
+        execute(prepared, folder, record, callbacks, state, lambda _: work)
 
 
-def _found(saved: SavedRun, prepared: Prepared, experiment: Experiment) -> list[Difference]:
+def _found(saved: SavedRun, prepared: Prepared, work: Work) -> list[Difference]:
     record = saved.record
-    data = changed_data(record, prepared) or changed_content(record, experiment.data.fingerprint)
+    data = changed_data(record, prepared) or changed_content(record, work.fingerprint)
     return [*data, *changed_code(saved, prepared)]
 
 
@@ -143,7 +143,7 @@ def _refuse(saved: SavedRun, found: Sequence[Difference], accept: bool) -> None:
 
 def _state(saved: SavedRun, prepared: Prepared) -> LoopState | None:
     checkpoints = Checkpoints(saved.folder.checkpoints, saved.record.id)
-    state = checkpoints.load(prepared.config.values["facts"]["steps"])
+    state = checkpoints.load(prepared.config.steps)
     if state is not None:
         return state
     if saved.record.checkpointed:
@@ -169,12 +169,12 @@ def _refuse_only_best(saved: SavedRun, best: Path) -> None:
     )
 
 
-def _enter(record: RunRecord, prepared: Prepared, experiment: Experiment, found: list[Difference]) -> None:
+def _enter(record: RunRecord, prepared: Prepared, work: Work, found: list[Difference]) -> None:
     record.attempts += 1
     record.overrides = list(prepared.config.overrides)
     if found:
         log.warning("goes on with changes: %s", _listed(found))
-        record.changed.append(accepted(record, prepared, experiment.data.fingerprint, found))
+        record.changed.append(accepted(record, prepared, work.fingerprint, found))
 
 
 def refuse_another_run(then: RunConfig, now: RunConfig, instead: str, other_data: bool = False) -> None:
@@ -201,7 +201,7 @@ def _listed(found: Sequence[Difference]) -> str:
 
 
 def _refuse_shortening(saved: SavedRun, prepared: Prepared) -> None:
-    steps: int = prepared.config.values["facts"]["steps"]
+    steps = prepared.config.steps
     if steps < saved.record.step:
         raise AnotherRun(
             f"the run has made {saved.record.step} updates and cannot become one of {steps}; "

@@ -156,5 +156,5 @@ def _require_finished(saved: SavedRun) -> None:
             f"{saved.folder} is {saved.record.true_status}, and only a finished run can be verified; "
             f"type `sweepboard resume {saved.folder}` first"
         )
-    if not saved.config.settings.logging.enabled:
+    if not saved.config.logs:
         raise NothingToVerify(f"{saved.folder} was trained with logging=none: it has no scalars to compare")

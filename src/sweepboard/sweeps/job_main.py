@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweepboard.compose.build import Experiment, build
+from sweepboard.compose.build import build
 from sweepboard.compose.instantiate import open_data
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
@@ -31,8 +31,8 @@ from sweepboard.sweeps.plan_file import read_frozen, with_secrets
 from sweepboard.sweeps.same_data import refuse_other_content
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.ending import FAILED
-from sweepboard.training.progress import Progress
 from sweepboard.training.signals import Interrupted, Pruned
+from sweepboard.training.work import RunProgress, Work
 from sweepboard.trust.foreign_config import Trust
 
 NEWS = 0.5
@@ -94,12 +94,12 @@ def train(
             raise
 
 
-def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> Experiment:
+def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> Work:
     """Build a job; raise `Changed` if its data differ from those of earlier jobs."""
-    experiment = build(prepared)
+    work = build(prepared)
     if sweep.plan.is_file():  # a third-party sweeper and launcher make no plan
-        refuse_other_content(sweep, prepared.config.values, experiment.data.content, accept)
-    return experiment
+        refuse_other_content(sweep, prepared.config.values, work.content, accept)
+    return work
 
 
 def warm_up() -> None:
@@ -135,22 +135,22 @@ class Reporter(Callback):
         self._channel, self._waits = channel, waits
         self._told = 0.0
 
-    def on_start(self, progress: Progress) -> None:
+    def on_start(self, progress: RunProgress) -> None:
         self._tell(progress)
 
-    def on_tick(self, progress: Progress) -> None:
+    def on_tick(self, progress: RunProgress) -> None:
         if time.monotonic() > self._told + NEWS:
             self._tell(progress)
         self._listen()
 
-    def on_validation(self, progress: Progress) -> None:
+    def on_validation(self, progress: RunProgress) -> None:
         self._tell(progress, validated=True)
         self._listen(self._waits)
 
-    def on_end(self, progress: Progress) -> None:
+    def on_end(self, progress: RunProgress) -> None:
         self._tell(progress)
 
-    def _tell(self, progress: Progress, validated: bool = False) -> None:
+    def _tell(self, progress: RunProgress, validated: bool = False) -> None:
         self._told = time.monotonic()
         news = {
             "step": progress.step,
@@ -158,7 +158,7 @@ class Reporter(Callback):
             "epoch": progress.epochs_done,
             "total_epochs": progress.total_epochs,
             "seconds_left": progress.seconds_left if progress.step else None,
-            "primary_metric": progress.learner.task.primary_metric,
+            "primary_metric": progress.primary_metric,
             "metrics": dict(progress.val_metrics),
             "best": dict(progress.best),
         }

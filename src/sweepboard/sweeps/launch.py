@@ -188,4 +188,4 @@ def _became_longer(job: PlannedJob, view: JobView) -> bool:
     A run that stopped early counts as finished: a longer run would have stopped there, too.
     """
     at_end = view.state == FINISHED and view.step == view.total_steps
-    return at_end and view.total_steps < int(job.config.values["facts"]["steps"])
+    return at_end and view.total_steps < job.config.steps

@@ -41,7 +41,7 @@ def _longer(job: PlannedJob, overrides: Sequence[str], folder: SweepFolder, trus
         config = trust.prepare(shorter.with_overrides(overrides)).config
         refuse_another_run(job.config, config, "start a sweep of that length")
         _refuse_without_effect(config, overrides)
-        _refuse_shorter(job, config.values["facts"]["steps"], folder)
+        _refuse_shorter(job, config.steps, folder)
     except UserError as error:
         raise BadPoint(f"in {job.label}: {error}") from error
     return PlannedJob.of(job.label, config, job.number)

@@ -62,12 +62,12 @@ class PlannedJob:
     @property
     def cores(self) -> int:
         """The number of cores it uses: its threads and its data-loading processes."""
-        return self.threads + self.config.settings.dataset.workers
+        return self.threads + self.config.data_workers
 
     @property
     def gpu(self) -> bool:
         """Whether it runs on the GPU that it is assigned (`cuda:1` names its own)."""
-        return bool(self.config.values["device"] == "cuda")
+        return self.config.device == "cuda"
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def extended(plan: Plan, added: Sequence[RunConfig]) -> Plan:
 
 def threads_per_job(jobs: Sequence[Prepared], resources: Resources) -> int:
     """Return the cores divided by the jobs that run at once, at least 1."""
-    on_gpu = any(job.config.values["device"].startswith("cuda") for job in jobs)
+    on_gpu = any(job.config.device.startswith("cuda") for job in jobs)
     return resources.cores_per_job(len(jobs), on_gpu)
 
 

@@ -231,8 +231,13 @@ def copied(value: Any) -> Any:
 
 def weights_sha256(model: nn.Module) -> str:
     """Return the SHA-256 of a state dict: names, types, shapes and bytes of parameters and buffers."""
+    return tensors_sha256(model.state_dict())
+
+
+def tensors_sha256(tensors: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the names, types, shapes and bytes of the tensors in a mapping."""
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in tensors.items():
         if isinstance(tensor, torch.Tensor):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

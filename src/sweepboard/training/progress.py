@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from sweepboard.data.types import Data
 from sweepboard.settings import TrainerSettings
+from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
 
@@ -53,6 +54,12 @@ class Progress:
         return MappingProxyType(self._measured.test_metrics)
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each validation and test metric, by tag."""
+        val = {f"val/{name}": value for name, value in self._measured.val_metrics.items()}
+        return val | {f"test/{name}": value for name, value in self._measured.test_metrics.items()}
+
+    @property
     def best(self) -> Mapping[str, float]:
         """The best value of each validation metric."""
         return MappingProxyType(self._measured.best)
@@ -61,6 +68,30 @@ class Progress:
     def best_steps(self) -> Mapping[str, int]:
         """The step of each best value."""
         return MappingProxyType(self._measured.best_steps)
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric by which runs are compared."""
+        return self.learner.task.primary_metric
+
+    @property
+    def modes(self) -> Mapping[str, str]:
+        """Whether a smaller (`min`) or larger (`max`) value of each metric in `best` is better."""
+        return {name: self.learner.task.mode(name) for name in self.best}
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the samples and the split."""
+        return self.data.fingerprint
+
+    @property
+    def content(self) -> str:
+        """Digest of the samples alone; empty if the data set has none."""
+        return self.data.content
+
+    def weights_sha256(self) -> str:
+        """Return the digest of the weights."""
+        return weights_sha256(self.learner.model)
 
     @property
     def samples_per_second(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -122,8 +123,9 @@ def _write_run(
     if entry.status != "running":
         write_event_file(folder, END_SUFFIX, [end_info(entry.status)])
     paths = RunFolder(folder)
-    entry.write(paths)
     write_atomic(paths.config, yaml.safe_dump(plain, sort_keys=False))
+    entry.config_sha256 = hashlib.sha256(paths.config.read_bytes()).hexdigest()
+    entry.write(paths)
     write_json(paths.environment, ENVIRONMENT | dict(environment or {}))
     return folder
 

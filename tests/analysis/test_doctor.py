@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from sweepboard.board.event_writer import START_SUFFIX, EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import start_info
 from sweepboard.cli import main
+from tests.command import change_record
 from tests.conftest import WriteRun
 
 Doctor = Callable[[], list[dict[str, str]]]
@@ -167,9 +168,7 @@ def plant_start_without_end(log: Path) -> None:
 
 
 def plant_killed_run(log: Path) -> None:
-    record = json.loads((log / "b" / "run.json").read_text())
-    record |= {"status": "running", "pid": 2**22 + 1, "host": socket.gethostname()}
-    (log / "b" / "run.json").write_text(json.dumps(record))
+    change_record(log / "b", status="running", pid=2**22 + 1, host=socket.gethostname())
 
 
 def plant_damaged_record(log: Path) -> None:

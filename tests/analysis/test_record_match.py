@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command
+from tests.command import Command, change_record, record_of
 
 RUN = ["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1"]
 TOLD = "its event files and its run.json differ in val/"
@@ -44,13 +43,12 @@ def cut(run: Path) -> None:
     cut_at_a_record(steps_file(run), 3)
 
 
-def change_record(run: Path) -> None:
-    record = json.loads((run / "run.json").read_text())
-    record["metrics"]["val/loss"] += 0.5
-    (run / "run.json").write_text(json.dumps(record))
+def change_metric(run: Path) -> None:
+    metrics = record_of(run)["metrics"]
+    change_record(run, metrics=metrics | {"val/loss": metrics["val/loss"] + 0.5})
 
 
-@pytest.mark.parametrize("damage", [delete, cut, change_record])
+@pytest.mark.parametrize("damage", [delete, cut, change_metric])
 def test_a_cut_or_changed_end_is_reported(
     command: Command, run: Path, damage: object, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,9 +61,8 @@ def test_a_cut_or_changed_end_is_reported(
 
 
 def test_a_lost_best_value_is_reported(command: Command, run: Path, caplog: pytest.LogCaptureFixture) -> None:
-    record = json.loads((run / "run.json").read_text())
-    record["best"]["loss"] -= 0.25
-    (run / "run.json").write_text(json.dumps(record))
+    best = record_of(run)["best"]
+    change_record(run, best=best | {"loss": best["loss"] - 0.25})
     command("compare", "outputs")
     assert TOLD in caplog.text
 

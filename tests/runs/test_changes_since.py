@@ -13,7 +13,7 @@ from PIL import Image
 
 import sweepboard
 from sweepboard.board.event_reader import read_scalars
-from tests.command import Command, record_of
+from tests.command import Command, change_record, record_of
 from tests.runs.process import curves
 from tests.runs.sabotage import ACCIDENTS, SABOTAGED
 from tests.runs.test_resume import files
@@ -105,7 +105,7 @@ def test_accepted_data_are_written_beside_the_first(command: Command, photos: Pa
     shutil.copy(photos / "cats/02.png", photos / "cats/01.png")
     assert "train samples: 39 -> 40" in command("resume", "run", "trainer.epochs=4", code=2).line
     shutil.copytree("run", "copy")
-    (Path("copy") / "run.json").write_text(json.dumps(record_of(RUN) | {"changed": []}))
+    change_record(Path("copy"), changed=[])
     difference = {
         "key": "resumed.1",
         "first": "(none)",
@@ -232,9 +232,7 @@ def test_interrupted_jobs_of_a_sweep_are_not_gone_on_with_on_other_data(
     command: Command, photos: Path
 ) -> None:
     command("-m", *PHOTOS, "seed=0,1", "hydra.sweep.dir=sweep")
-    record = json.loads(Path("sweep/seed=1/run.json").read_text())
-    record["status"] = "interrupted"
-    Path("sweep/seed=1/run.json").write_text(json.dumps(record))
+    change_record(Path("sweep/seed=1"), status="interrupted")
     before = kept(Path("sweep"))
     (photos / "cats/01.png").unlink()
     assert "in seed=1: sweep/seed=1: train samples: 40 -> 39" in command("resume", "sweep", code=2).line
@@ -284,10 +282,9 @@ def test_a_run_of_which_only_the_best_weights_are_left(command: Command) -> None
     command(*NUMBERS, "trainer.epochs=2", IN)
     for path in (RUN / "checkpoints").glob("last*"):
         path.unlink()
-    record = record_of(RUN)
     best = (RUN / "checkpoints/best.pt").read_bytes()
     for status, words in {"finished": ["trainer.epochs=3"], "interrupted": [], "running": []}.items():
-        (RUN / "run.json").write_text(json.dumps(record | {"status": status, "pid": 0, "step": 6}))
+        change_record(RUN, status=status, pid=0, step=6)
         line = command("resume", "run", *words, code=2).line
         assert "run: checkpoints/last.pt is gone, and best.pt (step " in line
         assert "`sweepboard rerun run`" in line
@@ -302,7 +299,7 @@ def test_a_kill_between_the_first_best_and_the_first_last_weights_costs_nothing(
         patch.setattr("sweepboard.training.checkpoint.Checkpoints._replace_last", lambda *_: None)
         command(*NUMBERS, IN)
     step = record_of(RUN)["best_steps"]["accuracy"]
-    (RUN / "run.json").write_text(json.dumps(record_of(RUN) | {"status": "running", "pid": 0, "step": step}))
+    change_record(RUN, status="running", pid=0, step=step)
     command("resume", "run")
     assert record_of(RUN)["status"] == "finished"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.command import TINY, Command, record_of
+from tests.command import TINY, Command, change_record
 from tests.conftest import WriteRun
 
 RECORDS: list[dict[str, Any]] = [
@@ -31,17 +30,13 @@ RECORDS: list[dict[str, Any]] = [
 ]
 
 
-def _change(run: Path, values: dict[str, Any]) -> None:
-    (run / "run.json").write_text(json.dumps(record_of(run) | values))
-
-
 @pytest.mark.parametrize("values", RECORDS, ids=lambda values: next(iter(values)))
 def test_a_value_of_another_type_is_a_row_that_says_so(
     values: dict[str, Any], write_run: WriteRun, command: Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_run(Path("outputs/good"), {"optimizer.lr": 0.1})
     bad = write_run(Path("outputs/bad"), {"optimizer.lr": 0.2})
-    _change(bad, values)
+    change_record(bad, **values)
     key = next(iter(values))
     listed = command("ls").out
     assert "damaged" in listed
@@ -96,8 +91,10 @@ def test_a_configuration_that_was_cut_is_one_line_and_trains_nothing_else(comman
 
 def test_a_metric_that_was_nan_is_no_damage(write_run: WriteRun, command: Command) -> None:
     run = write_run(Path("outputs/run"))
-    _change(run, {"best": {"accuracy": None}, "metrics": {"val/loss": None}})
-    assert "nan" in command("ls").out
+    change_record(run, best={"accuracy": None}, metrics={"val/loss": None})
+    listed = command("ls")
+    assert "nan" in listed.out
+    assert not listed.err
     assert command("ls", "--json").json[0]["best"] == {"accuracy": None}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from sweepboard.runs.resume import Changed
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan_file import DamagedSweep
 from sweepboard.sweeps.same_data import refuse_other_content
-from tests.command import Command, record_of
+from tests.command import Command, change_record, record_of
 
 NUMBERS = """
 import numpy as np, torch
@@ -74,9 +73,8 @@ def test_another_launcher_does_not_begin_it_either(command: Command, swept: Path
 
 
 def test_a_job_cut_short_before_it_knew_its_data_is_looked_at_too(command: Command, swept: Path) -> None:
-    record = record_of(swept / "seed=1")
-    record |= {"status": "interrupted", "step": 0, "data_content": "", "data_fingerprint": ""}
-    (swept / "seed=1/run.json").write_text(json.dumps(record))
+    unknown = {"data_content": "", "data_fingerprint": ""}
+    change_record(swept / "seed=1", status="interrupted", step=0, **unknown)
     shutil.rmtree(swept / "seed=1/checkpoints")
     write_numbers(1)
     assert "data: " in command("resume", "sweep", code=1).out
@@ -113,7 +111,7 @@ def test_an_interrupted_trial_of_a_search_does_not_go_on_with_other_data(command
     search = ["hydra/sweeper=optuna", "hydra.sweeper.trials=1", "hydra.sweep.dir=sweep"]
     command("-m", *OWN, *search, "optimizer.lr=interval(0.1,1)")
     (trial,) = SWEEP.glob("*/run.json")
-    trial.write_text(json.dumps(record_of(trial.parent) | {"status": "interrupted"}))
+    change_record(trial.parent, status="interrupted")
     journal = SWEEP / "study.journal"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))  # no end was told
     before = (SWEEP / "search.yaml").stat().st_mtime_ns

@@ -11,6 +11,7 @@ import yaml
 
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan_file import read_job
+from tests.command import change_record, refit
 
 HUBCONF = "open('exploded', 'w')\nfrom torch import nn\ndef pwn(**k):\n    return nn.Linear(32, 10)\n"
 HUB = {"repo_or_dir": "repo", "model": "pwn", "source": "local", "in_features": 784, "out_features": 10}
@@ -34,11 +35,12 @@ def edit_config(run: Path, **changes: Any) -> None:
             node = node[part]
         node[name] = value
     (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    refit(run)
 
 
 def edit_record(run: Path, **changes: Any) -> None:
-    """Change run.json."""
-    edit_json(run / "run.json", lambda record: record.update(changes))
+    """Change run.json as a stranger would, with a checksum that fits."""
+    change_record(run, **changes)
 
 
 def edit_json(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -14,7 +14,7 @@ import yaml
 import sweepboard
 from sweepboard.errors import NotAllowed
 from sweepboard.trust.allowlist import refuse_untrusted
-from tests.command import TINY, Command, only_run, record_of
+from tests.command import TINY, Command, change_record, only_run, record_of
 from tests.trust.attacks import edit_config
 
 VERBS = ("rerun", "resume", "test", "verify", "export")
@@ -137,8 +137,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(how: str, co
     sha = record_of(run)["weights_sha256"]
     last = run / "checkpoints" / "last.pt"
     last.write_bytes(damaged(last.read_bytes(), how))
-    record = (run / "run.json").read_text().replace('"finished"', '"interrupted"')
-    (run / "run.json").write_text(record)
+    change_record(run, status="interrupted")
     said = command("resume", str(run))
     assert "last.pt" in said.err
     assert "going on from the previous one" in said.err

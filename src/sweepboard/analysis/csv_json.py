@@ -55,6 +55,7 @@ def _record(row: Row, label: str, comparison: Comparison) -> dict[str, Any]:
         },
         "runs": [
             {"path": str(run.path), "name": run.name, "seed": run.seed, "status": run.status}
+            | {"damage": run.damage}
             for run in row.runs
         ],
     }

@@ -26,6 +26,7 @@ from sweepboard.files import read_text
 from sweepboard.formatting import some
 from sweepboard.hyperparameters import DATA, Hparams, hparams
 from sweepboard.names import flatten
+from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import Found, discover
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
@@ -96,7 +97,8 @@ def _ours(found: Found) -> Run:
         log.warning("%s", error)
         return replace(_of_another_tool(found), status="damaged", damage=str(error))
     curves = _curves(found.path)
-    damage = _damage(record, config, curves)
+    told = alteration(folder, record, config), _lost_points(record, config, curves)
+    damage = "; ".join(filter(None, told)) or None
     if damage:
         log.warning("%s: %s", found.name, damage)
     return Run(
@@ -113,7 +115,7 @@ def _ours(found: Found) -> Run:
     )
 
 
-def _damage(record: RunRecord, config: Mapping[str, Any], curves: Mapping[str, Points]) -> str | None:
+def _lost_points(record: RunRecord, config: Mapping[str, Any], curves: Mapping[str, Points]) -> str | None:
     logged = (config.get("logging") or {}).get("enabled")
     if not (logged or curves):
         return None

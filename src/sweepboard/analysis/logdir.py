@@ -17,6 +17,7 @@ from sweepboard.board.event_reader import hparams_messages, read_scalars_by_file
 from sweepboard.board.event_writer import event_files
 from sweepboard.board.scalar_decoder import Series
 from sweepboard.board.tfrecord import Damage
+from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import tell_unreadable
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, read_record
@@ -44,7 +45,7 @@ class RunFiles:
     """run.json, for runs of ours."""
 
     record_damage: str | None = None
-    """Why run.json or config.yaml cannot be read; None if they can."""
+    """Why run.json or config.yaml cannot be read or believed; None if they can."""
 
     @property
     def tags(self) -> set[str]:
@@ -171,7 +172,6 @@ def _record(folder: Path) -> tuple[RunRecord | None, str | None]:
     except DamagedRecord as error:
         return None, str(error)
     try:
-        read_config(run, whole=False)
+        return record, alteration(run, record, read_config(run, whole=False))
     except DamagedRun as error:
         return record, str(error)
-    return record, None

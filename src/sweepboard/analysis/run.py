@@ -51,7 +51,7 @@ class Run:
     """run.json; None for runs of other tools, or if it is damaged."""
 
     damage: str | None = None
-    """Why run.json or the configuration cannot be read; None if they can. Then only event files are read."""
+    """Why the files of the run cannot be read or believed; None if they can."""
 
     @property
     def group(self) -> str:

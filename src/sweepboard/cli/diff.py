@@ -7,6 +7,7 @@ import json
 
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import number, yaml_text
+from sweepboard.runs.alteration import warn_of_alteration
 from sweepboard.runs.differences import Difference, between_configs, between_environments
 from sweepboard.runs.saved_run import SavedRun, read_run
 
@@ -19,6 +20,8 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--json", action="store_true", help="print the differences as JSON")
     options = made.parse_args(arguments)
     first, second = read_run(options.first), read_run(options.second)
+    for saved in (first, second):
+        warn_of_alteration(saved)
     found = differences(first, second)
     if options.json:
         print(json.dumps([_plain(difference) for difference in found], indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
 from sweepboard.files import as_json
 from sweepboard.formatting import age, duration, number, printable
+from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, as_plain, read_record
+
+log = logging.getLogger(__name__)
 
 HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
 
@@ -44,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plain(run: RunFolder) -> dict[str, object]:
     try:
-        return {"folder": str(run)} | as_plain(read_record(run))
+        return {"folder": str(run)} | as_plain(_read(run))
     except DamagedRecord as error:
         return {"folder": str(run), "status": "damaged", "reason": str(error)}
 
@@ -52,7 +56,7 @@ def _plain(run: RunFolder) -> dict[str, object]:
 def _row(run: RunFolder, root: Path) -> list[str]:
     name = str(run.path.relative_to(root)) if run.path != root else str(root)
     try:
-        record = read_record(run)
+        record = _read(run)
     except DamagedRecord as error:
         return [name, "damaged", "", "", "", "", str(error)]
     return [
@@ -64,6 +68,15 @@ def _row(run: RunFolder, root: Path) -> list[str]:
         best_value(record),
         " ".join(record.overrides),
     ]
+
+
+def _read(run: RunFolder) -> RunRecord:
+    """Return the record of a run, with a warning if something else than sweepboard has changed it."""
+    record = read_record(run)
+    if what := alteration(run, record):
+        record.altered = True
+        log.warning("%s: %s", printable(run), what)
+    return record
 
 
 def best_value(record: RunRecord) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,14 @@ from sweepboard.cli.command_line import multirun_request, parse
 from sweepboard.cli.sweep import new_task
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import printable
+from sweepboard.runs.alteration import CHANGED
 from sweepboard.sweeps.folder import SweepFolder
 
 if TYPE_CHECKING:
     from sweepboard.sweeps.job_status import JobView
     from sweepboard.sweeps.plan import Plan
+
+log = logging.getLogger(__name__)
 
 HELP = """usage: sweepboard plan [--json] OVERRIDES...
        sweepboard plan [--json] SWEEP
@@ -51,7 +55,11 @@ def _frozen(arguments: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobVi
     from sweepboard.sweeps.plan_file import read_plan
 
     plan = read_plan(folder)
-    return folder, plan, list(views_of(plan, folder).values())
+    views = list(views_of(plan, folder).values())
+    for view in views:
+        if view.altered:
+            log.warning("%s was %s", printable(folder.job(view.label).record), CHANGED)
+    return folder, plan, views
 
 
 def _of_request(overrides: Sequence[str]) -> tuple[SweepFolder | None, Plan, Sequence[JobView]]:

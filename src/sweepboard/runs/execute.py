@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.provenance import write_provenance
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
-from sweepboard.runs.saved_run import origin_of, read_run
+from sweepboard.runs.saved_run import config_in, origin_of, read_run
 from sweepboard.secrets import masked, masked_command, masked_overrides, remember
 from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
@@ -95,26 +96,23 @@ def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None
     A run made from someone else's is not signed, because only the parts that it builds were checked.
     """
     text = config_text(config.values)
-    now = sign(_saved(plain_yaml.load(text), record).to_sign()) if config.own else None
+    now = sign(config_in(record, plain_yaml.load(text)).to_sign()) if config.own else None
     if config.own and now is None:
         log.warning("the run is not signed: %s", why_no_key())
-    if now and folder.record.is_file():
-        _sign_until_replaced(folder, record, now)
-    record.signature = now
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if folder.record.is_file():
+        _record_both(folder, record, now, digest)
+    record.signature, record.config_sha256 = now, digest
     write_atomic(folder.config, text)
 
 
-def _sign_until_replaced(folder: RunFolder, record: RunRecord, now: str) -> None:
-    """Sign both the present config.yaml and the next one in run.json, for a kill between the two writes."""
+def _record_both(folder: RunFolder, record: RunRecord, now: str | None, digest: str) -> None:
+    """Write a run.json that fits the present config.yaml and the next one, for a kill between the writes."""
     saved = read_run(folder.path)
-    if origin_of(saved) is Origin.OWN:
-        record.signature = f"{sign(_saved(saved.config.values, record).to_sign())} {now}"
-        record.write(folder)
-
-
-def _saved(values: dict[str, Any], record: RunRecord) -> RunConfig:
-    """Return the configuration as `read_run` will read it."""
-    return RunConfig(values, record.interpolations, record.groups, record.overrides)
+    record.config_sha256 = f"{saved.record.config_sha256} {digest}"
+    if now and origin_of(saved) is Origin.OWN:
+        record.signature = f"{sign(config_in(record, saved.config.values).to_sign())} {now}"
+    record.write(folder)
 
 
 def mask_hydra_files(folder: RunFolder) -> None:

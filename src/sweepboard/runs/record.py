@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sweepboard.compose.plain_types import built, check_plain
 from sweepboard.errors import UserError, reason
-from sweepboard.files import read_json, write_json
+from sweepboard.files import as_json, read_json, write_json
 from sweepboard.runs.folder import RunFolder
 from sweepboard.secrets import without_known
 from sweepboard.training.ending import INTERRUPTED
@@ -130,8 +132,17 @@ class RunRecord:
     signature: str | None = None
     """Signature of config.yaml, `interpolations`, `groups` and `overrides` with the key of the user."""
 
+    config_sha256: str = ""
+    """Digest of config.yaml; while it is replaced, those of the present and of the next one."""
+
     sweepboard: str = ""
     """The version of sweepboard that wrote this record."""
+
+    altered: bool = False
+    """Whether anything but sweepboard ever changed this record: then its checksum did not fit."""
+
+    checksum: str = ""
+    """Digest of all other entries."""
 
     def start(self) -> None:
         """Set the status to running, in this process."""
@@ -146,7 +157,8 @@ class RunRecord:
         self.reason = without_known(reason) if reason else reason
 
     def write(self, folder: RunFolder) -> None:
-        """Write run.json in `folder`."""
+        """Write run.json in `folder`, with its checksum."""
+        self.checksum = checksum_of(asdict(self))
         write_json(folder.record, asdict(self))
 
     def latest(self, name: str, first: Any) -> Any:
@@ -174,14 +186,22 @@ class RunRecord:
 def read_record(folder: RunFolder) -> RunRecord:
     """Return the record of a run with its types checked; unknown keys are ignored.
 
-    Raise `DamagedRecord`.
+    `altered` is set if its checksum does not fit. Raise `DamagedRecord`.
     """
     try:
-        record = built(RunRecord, read_json(folder.record))
+        content = read_json(folder.record)
+        record = built(RunRecord, content)
         check_plain(list[_Accepted], record.changed, "changed")
+        record.altered = record.altered or record.checksum != checksum_of(content)
         return record
     except (OSError, ValueError) as error:
         raise DamagedRecord(f"{folder.record} cannot be read: {reason(error)}") from error
+
+
+def checksum_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a record as JSON without its checksum."""
+    rest = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(as_json(rest).encode()).hexdigest()
 
 
 def process_started(pid: int) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,12 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.names import flatten
+from sweepboard.runs.alteration import warn_of_alteration
 from sweepboard.runs.lock import refuse_links
 from sweepboard.runs.saved_run import SavedRun, needed_here, origin_of
 from sweepboard.secrets import is_masked
 from sweepboard.signing import Origin
 from sweepboard.trust.foreign_config import Trust, refuse_model
-
-log = logging.getLogger(__name__)
 
 
 class MaskedSecret(UserError):
@@ -57,16 +55,19 @@ def prepare_saved(
     with needed_here(saved):
         prepared = trust.prepare(config)
     refuse_changed_since(origin, saved.folder.path, accept)
-    if origin is Origin.CHANGED:
-        log.warning("%s was changed since you signed it, and is taken for someone else's", saved.folder)
+    warn_of_alteration(saved)
     return prepared
 
 
 def refuse_foreign_model(saved: SavedRun, allowed: Sequence[str] = ()) -> None:
-    """Raise `NotAllowed` or `LinkInFolder` if the model of someone else's run must not be built."""
+    """Raise `NotAllowed` or `LinkInFolder` if the model of someone else's run must not be built.
+
+    Warn of a run that something else than sweepboard has changed.
+    """
     if origin_of(saved) is not Origin.OWN:
         refuse_links(saved.folder)
         refuse_model(saved.config.values, allowed, saved.folder.path)
+    warn_of_alteration(saved)
 
 
 def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> None:

@@ -45,8 +45,12 @@ def read_run(path: str | Path) -> SavedRun:
     """Read the run at `path`. Raise `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
     record, values = read_record(folder), read_config(folder)
-    config = RunConfig(values, record.interpolations, record.groups, record.overrides)
-    return SavedRun(folder, record, config, read_environment(folder))
+    return SavedRun(folder, record, config_in(record, values), read_environment(folder))
+
+
+def config_in(record: RunRecord, values: dict[str, Any]) -> RunConfig:
+    """Return the configuration of a run, of its record and the `values` of its config.yaml."""
+    return RunConfig(values, record.interpolations, record.groups, record.overrides)
 
 
 @contextmanager

@@ -54,6 +54,9 @@ class JobView:
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
 
+    altered: bool = False
+    """Whether something but sweepboard has changed its record."""
+
     gpu: str | None = None
     attempts: int = 0
     """The number of times it was started in this attempt."""
@@ -82,6 +85,7 @@ class JobView:
             dict(record.best),
         )
         self.metrics, self.test = _part(record, "val/"), _part(record, "test/")
+        self.altered = record.altered
 
     @property
     def score(self) -> float | None:

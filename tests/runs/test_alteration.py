@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.conftest import WriteRun
 RUN = Path("outputs/run")
 ALTERED = "changed by something else than sweepboard"
 
-RECORDS: tuple[Mapping[str, Any], ...] = (
+RECORDS: tuple[dict[str, Any], ...] = (
     {"status": "failed"},
     {"overrides": ["optimizer.lr=7"]},
     {"seed": 3},
@@ -28,7 +28,7 @@ RECORDS: tuple[Mapping[str, Any], ...] = (
 )
 
 
-def _edit_record(changes: Mapping[str, Any]) -> None:
+def _edit_record(changes: dict[str, Any]) -> None:
     (RUN / "run.json").write_text(json.dumps(record_of(RUN) | changes))
 
 
@@ -55,7 +55,7 @@ def _is_told(file: str, command: Command, caplog: pytest.LogCaptureFixture) -> N
 
 @pytest.mark.parametrize("changes", RECORDS, ids=lambda changes: " ".join(changes))
 def test_an_edited_record_is_told(
-    changes: Mapping[str, Any], write_run: WriteRun, command: Command, caplog: pytest.LogCaptureFixture
+    changes: dict[str, Any], write_run: WriteRun, command: Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_run(RUN)
     _edit_record(changes)
@@ -143,11 +143,11 @@ def _killed(write: Callable[..., Any]) -> Callable[..., Any]:
 def test_a_kill_before_the_new_configuration_is_written_alters_nothing(
     command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from sweepboard.runs import execute
+    from sweepboard.files import write_atomic
 
     command(*TINY, "dataset=fashion_mini", f"hydra.run.dir={RUN}")
     with monkeypatch.context() as patch:
-        patch.setattr(execute, "write_atomic", _killed(execute.write_atomic))
+        patch.setattr("sweepboard.runs.execute.write_atomic", _killed(write_atomic))
         command("resume", str(RUN), "trainer.epochs=3", code=130)
     command("compare", "outputs")
     command("resume", str(RUN), "trainer.epochs=3")

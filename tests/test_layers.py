@@ -22,8 +22,8 @@ ROOMS = (
     "cgroups", "hardware",
     "parent_death", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.
-    "execution", "data", "models", "training", "board", "compose", "trust", "runs", "analysis", "sweeps",
-    "search", "cli", "testing",
+    "execution", "data", "models", "training", "board", "callbacks", "loggers", "compose", "trust", "runs",
+    "analysis", "sweeps", "search", "cli", "testing",
 )  # fmt: skip
 FLOORS = {name: floor for floor, name in enumerate(ROOMS)}
 

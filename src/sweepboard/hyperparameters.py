@@ -13,8 +13,11 @@ from typing import Any, TypeAlias
 
 from sweepboard.names import flatten, key_of
 from sweepboard.settings import (
+    CALLBACKS,
     CLOSED_GROUPS,
     GROUPS,
+    LOGGERS,
+    NAMED_GROUPS,
     NOT_OF_A_RUN,
     OPEN_GROUPS,
     ROOT,
@@ -28,7 +31,7 @@ Hparams: TypeAlias = "dict[str, bool | int | float | str]"
 _COLUMNS = ("experiment", *OPEN_GROUPS)
 """Groups whose options are always columns; options of the closed groups only if they were asked for."""
 
-_NEVER = {"seed", "facts", "hydra", *NOT_OF_A_RUN}
+_NEVER = {"seed", "facts", "hydra", LOGGERS, *NOT_OF_A_RUN}
 """Keys that do not identify a run: repeats, values that follow from other settings, the way jobs run."""
 
 _BUILDING = re.compile(r"(.*\.)?_(convert|recursive|partial)_$")
@@ -72,12 +75,19 @@ def hparams(
     one type.
     """
     row: Hparams = {name: str(groups[name]) for name in _options(groups, asked)}
+    row |= _callbacks(config, asked)
     silent = set(unused(config)) | set(interpolations or {})
     for key, value in flatten(config):
         told = _is_column(key) and key not in silent
         if value is not None and (told or key in asked) and not _is_left_out(key):
             row[key] = value if isinstance(value, bool | int | float) else str(value)
     return row
+
+
+def _callbacks(config: Mapping[str, Any], asked: Collection[str]) -> Hparams:
+    """Return the names of the callbacks as one column, if there are some or the column was asked for."""
+    names = list(config.get(CALLBACKS) or {})
+    return {CALLBACKS: ",".join(names) or "none"} if names or CALLBACKS in asked else {}
 
 
 def _is_left_out(key: str) -> bool:
@@ -94,7 +104,11 @@ def _is_column(key: str) -> bool:
 def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[str]:
     """Return the groups whose options are columns: ours in their order, then the user's, nested ones too."""
     known = [name for name in _COLUMNS if groups.get(name) is not None]
-    own = [name for name in groups if name not in (*_COLUMNS, *CLOSED_GROUPS) and not _is_left_out(name)]
+    own = [
+        name
+        for name in groups
+        if name not in (*_COLUMNS, *NAMED_GROUPS, *CLOSED_GROUPS) and not _is_left_out(name)
+    ]
     return [*known, *own, *(name for name in CLOSED_GROUPS if name in groups and name in asked)]
 
 
@@ -117,6 +131,8 @@ def _is_twice(key: str, columns: Mapping[str, Any]) -> bool:
 
 def _is_shown_as_option(key: str, row: Mapping[str, Any]) -> bool:
     """Return whether `key` is the class of a group that is shown as the group's option."""
+    if CALLBACKS in row and key.startswith(f"{CALLBACKS}."):
+        return key.count(".") == 2 and key.endswith(TARGET)
     return key.endswith(TARGET) and any(
         key == option.replace("/", ".") + TARGET for option in row if "." not in option
     )

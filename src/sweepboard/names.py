@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sweepboard.settings import NOT_OF_A_RUN, keys_with
@@ -54,6 +54,17 @@ def _part(override: str) -> tuple[str, str] | None:
 def key_of(word: str) -> str:
     """Return the key of an override."""
     return word.lstrip("+~").partition("=")[0]
+
+
+def without(tree: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return nested mappings without the entries of groups at `keys`: `callbacks.gradient_norm`."""
+    named = [key.split(".", 1) for key in keys]
+    return {
+        group: {name: entry for name, entry in value.items() if [group, name] not in named}
+        if isinstance(value, Mapping)
+        else value
+        for group, value in tree.items()
+    }
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

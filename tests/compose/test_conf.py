@@ -14,6 +14,7 @@ from PIL import Image
 
 from sweepboard.compose.locate import PUBLIC
 from sweepboard.errors import ConfigError
+from sweepboard.settings import NAMED_GROUPS
 from tests.compose.conftest import Prepare
 
 CONF = Path(str(files("sweepboard.conf")))
@@ -30,7 +31,10 @@ NEEDS = {
 def test_every_option_composes_and_fits(option: str, prepare: Prepare, photos: Path) -> None:
     group, _, name = option.partition("/")
     prepared = prepare(f"{group}={name}", *NEEDS.get(option, []))
-    assert prepared.config.groups[group] == name
+    if group in NAMED_GROUPS:
+        assert [*prepared.config.values[group]] == ([] if name == "none" else [name])
+    else:
+        assert prepared.config.groups[group] == name
 
 
 def test_targets_of_ours_are_public_names() -> None:

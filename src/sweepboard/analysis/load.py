@@ -25,7 +25,7 @@ from sweepboard.errors import reason
 from sweepboard.files import read_text
 from sweepboard.formatting import some
 from sweepboard.hyperparameters import DATA, Hparams, hparams
-from sweepboard.names import flatten
+from sweepboard.names import flatten, without
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import Found, discover
 from sweepboard.runs.folder import RunFolder
@@ -64,7 +64,9 @@ def _with_hparams(runs: Sequence[Run]) -> list[Run]:
 
 def _hparams(run: Run, asked: set[str]) -> Hparams:
     assert run.record is not None  # the caller passes only runs of ours
-    return hparams(run.config, run.record.groups, asked, run.record.interpolations)
+    return hparams(
+        without(run.config, run.record.writes_only), run.record.groups, asked, run.record.interpolations
+    )
 
 
 def _names_of_data(runs: Sequence[Run]) -> dict[Path, Hparams]:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from sweepboard.compat.hydra import Hydra, callbacks_of
 from sweepboard.compose.user_imports import import_modules
-from sweepboard.settings import OPEN_GROUPS
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS
 from sweepboard.sweeps.sweep_overrides import key_of, typed_overrides
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _composed(hydra: Hydra, name: str, overrides: Sequence[str]) -> DictConfig:
 def _swept(overrides: Sequence[Override]) -> set[str]:
     """Return the groups with several options; presets may choose any option."""
     swept = {key_of(each.get_key_element()) for each in overrides if each.is_sweep_override()}
-    return swept | set(OPEN_GROUPS) if "experiment" in swept else swept
+    return swept | {*OPEN_GROUPS, *NAMED_GROUPS} if "experiment" in swept else swept
 
 
 def _is_of_points(override: Override, swept: set[str]) -> bool:

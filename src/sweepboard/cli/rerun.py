@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
     prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
     config = prepared.config
-    found = differences(saved, prepared, environment(Path.cwd(), config.values))
+    found = differences(saved, prepared, environment(Path.cwd(), config.training))
     print_differences(found)
     print(printable(expectation(found)))
     command = shlex.join(["sweepboard", "rerun", *arguments])

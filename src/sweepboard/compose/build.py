@@ -11,6 +11,7 @@ from torch import nn
 
 from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.assemble import assemble
+from sweepboard.compose.callbacks import build_callbacks
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
@@ -23,7 +24,7 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
-from sweepboard.training.seeding import seed_everything
+from sweepboard.training.seeding import random_states_kept, seed_everything
 from sweepboard.training.signals import StopFlag
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Experiment:
     learner: Learner
     trainer: TrainerSettings
     logging: LoggingSettings
+    callbacks: dict[str, Callback]
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +68,7 @@ class Experiment:
             self.data,
             self.trainer,
             logging_every_steps=self.logging.every_steps,
-            callbacks=callbacks,
+            callbacks={**callbacks, **self.callbacks},
             checkpoints=checkpoints,
             stop=stop,
             resume=resume,
@@ -96,7 +98,13 @@ def build(prepared: Prepared) -> Experiment:
         learner=learner,
         trainer=settings.trainer,
         logging=settings.logging,
+        callbacks=_callbacks(prepared.config),
     )
+
+
+def _callbacks(config: RunConfig) -> dict[str, Callback]:
+    with random_states_kept():  # a run with a logger trains like one without
+        return build_callbacks(config)
 
 
 def _warn_of_untrained(modules: list[nn.Module], target: str) -> None:

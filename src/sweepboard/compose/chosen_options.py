@@ -13,11 +13,13 @@ import yaml
 from sweepboard import plain_yaml
 from sweepboard.compose.locate import TARGET
 from sweepboard.files import read_text
-from sweepboard.settings import OPEN_GROUPS
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS
 
 
 def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[Path]) -> dict[str, str]:
     """Return the option of every group, including nested groups: `{"model": "cnn", "model/act": "relu"}`.
+
+    Groups of named entries are left out: several options make them, and their entries say what they are.
 
     If an override or a preset replaced the option's class, return the class instead:
     `{"optimizer": "torch.optim.NAdam"}`. The user's YAML in `folders` takes precedence over shipped YAML.
@@ -25,7 +27,7 @@ def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[P
     options = {
         str(group): str(option)
         for group, option in groups.items()
-        if option is not None and not str(group).startswith("hydra/")
+        if option is not None and group not in NAMED_GROUPS and not str(group).startswith("hydra/")
     }
     classes = {group: (config.get(group) or {}).get(TARGET) for group in OPEN_GROUPS}
     replaced = {

@@ -24,6 +24,7 @@ from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain, explain_value
 from sweepboard.compose.hydra_values import enable_hydra_values, templates_in, unfilled
 from sweepboard.compose.interpolations import interpolations_of, leaves, resolved
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.option_names import is_group, with_names
 from sweepboard.compose.overrides import (
     extension_of,
@@ -36,7 +37,7 @@ from sweepboard.compose.overrides import (
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError, NotAllowed
-from sweepboard.settings import GROUPS
+from sweepboard.settings import GROUPS, NAMED_GROUPS
 
 _ABSENT = object()
 
@@ -50,6 +51,7 @@ class Draft:
     groups: dict[str, str]
     overrides: list[str]
     own: bool
+    writes_only: list[str]
     typed: dict[str, Any]
 
     def apply(self, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
@@ -74,7 +76,8 @@ class Draft:
             raise ConfigError(f"{top}: {self.groups[top]!r} in the record is no option; type {top}=... too")
         fresh = _composed([*around, str(override.input_line)], config_dirs)
         values, templates = _values_of_option(fresh, key)
-        kept = [one for one in self.overrides if _sets_key_of_option(one, key, set(map(str, values)))]
+        keys = {*map(str, values), *_added_entries(self.overrides, group)}
+        kept = [one for one in self.overrides if _sets_key_of_option(one, key, keys)]
         self._drop_interpolations(key)
         parent, name, _ = self._find(key)
         parent[name] = values
@@ -231,6 +234,14 @@ def _sets_key_of_option(override: str, place: str, keys: set[str]) -> bool:
     key = override.lstrip("+").partition("=")[0]
     below = key.removeprefix(f"{place}.").partition(".")[0]
     return key.startswith(f"{place}.") and below in keys and not override.startswith("~")
+
+
+def _added_entries(overrides: Sequence[str], group: str) -> set[str]:
+    """Return the entries of a named group that overrides add: `mine` of `+callbacks.mine._target_=...`."""
+    if group not in NAMED_GROUPS:
+        return set()
+    keys = [one[1:].partition("=")[0].split(".") for one in overrides if one.startswith(f"+{group}.")]
+    return {parts[1] for parts in keys if len(parts) == 2 or parts[2:] == [TARGET]}
 
 
 def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:

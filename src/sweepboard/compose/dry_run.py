@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sweepboard.compose.assemble import build_model, build_optimizer, build_scheduler, build_task
+from sweepboard.compose.callbacks import build_callbacks
 from sweepboard.compose.instantiate import Refused
 from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
@@ -45,6 +46,7 @@ def dry_run(run: RunConfig, source: Source) -> None:
         _check_loss(task, config["task"][TARGET], outputs, spec)
         _check_metrics(config, task, spec)
         _check_optimizer(run, model)
+        build_callbacks(run)
         check_compiler(torch.device(config["device"]), config["trainer"]["compile"])
 
 

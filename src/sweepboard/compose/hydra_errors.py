@@ -36,7 +36,7 @@ from sweepboard.compose.yaml_errors import explain_options, place_of_value
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text
 from sweepboard.formatting import yaml_text
-from sweepboard.settings import GROUPS, OPEN_GROUPS, settings
+from sweepboard.settings import GROUPS, NAMED_GROUPS, OPEN_GROUPS, settings
 
 OWN_GROUPS = (*GROUPS, "experiment")
 """The config groups of a run."""
@@ -187,6 +187,8 @@ def _failed_hydra_part(error: Exception) -> str | None:
 def _choices(group: str, option: str, options: Sequence[str]) -> str:
     if group in OPEN_GROUPS and "." in option:
         return f"for a class, type {group}._target_={option}"
+    if group in NAMED_GROUPS and "." in option:
+        return f"for a class, type +{group}.{option.rpartition('.')[2].lower()}._target_={option}"
     if group.startswith("hydra/") and option in PLUGINS:
         return f"pip install {PLUGINS[option]}, or choose from {', '.join(options)}"
     return f"choose from {', '.join(options)}" if options else f"the group {group} has no options"

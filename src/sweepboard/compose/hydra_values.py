@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from sweepboard.compat.hydra import register_resolver
 from sweepboard.compose.interpolations import escaped
 from sweepboard.errors import ConfigError
-from sweepboard.settings import OPEN_GROUPS, TOP_LEVEL
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, TOP_LEVEL
 
 if TYPE_CHECKING:
     from sweepboard.compose.run_config import RunConfig
@@ -35,7 +35,7 @@ _TEMPLATE = re.compile(r"\$\{hydra:(" + "|".join(map(re.escape, _RUN_VALUES)) + 
 _PLACEHOLDER = 4073709551
 """Placeholder for a job's number while values are resolved: valid for every setting, and never typed."""
 
-_NEEDED_EARLY = {*TOP_LEVEL} - {*OPEN_GROUPS, "facts"} | {"dataset"}
+_NEEDED_EARLY = {*TOP_LEVEL} - {*OPEN_GROUPS, *NAMED_GROUPS, "facts"} | {"dataset"}
 """Top-level keys that are needed before the run has a folder, because its plan depends on them."""
 
 _BUILDS = re.compile(r"(^|\.)_")

@@ -19,7 +19,14 @@ from sweepboard.vision import explained
 
 TARGET = "_target_"
 
-PUBLIC = ("sweepboard.data", "sweepboard.models", "sweepboard.schedules", "sweepboard.tasks")
+PUBLIC = (
+    "sweepboard.data",
+    "sweepboard.models",
+    "sweepboard.schedules",
+    "sweepboard.tasks",
+    "sweepboard.callbacks",
+    "sweepboard.loggers",
+)
 """Modules of sweepboard whose public names (`__all__`) may be targets: these names are stable."""
 
 

@@ -12,9 +12,9 @@ from hydra.errors import HydraException
 
 from sweepboard.compose.override_grammar import refuse_endless
 from sweepboard.errors import ConfigError
-from sweepboard.settings import GROUPS
+from sweepboard.settings import CLOSED_GROUPS, OPEN_GROUPS
 
-REQUIRED = tuple(group for group in GROUPS if group != "scheduler")
+REQUIRED = tuple(group for group in (*OPEN_GROUPS, *CLOSED_GROUPS) if group != "scheduler")
 """Groups that need an option in every run."""
 
 _NAME = re.compile(r"[^\[\],\s]+")

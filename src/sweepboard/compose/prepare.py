@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.automatic import automatic
 from sweepboard.compose.call_checks import check_node
+from sweepboard.compose.callbacks import check_callbacks, writes_only
 from sweepboard.compose.chosen_options import chosen
 from sweepboard.compose.computed_values import refuse_computed_values
 from sweepboard.compose.config_search import OwnFolder
@@ -37,7 +38,14 @@ from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
-from sweepboard.settings import NOT_OF_A_RUN, OPEN_GROUPS, DatasetSettings, Facts, TrainerSettings
+from sweepboard.settings import (
+    NAMED_GROUPS,
+    NOT_OF_A_RUN,
+    OPEN_GROUPS,
+    DatasetSettings,
+    Facts,
+    TrainerSettings,
+)
 from sweepboard.training.intervals import length
 
 
@@ -113,7 +121,8 @@ def prepare(
     dry_run(RunConfig(filled(plain, templates)), source)
     plain = unfilled(plain, templates)
     options = chosen(groups, plain, _own_folders(config))
-    return Prepared(RunConfig(plain, {**interpolations, **templates}, options, list(overrides)), source)
+    made = RunConfig(plain, {**interpolations, **templates}, options, list(overrides))
+    return Prepared(replace(made, writes_only=writes_only(plain)), source)
 
 
 def _own_folders(config: DictConfig) -> list[Path]:
@@ -153,7 +162,7 @@ def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
     for item in fields(facts):
         config.facts[item.name] = getattr(facts, item.name)
     plain = resolved(config)
-    for group in OPEN_GROUPS:
+    for group in (*OPEN_GROUPS, *NAMED_GROUPS):
         if not isinstance(plain[group], dict):  # the group is an interpolation of a plain value
             raise ConfigError(f"{group}: {plain[group]!r} is no group of settings; choose an option of it")
     return plain
@@ -169,6 +178,7 @@ def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, 
     check_settings(config)
     for group in OPEN_GROUPS:
         _check_group(config, group)
+    check_callbacks(config)
     for key, other in interpolations.items():
         if key.startswith("dataset.") and other.startswith("facts."):
             raise ConfigError(f"{key}: ${{{other}}} follows from the data set; give a value")

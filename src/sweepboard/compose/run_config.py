@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from sweepboard.compose.plain_types import check_plain
+from sweepboard.names import without
 from sweepboard.secrets import masked, masked_overrides
 from sweepboard.settings import (
     DatasetSettings,
@@ -55,6 +56,9 @@ class RunConfig:
     own: bool = field(default=True, compare=False)
     """Whether this user typed all of it; False for a foreign run or sweep."""
 
+    writes_only: list[str] = field(default_factory=list, compare=False)
+    """Keys of the callbacks and loggers that change no result: `callbacks.gradient_norm`."""
+
     typed: dict[str, Any] = field(default_factory=dict, compare=False)
     """Values, by key, that this user typed or chose with an option on top of a saved configuration."""
 
@@ -69,6 +73,11 @@ class RunConfig:
     def with_values(self, **values: Any) -> RunConfig:
         """Return this configuration with new values for some top-level keys."""
         return replace(self, values={**self.values, **values})
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The values without the callbacks and loggers that change no result."""
+        return without(self.values, self.writes_only)
 
     @cached_property
     def settings(self) -> Settings:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compat.hydra import store_config
-from sweepboard.settings import OPEN_GROUPS, Config
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, Config
 
 
 def schema() -> DictConfig:
     """Return `Config` as a node whose open groups accept any key without a `+`."""
     node: DictConfig = OmegaConf.structured(Config)
-    for group in OPEN_GROUPS:
+    for group in (*OPEN_GROUPS, *NAMED_GROUPS):
         OmegaConf.set_struct(node[group], False)
     return node
 

@@ -13,6 +13,7 @@ from sweepboard.formatting import yaml_text
 from sweepboard.names import flatten
 from sweepboard.settings import (
     GROUPS,
+    NAMED_GROUPS,
     OPEN_GROUPS,
     SEARCH,
     SHARED_KEYS,
@@ -40,7 +41,7 @@ def _own_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in flatten(config):
         group, _, rest = key.partition(".")
         shared = {item.name for item in fields(SHARED_KEYS[group])} if group in SHARED_KEYS else set()
-        if group != "facts" and (group not in OPEN_GROUPS or rest in shared):
+        if group not in ("facts", *NAMED_GROUPS) and (group not in OPEN_GROUPS or rest in shared):
             yield key, value
 
 

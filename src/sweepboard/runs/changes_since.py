@@ -36,7 +36,7 @@ def changed_code(saved: SavedRun, prepared: Prepared) -> list[Difference]:
     then = saved.record.latest("sources", saved.environment.get("sources"))
     if not isinstance(then, Mapping):
         return []
-    return _unequal(" (code)", then, sources(prepared.config.values))
+    return _unequal(" (code)", then, sources(prepared.config.training))
 
 
 def accepted(
@@ -50,7 +50,7 @@ def accepted(
         "data_fingerprint": fingerprint,
         "samples": prepared.samples,
         "classes": prepared.classes,
-        "sources": sources(prepared.config.values),
+        "sources": sources(prepared.config.training),
     }
 
 

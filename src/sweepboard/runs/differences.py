@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sweepboard.compose.callbacks import entries
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.names import flatten
+from sweepboard.settings import Effect, effect_of
 
 ABSENT = "(none)"
 
@@ -20,6 +23,9 @@ class Difference:
     now: Any
     matters: bool = False
     """Whether it can change the results of a run, even in the last bit."""
+
+    effect: Effect | None = None
+    """The effect of a setting; None for a fact, and for what is no setting."""
 
     def __str__(self) -> str:
         return f"{self.key}: {self.then} -> {self.now}"
@@ -70,6 +76,23 @@ def between_environments(then: Mapping[str, Any], now: Mapping[str, Any]) -> lis
 def between_configs(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
     """Return the values in which two resolved configurations differ."""
     return [Difference(key, old, new, matters=True) for key, old, new in _unequal(then, now)]
+
+
+def between_runs(then: RunConfig, now: RunConfig) -> list[Difference]:
+    """Return the values in which the configurations of two runs differ, each with its effect.
+
+    A callback has none if it only writes, or is missing, in each of the two.
+    """
+    writers = {*then.writes_only, *now.writes_only} - {*_others(then), *_others(now)}
+    found = ((change, effect_of(change.key, writers)) for change in between_configs(then.values, now.values))
+    return [
+        replace(change, matters=effect in ("result", "length"), effect=effect) for change, effect in found
+    ]
+
+
+def _others(config: RunConfig) -> list[str]:
+    """Return the keys of the callbacks that may change results."""
+    return [key for key in entries(config.values) if key not in config.writes_only]
 
 
 def _unequal(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -56,6 +56,7 @@ def new_record(prepared: Prepared, command: str, parent: str | None = None) -> R
         command=masked_command(command),
         parent=parent,
         classes=prepared.classes,
+        writes_only=list(config.writes_only),
         sweepboard=__version__,
     )
 
@@ -83,7 +84,7 @@ def execute(
             record.write(folder)
         with RecordCallback(record, folder) as recorded, naming_open_files(), StopFlag(at_once=True) as stop:
             with writing(folder.path):
-                write_provenance(folder, Path.cwd(), prepared.config.values, record.attempts)
+                write_provenance(folder, Path.cwd(), prepared.config.training, record.attempts)
             work = make(prepared)
             board = open_run_board(prepared.config, folder, record, work)
             every = {**board, "record": recorded, "epoch log": EpochLog(), **callbacks}
@@ -139,11 +140,11 @@ def open_run_board(
 
     Runs on other data are not grouped with this one.
     """
-    values, typed, varied = config.values, config.overrides, record.swept
+    values, typed, varied = config.training, config.overrides, record.swept
     asked = asked_for(values, typed, varied)
     swept = asked_for(values, [override for override in typed if key_of(override) in varied], varied)
     row = hparams(values, config.groups, asked, config.interpolations)
     group = group_name(masked(row) | {DATA: work.content or config.data_root})
-    texts = {"config": config_text(values), "command": record.command}
+    texts = {"config": config_text(config.values), "command": record.command}
     columns = masked(board_columns(row, asked, swept))
     return open_board(folder.path, work.logging, columns, group, texts)

@@ -60,6 +60,9 @@ class RunRecord:
     interpolations: dict[str, str] = field(default_factory=dict)
     """Keys of config.yaml whose value is interpolated, with what they refer to."""
 
+    writes_only: list[str] = field(default_factory=list)
+    """Keys of the callbacks and loggers that change no result: `callbacks.gradient_norm`."""
+
     swept: list[str] = field(default_factory=list)
     """In a sweep, the keys in which its jobs differ: the columns of the HParams table."""
 

@@ -6,19 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sweepboard.compose.prepare import Prepared
-from sweepboard.runs.differences import Difference, between_configs, between_environments
+from sweepboard.runs.differences import Difference, between_environments, between_runs
 from sweepboard.runs.saved_run import SavedRun
-from sweepboard.settings import effect_of
 from sweepboard.training.callback import Callback
 from sweepboard.training.work import RunProgress
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
     """Return how a rerun differs from its run, in settings and in the environment `now`."""
-    settings = [
-        Difference(change.key, change.then, change.now, effect_of(change.key) in ("result", "length"))
-        for change in between_configs(saved.config.values, prepared.config.values)
-    ]
+    settings = between_runs(saved.config, prepared.config)
     accepted = [
         Difference("the run itself", "as it began", change, matters=True)
         for change in saved.record.accepted_changes

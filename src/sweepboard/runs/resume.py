@@ -11,7 +11,7 @@ from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.changes_since import accepted, changed_code, changed_content, changed_data
-from sweepboard.runs.differences import Difference, between_configs
+from sweepboard.runs.differences import Difference, between_runs
 from sweepboard.runs.execute import Make, execute
 from sweepboard.runs.load_model import weights_gone
 from sweepboard.runs.lock import only_writer, refuse_links
@@ -19,7 +19,6 @@ from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
-from sweepboard.settings import effect_of
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import DamagedCheckpoint, fitting, load_checkpoint
@@ -172,6 +171,7 @@ def _refuse_only_best(saved: SavedRun, best: Path) -> None:
 def _enter(record: RunRecord, prepared: Prepared, work: Work, found: list[Difference]) -> None:
     record.attempts += 1
     record.overrides = list(prepared.config.overrides)
+    record.writes_only = list(prepared.config.writes_only)
     if found:
         log.warning("goes on with changes: %s", _listed(found))
         record.changed.append(accepted(record, prepared, work.fingerprint, found))
@@ -182,8 +182,8 @@ def refuse_another_run(then: RunConfig, now: RunConfig, instead: str, other_data
 
     With accepted changes of the data (`other_data`), values derived from the data may change.
     """
-    different = between_configs(then.values, now.values)
-    changes = [change for change in different if effect_of(change.key) in ("result", "logging")]
+    different = between_runs(then, now)
+    changes = [change for change in different if change.effect in ("result", "logging")]
     followers = [one for one in changes if now.interpolations.get(one.key, "").startswith("facts.")]
     if other_data:
         changes, followers = [change for change in changes if change not in followers], []

@@ -50,7 +50,9 @@ def read_run(path: str | Path) -> SavedRun:
 
 def config_in(record: RunRecord, values: dict[str, Any]) -> RunConfig:
     """Return the configuration of a run, of its record and the `values` of its config.yaml."""
-    return RunConfig(values, record.interpolations, record.groups, record.overrides)
+    return RunConfig(
+        values, record.interpolations, record.groups, record.overrides, writes_only=record.writes_only
+    )
 
 
 @contextmanager

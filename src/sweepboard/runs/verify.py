@@ -10,6 +10,7 @@ from typing import Any
 
 from sweepboard.board.event_reader import read_scalars
 from sweepboard.board.scalar_decoder import Series
+from sweepboard.compose.callbacks import entries
 from sweepboard.errors import UserError
 from sweepboard.runs.differences import Difference
 from sweepboard.runs.execute import execute, new_record
@@ -19,7 +20,7 @@ from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.rerun import DataCheck, differences
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.scratch import scratch_folder
-from sweepboard.settings import keys_with, settings
+from sweepboard.settings import NAMED_GROUPS, keys_with, settings
 from sweepboard.training.ending import FINISHED
 
 NOT_COMPARED = ("perf/", "test_")
@@ -132,8 +133,9 @@ def verify(
     `NothingToVerify`, and what `prepare_saved` raises.
     """
     _require_finished(saved)
-    prepared = prepare_saved(saved, [*overrides, *_QUIET], allowed, config_dirs)
-    now = environment(Path.cwd(), prepared.config.values)
+    quiet = [*_QUIET, *(f"~{key}" for key in entries(saved.config.values) if key in saved.config.writes_only)]
+    prepared = prepare_saved(saved, [*quiet, *overrides], allowed, config_dirs)
+    now = environment(Path.cwd(), prepared.config.training)
     found = [found for found in differences(saved, prepared, now) if _counts(found)]
     check = DataCheck(saved, found.append)
     record = new_record(prepared, "sweepboard verify")
@@ -147,7 +149,8 @@ def verify(
 
 
 def _counts(difference: Difference) -> bool:
-    return difference.key not in keys_with("logging", "place")
+    named = difference.key.partition(".")[0] in NAMED_GROUPS
+    return difference.key not in keys_with("logging", "place") and (difference.matters or not named)
 
 
 def _require_finished(saved: SavedRun) -> None:

@@ -5,8 +5,11 @@ This room imports neither torch nor Hydra nor other rooms, so any file may use i
 
 from sweepboard.settings.checks import check_values
 from sweepboard.settings.config import (
+    CALLBACKS,
     CLOSED_GROUPS,
     GROUPS,
+    LOGGERS,
+    NAMED_GROUPS,
     NOT_OF_A_RUN,
     OPEN_GROUPS,
     ROOT,
@@ -33,8 +36,11 @@ from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, SchedulerSettings, TrainerSettings
 
 __all__ = [
+    "CALLBACKS",
     "CLOSED_GROUPS",
     "GROUPS",
+    "LOGGERS",
+    "NAMED_GROUPS",
     "NOT_OF_A_RUN",
     "OPEN_GROUPS",
     "ROOT",

@@ -14,10 +14,15 @@ from sweepboard.settings.trainer import SchedulerSettings, TrainerSettings
 OPEN_GROUPS = ("model", "dataset", "optimizer", "scheduler", "task")
 """Groups whose keys are arguments of the constructor that `_target_` names."""
 
+CALLBACKS, LOGGERS = "callbacks", "loggers"
+
+NAMED_GROUPS = (CALLBACKS, LOGGERS)
+"""Groups of any number of entries: each a name with a class by `_target_` and its arguments."""
+
 CLOSED_GROUPS = ("trainer", "logging")
 """Groups whose keys are settings of the runner, and no others."""
 
-GROUPS = (*OPEN_GROUPS, *CLOSED_GROUPS)
+GROUPS = (*OPEN_GROUPS, *NAMED_GROUPS, *CLOSED_GROUPS)
 
 SHARED_KEYS: dict[str, type] = {"dataset": DatasetSettings, "scheduler": SchedulerSettings}
 """Keys of open groups that belong to the runner and are never handed to the constructor."""
@@ -98,6 +103,12 @@ class Config:
 
     task: dict[str, Any] = field(default_factory=dict)
     """Loss and metrics: a class by `_target_` and its arguments."""
+
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    """What follows the training, by name: each a class by `_target_` and its arguments."""
+
+    loggers: dict[str, Any] = field(default_factory=dict)
+    """Where results are logged beside the board, by name: each a class by `_target_` and its arguments."""
 
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     """Length, arithmetic and schedule of the run."""

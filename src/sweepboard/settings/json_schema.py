@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from sweepboard.errors import ConfigError, did_you_mean
-from sweepboard.settings.config import CLOSED_GROUPS, GROUPS, OPEN_GROUPS, SHARED_KEYS, Config
+from sweepboard.settings.config import CLOSED_GROUPS, GROUPS, NAMED_GROUPS, OPEN_GROUPS, SHARED_KEYS, Config
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Rules
 from sweepboard.settings.queries import Setting, settings_in
@@ -44,7 +44,8 @@ def json_schema(group: str | None = None) -> Schema:
         return head | _file(_properties(SearchSettings), closed=False)
     if group not in GROUPS:
         raise ConfigError(f"{group}: there is no such group{did_you_mean(group, SCHEMAS)}")
-    return head | _file(_group(group)["properties"], closed=group in CLOSED_GROUPS)
+    schema = _group(group)
+    return head | _file(schema["properties"], closed=group in CLOSED_GROUPS) | _entries(schema)
 
 
 def _file(properties: Schema, closed: bool = True) -> Schema:
@@ -58,16 +59,25 @@ def _configuration() -> Schema:
     del properties["facts"]  # nobody sets them
     sweeper = _mapping(_properties(SearchSettings), closed=False)
     hydra = _mapping({"sweeper": sweeper}, closed=False)
-    return properties | {group: _group(group) for group in OPEN_GROUPS} | {"hydra": hydra}
+    return properties | {group: _group(group) for group in (*OPEN_GROUPS, *NAMED_GROUPS)} | {"hydra": hydra}
 
 
 def _group(group: str) -> Schema:
     texts, kinds = field_texts(Config), get_type_hints(Config)
+    target = {"_target_": {"type": "string", "description": "The class, by its dotted name."}}
+    if group in NAMED_GROUPS:
+        entries = {"additionalProperties": _mapping(target, closed=False)}
+        return {"description": texts[group]} | _mapping({}, closed=False) | entries
     if group in OPEN_GROUPS:
-        target = {"_target_": {"type": "string", "description": "The class, by its dotted name."}}
         own = _properties(SHARED_KEYS[group]) if group in SHARED_KEYS else {}
         return {"description": texts[group]} | _mapping({**target, **own}, closed=False)
     return {"description": texts[group]} | _mapping(_properties(kinds[group]), closed=True)
+
+
+def _entries(schema: Schema) -> Schema:
+    """Return the schema of the entries of a named group; empty for other groups."""
+    entries = schema["additionalProperties"]
+    return {} if isinstance(entries, bool) else {"additionalProperties": entries}
 
 
 def _mapping(properties: Schema, closed: bool) -> Schema:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from sweepboard.settings.config import ROOT, SHARED_KEYS, Config
+from sweepboard.settings.config import LOGGERS, ROOT, SHARED_KEYS, Config
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Condition, Effect, Rules, rules_of
 
@@ -63,16 +63,22 @@ def keys_with(*effects: Effect) -> frozenset[str]:
     return frozenset(key for key, each in settings().items() if each.rules.effect in effects)
 
 
-def effect_of(key: str) -> Effect | None:
+def effect_of(key: str, writes_only: Collection[str] = ()) -> Effect | None:
     """Return the effect of a leaf of a run's configuration; None for a fact, which other settings determine.
 
-    An argument of a class changes the result; the location of data does not.
+    An argument of a class changes the result; the location of data, a logger and the entries in
+    `writes_only` (`callbacks.gradient_norm`) do not.
     """
     if key in settings():
         return settings()[key].rules.effect
     if key.startswith("facts."):
         return None
-    return "place" if key == ROOT else "result"
+    changes_no_number = key == ROOT or any(_is_below(key, one) for one in (LOGGERS, *writes_only))
+    return "place" if changes_no_number else "result"
+
+
+def _is_below(key: str, other: str) -> bool:
+    return key == other or key.startswith(f"{other}.")
 
 
 def conditions(kind: Condition) -> list[str]:

@@ -21,6 +21,9 @@ class Callback:
     (`sweepboard.training.signals`) ends the run early, after a checkpoint.
     """
 
+    writes_only: bool = False
+    """Whether the callback changes no result: `verify` leaves it out, `resume` may add and remove it."""
+
     may_fail: bool = False
     """Whether the run drops this callback with a warning, and continues, when one of its methods raises."""
 

@@ -21,6 +21,8 @@ class Logger(Callback):
     must replace what an earlier attempt logged there.
     """
 
+    writes_only = True
+
     def start(self, progress: Progress) -> None:
         """Open the log, or continue it after a resume."""
 

@@ -158,64 +158,6 @@ def test_what_is_no_data_set_is_refused(train: Any, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sample", "described"),
-    [
-        ({"image": 1, "label": 2}, "a dict"),
-        (torch.zeros(3), "a Tensor"),
-        (("text", 1), r"\(str, int\)"),
-        (None, "None; leave such samples out"),
-        ("text", "a str; turn text into numbers first"),
-        ((torch.zeros(3), 1, 2), r"\(Tensor, int, int\)"),
-        ((torch.zeros(3), "cat"), r"\(Tensor, str\); turn text into numbers first"),
-        ((torch.zeros(3), Image.new("L", (4, 4))), r"\(Tensor, Image\); turn it into a tensor first"),
-    ],
-)
-def test_samples_of_another_make_are_described(sample: Any, described: str) -> None:
-    with pytest.raises(ConfigError, match=f"a sample of Listed must be a pair .* not {described}"):
-        _ = open_source(Listed(sample, classes=["a", "b"])).spec
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        (
-            GREY.astype(np.int32),
-            r"an input .*: nothing tells which number is white in int32 of shape \(3, 4\)",
-        ),
-        (torch.zeros(1, 3, 4, dtype=torch.int64), "an input .* in int64 .* divide an image by it"),
-        (COLOUR.astype(np.uint32), "an input .* in uint32 .* use .float\\(\\) for other numbers"),
-        (GREY.astype(np.int16), "an input .* in int16 of shape"),
-        (torch.zeros(3, dtype=torch.complex64), "an input that cannot be read: it is complex; make it real"),
-        (np.array([1j, 2]), "an input that cannot be read: it is complex"),
-        (np.complex64(1j), "an input that cannot be read: it is complex"),
-        (torch.eye(3).to_sparse(), r"an input that cannot be read: it is sparse .*, by to_dense\(\)"),
-        (torch.eye(3)[:, None].to_sparse(1), "an input that cannot be read: it is sparse"),
-    ],
-)
-def test_inputs_that_do_not_say_what_they_are_are_refused(value: Any, told: str) -> None:
-    with pytest.raises(ConfigError, match=f"^dataset: a sample of Listed has {told}"):
-        _ = open_source(Listed((value, 0), classes=["a", "b"])).spec
-
-
-@pytest.mark.parametrize(
-    ("target", "told"),
-    [
-        (torch.eye(3).to_sparse(), "a target that cannot be read: it is sparse"),
-        (torch.tensor([0, 1, 0]), r"a target of shape \(3,\) and type torch.int64, .* use target.argmax\(\)"),
-        (
-            torch.zeros(4, 4, dtype=torch.uint8),
-            r"a target of shape \(4, 4\) and type torch.uint8, .* target.float\(\) for",
-        ),
-        (np.array([True, False]), r"a target of shape \(2,\) and type bool, .* target.argmax\(\)"),
-        (torch.tensor(1j), r"a target of shape \(\) and type torch.complex64, neither one class number"),
-    ],
-)
-def test_targets_that_are_no_class_and_no_real_numbers_are_described(target: Any, told: str) -> None:
-    with pytest.raises(ConfigError, match=f"^dataset: a sample of Listed has {told}"):
-        _ = open_source(Listed((torch.zeros(3), target), classes=["a", "b"])).spec
-
-
-@pytest.mark.parametrize(
     ("sample", "told"),
     [
         (None, "must be a pair of an input and a target, not None; leave such samples out"),

@@ -18,7 +18,7 @@ from sweepboard.data import shared_memory
 from sweepboard.data.datasets.fashion_mnist import FashionMini
 from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
-from sweepboard.data.types import Data, DataSpec
+from sweepboard.data.types import Batch, Data, DataSpec
 from sweepboard.errors import DamagedFile, RunFailed
 from sweepboard.settings import DatasetSettings
 
@@ -123,10 +123,10 @@ def test_what_cannot_be_sent_ends_the_worker_with_the_reason(
 ) -> None:
     """Whatever fails in the thread that sends: the workers are forked, so they have what is patched here."""
 
-    def unsendable(inputs: Tensor, targets: Tensor) -> object:
-        return lambda: (inputs, targets)
+    def unsendable(batch: Batch) -> object:
+        return lambda: batch
 
-    def full(inputs: Tensor, targets: Tensor) -> object:
+    def full(batch: Batch) -> object:
         raise RunFailed("a worker found no shared memory")
 
     monkeypatch.setattr("sweepboard.data.loader_worker._shared", full if what == "not enough" else unsendable)

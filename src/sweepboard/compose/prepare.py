@@ -36,7 +36,7 @@ from sweepboard.compose.run_config import RunConfig, settings_of
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
-from sweepboard.data.types import DataSpec, Source
+from sweepboard.data.types import DataSpec, Source, class_names
 from sweepboard.errors import ConfigError
 from sweepboard.settings import (
     NAMED_GROUPS,
@@ -67,7 +67,7 @@ class Prepared:
     @property
     def classes(self) -> list[str]:
         """The names of the classes; empty if there are none."""
-        return list(self.source.spec.class_names)
+        return class_names(self.source.spec)
 
     def placed(self, folder: Path, number: int = 0) -> Prepared:
         """Return a copy with the values of the run in `folder`, job `number` of its sweep."""
@@ -81,6 +81,7 @@ class Check(Protocol):
         """Raise `NotAllowed` for a value that must not be built; the groups in `built` are built next."""
 
 
+_LENGTHS = ("steps", "epochs", "steps_per_epoch")
 _AFTER_DATA = ("model", "task", "optimizer", "scheduler")
 
 
@@ -108,6 +109,7 @@ def prepare(
     _check_without_data(plain, interpolations)
     source = open_data(plain)
     facts = facts_of(plain, source)
+    _refuse_unknown_facts(interpolations, facts)
     # Keep the values with which the data set was opened: a resolver may return others the second time.
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
     plain |= automatic(plain)
@@ -219,7 +221,9 @@ def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
     )
 
 
-def _shapes(spec: DataSpec) -> dict[str, Any]:
+def _shapes(spec: DataSpec | None) -> dict[str, Any]:
+    if spec is None:
+        return {}
     shape = spec.input_shape
     return {
         "input_shape": list(shape),
@@ -228,6 +232,17 @@ def _shapes(spec: DataSpec) -> dict[str, Any]:
         "channels": shape[0] if shape else 1,
         "features": prod(shape),
     }
+
+
+def _refuse_unknown_facts(interpolations: Mapping[str, str], facts: Facts) -> None:
+    """Raise `ConfigError` for a key that follows a fact which is known of (input, target) pairs only."""
+    for key, other in interpolations.items():
+        name = other.removeprefix("facts.")
+        if other != name and name not in ("classes", *_LENGTHS) and getattr(facts, name, 0) is None:
+            raise ConfigError(
+                f"{key}: ${{{other}}} is known of (input, target) pairs, which the samples here are not: "
+                f"type {key}=..., or choose another {key.partition('.')[0]}"
+            )
 
 
 def _check_validation(config: Mapping[str, Any], validates: bool) -> None:

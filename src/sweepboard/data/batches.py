@@ -1,82 +1,61 @@
-"""Batches of a split: the order of samples, their reader, and the transforms on the device."""
+"""Batches of a split: their reader, and the transforms on the device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from sweepboard.data.augment import Augment
 from sweepboard.data.normalise import Normalise
-from sweepboard.data.seeds import generator
+from sweepboard.data.order import Order
 from sweepboard.data.types import Batch, TensorSplit
 
 
-@dataclass(frozen=True)
-class Order:
-    """The samples of an epoch, in order."""
-
-    members: Tensor
-    """Indices into the split, int64 on the CPU, in the split's own order."""
-
-    batch_size: int
-    shuffle_seed: int | None = None
-    """Seed for a new shuffle in each epoch; None keeps the split's order."""
-
-    drop_last: bool = False
-    """Whether a last batch smaller than the others is dropped."""
-
-    def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        batches = len(self.members) / self.batch_size
-        return int(batches) if self.drop_last else ceil(batches)
-
-    def samples(self, epoch: int, start: int = 0) -> Tensor:
-        """Return the samples of epoch `epoch` from batch `start` on."""
-        members = self.members
-        if self.shuffle_seed is not None:
-            shuffle = generator(self.shuffle_seed, "order", epoch)
-            members = members[torch.randperm(len(members), generator=shuffle)]
-        return members[start * self.batch_size : len(self) * self.batch_size]
-
-
-def in_batches(samples: Tensor, batch_size: int) -> Sequence[Tensor]:
-    """Return views of `batch_size` samples each; the last may be smaller."""
-    return (
-        torch.split(samples, batch_size) if len(samples) else ()
-    )  # split makes one empty piece of an empty tensor
-
-
 class Reader(Protocol):
-    """Reads raw samples and moves them to the device."""
+    """Reads batches of raw samples and moves them to the device."""
 
-    def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (indices, raw inputs, targets) of `samples` in batches, all on the device."""
+    def read(self, epoch: int, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
+        """Yield (indices, batch), both on the device, for the indices (on the CPU) of each batch."""
 
-    def pick(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return raw inputs and targets of a few samples, on the device."""
+    def pick(self, samples: Tensor) -> Batch:
+        """Return the batch of a few samples, on the device."""
 
 
 class MemoryReader:
-    """Reads from a split in the device's memory: no Python per sample, no copy to the device."""
+    """Reads pairs from a split in the device's memory: no Python per sample, no copy to the device."""
 
     def __init__(self, split: TensorSplit) -> None:
         self._inputs, self._targets = split.inputs, split.targets
 
-    def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def read(self, epoch: int, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
         """Implement `Reader.read`; the epoch has no effect."""
         del epoch
-        for chosen in in_batches(samples.to(self._inputs.device), batch_size):
-            yield chosen, self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen)
+        for chosen in on_device(batches, self._inputs.device):
+            yield chosen, (self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen))
 
-    def pick(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+    def pick(self, samples: Tensor) -> Batch:
         """Implement `Reader.pick`."""
         chosen = samples.to(self._inputs.device)
         return self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen)
+
+
+def on_device(batches: Sequence[Tensor], device: torch.device) -> Sequence[Tensor]:
+    """Return all indices on `device`, copied there at once."""
+    if device.type == "cpu" or not batches:
+        return batches
+    return torch.split(torch.cat(list(batches)).to(device), [len(batch) for batch in batches])
+
+
+@dataclass(frozen=True)
+class OfPairs:
+    """What happens on the device to the inputs of (input, target) pairs."""
+
+    normalise: Normalise
+    augment: Augment | None = None
 
 
 @dataclass(frozen=True)
@@ -85,14 +64,17 @@ class SplitBatches:
 
     order: Order
     reader: Reader
-    normalise: Normalise
     device: torch.device
-    augment: Augment | None = None
+    trains: bool
+    """Whether samples and augmentation are others in each epoch."""
+
+    pairs: OfPairs | None
+    """None for batches of another kind, which are yielded as they are read."""
 
     @property
     def size(self) -> int:
         """Number of samples."""
-        return len(self.order.members)
+        return self.order.size
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -101,17 +83,26 @@ class SplitBatches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of epoch `epoch` (from 0), from batch `start` on; skipping is free.
 
-        Batches without shuffling are those of epoch 0 in every epoch, including random transforms. Raise
+        Batches for evaluation are those of epoch 0 in every epoch, including random transforms. Raise
         `RunFailed` (also `DamagedFile`, or for a dead worker) if a sample cannot be read.
         """
-        changes = self.augment.of_epoch(epoch, self.device) if self.augment else None
-        samples = self.order.samples(epoch, start)
-        looks = epoch if self.order.shuffle_seed is not None else 0
-        for chosen, inputs, targets in self.reader.read(looks, samples, self.order.batch_size):
-            changed = changes(inputs, chosen) if changes else inputs
-            yield self.normalise(changed), targets
+        batches = self.reader.read(epoch if self.trains else 0, self.order.batches(epoch, start))
+        if self.pairs is None:
+            return (batch for _, batch in batches)
+        return self._transformed(batches, epoch, self.pairs)
+
+    def _transformed(
+        self, batches: Iterator[tuple[Tensor, Any]], epoch: int, pairs: OfPairs
+    ) -> Iterator[Batch]:
+        normalise = pairs.normalise
+        changes = pairs.augment.of_epoch(epoch, self.device) if pairs.augment else None
+        for chosen, (inputs, targets) in batches:
+            yield normalise(changes(inputs, chosen) if changes else inputs), targets
 
     def first(self, count: int) -> Batch:
         """Return the first `count` samples in the split's own order, not augmented."""
-        inputs, targets = self.reader.pick(self.order.members[:count])
-        return self.normalise(inputs), targets
+        batch = self.reader.pick(self.order.members[:count])
+        if self.pairs is None:
+            return batch
+        inputs, targets = batch
+        return self.pairs.normalise(inputs), targets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
 from typing import Any
@@ -14,16 +14,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sweepboard.compat.torch import WatchedLoader, abandon_workers, end_workers
-from sweepboard.data.batches import in_batches
 from sweepboard.data.loader_worker import Fetching, Key, Mistake, Worker, as_failure, own_sigchld_handler
+from sweepboard.data.order import in_batches
 from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import piece_size
-from sweepboard.data.types import DataSpec, Split
+from sweepboard.data.tree import to_device
+from sweepboard.data.types import Batch, DataSpec, Split
 from sweepboard.data.waiting import waiting
 from sweepboard.errors import RunFailed
-
-Pair = tuple[Tensor, Tensor]
-"""Raw inputs and targets."""
 
 
 class LoaderReader:
@@ -36,7 +34,7 @@ class LoaderReader:
     def __init__(
         self,
         split: Split,
-        spec: DataSpec,
+        spec: DataSpec | None,
         device: torch.device,
         seed: int,
         workers: int,
@@ -65,26 +63,26 @@ class LoaderReader:
             generator=torch.Generator(),  # without one it would draw from the run's own stream
         )
 
-    def read(self, epoch: int, samples: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def read(self, epoch: int, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
         """Yield batches. Raise the `UserError` of a worker, or `RunFailed` if the workers failed.
 
-        If shared memory, which carries the batches of workers, is small, a batch is fetched in pieces.
+        If shared memory, which carries the batches of workers, is small, pairs are fetched in pieces.
         """
-        size = piece_size(self._spec, self._loader.num_workers)
-        batches = [(part, in_batches(part, size or batch_size)) for part in in_batches(samples, batch_size)]
-        self._keys.keys = [(epoch, piece.tolist()) for _, pieces in batches for piece in pieces]
+        size = None if self._spec is None else piece_size(self._spec, self._loader.num_workers)
+        pieces = [in_batches(part, size or max(1, len(part))) for part in batches]
+        self._keys.keys = [(epoch, piece.tolist()) for group in pieces for piece in group]
         fetched = self._fetched()
-        for part, pieces in batches:
-            inputs, targets = _joined(fetched, len(pieces), len(part))
-            yield part.to(self._device), self._to_device(inputs), self._to_device(targets)
+        for part, group in zip(batches, pieces, strict=True):
+            batch = next(fetched) if len(group) == 1 else _joined(fetched, len(group), len(part))
+            yield part.to(self._device), to_device(batch, self._device, non_blocking=True)
 
-    def pick(self, samples: Tensor) -> Pair:
+    def pick(self, samples: Tensor) -> Batch:
         """Implement `Reader.pick` in this process, with the transforms of epoch 0."""
         with waiting:
-            inputs, targets = fetch(self._split, samples.tolist(), self._seed, epoch=0)
-        return self._to_device(inputs), self._to_device(targets)
+            batch = fetch(self._split, samples.tolist(), self._seed, epoch=0)
+        return to_device(batch, self._device, non_blocking=True)
 
-    def _fetched(self) -> Iterator[Pair]:
+    def _fetched(self) -> Iterator[Batch]:
         """Yield the workers' results; stop the workers after any error, so that none is left behind."""
         try:
             iterator = self._start_epoch()
@@ -121,9 +119,6 @@ class LoaderReader:
             self._crew[:] = [iterator]
         return iterator
 
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self._device, non_blocking=True)
-
 
 class _Keys:
     """The sampler: it passes the keys of the current epoch to persistent workers."""
@@ -142,19 +137,17 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _joined(fetched: Iterator[Pair], pieces: int, samples: int) -> Pair:
-    """Return one batch of `pieces` pieces, each copied on arrival, which frees its shared memory."""
-    first = next(fetched)
-    if pieces == 1:
-        return first
-    whole = tuple(part.new_empty((samples, *part.shape[1:])) for part in first)
-    filled, piece = 0, first
+def _joined(fetched: Iterator[Batch], pieces: int, samples: int) -> tuple[Tensor, Tensor]:
+    """Return one batch of pairs from its pieces, each copied on arrival, which frees its shared memory."""
+    piece: tuple[Tensor, Tensor] = next(fetched)
+    inputs, targets = (part.new_empty((samples, *part.shape[1:])) for part in piece)
+    filled = 0
     for number in range(pieces):
         piece = piece if number == 0 else next(fetched)
-        for place, part in zip(whole, piece, strict=True):
+        for place, part in zip((inputs, targets), piece, strict=True):
             place[filled : filled + len(part)] = part
         filled += len(piece[1])
-    return whole[0], whole[1]
+    return inputs, targets
 
 
 def _dismiss(crew: list[Any]) -> None:

@@ -17,13 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from sweepboard.compat.python import on_unsendable
 from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import FOLDER, free_bytes
-from sweepboard.data.types import Split
+from sweepboard.data.tree import leaves, map_leaves
+from sweepboard.data.types import Batch, Split
 from sweepboard.errors import DamagedFile, RunFailed, TooManyOpenFiles, UserError, is_too_many_open_files
 from sweepboard.parent_death import die_with
 
@@ -63,12 +65,12 @@ class Fetching(Dataset[Any]):
     def __init__(self, split: Split, seed: int) -> None:
         self._split, self._seed = split, seed
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor] | Mistake:
+    def __getitem__(self, key: Key) -> Batch | Mistake:
         epoch, indices = key
         if get_worker_info() is None:
             return fetch(self._split, indices, self._seed, epoch)
         try:
-            return _shared(*fetch(self._split, indices, self._seed, epoch))
+            return _shared(fetch(self._split, indices, self._seed, epoch))
         except UserError as error:
             return Mistake.of(error)
         except SystemExit as error:  # would end the worker as if it had been killed
@@ -153,17 +155,26 @@ def own_sigchld_handler() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, handler)
 
 
-def _shared(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def _shared(batch: Batch) -> Batch:
     try:
-        return inputs.share_memory_(), targets.share_memory_()  # type: ignore[no-untyped-call]
+        return map_leaves(_in_shared_memory, batch)
     except RuntimeError as error:
-        raise RunFailed(_no_shared_memory(error, inputs)) from error
+        raise RunFailed(_no_shared_memory(error, batch)) from error
 
 
-def _no_shared_memory(error: RuntimeError, inputs: Tensor) -> str:
+def _in_shared_memory(leaf: Any) -> Any:
+    """Return a tensor in shared memory; other objects share their tensors when they are sent."""
+    if not isinstance(leaf, Tensor) or leaf.layout != torch.strided or leaf.is_nested or leaf.is_cuda:
+        return leaf
+    if leaf.requires_grad and not leaf.is_leaf:
+        leaf = leaf.detach()  # a graph cannot be sent
+    return leaf.share_memory_()
+
+
+def _no_shared_memory(error: RuntimeError, batch: Batch) -> str:
     free = free_bytes()
     left = "" if free is None else f" ({free / 2**20:.0f} MiB free in {FOLDER})"
-    size = inputs.numel() * inputs.element_size() / 2**20
+    size = sum(leaf.nbytes for leaf in leaves(batch) if isinstance(leaf, Tensor)) / 2**20
     return (
         f"a worker found no shared memory for {size:.1f} MiB of samples{left}: {str(error).splitlines()[0]}; "
         "give the container more (docker run --shm-size=2g), or use dataset.workers=0 or fewer"

@@ -8,6 +8,7 @@ import torch
 
 from sweepboard.data.cache import cached
 from sweepboard.data.loader import LoaderReader
+from sweepboard.data.order import in_batches
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.types import DataSpec, Split, TensorSplit
 from sweepboard.hardware import total_memory
@@ -17,7 +18,7 @@ _CPU = torch.device("cpu")
 
 
 def into_memory(
-    split: Split, spec: DataSpec, device: torch.device, workers: int, timeout: int | None = None
+    split: Split, spec: DataSpec | None, device: torch.device, workers: int, timeout: int | None = None
 ) -> Split:
     """Return `split` in the memory of `device`, or unchanged.
 
@@ -26,7 +27,9 @@ def into_memory(
     """
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
-    if not isinstance(split, FixedSamples) or len(split) * prod(spec.input_shape) > capacity(device) // 4:
+    if spec is None or not isinstance(split, FixedSamples):
+        return split
+    if len(split) * prod(spec.input_shape) > capacity(device) // 4:
         return split
     whole = cached(*split.made_from(), lambda: _read_all(split, spec, workers, timeout))
     return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
@@ -37,7 +40,7 @@ def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | 
     inputs = torch.empty((len(split), *spec.input_shape), dtype=torch.uint8)
     targets = torch.empty(len(split), dtype=torch.int64)
     reader = LoaderReader(split, spec, _CPU, seed=0, workers=workers, timeout=timeout)
-    for chosen, some_inputs, some_targets in reader.read(0, torch.arange(len(split)), _BATCH):
+    for chosen, (some_inputs, some_targets) in reader.read(0, in_batches(torch.arange(len(split)), _BATCH)):
         inputs[chosen], targets[chosen] = some_inputs, some_targets
     return TensorSplit(inputs, targets)
 

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from sweepboard.data.augment import Augment
-from sweepboard.data.batches import MemoryReader, Order, Reader, SplitBatches
+from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
 from sweepboard.data.fingerprint import fingerprint
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
+from sweepboard.data.order import Order, PlainOrder
 from sweepboard.data.seeds import generator
 from sweepboard.data.splits import check_settings, held_out_samples
 from sweepboard.data.types import Data, DataSpec, Source, Split, Splits, TensorSplit
@@ -66,7 +67,7 @@ def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[st
     return {**own, "val": shuffled[:held_out].sort().values, "train": shuffled[held_out:].sort().values}
 
 
-def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: torch.device) -> Splits:
+def _kept(splits: Splits, spec: DataSpec | None, settings: DatasetSettings, device: torch.device) -> Splits:
     present = {name: split for name, split in vars(splits).items() if split is not None}
     return Splits(
         **{
@@ -80,7 +81,7 @@ def _kept(splits: Splits, spec: DataSpec, settings: DatasetSettings, device: tor
 class _Layout:
     """Common settings of the batches of all splits."""
 
-    spec: DataSpec
+    spec: DataSpec | None
     settings: DatasetSettings
     seed: int
     device: torch.device
@@ -88,19 +89,22 @@ class _Layout:
     def training(self, split: Split, members: Tensor) -> SplitBatches:
         """Return shuffled and augmented batches, different in every epoch."""
         settings = self.settings
-        order = Order(members, settings.batch_size, shuffle_seed=self.seed, drop_last=settings.drop_last)
-        return self._batches(split, order, self._augment(len(split)))
+        shuffle_seed = self.seed if settings.shuffle else None
+        order = PlainOrder(members, settings.batch_size, shuffle_seed, settings.drop_last)
+        return self._batches(split, order, trains=True)
 
     def evaluation(self, split: Split | None, members: Tensor | None) -> SplitBatches | None:
         """Return batches in order and unchanged; None if there are no such samples."""
         if split is None or members is None:
             return None
-        return self._batches(split, Order(members, self.settings.eval_batch_size), None)
+        return self._batches(split, PlainOrder(members, self.settings.eval_batch_size), trains=False)
 
-    def _batches(self, split: Split, order: Order, augment: Augment | None) -> SplitBatches:
-        return SplitBatches(
-            order, self._reader(split), Normalise(self.spec, self.device), self.device, augment
-        )
+    def _batches(self, split: Split, order: Order, trains: bool) -> SplitBatches:
+        pairs = None
+        if self.spec is not None:
+            augment = self._augment(len(split)) if trains else None
+            pairs = OfPairs(Normalise(self.spec, self.device), augment)
+        return SplitBatches(order, self._reader(split), self.device, trains, pairs)
 
     def _reader(self, split: Split) -> Reader:
         if self.settings.in_memory and isinstance(split, TensorSplit):

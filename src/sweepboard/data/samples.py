@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
-from sweepboard.data.types import Split, TensorSplit
+from sweepboard.data.types import Batch, Split, TensorSplit
 from sweepboard.errors import RunFailed
 
 
@@ -31,22 +32,27 @@ class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
         """Return the number of samples."""
 
 
-def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> tuple[Tensor, Tensor]:
-    """Return raw inputs and targets of `indices`, stacked.
+def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
+    """Return the batch of `indices`: raw inputs and targets, stacked, or what the split's `collate` returns.
 
-    The code of a `Dataset` may draw random numbers (user transforms): torch, random and numpy are seeded
-    before each sample, so that neither the number of workers nor a resume changes what it draws.
+    User code may draw random numbers: torch, random and numpy are seeded before each sample and each batch,
+    so that neither the number of workers nor a resume changes what it draws.
     """
     if isinstance(split, TensorSplit):
         chosen = torch.tensor(indices)
         return split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
     with borrowed_global_randomness() as seed_generators:
 
-        def read(index: int) -> tuple[Tensor, Tensor]:
+        def read(index: int) -> Any:
             seed_generators(derive_seed(seed, "sample", epoch, index))
             return split[index]
 
-        return _stacked(map(read, indices), indices)
+        collate = getattr(split, "collate", None)
+        if collate is None:
+            return _stacked(map(read, indices), indices)
+        samples = list(map(read, indices))
+        seed_generators(derive_seed(seed, "batch", epoch, *indices))
+        return collate(samples, indices)
 
 
 def _stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: list[int]) -> tuple[Tensor, Tensor]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 
+from sweepboard.data.order import number_of_batches
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import DatasetSettings, check_values
@@ -13,10 +13,14 @@ from sweepboard.settings import DatasetSettings, check_values
 def check_settings(settings: DatasetSettings, source: Source) -> None:
     """Raise a `ConfigError` naming the key of a setting that is invalid or does not fit `source`."""
     check_values(settings, "dataset")
-    if settings.augment != "none" and not source.spec.is_image:
+    spec = source.spec
+    if settings.augment != "none" and (spec is None or not spec.is_image):
+        found = (
+            "are no pairs of an image and a target" if spec is None else f"have the shape {spec.input_shape}"
+        )
         raise ConfigError(
-            f"dataset.augment={settings.augment} changes images, but samples here have the shape "
-            f"{source.spec.input_shape}: use dataset.augment=none"
+            f"dataset.augment={settings.augment} changes images, but samples here {found}: "
+            "use dataset.augment=none"
         )
     if settings.validate_on == "test" and not source.sizes.get("test"):
         raise ConfigError(
@@ -72,5 +76,5 @@ def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int
 
 def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
     """Return the number of training batches in an epoch."""
-    batches = split_sizes(settings, source)["train"] / settings.batch_size
-    return int(batches) if settings.drop_last else ceil(batches)
+    samples = split_sizes(settings, source)["train"]
+    return number_of_batches(samples, settings.batch_size, settings.drop_last)

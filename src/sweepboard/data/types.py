@@ -50,6 +50,11 @@ class DataSpec:
         return len(self.input_shape) == 3
 
 
+def class_names(spec: DataSpec | None) -> list[str]:
+    """Return the names of the classes, or an empty list."""
+    return [] if spec is None else list(spec.class_names)
+
+
 @dataclass(frozen=True)
 class TensorSplit:
     """A split in memory: raw inputs (uint8 pixels or floats) and targets, sample first."""
@@ -66,8 +71,11 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]:
-        """Return raw input and target: uint8 pixels or float32, and an int64 class () or float32 numbers."""
+    def __getitem__(self, index: int, /) -> Any:
+        """Return raw input and target: uint8 pixels or numbers, and an int64 class () or real numbers.
+
+        Of a split with a method `collate(samples, indices)`, which returns the batch, it is any sample.
+        """
 
 
 Split: TypeAlias = "TensorSplit | Samples"
@@ -95,8 +103,8 @@ class Source(Protocol):
     """A data set that can be described without reading it."""
 
     @property
-    def spec(self) -> DataSpec:
-        """The description, known without reading a sample."""
+    def spec(self) -> Any:
+        """The `DataSpec`, known before the data are read; None if samples are no (input, target) pairs."""
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -130,7 +138,9 @@ class Batches(Protocol):
 class Data:
     """The data that the loop trains and evaluates on."""
 
-    spec: DataSpec
+    spec: Any
+    """The `DataSpec` of (input, target) pairs; None for other samples."""
+
     train: Batches
     val: Batches | None
     test: Batches | None

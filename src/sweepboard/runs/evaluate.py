@@ -74,7 +74,7 @@ def _refuse_other_shapes(saved: SavedRun, prepared: Prepared) -> None:
 
 def _refuse_other_numbers(saved: SavedRun, prepared: Prepared) -> None:
     """Raise `NotATest` for data that number the classes differently: every sample would be an error."""
-    now = prepared.source.spec.class_names
+    now = prepared.classes
     for number, name in enumerate(saved.record.classes):
         if name in now and now.index(name) != number:
             raise NotATest(

@@ -83,8 +83,9 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
     """
     data = changed_data(saved.record, prepared)
     then, now = saved.config.values["facts"], prepared.source.spec
-    shapes = [Difference("outputs", then["outputs"], now.outputs)]
-    shapes += [Difference("input_shape", then["input_shape"], list(now.input_shape))]
+    outputs, shape = (None, None) if now is None else (now.outputs, list(now.input_shape))
+    shapes = [Difference("outputs", then["outputs"], outputs)]
+    shapes += [Difference("input_shape", then["input_shape"], shape)]
     unlike = [shape for shape in shapes if shape.then != shape.now]
     if unlike:
         data = data or unlike

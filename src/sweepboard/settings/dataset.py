@@ -39,6 +39,9 @@ class DatasetSettings:
     )
     """Pixels of zero padding on each side from which `crop` cuts."""
 
+    shuffle: bool = setting(True, "result")
+    """Draw the training samples in another order in each epoch; a stream has its own order."""
+
     drop_last: bool = setting(False, "result")
     """Leave out a last training batch that is smaller than the others."""
 

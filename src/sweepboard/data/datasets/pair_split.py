@@ -1,0 +1,103 @@
+"""A user's data set of (input, target) pairs, each converted and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from sweepboard.data.datasets.input_target import Unfit, pair_of
+from sweepboard.data.datasets.reading import UserSplit, name_of
+from sweepboard.data.datasets.variety import digest_of, varies
+from sweepboard.data.samples import fetch
+from sweepboard.data.types import DataSpec
+from sweepboard.errors import ConfigError, RunFailed
+
+
+class PairSplit(UserSplit):
+    """Pairs, compared with the shape of the first one."""
+
+    def __init__(self, dataset: Any, spec: DataSpec, untouched: Any) -> None:
+        super().__init__(dataset, untouched)
+        self._spec = spec
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return a sample. Raise `RunFailed` if its shape differs, `DamagedFile` if it cannot be read."""
+        sample = self.read(index)
+        try:
+            inputs, target = pair_of(sample, self._spec.input_shape[0] if self._spec.is_image else None)
+        except Unfit as error:
+            raise RunFailed(f"{self.place(index)} {error}") from error
+        self._check(index, "an input of shape", self._spec.input_shape, tuple(inputs.shape))
+        if self._spec.classes is None:
+            self._check(index, "a target of shape", self._spec.target_shape, tuple(target.shape))
+        else:
+            self._check_class(index, target, self._spec.classes)
+        return inputs, target
+
+    def varies(self) -> bool:
+        """Return whether the first input uses random numbers, or differs between reads."""
+        return varies(lambda: self[0][0])
+
+    def digest(self) -> str:
+        """Return a SHA-256 over what is known without reading everything: type, length and first sample."""
+        first = fetch(self, [0], seed=0, epoch=0)
+        return digest_of([name_of(self.dataset), len(self), *first])
+
+    def _check_class(self, index: int, target: Tensor, classes: int) -> None:
+        if target.is_floating_point():
+            raise RunFailed(f"{self.place(index)} has real numbers as its target, the first has a class")
+        if not 0 <= (number := int(target)) < classes:
+            remedy = "leave it out" if number < 0 else f"set dataset.classes={number + 1} or more"
+            raise RunFailed(
+                f"{self.place(index)} has class {number}, but there are {classes} classes counted "
+                f"from 0: {remedy}"
+            )
+
+    def _check(self, index: int, what: str, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
+        if found != expected:
+            raise RunFailed(
+                f"{self.place(index)} has {what} {found}, the first has {expected}: a transform must make "
+                "them alike (dataset=image_folder scales and cuts), or a dataset.collate_fn pad them"
+            )
+
+
+def spec_of(dataset: Any, pair: tuple[Tensor, Tensor], classes: int | None) -> DataSpec:
+    """Return the description of `dataset` by its first pair; pixels are scaled to 0 to 1.
+
+    Raise `ConfigError` if the number of classes is unknown.
+    """
+    inputs, target = pair
+    shape = tuple(inputs.shape)
+    if target.is_floating_point():
+        if classes is not None:
+            raise ConfigError(
+                f"dataset.classes: the targets are real numbers, such as {target.reshape(-1)[0]:g}; "
+                "where they are class numbers make them whole (target.long()), else leave it out"
+            )
+        return DataSpec(shape, target_shape=tuple(target.shape))
+    names = _class_names(dataset)
+    known = classes or len(names) or _counted_classes(dataset)
+    return DataSpec(shape, classes=known, class_names=names if len(names) == known else ())
+
+
+def _class_names(dataset: Any) -> tuple[str, ...]:
+    names = getattr(dataset, "classes", None)
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+
+
+def _counted_classes(dataset: Any) -> int:
+    """Return the number of classes from the data set's attributes, or from its list of all targets."""
+    count = getattr(dataset, "num_classes", None)
+    if isinstance(count, int):
+        return count
+    targets = getattr(dataset, "targets", None)
+    if targets is not None and len(targets) > 0:
+        if (least := int(min(targets))) < 0:
+            raise ConfigError(
+                f"dataset: {name_of(dataset)} has class {least}, but classes are counted from 0"
+            )
+        return int(max(targets)) + 1
+    raise ConfigError(
+        f"dataset.classes: {name_of(dataset)} does not say how many classes it has; set dataset.classes"
+    )

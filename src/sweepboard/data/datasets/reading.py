@@ -1,0 +1,48 @@
+"""Read samples of users' map-style data sets, and name them in messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.data import Dataset, get_worker_info
+
+from sweepboard.errors import DamagedFile
+
+
+class UserSplit(Dataset[Any]):
+    """A user's data set.
+
+    Workers read from `untouched`, a copy from before any sample was read in this process: a data set that
+    opens its file at the first sample, as it should, would otherwise share the file and its position with all
+    workers.
+    """
+
+    def __init__(self, dataset: Any, untouched: Any) -> None:
+        self._here, self._untouched = dataset, untouched
+
+    @property
+    def dataset(self) -> Any:
+        """The data set that this process reads from."""
+        return self._here if get_worker_info() is None else self._untouched
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def place(self, index: int) -> str:
+        """Return the file of a sample if the data set lists its files, as torchvision's do."""
+        listed = getattr(self.dataset, "samples", None)
+        if isinstance(listed, list) and index < len(listed) and isinstance(listed[index], tuple):
+            return str(listed[index][0])
+        return f"sample {index} of {name_of(self.dataset)}"
+
+    def read(self, index: int) -> Any:
+        """Return a sample as the data set gives it. Raise `DamagedFile` if its file cannot be read."""
+        try:
+            return self.dataset[index]
+        except OSError as error:  # what PIL raises; for anything else the traceback is better
+            raise DamagedFile(f"{self.place(index)} cannot be read ({error})") from error
+
+
+def name_of(value: Any) -> str:
+    """Return the name of the value's class."""
+    return type(value).__qualname__

@@ -18,12 +18,12 @@ PACKAGE = Path(sweepboard.__file__).parent
 ROOMS = (
     # What everybody may use: small, without torch where it is imported by `--help`.
     "compat", "import_path", "lazy_exports", "version", "errors", "formatting", "settings", "files", "names",
-    "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "expressions", "vision", "startup",
-    "cgroups", "hardware",
+    "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "metric_names", "expressions", "vision",
+    "startup", "cgroups", "hardware",
     "parent_death", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.
-    "execution", "data", "models", "training", "board", "callbacks", "loggers", "compose", "trust", "runs",
-    "analysis", "sweeps", "search", "cli", "testing",
+    "execution", "data", "models", "training", "board", "callbacks", "loggers", "programs", "compose",
+    "trust", "runs", "analysis", "sweeps", "search", "cli", "testing",
 )  # fmt: skip
 FLOORS = {name: floor for floor, name in enumerate(ROOMS)}
 

@@ -21,11 +21,13 @@ from sweepboard.hyperparameters import hparams
 from sweepboard.names import flatten
 from sweepboard.settings import (
     GROUPS,
+    PROGRAM,
     SEARCH,
     SHARED_KEYS,
     Config,
     DatasetSettings,
     Facts,
+    ProgramSettings,
     SearchSettings,
     Setting,
     SweepSettings,
@@ -49,12 +51,17 @@ BASES = {
     "trainer/default": "trainer.",
     "logging/tensorboard": "logging.",
     "hydra/sweeper/optuna": f"{SEARCH}.",
+    "program": "",
 }
 """The files that hold the defaults, and where in the configuration they stand."""
 
 
 def all_settings() -> list[Setting]:
-    return [*settings().values(), *settings_in(SearchSettings, f"{SEARCH}.")]
+    return [*settings().values(), *settings_in(SearchSettings, f"{SEARCH}."), *of_a_program()]
+
+
+def of_a_program() -> list[Setting]:
+    return list(settings_in(ProgramSettings, f"{PROGRAM}."))
 
 
 def written() -> Iterator[str]:
@@ -74,9 +81,9 @@ def test_every_setting_stands_in_one_file_of_yaml_and_every_key_there_is_a_setti
 
 
 def test_the_defaults_in_yaml_are_in_force_and_those_of_the_fields() -> None:
-    config = composed(("hydra/sweeper=optuna",))
+    config, program = composed(("hydra/sweeper=optuna",)), OmegaConf.load(CONF / "program.yaml")
     for each in all_settings():
-        value = OmegaConf.select(config, each.key)
+        value = OmegaConf.select(program if each in of_a_program() else config, each.key)
         assert (value, type(each.default)) == (each.default, type(each.default)), each.key
 
 

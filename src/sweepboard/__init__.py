@@ -22,8 +22,10 @@ from sweepboard.version import __version__ as __version__
 if TYPE_CHECKING:
     from sweepboard.analysis.api import load_run as load_run
     from sweepboard.analysis.api import load_runs as load_runs
+    from sweepboard.cli.program_main import main as main
     from sweepboard.cli.python_calls import run as run
     from sweepboard.cli.python_calls import sweep as sweep
+    from sweepboard.programs.run import Run as Run
     from sweepboard.runs.load_model import load_model as load_model
     from sweepboard.training.callback import Callback as Callback
     from sweepboard.training.logger import Logger as Logger
@@ -34,10 +36,12 @@ __all__, __getattr__ = lazy_exports(
     {
         "Callback": "sweepboard.training.callback",
         "Logger": "sweepboard.training.logger",
+        "Run": "sweepboard.programs.run",
         "Task": "sweepboard.training.tasks",
         "load_model": "sweepboard.runs.load_model",
         "load_run": "sweepboard.analysis.api",
         "load_runs": "sweepboard.analysis.api",
+        "main": "sweepboard.cli.program_main",
         "run": "sweepboard.cli.python_calls",
         "sweep": "sweepboard.cli.python_calls",
     },

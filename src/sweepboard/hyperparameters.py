@@ -20,8 +20,10 @@ from sweepboard.settings import (
     NAMED_GROUPS,
     NOT_OF_A_RUN,
     OPEN_GROUPS,
+    PROGRAM,
     ROOT,
     effect_of,
+    is_program,
     keys_with,
     unused,
 )
@@ -31,8 +33,11 @@ Hparams: TypeAlias = "dict[str, bool | int | float | str]"
 _COLUMNS = ("experiment", *OPEN_GROUPS)
 """Groups whose options are always columns; options of the closed groups only if they were asked for."""
 
-_NEVER = {"seed", "facts", "hydra", LOGGERS, *NOT_OF_A_RUN}
+_NEVER = {"seed", "facts", "hydra", LOGGERS, PROGRAM, *NOT_OF_A_RUN}
 """Keys that do not identify a run: repeats, values that follow from other settings, the way jobs run."""
+
+_HARDWARE = ("device", "threads")
+"""What a run computes with: its numbers agree but for rounding."""
 
 _BUILDING = re.compile(r"(.*\.)?_(convert|recursive|partial)_$")
 TARGET = "._target_"
@@ -75,10 +80,11 @@ def hparams(
     one type.
     """
     row: Hparams = {name: str(groups[name]) for name in _options(groups, asked)}
-    row |= _callbacks(config, asked)
-    silent = set(unused(config)) | set(interpolations or {})
+    of_program = is_program(config)  # whose own keys are all columns
+    row |= {} if of_program else _callbacks(config, asked)
+    silent = set(() if of_program else unused(config)) | set(interpolations or {})
     for key, value in flatten(config):
-        told = _is_column(key) and key not in silent
+        told = _is_column(key, of_program) and key not in silent
         if value is not None and (told or key in asked) and not _is_left_out(key):
             row[key] = value if isinstance(value, bool | int | float) else str(value)
     return row
@@ -95,10 +101,10 @@ def _is_left_out(key: str) -> bool:
     return re.split(r"[./]", key)[0] in _NEVER or key in keys_with("place")
 
 
-def _is_column(key: str) -> bool:
+def _is_column(key: str, of_program: bool) -> bool:
     """Return whether a setting of a group changes the results or the length of a run."""
-    changes = effect_of(key) in ("result", "length")
-    return changes and key.partition(".")[0] in GROUPS and not _BUILDING.match(key)
+    changes = effect_of(key) in ("result", "length") and key not in _HARDWARE
+    return changes and (of_program or key.partition(".")[0] in GROUPS) and not _BUILDING.match(key)
 
 
 def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[str]:

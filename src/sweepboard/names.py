@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sweepboard.settings import NOT_OF_A_RUN, keys_with
+from sweepboard.settings import NOT_OF_A_RUN, PROGRAM, keys_with
 
 LABEL_LENGTH = 100
 """Longest label in characters. Common file systems allow 255, to which a time and a suffix may be added."""
 
-_UNLABELLED = {"hydra", *NOT_OF_A_RUN}
+_UNLABELLED = {"hydra", PROGRAM, *NOT_OF_A_RUN}
 _CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.+-]*|\[[\w.,+-]*\])", re.ASCII)
 _UNSAFE = re.compile(r"[^\w.,=+\[\]-]|(?<=\.)\.|\.\Z", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows

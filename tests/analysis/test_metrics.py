@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sweepboard.analysis.curves import band, smoothed, sorted_by_step
-from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score, spread
+from sweepboard.analysis.metrics import Score, score, spread
+from sweepboard.metric_names import metric_tags, mode_of
 
 FLOATS = st.floats(-1e6, 1e6)
 CURVES = st.dictionaries(st.integers(0, 20), FLOATS, min_size=1)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from sweepboard.analysis.metrics import metric_tags, mode_of
 from sweepboard.cli import main
+from sweepboard.metric_names import metric_tags, mode_of
 
 NO_RESULTS = {
     "transformers": ["eval/runtime", "eval/samples_per_second", "eval/steps_per_second", "train/total_flos",

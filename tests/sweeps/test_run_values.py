@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from sweepboard import plain_yaml
 from sweepboard.compose.hydra_values import templates_of
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.runs.load_model import load_model
 from tests.command import TINY as OF_LINEAR
 from tests.command import Command, record_of
@@ -191,7 +192,7 @@ def test_what_is_built_is_never_a_template() -> None:
         "optimizer.lr": "model.lr",
         "model.a._target_": NUMBER,
     }
-    assert templates_of(links) == {"model.path": FOLDER}
+    assert templates_of(RunConfig({}, links)) == {"model.path": FOLDER}
 
 
 def test_a_template_holds_nothing_that_is_looked_up_elsewhere() -> None:
@@ -200,7 +201,7 @@ def test_a_template_holds_nothing_that_is_looked_up_elsewhere() -> None:
         "model.n": "${hydra:runtime.cwd}",
         "dataset.root": FOLDER,
     }
-    assert templates_of(links) == {}
+    assert templates_of(RunConfig({}, links)) == {}
 
 
 @pytest.mark.parametrize("typed", [["seed=1"], ["-m", "hydra/launcher=basic", "seed=1,2"]])

@@ -11,14 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from sweepboard.analysis.differing_hparams import description, differing
-from sweepboard.analysis.metric_names import UNKNOWN
-from sweepboard.analysis.metrics import metric_tags
 from sweepboard.analysis.query_names import QueryNames, metric_key
 from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
 from sweepboard.errors import UserError, did_you_mean
 from sweepboard.expressions import Expression, as_number
 from sweepboard.formatting import some
+from sweepboard.metric_names import UNKNOWN, metric_tags
 
 log = logging.getLogger(__name__)
 

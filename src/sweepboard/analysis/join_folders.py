@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sweepboard.analysis.metric_names import TEST, TRAINING, VALIDATION
 from sweepboard.analysis.run import Run
+from sweepboard.metric_names import TEST, TRAINING, VALIDATION
 
 log = logging.getLogger(__name__)
 

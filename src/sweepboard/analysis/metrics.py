@@ -1,26 +1,16 @@
-"""Summarise a curve: its last and best value, its direction, and which tags are metrics."""
+"""Summarise a curve: its last and best value."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from sweepboard.analysis.metric_names import (
-    MAX,
-    TEST,
-    TRAINING,
-    UNKNOWN,
-    VALIDATION,
-    direction,
-    is_loss,
-    is_result,
-    words,
-)
+from sweepboard.metric_names import MAX, UNKNOWN
 
 Steps: TypeAlias = npt.NDArray[np.int64]
 Numbers: TypeAlias = npt.NDArray[np.float64]
@@ -74,30 +64,3 @@ def spread(values: Iterable[float | None]) -> Spread | None:
         return Spread(mean, None, 1)
     variance = math.fsum((value - mean) ** 2 for value in present) / (len(present) - 1)
     return Spread(mean, math.sqrt(variance), len(present))
-
-
-def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
-    """Return a metric's direction: from `modes`, or else from its name; `min`, `max` or `unknown`."""
-    return (modes or {}).get(tag) or direction(tag)
-
-
-def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[str]:
-    """Return the tags that measure a result, the most important first.
-
-    Learning rate, epoch, throughput and `best/…` are not metrics. Order: held-out data before training data,
-    validation before test, the primary metric first, then other metrics, then losses, then those of unknown
-    direction.
-    """
-    return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
-
-
-def is_training(tag: str) -> bool:
-    """Return whether a tag is of the training data."""
-    return not TRAINING.isdisjoint(words(tag))
-
-
-def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, str]:
-    tag_words = words(tag)
-    held_out = 0 if not VALIDATION.isdisjoint(tag_words) else 1 if not TEST.isdisjoint(tag_words) else 2
-    clarity = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
-    return is_training(tag), tag.rpartition("/")[2] != primary_metric, clarity, held_out, tag

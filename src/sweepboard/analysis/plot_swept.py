@@ -11,7 +11,6 @@ from matplotlib.patches import Rectangle
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.differing_hparams import as_text
-from sweepboard.analysis.metric_names import MIN, UNKNOWN
 from sweepboard.analysis.metrics import spread
 from sweepboard.analysis.plot_style import (
     INK,
@@ -23,6 +22,7 @@ from sweepboard.analysis.plot_style import (
     wants_log,
 )
 from sweepboard.board.fonts import as_label
+from sweepboard.metric_names import MIN, UNKNOWN
 
 MOST_CELLS = 120
 FRAME = "#D55E00"

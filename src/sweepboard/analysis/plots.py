@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sweepboard.analysis.compare import Comparison
-from sweepboard.analysis.metrics import is_training
 from sweepboard.analysis.plot_curves import draw_curves, has_curves
 from sweepboard.analysis.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks
 from sweepboard.analysis.plot_swept import (
@@ -30,6 +29,7 @@ from sweepboard.analysis.plot_swept import (
 from sweepboard.board.fonts import as_label, fonts_for
 from sweepboard.errors import UserError
 from sweepboard.files import write_atomic
+from sweepboard.metric_names import is_training
 
 Panel: TypeAlias = Callable[[Axes], None]
 

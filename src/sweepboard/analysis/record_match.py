@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweepboard.formatting import some
+from sweepboard.metric_names import tag_of
 from sweepboard.runs.record import RunRecord
 from sweepboard.training.ending import FINISHED
 
@@ -22,7 +23,7 @@ def difference_from_record(record: RunRecord, curves: Mapping[str, npt.NDArray[A
     if record.status != FINISHED:
         return None
     last = {tag for tag, value in record.metrics.items() if not _holds(curves.get(tag, _NONE)[-1:], value)}
-    best = {f"val/{name}": value for name, value in record.best.items()}
+    best = {tag_of(name): value for name, value in record.best.items()}
     tags = sorted(last | {tag for tag, value in best.items() if not _holds(curves.get(tag, _NONE), value)})
     return (
         f"its event files and its run.json differ in {some(tags)}: one was cut or changed" if tags else None

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.analysis.curves import Points
-from sweepboard.analysis.metrics import Score, metric_tags, mode_of, score
+from sweepboard.analysis.metrics import Score, score
 from sweepboard.hyperparameters import asked_for, group_name
+from sweepboard.metric_names import metric_tags, mode_of, name_of, tag_of
 from sweepboard.runs.record import RunRecord
 
 _SEED = re.compile(
@@ -86,7 +87,7 @@ class Run:
 
     def _with_recorded_best(self, tag: str, known: Score) -> Score:
         """Return `known` with the best value from run.json if the run has no event files."""
-        best = self.record.best.get(tag.removeprefix("val/")) if self.record and not self.logged else None
+        best = self.record.best.get(name_of(tag)) if self.record and not self.logged else None
         return known if best is None else replace(known, best=best, step=None)
 
 
@@ -95,7 +96,8 @@ def _declared_modes(config: Mapping[str, Any], record: RunRecord | None) -> Iter
     if record is None:
         return
     for name, mode in record.modes.items():
-        yield from ((f"{part}/{name}", mode) for part in ("train", "val", "test"))
+        same = [f"{part}/{name}" for part in ("train", "val", "test")]
+        yield from ((tag, mode) for tag in ([tag_of(name)] if "/" in name else same))
     for block in ("early_stopping", "checkpoint"):
         settings = (config.get("trainer") or {}).get(block) or {}
         metric = settings.get("metric") or record.primary_metric

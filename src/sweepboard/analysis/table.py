@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sweepboard.analysis.metric_names import UNKNOWN
 from sweepboard.analysis.metrics import Spread, spread
 from sweepboard.analysis.query_names import PARTS, metric_key
 from sweepboard.analysis.run import Run
+from sweepboard.metric_names import UNKNOWN
 
 FIELDS = ("name", "seed", "status", "time")
 """Fields by which every run can be sorted and filtered, besides hyperparameters and metrics."""

@@ -55,7 +55,7 @@ def truncate_from(folder: Path, step: int) -> None:
         _refuse_links(folder)
         _empty_end(folder)
         for path in history_files(folder):
-            _drop_from(path, step)
+            _drop_events(path, step)
 
 
 def remove_empty(folder: Path) -> None:
@@ -97,7 +97,13 @@ def _shorten(path: Path, size: int) -> None:
             os.fsync(file.fileno())
 
 
-def _drop_from(path: Path, step: int) -> None:
+def drop_from(path: Path, step: int) -> None:
+    """Remove the events of one file at `step` or later. Raise `TruncationFailed`."""
+    with _explained(path.parent):
+        _drop_events(path, step)
+
+
+def _drop_events(path: Path, step: int) -> None:
     faults: list[Damage] = []
     events = list(read_events(path, faults.append))
     kept = [event for event in events if event.step < step]

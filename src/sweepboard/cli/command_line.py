@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +18,14 @@ from omegaconf import DictConfig
 from hydra_plugins.sweepboard.grid import GridSweeper
 from hydra_plugins.sweepboard.local import LocalLauncher
 from hydra_plugins.sweepboard.search import SearchSweeper
-from sweepboard.cli.config_dirs import own_folders
+from sweepboard.cli.config_dirs import own_folders, yaml_of_program
 from sweepboard.cli.flags import parse_flags
 from sweepboard.cli.multirun import multirun
-from sweepboard.compose.config_search import CONFIG, find_file, hydra_ready
+from sweepboard.compose.config_search import CONFIG, find_file, hydra_ready, primary_of
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
 from sweepboard.compose.override_grammar import quoted, with_home
+from sweepboard.compose.program_yaml import ProgramYaml
 from sweepboard.compose.results_folder import refuse_other_directory
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError
@@ -41,8 +45,21 @@ class Request:
 
     argv: list[str]
     flags: argparse.Namespace
-    config_dirs: list[Path]
-    """The user's own folders of YAML, in order of precedence."""
+    config_dirs: Sequence[Path]
+    """The user's own folders of YAML, in order of precedence; a `ProgramYaml` for a training function."""
+
+    program: str = "sweepboard"
+    """What was typed before the arguments."""
+
+    @property
+    def of_program(self) -> bool:
+        """Whether it is of a training function of the user's own."""
+        return isinstance(self.config_dirs, ProgramYaml)
+
+    @property
+    def command(self) -> str:
+        """The whole command."""
+        return f"{self.program} {shlex.join(self.argv)}".rstrip()
 
     @property
     def overrides(self) -> list[str]:
@@ -52,13 +69,14 @@ class Request:
     @property
     def config_name(self) -> str:
         """The name of the primary configuration."""
-        return str(self.flags.config_name or CONFIG).removesuffix(".yaml")
+        name = str(self.flags.config_name or CONFIG).removesuffix(".yaml")
+        return primary_of(self.config_dirs, name)
 
     @property
     def only_asks(self) -> bool:
         """Whether the command asks Hydra for information (`--cfg job`, `--info`, …) and trains nothing."""
         flags = self.flags
-        return bool(flags.cfg or flags.info or flags.hydra_help)
+        return bool(flags.cfg or flags.info or flags.hydra_help or (flags.help and self.of_program))
 
     def overridden(self, key: str) -> str | None:
         """Return the value typed for `key`, as text, or None."""
@@ -66,12 +84,18 @@ class Request:
         return values[-1] if values else None
 
 
-def parse(argv: list[str]) -> Request:
-    """Parse a command line. Raise `ConfigError` for an unknown flag or a missing folder."""
+def parse(argv: list[str], script: ProgramYaml | None = None) -> Request:
+    """Parse a command line, that of `sweepboard` or of the `script` of a training function.
+
+    Raise `ConfigError` for an unknown flag or a missing folder.
+    """
     flags = parse_flags(argv)
     if flags.experimental_rerun:
         raise ConfigError("--experimental-rerun unpickles a file: type `sweepboard rerun RUN` instead")
-    return Request(argv, flags, own_folders(flags))
+    folders = own_folders(flags)
+    yaml = yaml_of_program(flags, folders, script)
+    program = "sweepboard" if script is None else f"python {shlex.quote(sys.argv[0])}"
+    return Request(argv, flags, folders if yaml is None else yaml, program)
 
 
 def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:
@@ -117,7 +141,7 @@ def _primary(request: Request) -> Path | None:
 
 
 def _refuse_incomplete(config: DictConfig, request: Request) -> None:
-    for key in TOP_LEVEL:
+    for key in () if request.of_program else TOP_LEVEL:
         if key not in config:
             raise ConfigError(
                 f"{_primary(request)}: has no {key}; let its list begin with what is shipped: "

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.config_search import CONFIG, find_file, load, shipped
 from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.program_yaml import ProgramYaml
 from sweepboard.errors import ConfigError
+from sweepboard.settings import PROGRAM, is_program
 
 _KEY = "hydra.searchpath"
 
@@ -33,6 +37,26 @@ def own_folders(flags: argparse.Namespace) -> list[Path]:
         return list(dict.fromkeys([*folders, *(path for text in paths if (path := _folder(_KEY, text)))]))
     except Exception as error:
         raise explain(error, flags.overrides, folders) from error
+
+
+def yaml_of_program(
+    flags: argparse.Namespace, folders: Sequence[Path], script: ProgramYaml | None
+) -> ProgramYaml | None:
+    """Return where the YAML of the user's own training function is; None if the command trains a model.
+
+    The function is that of the `script` that was started, or the one that `program._target_` names, typed or
+    in the primary configuration in `folders`.
+    """
+    name = str(flags.config_name).removesuffix(".yaml") if flags.config_name else None
+    if script is not None:
+        own = folders if flags.config_path else [*script.folders, *folders]
+        return replace(script, folders=tuple(own), config=name or script.config)
+    file = find_file(name or CONFIG, folders)
+    primary = None if file is None or file.parent == shipped() else load(file)
+    is_typed = any(each.lstrip("+").startswith(f"{PROGRAM}._target_=") for each in flags.overrides)
+    if is_typed or (isinstance(primary, DictConfig) and is_program(primary)):
+        return ProgramYaml(tuple(folders), name or (CONFIG if primary is not None else None))
+    return None
 
 
 def folder_of_flag(text: str) -> Path:

@@ -7,6 +7,7 @@ import json
 
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import number, yaml_text
+from sweepboard.metric_names import column_of
 from sweepboard.runs.alteration import warn_of_alteration
 from sweepboard.runs.differences import Difference, between_configs, between_environments
 from sweepboard.runs.saved_run import SavedRun, read_run
@@ -44,7 +45,7 @@ def differences(first: SavedRun, second: SavedRun) -> list[Difference]:
 
 def _results(run: SavedRun) -> dict[str, object]:
     record = run.record
-    best = {f"best/val_{name}": value for name, value in record.best.items()}
+    best = {column_of(name): value for name, value in record.best.items()}
     fields = {"status": record.true_status, "step": record.step, "data": record.data_fingerprint[:12]}
     changes = {f"resumed.{number}": change for number, change in enumerate(record.accepted_changes, 1)}
     return {**fields, **changes, **record.metrics, **best}

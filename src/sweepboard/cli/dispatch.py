@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 
 from sweepboard.compose.broken_plugin import broken_plugin
@@ -39,17 +40,27 @@ WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-
 
 
 def run_verb(argv: list[str]) -> int:
-    """Run a command and return its exit code.
+    """Run a command and return its exit code."""
+    return guarded(lambda: _run_verb(argv))
+
+
+def _run_verb(argv: list[str]) -> int:
+    verb, arguments = split_verb(argv)
+    if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
+        load_torch_ahead()
+    with quick_start():
+        return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command, print the message of its error, and return its exit code.
 
     A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1, and so is a
     `sys.exit` in other people's code.
     """
     try:
-        verb, arguments = split_verb(argv)
-        if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
-            load_torch_ahead()
-        with naming_open_files(), quick_start():
-            return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
+        with naming_open_files():
+            return command()
     except UserError as error:
         print(f"sweepboard: {printable(error)}", file=sys.stderr)
         return error.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,7 +26,7 @@ HYDRA_FLAGS = """\
   --version            sweepboard's and Hydra's             --hydra-help      all of Hydra's flags"""
 
 
-def print_help(config_dirs: list[Path]) -> None:
+def print_help(config_dirs: Sequence[Path]) -> None:
     """Print the help, including options of the user's own groups."""
     print("sweepboard [VERB] [OVERRIDES...] [-m]\n")
     print("Train a PyTorch model from composable YAML; the run's folder is its TensorBoard log directory.\n")
@@ -48,7 +49,7 @@ def section(title: str, lines: list[str]) -> None:
     print(f"{title}\n" + "\n".join(lines) + "\n")
 
 
-def group_lines(config_dirs: list[Path]) -> list[str]:
+def group_lines(config_dirs: Sequence[Path]) -> list[str]:
     """Return each group with its options, the shipped ones and the user's."""
     groups: dict[str, set[str]] = {}
     for root in [Path(str(files("sweepboard.conf"))), *config_dirs]:

@@ -69,6 +69,8 @@ def answer(request: Request) -> int:
         overrides = with_names(request.overrides, application.config_loader)
         if flags.hydra_help:
             application.hydra_help(name, flag_parser(), flags)
+        elif flags.help:  # that of a program: `hydra.help` of its own configuration
+            application.app_help(name, flag_parser(), flags)
         elif flags.cfg:
             application.show_cfg(name, overrides, flags.cfg, flags.package, flags.resolve)
         else:

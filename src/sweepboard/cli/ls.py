@@ -11,6 +11,7 @@ from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
 from sweepboard.files import as_json
 from sweepboard.formatting import age, duration, number, printable
+from sweepboard.metric_names import tag_of
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import RunFolder
@@ -83,4 +84,4 @@ def best_value(record: RunRecord) -> str:
     """Return the primary metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
     if record.primary_metric is None or record.primary_metric not in record.best:
         return ""
-    return f"val/{record.primary_metric} {number(record.best[record.primary_metric])}"
+    return f"{tag_of(record.primary_metric)} {number(record.best[record.primary_metric])}"

@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     settle()
     name = label(overrides_for_names(config.values, config.overrides))
     new = claim(Path(config.values["output_root"]), name, datetime.now())
-    with claimed(new.path) as folder, run_display() as display:
+    with claimed(new.path) as folder, run_display(bar=not saved.config.program) as display:
         print(f"run folder: {printable(folder)}", flush=True)
         check = DataCheck(saved, lambda found: print_differences([found]))
         execute(prepared.placed(folder.path, record.number), folder, record, {"data check": check, **display})

@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         print(printable(f"{saved.folder} {complete}"))
         return 0
     settle()
-    with run_display() as display:
+    with run_display(bar=not saved.config.program) as display:
         resume(saved, prepared, display, options.accept_changes)
     print_summary(read_record(saved.folder), saved.folder)
     return 0

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def run_display() -> Iterator[dict[str, Callback]]:
-    """Print warnings on this process's terminal, and yield the callbacks that display the run."""
-    if sys.stdout.isatty():
-        with _bar() as bar:
-            yield {"progress bar": ProgressBar(bar)}
+def run_display(bar: bool = True) -> Iterator[dict[str, Callback]]:
+    """Print warnings on this process's terminal, and yield the callbacks that display the run.
+
+    Without `bar`, a terminal shows no progress bar: a training function prints itself.
+    """
+    if bar and sys.stdout.isatty():
+        with _bar() as shown:
+            yield {"progress bar": ProgressBar(shown)}
     else:
         lines = logging.StreamHandler(sys.stdout)
         warnings_ = logging.StreamHandler(sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import duration, number, printable
+from sweepboard.metric_names import column_of
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 
@@ -19,7 +20,9 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
     rows = [[tag + last, number(value)] for tag, value in record.metrics.items() if tag.startswith("test/")]
     if not rows:
         rows = [[tag, number(value)] for tag, value in record.metrics.items()]
-    rows += [[f"best/val_{name}{_when(record, name)}", number(value)] for name, value in record.best.items()]
+    rows += [
+        [f"{column_of(name)}{_when(record, name)}", number(value)] for name, value in record.best.items()
+    ]
     rows += [["training time", duration(record.seconds)], ["run folder", str(folder)]]
     print()
     print_table(["result", ""], rows)

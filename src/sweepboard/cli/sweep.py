@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -48,7 +47,7 @@ def new_task(request: Request) -> SweepTask:
     tune_allocator()  # before torch allocates anything
     from sweepboard.sweeps.hydra_task import SweepTask
 
-    return SweepTask(shlex.join(["sweepboard", *request.argv]), request.config_dirs)
+    return SweepTask(request.command, request.config_dirs)
 
 
 def go_on_with_sweep(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from rich.text import Text
 from sweepboard.cli.summary import program
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import duration, number, printable
+from sweepboard.metric_names import tag_of
 from sweepboard.runs.record import RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, best_first
@@ -128,13 +129,15 @@ def _time(view: JobView) -> str:
 
 
 def epoch(view: JobView) -> str:
-    """Return `2.5/5`: epochs done, of all."""
+    """Return `2.5/5`: epochs done, of all; of a training function, which knows only steps, its last step."""
     return f"{view.epoch:.3g}/{view.total_epochs:g}" if view.total_epochs else ""
 
 
 def metric(view: JobView) -> str:
     """Return the best value of the primary metric: `val/accuracy 0.91`."""
-    return f"val/{view.primary_metric} {number(view.score)}" if view.score is not None else ""
+    if view.primary_metric is None or view.score is None:
+        return ""
+    return f"{tag_of(view.primary_metric)} {number(view.score)}"
 
 
 def counts(views: Sequence[JobView]) -> str:
@@ -145,7 +148,7 @@ def counts(views: Sequence[JobView]) -> str:
 def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
     """Print the jobs best first, failed ones with their reasons, and where the files are."""
     rows = [[view.label, view.state, *_numbers(view), view.reason or ""] for view in best_first(views)]
-    primary_metric = next((f"val/{view.primary_metric}" for view in views if view.primary_metric), "metric")
+    primary_metric = next((tag_of(view.primary_metric) for view in views if view.primary_metric), "metric")
     print()
     print_table(["job", "state", f"best {primary_metric}", "test", "time", "reason"], rows)
     print(f"\n{counts(views)}")

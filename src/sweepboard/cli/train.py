@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from omegaconf import DictConfig
 from sweepboard.cli.command_line import Request, compose_request, parse
 from sweepboard.cli.hydra_app import answer, callbacks_of, run_composed
 from sweepboard.cli.sweep import run_sweep
+from sweepboard.compose.program_yaml import ProgramYaml
 from sweepboard.compose.results_folder import asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError
 from sweepboard.formatting import printable
@@ -27,12 +27,15 @@ from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
 from sweepboard.version import __version__
 
 
-def main(argv: list[str]) -> int:
-    """Train, or print an answer about the configuration. Return the exit code."""
+def main(argv: list[str], script: ProgramYaml | None = None) -> int:
+    """Train, or print an answer about the configuration. Return the exit code.
+
+    `script` is that of a training function of the user's own, if that was started.
+    """
     if "--version" in argv:  # Hydra's parser would answer with its own
         print(f"sweepboard {__version__} (hydra {hydra.__version__})")
         return 0
-    request = parse([each for each in argv if each != "--origin"])
+    request = parse([each for each in argv if each != "--origin"], script)
     asks = request.only_asks or "--origin" in argv
     if asks and request.flags.multirun:
         raise ConfigError("leave out -m to be shown one run; `sweepboard plan ...` shows the jobs of a sweep")
@@ -44,7 +47,7 @@ def main(argv: list[str]) -> int:
         from sweepboard.cli.completion import complete
 
         return complete(request.overrides)
-    if request.flags.help:
+    if request.flags.help and not request.of_program:
         from sweepboard.cli.help import print_help
 
         print_help(request.config_dirs)
@@ -81,9 +84,9 @@ def _train(request: Request, composed: DictConfig) -> Path:
         from sweepboard.runs.execute import execute, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
-        record = new_record(prepared, shlex.join(["sweepboard", *request.argv]))
+        record = new_record(prepared, request.command)
         settle()
-        with run_display() as display:
+        with run_display(bar=not request.of_program) as display:
             execute(prepared.placed(folder.path), folder, record, display)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 

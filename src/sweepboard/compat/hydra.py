@@ -47,8 +47,8 @@ _IS_1_3 = _UNCHECKED is None
 
 
 @contextmanager
-def application(name: str, package: str, folders: Sequence[str]) -> Iterator[Hydra]:
-    """Yield Hydra, ready to compose from the sources `folders` in this order, and then from `package`.
+def application(name: str, shipped: str, folders: Sequence[str]) -> Iterator[Hydra]:
+    """Yield Hydra, ready to compose from the sources `folders` in this order, and then from `shipped`.
 
     Hydra's state is restored afterwards. Hydra 1.4 has `initialize_config_search_path`; use that when 1.3,
     whose public functions take one source only, is no longer supported.
@@ -56,7 +56,7 @@ def application(name: str, package: str, folders: Sequence[str]) -> Iterator[Hyd
     before = get_gh_backup()
     GlobalHydra.instance().clear()  # inside a sweep there is one
     use_behaviour_of_1_3()
-    path = create_config_search_path(f"pkg://{package}")
+    path = create_config_search_path(shipped)
     for folder in reversed(folders):
         path.prepend("own", folder)
     try:

@@ -14,6 +14,7 @@ from sweepboard.compose.assemble import assemble
 from sweepboard.compose.callbacks import build_callbacks
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.program import program_work
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
@@ -26,6 +27,7 @@ from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.seeding import random_states_kept, seed_everything
 from sweepboard.training.signals import StopFlag
+from sweepboard.training.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,13 @@ class Experiment:
             stop=stop,
             resume=resume,
         )
+
+
+def build_work(prepared: Prepared) -> Work:
+    """Build what a run executes: the trainer with its parts, or a training function of the user's own."""
+    if prepared.config.program is not None:
+        return program_work(prepared.config, prepared.folder)
+    return build(prepared)
 
 
 def build(prepared: Prepared) -> Experiment:

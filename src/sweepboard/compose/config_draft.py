@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.compose.computed_values import refuse_computed_values
-from sweepboard.compose.config_search import hydra_ready
+from sweepboard.compose.config_search import hydra_ready, primary_of
 from sweepboard.compose.hydra_errors import explain, explain_value
 from sweepboard.compose.hydra_values import enable_hydra_values, templates_in, unfilled
 from sweepboard.compose.interpolations import interpolations_of, leaves, resolved
@@ -37,7 +37,7 @@ from sweepboard.compose.overrides import (
 from sweepboard.compose.replaced_classes import follow_targets_in_yaml
 from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError, NotAllowed
-from sweepboard.settings import GROUPS, NAMED_GROUPS
+from sweepboard.settings import GROUPS, NAMED_GROUPS, is_program
 
 _ABSENT = object()
 
@@ -69,7 +69,7 @@ class Draft:
         """Choose another option of a group, and keep earlier overrides of keys that the new option has."""
         group, option = override.key_or_group, str(override.value())
         top, key = group.partition("/")[0], override.package or group.replace("/", ".")
-        if top not in GROUPS:
+        if top not in GROUPS and not is_program(self.values):
             raise ConfigError(f"{group}={option}: {_why_not_of_a_run(group, option)}")
         around = [f"{top}={self.groups[top]}"] if top != group and top in self.groups else []
         if around and not re.fullmatch(r"\w[\w-]*", str(self.groups[top])):
@@ -247,7 +247,7 @@ def _added_entries(overrides: Sequence[str], group: str) -> set[str]:
 def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
     try:
         with hydra_ready(config_dirs):
-            made = compose("config", overrides, return_hydra_config=True)
+            made = compose(primary_of(config_dirs), overrides, return_hydra_config=True)
     except Exception as error:
         raise explain(error, overrides, config_dirs) from error
     follow_targets_in_yaml(made, overrides, config_dirs)

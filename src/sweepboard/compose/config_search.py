@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from sweepboard import plain_yaml
 from sweepboard.compat.hydra import FileConfigSource, Hydra, application, register_source, store_config
 from sweepboard.compose.overrides import install
+from sweepboard.compose.program_yaml import PRIMARY, HydraOptions, ProgramYaml
 from sweepboard.compose.schema import register
 from sweepboard.compose.yaml_scalars import refuse_misleading
 from sweepboard.errors import ConfigError, reason
@@ -34,13 +35,35 @@ install()
 
 @contextmanager
 def hydra_ready(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
-    """Yield Hydra, ready to compose from `config_dirs` in their order and then from the shipped YAML."""
+    """Yield Hydra, ready to compose from `config_dirs` in their order and then from the shipped YAML.
+
+    A `ProgramYaml` is composed under the name `program_yaml.PRIMARY`.
+    """
+    if isinstance(config_dirs, ProgramYaml):
+        with _program_ready(config_dirs) as hydra:
+            yield hydra
+        return
     register()
     if find_file(CONFIG, config_dirs) != find_file(SHIPPED_CONFIG):
         _store_shipped_config()
     register_source(OwnFolder)
     folders = [f"{OwnFolder.scheme()}://{folder.resolve()}" for folder in config_dirs]
-    with application("sweepboard", _PACKAGE, folders) as hydra:
+    with application("sweepboard", f"pkg://{_PACKAGE}", folders) as hydra:
+        yield hydra
+
+
+def primary_of(config_dirs: Sequence[Path], name: str = CONFIG) -> str:
+    """Return the name of the primary configuration to compose from these folders."""
+    return PRIMARY if isinstance(config_dirs, ProgramYaml) else name
+
+
+@contextmanager
+def _program_ready(yaml: ProgramYaml) -> Iterator[Hydra]:
+    yaml.store(shipped())
+    register_source(ProgramFolder)
+    register_source(HydraOptions)
+    folders = [f"{ProgramFolder.scheme()}://{folder.resolve()}" for folder in yaml]
+    with application(yaml.name, f"{HydraOptions.scheme()}://{shipped()}", folders) as hydra:
         yield hydra
 
 
@@ -64,6 +87,8 @@ class OwnFolder(FileConfigSource):
     shipped one if its defaults list has only `_self_` and overrides, or an entry `config`.
     """
 
+    extends_shipped = True
+
     @staticmethod
     def scheme() -> str:
         return "own"
@@ -74,8 +99,20 @@ class OwnFolder(FileConfigSource):
             nodes(Path(self.path, file))
         result = super().load_config(config_path)
         if isinstance(result.config, DictConfig):
-            _complete_defaults(result.config, Path(self.path, file), file == f"{CONFIG}.yaml")
+            _complete_defaults(
+                result.config, Path(self.path, file), self.extends_shipped and file == f"{CONFIG}.yaml"
+            )
         return result
+
+
+class ProgramFolder(OwnFolder):
+    """A source for the YAML of a training function, whose config.yaml does not extend the shipped one."""
+
+    extends_shipped = False
+
+    @staticmethod
+    def scheme() -> str:
+        return "own-program"
 
 
 def nodes(file: Path) -> yaml.Node | None:

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from sweepboard.compat.hydra import register_resolver
 from sweepboard.compose.interpolations import escaped
 from sweepboard.errors import ConfigError
-from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, TOP_LEVEL
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, PROGRAM, TOP_LEVEL
 
 if TYPE_CHECKING:
     from sweepboard.compose.run_config import RunConfig
@@ -37,6 +37,8 @@ _PLACEHOLDER = 4073709551
 
 _NEEDED_EARLY = {*TOP_LEVEL} - {*OPEN_GROUPS, *NAMED_GROUPS, "facts"} | {"dataset"}
 """Top-level keys that are needed before the run has a folder, because its plan depends on them."""
+
+_NEEDED_BY_A_PROGRAM = {"threads", "output_root", "imports", "sweep", PROGRAM}
 
 _BUILDS = re.compile(r"(^|\.)_")
 
@@ -95,14 +97,17 @@ def _hydra_value(key: str) -> Any:
     return node[name]
 
 
-def templates_in(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the templates among flat values, by key. Raise `ConfigError` if a value is needed earlier."""
+def templates_in(values: Mapping[str, Any], of_program: bool = False) -> dict[str, str]:
+    """Return the templates among flat values, by key. Raise `ConfigError` if a value is needed earlier.
+
+    `of_program` says whether the configuration is of a training function of the user's own.
+    """
     found = {}
     for key, value in values.items():
         text = as_template(value)
         if text is not None:
             found[key] = text
-            if _is_needed_early(key):
+            if _is_needed_early(key, of_program):
                 raise ConfigError(
                     f"{key}: {text} is known only when the run has its folder, too late for this; "
                     "give a value"
@@ -120,10 +125,13 @@ def as_template(value: Any) -> str | None:
     return text if _TEMPLATE.search(text) else None
 
 
-def templates_of(interpolations: Mapping[str, str]) -> dict[str, str]:
+def templates_of(config: RunConfig) -> dict[str, str]:
     """Return the interpolations that are templates; `_target_` and the data set never are."""
+    of_program = config.program is not None
     return {
-        key: text for key, text in interpolations.items() if _is_template(text) and not _is_needed_early(key)
+        key: text
+        for key, text in config.interpolations.items()
+        if _is_template(text) and not _is_needed_early(key, of_program)
     }
 
 
@@ -131,13 +139,14 @@ def _is_template(text: object) -> bool:
     return isinstance(text, str) and bool(_TEMPLATE.search(text)) and "${" not in _TEMPLATE.sub("", text)
 
 
-def _is_needed_early(key: str) -> bool:
-    return re.split(r"[.\[]", key)[0] in _NEEDED_EARLY or bool(_BUILDS.search(key))
+def _is_needed_early(key: str, of_program: bool) -> bool:
+    early = _NEEDED_BY_A_PROGRAM if of_program else _NEEDED_EARLY
+    return re.split(r"[.\[]", key)[0] in early or bool(_BUILDS.search(key))
 
 
 def refuse_values_of_a_job(config: RunConfig) -> None:
     """Raise `ConfigError` if the configuration of a single run uses a value of a job in a sweep."""
-    for key, template in templates_of(config.interpolations).items():
+    for key, template in templates_of(config).items():
         for word in _TEMPLATE.findall(template):
             if word in _JOB_VALUES:
                 raise ConfigError(
@@ -150,7 +159,7 @@ def with_run_values(config: RunConfig, folder: Path, number: int = 0) -> RunConf
 
     The values of a foreign configuration do not change.
     """
-    templates = templates_of(config.interpolations) if config.own else {}
+    templates = templates_of(config) if config.own else {}
     return replace(config, values=filled(config.values, templates, folder, number))
 
 

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.compat.hydra import merge
 from sweepboard.compose.hydra_errors import explain_value
-from sweepboard.compose.schema import schema
+from sweepboard.compose.schema import schema_for
 from sweepboard.errors import ConfigError
 
 _ABSENT = object()
@@ -67,7 +67,7 @@ def follow(values: Mapping[str, Any], interpolations: Mapping[str, str]) -> Dict
     """
     check_interpolations(interpolations)
     try:
-        node = merge(schema(), escaped(values))
+        node = merge(schema_for(values), escaped(values))
     except OmegaConfBaseException as error:
         raise explain_value(error) from error
     for key, other in interpolations.items():

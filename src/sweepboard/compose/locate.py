@@ -7,7 +7,9 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,13 +75,57 @@ def _member(parent: Any, parts: list[str], key: str) -> Any:
 def import_named(name: str, key: str) -> ModuleType | None:
     """Import the module `name`, or return None if there is none. Raise `ConfigError` if its import fails."""
     import_users_modules()
+    with _import_explained(name, key):
+        try:
+            return import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            return None
+
+
+def import_file(file: Path, name: str, key: str) -> ModuleType:
+    """Import the script `file` as the module `name`, unless it is imported or run already.
+
+    What it imports itself is looked for in its own folder too, last of all. Raise `NotHere` for a missing
+    file and `ConfigError` if its import fails.
+    """
+    for known in (sys.modules.get(name), sys.modules["__main__"]):
+        if known is not None and _is_of(known, file):
+            return sys.modules.setdefault(name, known)
+    if not file.is_file():
+        raise NotHere(f"{key}: there is no file {file} here")
+    import_users_modules()
+    spec = spec_from_file_location(name, file)
+    assert spec is not None  # the file is there
+    assert spec.loader is not None
+    if str(file.parent.resolve()) not in sys.path:
+        sys.path.append(str(file.parent.resolve()))
+    module = module_from_spec(spec)
+    sys.modules[name] = module
     try:
-        return import_module(name)
+        with _import_explained(name, key):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _is_of(module: ModuleType, file: Path) -> bool:
+    """Return whether the module is that of `file`."""
+    known = getattr(module, "__file__", None)
+    return known is not None and Path(known).resolve() == file.resolve()
+
+
+@contextmanager
+def _import_explained(name: str, key: str) -> Iterator[None]:
+    """Raise `ConfigError`, naming the key, if an import in the block fails."""
+    try:
+        yield
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == name:
-            return None
         reason = explained(error) or f"{name} cannot be imported: {told(error)}"
         raise ConfigError(f"{key}: {reason}") from error
 

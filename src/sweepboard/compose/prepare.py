@@ -31,12 +31,13 @@ from sweepboard.compose.hydra_values import (
 from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, shared_keys
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
+from sweepboard.compose.program import program_config
 from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.run_config import RunConfig, settings_of
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
-from sweepboard.data.types import DataSpec, Source, class_names
+from sweepboard.data.types import NO_DATA, DataSpec, Source, class_names
 from sweepboard.errors import ConfigError
 from sweepboard.settings import (
     NAMED_GROUPS,
@@ -45,6 +46,7 @@ from sweepboard.settings import (
     DatasetSettings,
     Facts,
     TrainerSettings,
+    is_program,
 )
 from sweepboard.training.intervals import length
 
@@ -59,6 +61,9 @@ class Prepared:
     source: Source
     """The description of the data, which has not been read yet."""
 
+    folder: Path | None = None
+    """The folder of the run, once it has one."""
+
     @property
     def samples(self) -> dict[str, int]:
         """The number of samples in each split."""
@@ -71,7 +76,12 @@ class Prepared:
 
     def placed(self, folder: Path, number: int = 0) -> Prepared:
         """Return a copy with the values of the run in `folder`, job `number` of its sweep."""
-        return replace(self, config=with_run_values(self.config, folder, number))
+        return replace(self, config=with_run_values(self.config, folder, number), folder=folder)
+
+
+def prepared_again(config: RunConfig) -> Prepared:
+    """Return a configuration that was prepared before, as it is; the data set is opened again."""
+    return Prepared(config, NO_DATA if config.program else open_data(config.values))
 
 
 class Check(Protocol):
@@ -97,6 +107,8 @@ def prepare(
     names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
     if names_hydra:
         enable_hydra_values(config)
+    if is_program(node):
+        return Prepared(program_config(node, groups, overrides, check), NO_DATA)
     _refuse_given_facts(node)
     if check is not None:
         check(_with_facts(node, _stand_ins()), built=["dataset"])
@@ -139,10 +151,11 @@ def prepare_resolved(config: RunConfig, check: Check | None = None) -> Prepared:
     Templates among the interpolations stay templates. The values that an earlier run filled in are kept.
     """
     leaf = dict(leaves(config.values, ""))
-    templates = {key: text for key, text in templates_of(config.interpolations).items() if key in leaf}
+    templates = {key: text for key, text in templates_of(config).items() if key in leaf}
     waiting = {key: text for key, text in templates.items() if leaf[key] == text}
     followed = {key: other for key, other in config.interpolations.items() if key not in templates}
-    node = follow({**filled(config.values, waiting), "facts": {}}, followed)
+    facts: dict[str, Any] = {} if config.program else {"facts": {}}
+    node = follow({**filled(config.values, waiting), **facts}, followed)
     prepared = prepare(node, config.groups, config.overrides, check)
     fresh = prepared.config
     values, interpolations = unfilled(fresh.values, waiting), {**fresh.interpolations, **templates}

@@ -24,7 +24,7 @@ from sweepboard.compose.instantiate import shared_keys
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET, locate, nodes
 from sweepboard.errors import ConfigError
-from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, is_program
 
 Layer = dict[str, Any]
 """The values that one file sets, by flat key."""
@@ -86,6 +86,8 @@ def _suspects(config: DictConfig) -> Iterator[tuple[str, list[str]]]:
 def _targets(config: DictConfig) -> list[tuple[str, Any]]:
     """Return the key of every node with a `_target_`, with the target, unless it is an interpolation."""
     plain: Any = OmegaConf.to_container(config, resolve=False)
+    if is_program(plain):  # its groups are the user's own
+        return []
     found = (each for group in (*OPEN_GROUPS, *NAMED_GROUPS) for each in nodes(plain.get(group), group))
     return [(place, node[TARGET]) for place, node in found if node[TARGET] and "${" not in str(node[TARGET])]
 

@@ -15,10 +15,13 @@ from sweepboard.compose.plain_types import check_plain
 from sweepboard.names import without
 from sweepboard.secrets import masked, masked_overrides
 from sweepboard.settings import (
+    PROGRAM,
     DatasetSettings,
     LoggingSettings,
+    ProgramSettings,
     SchedulerSettings,
     TrainerSettings,
+    is_program,
     keys_with,
 )
 from sweepboard.signing import as_bytes
@@ -67,8 +70,16 @@ class RunConfig:
         from sweepboard.compose.config_draft import Draft  # imports Hydra, which reading a run does not need
 
         draft = Draft(**deepcopy({item.name: getattr(self, item.name) for item in fields(self)}))
-        draft.apply(overrides, config_dirs)
+        draft.apply(overrides, self.yaml(config_dirs))
         return RunConfig(**vars(draft))
+
+    def yaml(self, config_dirs: Sequence[Path]) -> Sequence[Path]:
+        """Return the user's folders of YAML as Hydra composes from them for this configuration."""
+        from sweepboard.compose.program_yaml import ProgramYaml  # imports Hydra
+
+        if self.program is None:
+            return config_dirs
+        return ProgramYaml(tuple(config_dirs), self.program.config, self.values[PROGRAM])
 
     def with_values(self, **values: Any) -> RunConfig:
         """Return this configuration with new values for some top-level keys."""
@@ -90,34 +101,41 @@ class RunConfig:
             logging=settings_of(LoggingSettings, values["logging"]),
         )
 
+    @cached_property
+    def program(self) -> ProgramSettings | None:
+        """The settings of the user's own training function; None for a run of the trainer."""
+        return settings_of(ProgramSettings, self.values[PROGRAM]) if is_program(self.values) else None
+
     @property
     def data_root(self) -> str:
         """The folder of the data, which tells data sets without a digest apart."""
-        return str(self.values["dataset"].get("root"))
+        return "" if self.program else str(self.values["dataset"].get("root"))
 
     @property
     def data_workers(self) -> int:
         """The number of processes that load data."""
-        return self.settings.dataset.workers
+        return 0 if self.program else self.settings.dataset.workers
 
     @property
     def device(self) -> str:
         """The device that the run computes on."""
-        return str(self.values["device"])
+        return self.program.device if self.program else str(self.values["device"])
 
     @property
     def logs(self) -> bool:
         """Whether the run writes event files."""
-        return self.settings.logging.enabled
+        return self.program is not None or self.settings.logging.enabled
 
     @property
     def seed(self) -> int:
-        return int(self.values["seed"])
+        """The start of every random sequence; 0 where a function's own configuration has none."""
+        seed = self.values.get("seed")
+        return seed if isinstance(seed, int) else 0
 
     @property
     def steps(self) -> int:
-        """The planned length of the run in steps."""
-        return int(self.values["facts"]["steps"])
+        """The planned length of the run in steps; 0 if only the user's own function knows it."""
+        return 0 if self.program else int(self.values["facts"]["steps"])
 
     @property
     def digest(self) -> str:

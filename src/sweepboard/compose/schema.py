@@ -6,10 +6,13 @@ groups with a `_target_` are open, because the constructor's signature is their 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compat.hydra import store_config
-from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, Config
+from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, Config, is_program
 
 
 def schema() -> DictConfig:
@@ -18,6 +21,11 @@ def schema() -> DictConfig:
     for group in (*OPEN_GROUPS, *NAMED_GROUPS):
         OmegaConf.set_struct(node[group], False)
     return node
+
+
+def schema_for(values: Mapping[str, Any]) -> DictConfig:
+    """Return the schema of a configuration with these values; that of the user's own function has none."""
+    return OmegaConf.create() if is_program(values) else schema()
 
 
 def register() -> None:

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from sweepboard.compose.config_search import find_file, hydra_ready, load, shipped
 from sweepboard.compose.hydra_errors import OWN_GROUPS, explain
 from sweepboard.compose.option_names import with_names
+from sweepboard.compose.program_yaml import PRIMARY
 from sweepboard.compose.schema import schema
 from sweepboard.names import flatten
 
@@ -52,6 +53,9 @@ def _from_files(
         path = default.config_path or ""
         if path == "schema":
             yield from ((key, DEFAULT) for key in _keys(schema(), ""))
+        elif path.startswith(PRIMARY):  # what a training function's configuration holds of ours
+            node = loader.repository.load_config(path).config  # type: ignore[attr-defined]
+            yield from ((key, DEFAULT) for key in _keys(node, ""))
         elif not path.startswith("hydra/"):
             file, name = _file(path, config_dirs)
             yield from ((key, name) for key in _keys(load(file), default.package or ""))

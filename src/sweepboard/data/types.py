@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Protocol, TypeAlias
 
@@ -115,6 +115,19 @@ class Source(Protocol):
 
     def load(self) -> Splits:
         """Read the splits. Raise a `UserError` with a remedy if files are missing or damaged."""
+
+
+@dataclass(frozen=True)
+class _NoData:
+    spec: DataSpec | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def load(self) -> Splits:
+        raise AssertionError("there is nothing to load")
+
+
+NO_DATA: Source = _NoData()
+"""Stands for the data of a training function, of which only the function knows."""
 
 
 class Batches(Protocol):

@@ -20,7 +20,7 @@ from sweepboard.runs.load_model import load_weights, weights_of
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.record import read_record
 from sweepboard.runs.reload import prepare_saved
-from sweepboard.runs.saved_run import SavedRun
+from sweepboard.runs.saved_run import SavedRun, refuse_program
 from sweepboard.training.evaluate import evaluate
 
 
@@ -52,6 +52,7 @@ def prepare_test(
 
     Raise `NotATest` for other overrides and for data that do not fit the model, and `LinkInFolder`.
     """
+    refuse_program(saved)
     refuse_links(saved.folder)
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0]

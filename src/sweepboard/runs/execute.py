@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.board.open_board import open_board
-from sweepboard.compose.build import build
+from sweepboard.compose.build import build_work
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import naming_open_files, reason
@@ -22,7 +23,7 @@ from sweepboard.hyperparameters import DATA, asked_for, board_columns, group_nam
 from sweepboard.names import key_of
 from sweepboard.runs.epoch_log import EpochLog
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.log_file import logged_to
+from sweepboard.runs.log_file import logged_to, printed_to
 from sweepboard.runs.provenance import write_provenance
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
@@ -39,7 +40,7 @@ from sweepboard.version import __version__
 log = logging.getLogger(__name__)
 
 Make: TypeAlias = Callable[[Prepared], Work]
-"""`build`, or a function that wraps it."""
+"""`build_work`, or a function that wraps it."""
 
 
 def new_record(prepared: Prepared, command: str, parent: str | None = None) -> RunRecord:
@@ -67,7 +68,7 @@ def execute(
     record: RunRecord,
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     resume: LoopState | None = None,
-    make: Make = build,
+    make: Make = build_work,
 ) -> None:
     """Train the run of `prepared` in `folder`; the record is true after any end.
 
@@ -75,7 +76,8 @@ def execute(
     `make` builds the work. The caller holds the lock of the folder (`only_writer`). Raise `NotWritable`
     before training, and `NotSaved` after it if the end could not be written.
     """
-    with logged_to(folder.log):
+    own = prepared.config.program is not None
+    with logged_to(folder.log), printed_to(folder.log) if own else nullcontext():
         with writing(folder.path):  # the record comes last: a folder with a record is a run to resume
             remove_leftovers(folder.path)
             mask_hydra_files(folder)
@@ -87,7 +89,8 @@ def execute(
                 write_provenance(folder, Path.cwd(), prepared.config.training, record.attempts)
             work = make(prepared)
             board = open_run_board(prepared.config, folder, record, work)
-            every = {**board, "record": recorded, "epoch log": EpochLog(), **callbacks}
+            epochs = {} if prepared.config.program else {"epoch log": EpochLog()}
+            every = {**board, "record": recorded, **epochs, **callbacks}
             work.run(every, Checkpoints(folder.checkpoints, record.id), stop, resume)
 
 

@@ -13,7 +13,7 @@ from sweepboard.compose.assemble import build_model
 from sweepboard.errors import UserError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.reload import placed_config, refuse_foreign_model
-from sweepboard.runs.saved_run import SavedRun, needed_here, read_run
+from sweepboard.runs.saved_run import SavedRun, needed_here, read_run, refuse_program
 from sweepboard.training.attributes import FROZEN, set_attributes
 from sweepboard.training.checkpoint_file import fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
@@ -49,6 +49,7 @@ def model_of(saved: SavedRun, checkpoint: str) -> tuple[nn.Module, int]:
 
     The memory layout is that of training, so that outputs are equal bit for bit.
     """
+    refuse_program(saved)
     weights, step = weights_of(saved, checkpoint)
     with (
         needed_here(saved),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO, cast
 
 from sweepboard.secrets import without_known
 
@@ -39,6 +42,55 @@ class _LogFile(logging.FileHandler):
 class _WithoutSecrets(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return without_known(super().format(record))
+
+
+class _Copied(io.TextIOBase):
+    """A text stream that passes on to `stream` and to a file what is written to it."""
+
+    def __init__(self, stream: TextIO, file: TextIO) -> None:
+        self._stream, self._file = stream, file
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):  # a full disk, or a thread that outlives the run
+            self._file.write(without_known(text))
+            self._file.flush()
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+@contextmanager
+def printed_to(path: Path) -> Iterator[None]:
+    """Append to `path` too what is printed to standard output, and let INFO messages of all loggers through.
+
+    Where the output goes to that file already, as in a job of a sweep, it is not copied.
+    """
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(min(level, logging.INFO))
+    try:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            if _is_same_file(sys.stdout, file):
+                yield
+            else:
+                with redirect_stdout(cast(TextIO, _Copied(sys.stdout, file))):
+                    yield
+    finally:
+        root.setLevel(level)
+
+
+def _is_same_file(stream: TextIO, file: TextIO) -> bool:
+    try:
+        return os.path.sameopenfile(stream.fileno(), file.fileno())
+    except (OSError, ValueError):  # no file at all, as in a notebook
+        return False
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweepboard.compose.build import build
+from sweepboard.compose.build import build_work
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
@@ -50,6 +50,8 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
     record = saved.record
     if record.status != FINISHED:
         return None
+    if prepared.config.program:
+        return "has finished: nothing is left to do"
     if record.step < record.total_steps:
         return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
     if prepared.config.steps <= record.total_steps:
@@ -82,11 +84,7 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
     Raise `AnotherRun`, also with `accept`, if the model no longer fits the data.
     """
     data = changed_data(saved.record, prepared)
-    then, now = saved.config.values["facts"], prepared.source.spec
-    outputs, shape = (None, None) if now is None else (now.outputs, list(now.input_shape))
-    shapes = [Difference("outputs", then["outputs"], outputs)]
-    shapes += [Difference("input_shape", then["input_shape"], shape)]
-    unlike = [shape for shape in shapes if shape.then != shape.now]
+    unlike = [] if prepared.config.program else _other_shapes(saved, prepared)
     if unlike:
         data = data or unlike
         raise AnotherRun(
@@ -96,12 +94,20 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
     _refuse(saved, [*data, *changed_code(saved, prepared)], accept)
 
 
+def _other_shapes(saved: SavedRun, prepared: Prepared) -> list[Difference]:
+    then, now = saved.config.values["facts"], prepared.source.spec
+    outputs, shape = (None, None) if now is None else (now.outputs, list(now.input_shape))
+    shapes = [Difference("outputs", then["outputs"], outputs)]
+    shapes += [Difference("input_shape", then["input_shape"], shape)]
+    return [shape for shape in shapes if shape.then != shape.now]
+
+
 def resume(
     saved: SavedRun,
     prepared: Prepared,
     callbacks: Mapping[str, Callback] = NO_CALLBACKS,
     accept: bool = False,
-    make: Make = build,
+    make: Make = build_work,
 ) -> None:
     """Train from the last undamaged checkpoint, or from the start if none was saved.
 
@@ -203,7 +209,7 @@ def _listed(found: Sequence[Difference]) -> str:
 
 def _refuse_shortening(saved: SavedRun, prepared: Prepared) -> None:
     steps = prepared.config.steps
-    if steps < saved.record.step:
+    if not prepared.config.program and steps < saved.record.step:
         raise AnotherRun(
             f"the run has made {saved.record.step} updates and cannot become one of {steps}; "
             "give a length beyond that, or rerun it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from sweepboard.files import read_json, read_text
 from sweepboard.formatting import printable
 from sweepboard.runs.folder import RunFolder, open_run
 from sweepboard.runs.record import RunRecord, read_record
-from sweepboard.settings import Config, SweepSettings
+from sweepboard.settings import PROGRAM, Config, ProgramSettings, SweepSettings, is_program
 from sweepboard.signing import Origin, origin
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 class DamagedRun(UserError):
     """A run folder with a missing or unreadable file."""
+
+
+class NoModel(UserError):
+    """A run whose model only the user's own code can build."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,16 @@ def origin_of(saved: SavedRun) -> Origin:
     return origin(saved.config.to_sign(), saved.record.signature)
 
 
+def refuse_program(saved: SavedRun) -> None:
+    """Raise `NoModel` for a run of a training function, which alone knows what its model is."""
+    if saved.config.program is not None:
+        target = printable(str(saved.config.values[PROGRAM]["_target_"]))
+        raise NoModel(
+            f"{saved.folder} is a run of {target}, which alone can build its model; what it saved is in "
+            "checkpoints/last.pt, under learner: torch.load(..., weights_only=True) reads it"
+        )
+
+
 def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
     """Return the configuration of a run with its types checked; with `whole`, no setting may be missing.
 
@@ -87,8 +101,20 @@ def read_config(folder: RunFolder, whole: bool = True) -> dict[str, Any]:
 
 def check_config(config: Any, whole: bool = True) -> None:
     """Raise `WrongType` for a setting of another type and, with `whole`, for a missing one."""
+    if isinstance(config, Mapping) and is_program(config):
+        check_plain(_Program, config, whole=whole)
+        return
     of_no_run = {"sweep": _NO_SWEEP, "imports": []}
     check_plain(Config, {**of_no_run, **config} if isinstance(config, dict) else config, whole=whole)
+
+
+@dataclass
+class _Program:
+    """What the configuration of a training function holds of sweepboard."""
+
+    output_root: str
+    threads: int
+    program: ProgramSettings
 
 
 _NO_SWEEP = asdict(SweepSettings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec, resolve_name
@@ -47,7 +48,9 @@ def _file(name: str) -> Path | None:
     top, *below = name.split(".")
     try:
         spec = find_spec(top)
-    except (ValueError, ImportError):  # __main__ has no spec
+    except ValueError:  # a script that Python runs has no spec
+        return None if below else _own(Path(getattr(sys.modules[top], "__file__", None) or ""))
+    except ImportError:
         return None
     if spec is None:
         return None

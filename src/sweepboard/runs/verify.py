@@ -63,14 +63,19 @@ class Verdict:
     tolerance: float = 0.0
 
     @property
+    def saves(self) -> bool:
+        """Whether there are weights to compare: a training function may save none."""
+        return self.weights_then is not None
+
+    @property
     def same_weights(self) -> bool:
         """Whether the final weights are equal bit for bit."""
-        return self.weights_then is not None and self.weights_then == self.weights_now
+        return self.saves and self.weights_then == self.weights_now
 
     @property
     def holds(self) -> bool:
         """Whether the run repeats exactly, or within the tolerance if there is one."""
-        return not self.mismatches and (self.same_weights or self.tolerance > 0)
+        return not self.mismatches and (self.same_weights or not self.saves or self.tolerance > 0)
 
 
 def compare_scalars(
@@ -133,8 +138,7 @@ def verify(
     `NothingToVerify`, and what `prepare_saved` raises.
     """
     _require_finished(saved)
-    quiet = [*_QUIET, *(f"~{key}" for key in entries(saved.config.values) if key in saved.config.writes_only)]
-    prepared = prepare_saved(saved, [*quiet, *overrides], allowed, config_dirs)
+    prepared = prepare_saved(saved, [*_quiet(saved), *overrides], allowed, config_dirs)
     now = environment(Path.cwd(), prepared.config.training)
     found = [found for found in differences(saved, prepared, now) if _counts(found)]
     check = DataCheck(saved, found.append)
@@ -146,6 +150,13 @@ def verify(
     compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)
     return Verdict(compared, mismatches, *weights, found, tolerance)
+
+
+def _quiet(saved: SavedRun) -> list[str]:
+    """Return the overrides that switch off what changes no scalar."""
+    if saved.config.program:
+        return []
+    return [*_QUIET, *(f"~{key}" for key in entries(saved.config.values) if key in saved.config.writes_only)]
 
 
 def _counts(difference: Difference) -> bool:

@@ -30,7 +30,7 @@ from sweepboard.compose.interpolations import interpolations_of, leaves
 from sweepboard.compose.overrides import apply_overrides
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.read_settings import read_settings
-from sweepboard.compose.schema import schema
+from sweepboard.compose.schema import schema_for
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError, NotAllowed, UserError, reason
 from sweepboard.files import read_text, write_atomic, writing
@@ -178,7 +178,7 @@ def _at(moment: datetime, value: Any) -> Any:
 
 def unfrozen(plain: Mapping[str, Any]) -> DictConfig:
     """Return the configuration of plain values, in struct mode where Hydra had set it."""
-    node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema())
+    node = OmegaConf.merge({"hydra": OmegaConf.structured(HydraConf)}, schema_for(plain))
     assert isinstance(node, DictConfig)
     OmegaConf.set_struct(node.hydra, False)
     config = merge(node, plain)

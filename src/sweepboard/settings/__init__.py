@@ -22,6 +22,7 @@ from sweepboard.settings.dataset import DatasetSettings
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Effect, Plugin, Rules, setting
 from sweepboard.settings.logging import LoggingSettings
+from sweepboard.settings.program import PROGRAM, ProgramSettings, is_program
 from sweepboard.settings.queries import (
     Setting,
     conditions,
@@ -43,6 +44,7 @@ __all__ = [
     "NAMED_GROUPS",
     "NOT_OF_A_RUN",
     "OPEN_GROUPS",
+    "PROGRAM",
     "ROOT",
     "SEARCH",
     "SHARED_KEYS",
@@ -55,6 +57,7 @@ __all__ = [
     "Facts",
     "LoggingSettings",
     "Plugin",
+    "ProgramSettings",
     "Rules",
     "SchedulerSettings",
     "SearchSettings",
@@ -65,6 +68,7 @@ __all__ = [
     "conditions",
     "effect_of",
     "field_texts",
+    "is_program",
     "keys_with",
     "setting",
     "settings",

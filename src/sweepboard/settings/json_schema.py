@@ -11,6 +11,7 @@ from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.settings.config import CLOSED_GROUPS, GROUPS, NAMED_GROUPS, OPEN_GROUPS, SHARED_KEYS, Config
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Rules
+from sweepboard.settings.program import PROGRAM, ProgramSettings
 from sweepboard.settings.queries import Setting, settings_in
 from sweepboard.settings.search import SEARCH, SearchSettings
 
@@ -57,9 +58,15 @@ def _file(properties: Schema, closed: bool = True) -> Schema:
 def _configuration() -> Schema:
     properties = _properties(Config)
     del properties["facts"]  # nobody sets them
+    function = {"_target_": {"type": "string", "description": "The training function, by its dotted name."}}
+    program = _mapping({**function, **_properties(ProgramSettings)}, closed=True)
     sweeper = _mapping(_properties(SearchSettings), closed=False)
     hydra = _mapping({"sweeper": sweeper}, closed=False)
-    return properties | {group: _group(group) for group in (*OPEN_GROUPS, *NAMED_GROUPS)} | {"hydra": hydra}
+    return (
+        properties
+        | {group: _group(group) for group in (*OPEN_GROUPS, *NAMED_GROUPS)}
+        | {"hydra": hydra, PROGRAM: program}
+    )
 
 
 def _group(group: str) -> Schema:

@@ -56,7 +56,7 @@ def _changed(
 
 
 def _holds(condition: Expression, config: RunConfig) -> bool:
-    templates = templates_of(config.interpolations)
+    templates = templates_of(config)
     followed = {key: other for key, other in config.interpolations.items() if key not in templates}
     return holds(condition, follow(config.values, followed), config.groups)
 

@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweepboard.compose.build import build
-from sweepboard.compose.instantiate import open_data
-from sweepboard.compose.prepare import Prepared
+from sweepboard.compose.build import build_work
+from sweepboard.compose.prepare import Prepared, prepared_again
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import JobChannel
@@ -76,12 +75,12 @@ def train(
     `job` says how it is run: the `command` of the sweep, its `swept` keys, its `number`.
     """
     # Everything was checked when the plan was made, or resumed.
-    prepared = Prepared(config, open_data(config.values)).placed(folder.path, job.get("number", 0))
+    prepared = prepared_again(config).placed(folder.path, job.get("number", 0))
     accept = job.get("accept", False)
     make = partial(_on_the_same_data, SweepFolder(folder.path.parent), accept)
     if folder.begun:
         saved = read_run(folder.path)
-        resume(saved, prepared, callbacks, accept, build if saved.record.data_fingerprint else make)
+        resume(saved, prepared, callbacks, accept, build_work if saved.record.data_fingerprint else make)
         return
     with only_writer(folder):
         write_hydra_files(folder, prepared.config, job.get("number", 0))
@@ -96,7 +95,7 @@ def train(
 
 def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> Work:
     """Build a job; raise `Changed` if its data differ from those of earlier jobs."""
-    work = build(prepared)
+    work = build_work(prepared)
     if sweep.plan.is_file():  # a third-party sweeper and launcher make no plan
         refuse_other_content(sweep, prepared.config.values, work.content, accept)
     return work

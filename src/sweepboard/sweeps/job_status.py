@@ -6,9 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sweepboard.analysis.metric_names import MAX, MIN
-from sweepboard.analysis.metrics import mode_of
 from sweepboard.execution import Payload
+from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
 from sweepboard.runs.record import RUNNING, RunRecord
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.outcome import record_of
@@ -43,7 +42,10 @@ class JobView:
 
     seconds_left: float | None = None
     primary_metric: str | None = None
-    """The validation metric that ranks the job."""
+    """The metric that ranks the job."""
+
+    mode: str | None = None
+    """`min` or `max`: whether a smaller or a larger value of it is better."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     """The metrics of the last validation."""
@@ -84,17 +86,20 @@ class JobView:
             record.primary_metric,
             dict(record.best),
         )
-        self.metrics, self.test = _part(record, "val/"), _part(record, "test/")
-        self.altered = record.altered
+        self.altered, self.mode = record.altered, record.modes.get(record.primary_metric or "")
+        self.test = {
+            tag.removeprefix("test/"): value
+            for tag, value in record.metrics.items()
+            if tag.startswith("test/")
+        }
+        self.metrics = {
+            name_of(tag): value for tag, value in record.metrics.items() if not tag.startswith("test/")
+        }
 
     @property
     def score(self) -> float | None:
         """The best value of the primary metric."""
         return self.best.get(self.primary_metric) if self.primary_metric else None
-
-
-def _part(record: RunRecord, prefix: str) -> dict[str, float]:
-    return {t.removeprefix(prefix): value for t, value in record.metrics.items() if t.startswith(prefix)}
 
 
 def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
@@ -142,4 +147,4 @@ def best_first(views: Sequence[JobView]) -> list[JobView]:
 def _badness(view: JobView) -> float:
     if view.score is None or view.primary_metric is None or view.score != view.score:  # NaN last
         return float("inf")
-    return {MIN: view.score, MAX: -view.score}.get(mode_of(f"val/{view.primary_metric}"), 0.0)
+    return {MIN: view.score, MAX: -view.score}.get(view.mode or mode_of(tag_of(view.primary_metric)), 0.0)

@@ -22,6 +22,8 @@ def length_overrides(plan: Plan, overrides: Sequence[str]) -> list[str]:
 
     A length with several values is a new point instead, and so is any length if the sweep sweeps lengths.
     """
+    if any(job.config.program for job in plan.jobs):  # whose keys only the function understands
+        return []
     keys = [key for key in keys_with("length") if key not in plan.swept or len(plan.jobs) == 1]
     return [override for override in overrides if key_of(override) in keys and "," not in override]
 

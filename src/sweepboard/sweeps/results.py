@@ -9,6 +9,7 @@ from typing import Any
 
 from sweepboard.errors import UserError, reason
 from sweepboard.files import write_atomic, write_json
+from sweepboard.metric_names import column_of, tag_of
 from sweepboard.spreadsheet import as_csv
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, best_first
@@ -49,8 +50,8 @@ def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
             "job": view.label,
             "state": view.state,
             **{key: typed[view.label].get(key, "").partition("=")[2] for key in plan.swept},
-            **{f"best/val_{name}": value for name, value in view.best.items()},
-            **{f"val/{name}": value for name, value in view.metrics.items()},
+            **{column_of(name): value for name, value in view.best.items()},
+            **{tag_of(name): value for name, value in view.metrics.items()},
             **{f"test/{name}": value for name, value in view.test.items()},
             "epoch": view.epoch,
             "step": view.step,

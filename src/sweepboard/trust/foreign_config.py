@@ -42,7 +42,7 @@ class Trust:
 
         Raise `ConfigError` for an interpolation that is neither another key nor a template.
         """
-        templates = templates_of(config.interpolations)
+        templates = templates_of(config)
         followed = {key: other for key, other in config.interpolations.items() if key not in templates}
         check_interpolations(followed)
         if self.own:

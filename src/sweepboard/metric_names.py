@@ -8,6 +8,7 @@ Megatron, stable-baselines3, RLlib, CleanRL, TRL, ML-Agents, torchmetrics and sc
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 MIN, MAX, UNKNOWN = "min", "max", "unknown"
@@ -138,6 +139,54 @@ def is_result(tag: str) -> bool:
     last = words(tag.rpartition("/")[2])
     is_neutral = bool(last) and _USUALLY_NOT.issuperset(last)  # a tag of punctuation has no words
     return direction(tag) != UNKNOWN or (_NOT_ALONE.isdisjoint(found) and not is_neutral)
+
+
+def tag_of(name: str) -> str:
+    """Return the tag of a metric of a run's record: `val/<name>`, or the name itself if it has a slash.
+
+    A slash in front stands for a tag that has none.
+    """
+    return name.removeprefix("/") if "/" in name else f"val/{name}"
+
+
+def name_of(tag: str) -> str:
+    """Return the name of a tag in a run's record, of which `tag_of` makes the tag again."""
+    rest = tag.removeprefix("val/")
+    if "/" not in rest:
+        return rest if rest != tag else f"/{tag}"
+    return tag
+
+
+def column_of(name: str) -> str:
+    """Return the column of a metric's best value in a table: `best/val_<name>`."""
+    return f"best/{tag_of(name).replace('/', '_')}"
+
+
+def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
+    """Return a metric's direction: from `modes`, or else from its name; `min`, `max` or `unknown`."""
+    return (modes or {}).get(tag) or direction(tag)
+
+
+def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[str]:
+    """Return the tags that measure a result, the most important first.
+
+    Learning rate, epoch, throughput and `best/…` are not metrics. Order: held-out data before training data,
+    validation before test, the primary metric first, then other metrics, then losses, then those of unknown
+    direction.
+    """
+    return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
+
+
+def is_training(tag: str) -> bool:
+    """Return whether a tag is of the training data."""
+    return not TRAINING.isdisjoint(words(tag))
+
+
+def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, str]:
+    tag_words = words(tag)
+    held_out = 0 if not VALIDATION.isdisjoint(tag_words) else 1 if not TEST.isdisjoint(tag_words) else 2
+    clarity = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
+    return is_training(tag), tag.rpartition("/")[2] != primary_metric, clarity, held_out, tag
 
 
 def _ends(found: tuple[str, ...], ends: tuple[str, ...]) -> bool:

@@ -1,0 +1,74 @@
+"""Event files that the user's own code writes into the folder of its run, with a `SummaryWriter`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from sweepboard.board.event_reader import read_scalars_by_file
+from sweepboard.board.event_truncation import drop_from
+from sweepboard.board.event_writer import END_SUFFIX, HISTORY_SUFFIX, START_SUFFIX, TEST_SUFFIX
+from sweepboard.board.scalar_decoder import Series
+
+
+def foreign_files(folder: Path) -> list[Path]:
+    """Return the event files in and below `folder` that the writer of a run's board did not write."""
+    ours = (END_SUFFIX, HISTORY_SUFFIX, START_SUFFIX, TEST_SUFFIX)
+    return sorted(path for path in folder.rglob("*tfevents*") if not path.name.endswith(ours))
+
+
+def truncate_foreign(folder: Path, step: int) -> None:
+    """Remove from these files what a run logs that goes on at `step`; a new run starts without any.
+
+    Raise `TruncationFailed`.
+    """
+    for path in foreign_files(folder):
+        drop_from(path, step)
+
+
+def read_foreign(folder: Path) -> Iterator[dict[str, Series]]:
+    """Yield the scalars of each of these files directly in `folder`, in the order in which they were made."""
+    for path, series in read_scalars_by_file(folder).items():
+        if path in foreign_files(folder):
+            yield series
+
+
+class SummaryWriters:
+    """The `SummaryWriter`s that the user's code makes; one without a `log_dir` writes into `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: WeakSet[Any] = WeakSet()
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Follow the writers that are made in the block, and close them after it.
+
+        A class that is imported only in the block is not followed.
+        """
+        module: Any = sys.modules.get("torch.utils.tensorboard")
+        if module is None:
+            yield
+            return
+        made, folder, build = self._made, self._folder, module.SummaryWriter.__init__
+
+        def followed(writer: Any, log_dir: Any = None, *args: Any, **keywords: Any) -> None:
+            build(writer, log_dir or str(folder), *args, **keywords)
+            made.add(writer)
+
+        module.SummaryWriter.__init__ = followed
+        try:
+            yield
+        finally:
+            module.SummaryWriter.__init__ = build
+            for writer in list(made):
+                writer.close()
+
+    def flush(self) -> None:
+        """Hand what was logged to the operating system."""
+        for writer in list(self._made):
+            writer.flush()

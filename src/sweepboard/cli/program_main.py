@@ -1,0 +1,103 @@
+"""`sweepboard.main`: the decorator that stands where `hydra.main` stood."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeAlias, overload
+
+from sweepboard.compose.program_yaml import ProgramYaml
+from sweepboard.errors import ConfigError
+from sweepboard.files import from_here
+
+Function: TypeAlias = Callable[..., Any]
+
+
+@overload
+def main(config_path: Function) -> Function: ...
+
+
+@overload
+def main(
+    config_path: str | None = None,
+    config_name: str | None = None,
+    version_base: str | None = None,
+    *,
+    primary_metric: str | None = None,
+    mode: str | None = None,
+    device: str = "auto",
+) -> Callable[[Function], Function]: ...
+
+
+def main(
+    config_path: str | Function | None = None,
+    config_name: str | None = None,
+    version_base: str | None = None,  # noqa: ARG001 - hydra.main has it
+    *,
+    primary_metric: str | None = None,
+    mode: str | None = None,
+    device: str = "auto",
+) -> Any:
+    """Make runs of a training function of your own: `@sweepboard.main("conf", "config")`.
+
+        Args:
+            config_path: the folder of your YAML, relative to the file of the function.
+            config_name: the primary configuration in it.
+            version_base: accepted, as `hydra.main` has it, and without effect.
+            primary_metric: the tag by which runs are compared, such as `"val/loss"`.
+            mode: `"min"` or `"max"`, if the name of the primary metric does not tell.
+            device: what a sweep reserves for a job: `"cpu"`, or `"cuda"` for a GPU.
+
+    The function takes `(cfg)` or `(cfg, run)`; `run` is a `sweepboard.Run`. Called without arguments, it
+    reads the command line: `python train.py optimizer.lr=0.1`, `python train.py -m optimizer.lr=0.1,0.01`,
+    and all of Hydra's flags.
+    """
+    if callable(config_path):
+        return main()(config_path)
+    settings = {"primary_metric": primary_metric, "mode": mode, "device": device}
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def started(*given: Any, **named: Any) -> Any:
+            if given or named:
+                return function(*given, **named)
+            return _start(lambda: program_yaml(function, config_path, config_name, settings))
+
+        return started
+
+    return decorate
+
+
+def _start(yaml: Callable[[], ProgramYaml]) -> None:
+    """Run the command line of the program; exit like `sweepboard` if it fails."""
+    from sweepboard.cli.dispatch import guarded
+    from sweepboard.cli.train import main as train
+
+    code = guarded(lambda: train(sys.argv[1:], yaml()))
+    if code:
+        sys.exit(code)
+
+
+def program_yaml(
+    function: Function, config_path: str | None, config_name: str | None, settings: dict[str, Any]
+) -> ProgramYaml:
+    """Return where the YAML of a decorated function is, and its name. Raise `ConfigError`."""
+    module = sys.modules[function.__module__]
+    file = Path(module.__file__) if getattr(module, "__file__", None) else None  # type: ignore[arg-type]
+    if "<locals>" in function.__qualname__:
+        raise ConfigError(f"{function.__qualname__}: a training function stands at the top of its file")
+    is_script = function.__module__ == "__main__" and file is not None
+    name = file.stem if is_script and file is not None else function.__module__
+    script = str(from_here(file.resolve())) if is_script and file is not None else None
+    named = {"_target_": f"{name}.{function.__qualname__}", "file": script}
+    folders = () if config_path is None else (_folder(config_path, file),)
+    return ProgramYaml(folders, config_name, {**named, **settings}, name.rpartition(".")[2])
+
+
+def _folder(config_path: str, file: Path | None) -> Path:
+    folder = Path(file.parent if file is not None else Path.cwd(), config_path)
+    if not folder.is_dir():
+        raise ConfigError(f"config_path={config_path}: there is no folder {folder}")
+    return folder

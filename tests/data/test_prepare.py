@@ -10,6 +10,7 @@ import torch
 from sweepboard.data.datasets.fashion_mnist import FashionMini, FashionMNIST
 from sweepboard.data.datasets.image_folder import ImageFiles
 from sweepboard.data.datasets.synthetic import Gaussian, Line
+from sweepboard.data.loader import Loading
 from sweepboard.data.memory import into_memory
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import batches_per_epoch, check_settings, split_sizes
@@ -176,7 +177,7 @@ def test_one_changed_pixel_changes_the_fingerprint() -> None:
 def test_what_does_not_fit_is_read_from_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     images = ImageFiles(tmp_path, [("a.png", 0)] * 10, size=8)
     monkeypatch.setattr("sweepboard.data.memory.capacity", lambda _: 4 * 10 * 3 * 8 * 8 - 1)
-    assert into_memory(images, DataSpec((3, 8, 8), classes=1), CPU, workers=0) is images
+    assert into_memory(images, DataSpec((3, 8, 8), classes=1), CPU, Loading()) is images
 
 
 def test_the_default_data_set_is_ready_to_train() -> None:

@@ -160,7 +160,7 @@ def test_pieces_fit_the_shared_memory_and_change_nothing(
     free: int, pieces: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_memory, "free_bytes", lambda: free)
-    size = shared_memory.piece_size(DataSpec((1, 28, 28), classes=10), workers=1)
+    size = shared_memory.piece_size(DataSpec((1, 28, 28), classes=10), workers=1, prefetched=2)
     assert size == pieces or (pieces is None and size is not None and size > 1000)
 
     def batches(**settings: object) -> Data:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sweepboard.errors import NotAllowed
+from sweepboard.settings import NAMED_FUNCTIONS
 from sweepboard.trust import model_size_limits
 from sweepboard.trust.allowed_objects import find, may_be_built
-from sweepboard.trust.allowlist import refuse_untrusted
+from sweepboard.trust.allowlist import refuse_untrusted, refuse_untrusted_targets
 
 PARTS = [
     "torch.nn.Linear", "torch.nn.modules.conv.Conv2d", "torch.optim.SGD", "torch.optim.lr_scheduler.StepLR",
@@ -245,3 +246,12 @@ def test_models_that_read_their_own_tensors_are_no_giants(name: str) -> None:
     else:
         node["_target_"] = f"torchvision.models.segmentation.{name}"
     refuse_untrusted({"model": node}, built=["model"])
+
+
+@pytest.mark.parametrize("name", NAMED_FUNCTIONS)
+def test_a_function_that_is_named_without_a_target_is_judged_like_one(name: str) -> None:
+    with pytest.raises(NotAllowed, match=rf"^dataset\.{name}: os\.system is not built .*--allow os"):
+        refuse_untrusted({"dataset": {name: "os.system"}})
+    with pytest.raises(NotAllowed, match=rf"^dataset\.{name}: os\.system is not built"):
+        refuse_untrusted_targets({"dataset": {name: "os.system"}})
+    refuse_untrusted({"dataset": {name: "os.system"}}, typed={f"dataset.{name}": "os.system"})

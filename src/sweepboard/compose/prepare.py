@@ -28,9 +28,10 @@ from sweepboard.compose.hydra_values import (
     unfilled,
     with_run_values,
 )
-from sweepboard.compose.instantiate import arguments, dataset_parts, open_data, shared_keys
+from sweepboard.compose.instantiate import arguments, shared_keys
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
+from sweepboard.compose.open_data import check_dataset, open_data
 from sweepboard.compose.program import program_config
 from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.run_config import RunConfig, settings_of
@@ -204,12 +205,11 @@ def _check_group(config: Mapping[str, Any], group: str) -> None:
     if TARGET not in node:
         _check_without_target(node, group)
         return
-    extra: dict[str, Any] = {}
     if group == "dataset":
-        node, extra = dataset_parts(config)
+        check_dataset(config)
+        return
     given = 1 if group in ("optimizer", "scheduler") else 0  # the parameters or the optimizer
     check_node(node, group, given, shared_keys(group))
-    check_node(extra, group)
 
 
 def _check_without_target(node: Mapping[str, Any], group: str) -> None:

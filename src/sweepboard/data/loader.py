@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
 from typing import Any
@@ -22,33 +23,54 @@ from sweepboard.data.tree import to_device
 from sweepboard.data.types import Batch, DataSpec, Split
 from sweepboard.data.waiting import waiting
 from sweepboard.errors import RunFailed
+from sweepboard.settings import DatasetSettings
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How the samples of a data set are read that is not in memory."""
+
+    workers: int = 0
+    timeout: int | None = None
+    """Maximum number of seconds for a batch; None for no limit."""
+
+    prefetch_factor: int = 2
+    pin_memory: bool | None = None
+    multiprocessing_context: str | None = None
+    worker_init_fn: Callable[[int], Any] | None = None
+
+    @classmethod
+    def of(cls, settings: DatasetSettings, worker_init_fn: Callable[[int], Any] | None = None) -> Loading:
+        """Return the settings that are about reading."""
+        names = ("workers", "timeout", "prefetch_factor", "pin_memory", "multiprocessing_context")
+        values = {name: getattr(settings, name) for name in names}
+        return cls(worker_init_fn=worker_init_fn, **values)
+
+    @property
+    def context(self) -> str | None:
+        """How worker processes begin. Those of Linux are forked: see `Worker`."""
+        return self.multiprocessing_context or ("fork" if sys.platform == "linux" else None)
 
 
 class LoaderReader:
-    """A `Reader` that prefetches batches in `workers` processes (0: on demand in this one).
+    """A `Reader` that prefetches batches in worker processes, or reads them on demand in this one.
 
-    `seed` determines the data set's own random transforms. `timeout` is the maximum number of seconds for a
-    batch (None: no limit).
+    `seed` determines the data set's own random transforms.
     """
 
     def __init__(
-        self,
-        split: Split,
-        spec: DataSpec | None,
-        device: torch.device,
-        seed: int,
-        workers: int,
-        timeout: int | None = None,
+        self, split: Split, spec: DataSpec | None, device: torch.device, seed: int, loading: Loading
     ) -> None:
         self._split, self._spec, self._device, self._seed = split, spec, device, seed
-        self._keys = _Keys()
-        self._worker = Worker(os.getpid()) if workers else None
-        self._loader = self._made(workers, timeout)
+        self._keys, self._prefetched = _Keys(), loading.prefetch_factor
+        self._worker = Worker(os.getpid(), loading.worker_init_fn) if loading.workers else None
+        self._loader = self._made(loading)
         self._crew: list[Any] = []  # the iterator that has the workers, once there is one
         before_queues_close = 100
         Finalize(self, _dismiss, args=(self._crew,), exitpriority=before_queues_close)
 
-    def _made(self, workers: int, timeout: int | None) -> DataLoader[Any]:
+    def _made(self, loading: Loading) -> DataLoader[Any]:
+        workers = loading.workers
         return WatchedLoader(
             Fetching(self._split, self._seed),
             batch_size=None,  # a key already stands for a whole batch
@@ -56,9 +78,10 @@ class LoaderReader:
             collate_fn=_as_it_is,
             num_workers=workers,
             persistent_workers=workers > 0,
-            pin_memory=self._device.type == "cuda",
-            timeout=timeout or 0 if workers else 0,
-            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+            prefetch_factor=loading.prefetch_factor if workers else None,
+            pin_memory=self._device.type == "cuda" if loading.pin_memory is None else loading.pin_memory,
+            timeout=loading.timeout or 0 if workers else 0,
+            multiprocessing_context=loading.context if workers else None,
             worker_init_fn=self._worker,
             generator=torch.Generator(),  # without one it would draw from the run's own stream
         )
@@ -68,7 +91,9 @@ class LoaderReader:
 
         If shared memory, which carries the batches of workers, is small, pairs are fetched in pieces.
         """
-        size = None if self._spec is None else piece_size(self._spec, self._loader.num_workers)
+        size = (
+            None if self._spec is None else piece_size(self._spec, self._loader.num_workers, self._prefetched)
+        )
         pieces = [in_batches(part, size or max(1, len(part))) for part in batches]
         self._keys.keys = [(epoch, piece.tolist()) for group in pieces for piece in group]
         fetched = self._fetched()

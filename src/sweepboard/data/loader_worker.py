@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,16 +83,16 @@ class Worker:
     It also keeps the last message of a worker that ends itself.
     """
 
-    def __init__(self, run: int) -> None:
-        self._run = run
+    def __init__(self, run: int, init: Callable[[int], Any] | None = None) -> None:
+        self._run, self._init = run, init
         self._heard, self._said = multiprocessing.Pipe(duplex=False)
 
-    def __call__(self, _: int) -> None:
-        """Set up signals and the link to the run's process.
+    def __call__(self, number: int) -> None:
+        """Set up signals and the link to the run's process, then call the user's own `worker_init_fn`.
 
         A signal to the whole process group must leave the workers alive until the run has saved. But no
         worker may outlive a killed run, since it would hold the run folder's lock. That needs a child of the
-        run's own process: so workers are forked, whatever Python's default is.
+        run's own process: so workers are forked or spawned, but do not come from Python's fork server.
         """
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
@@ -100,6 +100,8 @@ class Worker:
         die_with(self._run)
         on_unsendable(self._end)
         sys.excepthook = lambda _, error, __: self._end(error, [None])  # of the thread that hands over files
+        if self._init is not None:
+            self._init(number)
 
     def last_words(self) -> str | None:
         """Return why a worker ended itself, or None."""

@@ -7,7 +7,7 @@ from math import prod
 import torch
 
 from sweepboard.data.cache import cached
-from sweepboard.data.loader import LoaderReader
+from sweepboard.data.loader import LoaderReader, Loading
 from sweepboard.data.order import in_batches
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.types import DataSpec, Split, TensorSplit
@@ -17,13 +17,11 @@ _BATCH = 64
 _CPU = torch.device("cpu")
 
 
-def into_memory(
-    split: Split, spec: DataSpec | None, device: torch.device, workers: int, timeout: int | None = None
-) -> Split:
+def into_memory(split: Split, spec: DataSpec | None, device: torch.device, loading: Loading) -> Split:
     """Return `split` in the memory of `device`, or unchanged.
 
     It is unchanged if its samples vary or would fill more than a quarter of that memory. Images are decoded
-    once, by `workers` processes within `timeout` seconds per batch.
+    once.
     """
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
@@ -31,15 +29,15 @@ def into_memory(
         return split
     if len(split) * prod(spec.input_shape) > capacity(device) // 4:
         return split
-    whole = cached(*split.made_from(), lambda: _read_all(split, spec, workers, timeout))
+    whole = cached(*split.made_from(), lambda: _read_all(split, spec, loading))
     return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
 
 
-def _read_all(split: FixedSamples, spec: DataSpec, workers: int, timeout: int | None) -> TensorSplit:
+def _read_all(split: FixedSamples, spec: DataSpec, loading: Loading) -> TensorSplit:
     """Return every sample in order, each copied at once, so that there are never two copies in memory."""
     inputs = torch.empty((len(split), *spec.input_shape), dtype=torch.uint8)
     targets = torch.empty(len(split), dtype=torch.int64)
-    reader = LoaderReader(split, spec, _CPU, seed=0, workers=workers, timeout=timeout)
+    reader = LoaderReader(split, spec, _CPU, seed=0, loading=loading)
     for chosen, (some_inputs, some_targets) in reader.read(0, in_batches(torch.arange(len(split)), _BATCH)):
         inputs[chosen], targets[chosen] = some_inputs, some_targets
     return TensorSplit(inputs, targets)

@@ -11,10 +11,11 @@ from torch import Tensor
 from sweepboard.data.augment import Augment
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
 from sweepboard.data.fingerprint import fingerprint
-from sweepboard.data.loader import LoaderReader
+from sweepboard.data.loader import LoaderReader, Loading
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order, PlainOrder
+from sweepboard.data.sampling import ConfiguredSource, SampledOrder
 from sweepboard.data.seeds import generator
 from sweepboard.data.splits import check_settings, held_out_samples
 from sweepboard.data.types import Data, DataSpec, Source, Split, Splits, TensorSplit
@@ -32,16 +33,17 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     splits = _load(source)
     members = _members(splits, settings, seed)
     mark = fingerprint(splits, members)
-    spec = source.spec
+    spec, loading = source.spec, Loading.of(settings, getattr(source, "worker_init_fn", None))
     if settings.in_memory:
-        splits = _kept(splits, spec, settings, device)
-    layout = _Layout(spec, settings, seed, device)
+        splits = _kept(splits, spec, device, loading)
+    layout = _Layout(spec, settings, seed, device, loading)
     test = layout.evaluation(splits.test, members.get("test"))
     on_test = settings.validate_on == "test"
     val = (
         test if on_test else layout.evaluation(splits.val or splits.plain or splits.train, members.get("val"))
     )
-    return Data(spec, layout.training(splits.train, members["train"]), val, test, mark.whole, mark.content)
+    train = layout.training(source, splits.train, members["train"])
+    return Data(spec, train, val, test, mark.whole, mark.content)
 
 
 def _load(source: Source) -> Splits:
@@ -67,14 +69,9 @@ def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[st
     return {**own, "val": shuffled[:held_out].sort().values, "train": shuffled[held_out:].sort().values}
 
 
-def _kept(splits: Splits, spec: DataSpec | None, settings: DatasetSettings, device: torch.device) -> Splits:
+def _kept(splits: Splits, spec: DataSpec | None, device: torch.device, loading: Loading) -> Splits:
     present = {name: split for name, split in vars(splits).items() if split is not None}
-    return Splits(
-        **{
-            name: into_memory(split, spec, device, settings.workers, settings.timeout)
-            for name, split in present.items()
-        }
-    )
+    return Splits(**{name: into_memory(split, spec, device, loading) for name, split in present.items()})
 
 
 @dataclass(frozen=True)
@@ -85,13 +82,18 @@ class _Layout:
     settings: DatasetSettings
     seed: int
     device: torch.device
+    loading: Loading
 
-    def training(self, split: Split, members: Tensor) -> SplitBatches:
+    def training(self, source: Source, split: Split, members: Tensor) -> SplitBatches:
         """Return shuffled and augmented batches, different in every epoch."""
-        settings = self.settings
-        shuffle_seed = self.seed if settings.shuffle else None
-        order = PlainOrder(members, settings.batch_size, shuffle_seed, settings.drop_last)
-        return self._batches(split, order, trains=True)
+        return self._batches(split, self._training_order(source, members), trains=True)
+
+    def _training_order(self, source: Source, members: Tensor) -> Order:
+        settings, seed = self.settings, self.seed
+        if isinstance(source, ConfiguredSource) and source.sampling is not None:
+            return SampledOrder.of(source.sampling, source.training_samples, members, settings, seed)
+        shuffle_seed = seed if settings.shuffle else None
+        return PlainOrder(members, settings.batch_size, shuffle_seed, settings.drop_last)
 
     def evaluation(self, split: Split | None, members: Tensor | None) -> SplitBatches | None:
         """Return batches in order and unchanged; None if there are no such samples."""
@@ -109,9 +111,7 @@ class _Layout:
     def _reader(self, split: Split) -> Reader:
         if self.settings.in_memory and isinstance(split, TensorSplit):
             return MemoryReader(split)
-        return LoaderReader(
-            split, self.spec, self.device, self.seed, self.settings.workers, self.settings.timeout
-        )
+        return LoaderReader(split, self.spec, self.device, self.seed, self.loading)
 
     def _augment(self, samples: int) -> Augment | None:
         words = self.settings.augment.split("_")

@@ -9,9 +9,6 @@ from pathlib import Path
 from sweepboard.data.types import DataSpec
 
 FOLDER = Path("/dev/shm")
-_PREFETCHED = 2
-"""Batches that a DataLoader's worker prefetches."""
-
 _HELD = 3
 """Batches that the run itself may hold: the current, the previous and the next."""
 
@@ -19,16 +16,16 @@ _NUMBER = 4
 """Bytes of the largest raw number, a float32."""
 
 
-def piece_size(spec: DataSpec, workers: int) -> int | None:
+def piece_size(spec: DataSpec, workers: int, prefetched: int) -> int | None:
     """Return how many samples each worker may send at once to stay within half of the free shared memory.
 
-    At least 1; None if there is no limit.
+    Each worker prefetches `prefetched` batches. At least 1; None if there is no limit.
     """
     free = free_bytes() if workers else None
     if free is None:
         return None
     sample = _NUMBER * (prod(spec.input_shape) + prod(spec.target_shape))
-    at_once = _PREFETCHED * workers + _HELD
+    at_once = prefetched * workers + _HELD
     return max(1, free // 2 // at_once // sample)
 
 

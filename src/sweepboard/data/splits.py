@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sweepboard.data.order import number_of_batches
+from sweepboard.data.sampling import ConfiguredSource
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import DatasetSettings, check_values
@@ -48,8 +49,8 @@ def _check_held_out(settings: DatasetSettings, source: Source) -> None:
     if remedy is not None:
         raise ConfigError(
             "dataset: its training samples have random transforms, and so would those held out for "
-            "validation: "
-            f"type {remedy}, dataset.validate_on=test, or dataset.val_fraction=0"
+            f"validation: type {remedy}; or give dataset.val, dataset.validate_on=test or "
+            "dataset.val_fraction=0"
         )
 
 
@@ -77,4 +78,7 @@ def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int
 def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
     """Return the number of training batches in an epoch."""
     samples = split_sizes(settings, source)["train"]
+    drawn = source.batches(samples, settings) if isinstance(source, ConfiguredSource) else None
+    if drawn is not None:
+        return drawn
     return number_of_batches(samples, settings.batch_size, settings.drop_last)

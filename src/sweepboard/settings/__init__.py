@@ -7,8 +7,10 @@ from sweepboard.settings.checks import check_values
 from sweepboard.settings.config import (
     CALLBACKS,
     CLOSED_GROUPS,
+    DATASET_PARTS,
     GROUPS,
     LOGGERS,
+    NAMED_FUNCTIONS,
     NAMED_GROUPS,
     NOT_OF_A_RUN,
     OPEN_GROUPS,
@@ -39,9 +41,11 @@ from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, Sched
 __all__ = [
     "CALLBACKS",
     "CLOSED_GROUPS",
+    "DATASET_PARTS",
     "GROUPS",
     "LOGGERS",
     "NAMED_GROUPS",
+    "NAMED_FUNCTIONS",
     "NOT_OF_A_RUN",
     "OPEN_GROUPS",
     "PROGRAM",

@@ -27,6 +27,12 @@ GROUPS = (*OPEN_GROUPS, *NAMED_GROUPS, *CLOSED_GROUPS)
 SHARED_KEYS: dict[str, type] = {"dataset": DatasetSettings, "scheduler": SchedulerSettings}
 """Keys of open groups that belong to the runner and are never handed to the constructor."""
 
+NAMED_FUNCTIONS = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn")
+"""Keys of `dataset` that are the dotted name of a function or class, or a node with a `_target_`."""
+
+DATASET_PARTS = ("test", "val", "classes", "eval_transform", "eval", *NAMED_FUNCTIONS)
+"""Keys of `dataset` that belong to the runner unless the constructor has an argument of that name."""
+
 NOT_OF_A_RUN = ("sweep", "imports")
 """How jobs are run, and what the values were made by: left out of a run's own configuration."""
 

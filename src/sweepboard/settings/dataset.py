@@ -39,8 +39,13 @@ class DatasetSettings:
     )
     """Pixels of zero padding on each side from which `crop` cuts."""
 
-    shuffle: bool = setting(True, "result")
-    """Draw the training samples in another order in each epoch; a stream has its own order."""
+    shuffle: bool = setting(
+        True,
+        "result",
+        used=lambda dataset: dataset.get("sampler") is None and dataset.get("batch_sampler") is None,
+    )
+    """Draw the training samples in another order in each epoch. Not used where the data set has a sampler,
+    and for a stream, which has its own order."""
 
     drop_last: bool = setting(False, "result")
     """Leave out a last training batch that is smaller than the others."""
@@ -52,6 +57,16 @@ class DatasetSettings:
     workers: int = setting(0, "speed", minimum=0, untrusted_maximum=64)
     """DataLoader processes for a data set that is not kept in memory; 0 reads in the main process. Changes
     speed, never a result."""
+
+    prefetch_factor: int = setting(2, "speed", minimum=1, untrusted_maximum=64)
+    """Batches that each of the workers reads ahead."""
+
+    pin_memory: bool | None = setting(None, "speed")
+    """Copy batches to the GPU from page-locked memory, which is faster; null does so if there is a GPU."""
+
+    multiprocessing_context: str | None = setting(None, "speed", choices=("fork", "spawn"))
+    """How worker processes begin: `fork` (fast), or `spawn` where the data set uses threads or a GPU; null
+    takes `fork` on Linux."""
 
     timeout: int | None = setting(600, "speed", minimum=1)
     """Seconds that the workers may take for a batch; then the run fails, since a sample is stuck. None waits

@@ -16,6 +16,7 @@ from sweepboard.compose.call_checks import signature
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET
 from sweepboard.errors import NotAllowed
+from sweepboard.settings import NAMED_FUNCTIONS
 from sweepboard.trust.allowed_objects import find, full_name, is_within, may_be_built
 from sweepboard.trust.model_size_limits import refuse_giant_models
 from sweepboard.trust.size_limits import refuse_giants
@@ -52,6 +53,9 @@ def refuse_untrusted(
         place = f"{key}.{TARGET}" if key else TARGET
         if not _is_typed(place, node[TARGET], typed):
             _check_node(place, node, allowed)
+    for key, name in _named_functions(config):
+        if not _is_typed(key, name, typed):
+            _check_target(key, name, allowed)
     foreign = [(key, value) for key, value in leaves(config, "") if not _is_typed(key, value, typed)]
     for key, value in foreign:
         _check_leaf(key, value, folder)
@@ -63,6 +67,17 @@ def refuse_untrusted_targets(config: Mapping[str, Any], allowed: Sequence[str] =
     """Raise `NotAllowed` for a target that may not be built; check nothing else."""
     for key, node in targets(config):
         _check_target(f"{key}.{TARGET}" if key else TARGET, node[TARGET], allowed)
+    for key, name in _named_functions(config):
+        _check_target(key, name, allowed)
+
+
+def _named_functions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the functions that the `dataset` group names without a `_target_`."""
+    dataset = config.get("dataset")
+    for name in NAMED_FUNCTIONS:
+        value = dataset.get(name) if isinstance(dataset, Mapping) else None
+        if isinstance(value, str):
+            yield f"dataset.{name}", value
 
 
 def targets(config: Any, key: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -161,6 +161,11 @@ class ImageFiles(FixedSamples):
     def __init__(self, root: Path, images: list[Labelled], size: int) -> None:
         self.root, self.images, self.size = root, images, size
 
+    @property
+    def targets(self) -> list[int]:
+        """The class of each image, for a sampler."""
+        return [number for _, number in self.images]
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -1,0 +1,173 @@
+"""Open the data set of a configuration, with what `dataset` says beside its constructor's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from inspect import Parameter
+from inspect import signature as signature_of
+from typing import Any
+
+from sweepboard.compose.call_checks import RESERVED, check_call, check_node, signature, takes
+from sweepboard.compose.instantiate import arguments, construct, shared_keys
+from sweepboard.compose.locate import TARGET, locate
+from sweepboard.data.datasets.torch_dataset import Plain, open_source
+from sweepboard.data.sampling import ConfiguredSource, Sampling
+from sweepboard.data.types import Source
+from sweepboard.errors import ConfigError
+from sweepboard.settings import DATASET_PARTS, NAMED_FUNCTIONS
+
+EVAL_TRANSFORM, EVAL = "eval_transform", "eval"
+_TRANSFORM = "transform"
+"""The argument of a data set that `eval_transform` replaces for validation and test samples."""
+
+_SAMPLERS = ("sampler", "batch_sampler")
+_NO_DATA = ("weights", "indices", "sampler")
+"""First arguments of torch's samplers that are not the data set."""
+
+
+def open_data(config: Mapping[str, Any]) -> Source:
+    """Return the data source of a plain configuration, without reading the data."""
+    node, extra = dataset_parts(config)
+    test, val = (_held_out(name, extra) for name in ("test", "val"))
+    collate_fn = _function("collate_fn", extra)
+    train = construct(node, "dataset")
+    plain = _plain(node, extra)
+    source = open_source(train, test, extra.get("classes"), plain, val=val, collate_fn=collate_fn)
+    sampling, init = _sampling(extra), _function("worker_init_fn", extra)
+    return source if sampling is None and init is None else ConfiguredSource(source, sampling, init)
+
+
+def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the constructor's arguments and the keys that describe the data set beside them.
+
+    A key of the second kind that the constructor takes is of the first.
+    """
+    node = arguments(config, "dataset")
+    target = locate(node[TARGET], f"dataset.{TARGET}")
+    extra = {name: node.pop(name) for name in DATASET_PARTS if name in node and not takes(target, name)}
+    return node, extra
+
+
+def check_dataset(config: Mapping[str, Any]) -> None:
+    """Check the arguments of every class and function in the `dataset` group. Raise `ConfigError`."""
+    node, extra = dataset_parts(config)
+    check_node(node, "dataset", 0, shared_keys("dataset"))
+    if isinstance(extra.get(EVAL), Mapping):
+        check_call(locate(node[TARGET], "dataset"), {**node, **extra[EVAL]}, f"dataset.{EVAL}", 0, ())
+    for name in NAMED_FUNCTIONS:
+        if (value := extra.pop(name, None)) is not None:
+            key = f"dataset.{name}"
+            function = _function_node(value, key)
+            check_node(function, key, 1 if name in _SAMPLERS and _takes_data(function, key) else 0)
+    check_node(extra, "dataset")
+
+
+def _held_out(name: str, extra: Mapping[str, Any]) -> Any:
+    if (given := extra.get(name)) is None:
+        return None
+    key = f"dataset.{name}"
+    return construct(_for_evaluation(given, extra, key), key)
+
+
+def _function(name: str, extra: Mapping[str, Any]) -> Any:
+    """Return the function of the key `name`, None if there is none. Raise `ConfigError` for anything else."""
+    if (value := extra.get(name)) is None:
+        return None
+    key = f"dataset.{name}"
+    made = construct(_function_node(value, key), key)
+    if not callable(made):
+        raise ConfigError(f"{key}: a {type(made).__qualname__} cannot be called; name a function")
+    return made
+
+
+def _function_node(value: Any, key: str) -> Mapping[str, Any]:
+    """Return the node of a function that is named, or given by a `_target_`.
+
+    A function that needs more arguments than the node has is meant itself; any other is called, and returns
+    the function, like a class.
+    """
+    node = {TARGET: value} if isinstance(value, str) else value
+    if not isinstance(node, Mapping) or TARGET not in node:
+        raise ConfigError(f"{key}: needs the name of a function, or {key}.{TARGET} and its arguments")
+    target = locate(node[TARGET], key if isinstance(value, str) else f"{key}.{TARGET}")
+    if isinstance(target, type) or "_partial_" in node or key.endswith(_SAMPLERS):
+        return node
+    return node if _is_complete(target, node) else {**node, "_partial_": True}
+
+
+def _is_complete(target: Any, node: Mapping[str, Any]) -> bool:
+    try:
+        signature_of(target).bind(**{name: value for name, value in node.items() if name not in RESERVED})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _sampling(extra: Mapping[str, Any]) -> Sampling | None:
+    given = [name for name in _SAMPLERS if extra.get(name) is not None]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise ConfigError("dataset.batch_sampler: it draws the samples itself; leave dataset.sampler out")
+    [name] = given
+    key = f"dataset.{name}"
+    node = _function_node(extra[name], key)
+    takes_data = _takes_data(node, key)
+    make = partial(_sampler, node, key, takes_data)
+    return Sampling(key, make, takes_data, in_batches=name == "batch_sampler")
+
+
+def _sampler(node: Mapping[str, Any], key: str, takes_data: bool, samples: Any) -> Any:
+    return construct(node, key, *([samples] if takes_data else []))
+
+
+def _takes_data(node: Mapping[str, Any], key: str) -> bool:
+    """Return whether a sampler's first argument is left to be the data set."""
+    first = next(iter(signature(locate(node[TARGET], key)) or []), None)
+    if first is None or first.name in (*node, *_NO_DATA) or node.get("_args_"):
+        return False
+    positional = first.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return positional and (first.default is first.empty or first.name in ("dataset", "data_source"))
+
+
+def _plain(node: Mapping[str, Any], extra: Mapping[str, Any]) -> Plain:
+    """Return how the held-out samples of the data set `node` are read."""
+    if not {EVAL, EVAL_TRANSFORM} & extra.keys():
+        return Plain(remedy=_remedy(node))
+    again: Mapping[str, Any] = {**node, **(extra.get(EVAL) or {})}
+    again = _for_evaluation(again, extra, "dataset", replaces=True)
+    key = f"dataset.{EVAL if EVAL in extra else EVAL_TRANSFORM}"
+    return Plain(construct(again, key if EVAL in extra else "dataset") if again != node else None, key=key)
+
+
+def _remedy(node: Mapping[str, Any]) -> str:
+    if _takes_transform(node, "dataset"):
+        return "dataset.eval_transform={_target_: ...}"
+    return (
+        "dataset.eval={argument: value} with what its constructor takes for samples without them, or "
+        "dataset.eval_transform=null to validate on them as they are"
+    )
+
+
+def _for_evaluation(
+    node: Mapping[str, Any], extra: Mapping[str, Any], key: str, replaces: bool = False
+) -> Mapping[str, Any]:
+    """Return `node` with `dataset.eval_transform`, if that is set, as its transform.
+
+    A transform that `node` already has is kept, unless `replaces` is True.
+    """
+    given = extra.get(EVAL_TRANSFORM)
+    if EVAL_TRANSFORM not in extra or (_TRANSFORM in node and not replaces):
+        return node
+    if _takes_transform(node, key):
+        if isinstance(given, Mapping):
+            construct(given, f"dataset.{EVAL_TRANSFORM}")  # so that an error names this key
+        return {**node, _TRANSFORM: given}
+    if given is not None and replaces:
+        raise ConfigError(f"dataset.{EVAL_TRANSFORM}: {node[TARGET]} takes no {_TRANSFORM}; only null fits")
+    return node
+
+
+def _takes_transform(node: Mapping[str, Any], key: str) -> bool:
+    return _TRANSFORM in node or takes(locate(node[TARGET], f"{key}.{TARGET}"), _TRANSFORM)

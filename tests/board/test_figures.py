@@ -96,7 +96,9 @@ def test_predictions_at_each_validation_and_figures_at_the_end(tmp_path: Path) -
     assert point.step == 15
     tp, fp, tn, fn, _, _ = make_ndarray(point.tensor_proto)
     np.testing.assert_array_equal(tp + fp + tn + fn, 24)
-    outputs, targets = validation_outputs(progress)
+    found = validation_outputs(progress)
+    assert found is not None
+    outputs, targets = found
     accuracy = (outputs.argmax(1) == targets).double().mean()
     assert accuracy == progress.val_metrics["accuracy"], "the figures are of the last validation"
 

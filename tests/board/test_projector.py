@@ -26,7 +26,9 @@ def test_the_files_belong_together(spec: DataSpec, count: int, tmp_path: Path) -
     inputs, targets = progress.data.val.first(count)
 
     points = np.loadtxt(tmp_path / info.tensor_path, delimiter="\t")
-    np.testing.assert_allclose(points, outputs_of(progress.learner, inputs), rtol=1e-4)
+    shown = outputs_of(progress.learner, (inputs, targets))
+    assert shown is not None
+    np.testing.assert_allclose(points, shown.outputs, rtol=1e-4)
     header, *rows = (tmp_path / info.metadata_path).read_text().splitlines()
     assert header == "true\tpredicted"
     names = spec.class_names or ("0", "1", "2")

@@ -157,6 +157,7 @@ def test_a_test_set_of_a_third_party(prepare: Prepare) -> None:
     fake = "_target_: torchvision.datasets.FakeData, image_size: [3, 8, 8]"
     prepared = prepare("model=mlp", f"dataset={{{fake}, size: 40, test: {{{fake}, size: 20}}, classes: 10}}")
     assert prepared.source.sizes == {"train": 40, "test": 20}
+    assert prepared.source.spec is not None
     assert prepared.source.spec.classes == 10
 
 

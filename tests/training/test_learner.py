@@ -82,7 +82,9 @@ def test_bf16_learns_and_the_task_sees_float32() -> None:
     ours = learner(linear(), precision="bf16")
     losses = [float(ours.update([batch(32)])) for _ in range(30)]
     assert losses[-1] < 0.9 * losses[0]
-    assert ours.forward(batch(2)[0]).dtype == torch.float32
+    outputs = ours.evaluation_step(batch(2)).outputs
+    assert outputs is not None
+    assert outputs.dtype == torch.float32
     assert all(p.dtype == torch.float32 for p in ours.model.parameters())
 
 
@@ -109,7 +111,7 @@ def test_compiled_models_keep_their_names(how: bool | str, monkeypatch: pytest.M
     assert modes == [None if how is True else how]
     assert ours.state_dict()["model"].keys() == plain.state_dict()["model"].keys()
     assert float(ours.update([batch(5)])) == float(plain.update([batch(5)]))
-    assert ours._forward is not ours.model
+    assert ours.callable_model is not ours.model
 
 
 def test_class_weights_follow_the_model() -> None:

@@ -14,15 +14,21 @@ from torch import Tensor, nn
 from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError
 from sweepboard.training.meter import Meter
-from sweepboard.training.tasks import Classification, Regression, Task, as_task, metric_names
+from sweepboard.training.task import Step, Task, as_step
+from sweepboard.training.tasks import Classification, Regression, Supervised, as_task, metric_names
 
 
-def measured(task: Task, outputs: Tensor, targets: Tensor, *sizes: int) -> dict[str, float]:
+def measured(task: Supervised, outputs: Tensor, targets: Tensor, *sizes: int) -> dict[str, float]:
     meter = Meter(task)
     parts = zip(outputs.split(list(sizes)), targets.split(list(sizes)), strict=True)  # type: ignore[no-untyped-call]
     for some_outputs, some_targets in parts:
-        meter.add(task.loss(some_outputs, some_targets), some_outputs, some_targets)
+        meter.add(stepped(task, some_outputs, some_targets))
     return meter.metrics()
+
+
+def stepped(task: Task, outputs: Tensor, targets: Tensor) -> Step:
+    """What the task measures for a model that gives `outputs`."""
+    return as_step(task, task.training_step(lambda _: outputs, (outputs, targets)), targets)
 
 
 def test_classification_over_uneven_batches() -> None:
@@ -118,7 +124,8 @@ def test_a_plain_loss_becomes_the_task_that_fits_the_data() -> None:
     outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
     assert wrapped.primary_metric == "accuracy"
     assert wrapped.loss(outputs, targets) == smoothed.loss(outputs, targets)
-    assert as_task(nn.functional.l1_loss, numbers).loss(torch.ones(2, 1), torch.zeros(2)) == 1.0
+    wrapped = as_task(nn.functional.l1_loss, numbers)
+    assert wrapped.loss(torch.ones(2, 1), torch.zeros(2)) == 1.0
     with pytest.raises(ConfigError, match="neither a task nor a loss"):
         as_task(3, classes)
 
@@ -131,7 +138,7 @@ def test_a_meter_does_not_depend_on_when_it_was_fetched_or_saved(cuts: list[int]
     for cut in cuts:
         outputs, targets = torch.randn(3, 1), torch.randn(3)
         for meter in (whole, pieces):
-            meter.add(Regression().loss(outputs, targets), outputs, targets)
+            meter.add(stepped(Regression(), outputs, targets))
         if cut:
             state = pieces.state_dict()
             pieces = Meter(Regression())

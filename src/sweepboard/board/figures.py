@@ -16,6 +16,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 
 from sweepboard.board import summaries
+from sweepboard.board.dense_pictures import draw_dense, is_dense, spec_of
 from sweepboard.board.fonts import as_label, class_label, fonts_for
 from sweepboard.board.images import Caption, grid, label_of, name_of, to_pixels
 from sweepboard.board.model_outputs import outputs_of, validation_outputs
@@ -63,9 +64,11 @@ class Predictions(Callback):
             return
         if self.samples is None:
             self.samples = progress.data.val.first(self.count)
-        inputs, targets = self.samples
-        outputs = outputs_of(progress.learner, inputs)
-        picture = draw_predictions(inputs, outputs, targets.cpu(), progress.data.spec)
+        shown = outputs_of(progress.learner, self.samples)
+        if shown is None:
+            return
+        spec = progress.data.spec or spec_of(shown)
+        picture = draw_dense(shown) if is_dense(shown) else draw_predictions(*shown, spec)
         self.writer.add(progress.step, Summary(value=[summaries.image("val/predictions", picture)]))
 
 
@@ -81,9 +84,12 @@ class FinalFigures(Callback):
 
     def on_end(self, progress: Progress) -> None:
         spec = progress.data.spec
-        if spec.classes is None or progress.data.val is None:
+        if spec is None or spec.classes is None or progress.data.val is None:
             return
-        outputs, targets = validation_outputs(progress)
+        found = validation_outputs(progress)
+        if found is None:
+            return
+        outputs, targets = found
         values = []
         if self.confusion_matrix:
             counts = confusion(outputs.argmax(1), targets, spec.classes)

@@ -47,6 +47,8 @@ class ModelGraph(Callback):
     def on_start(self, progress: Progress) -> None:
         if progress.step > 0:  # a resumed run has it already
             return
+        if progress.data.spec is None:
+            return
         inputs, _ = progress.data.train.first(1)
         graph = graph_of(progress.learner.model, inputs)
         self.writer.add_event(Event(wall_time=time.time(), graph_def=graph.SerializeToString()))

@@ -51,7 +51,7 @@ class SampleImages(Callback):
 
     def on_start(self, progress: Progress) -> None:
         spec = progress.data.spec
-        if progress.step > 0 or not spec.is_image:
+        if progress.step > 0 or spec is None or not spec.is_image:
             return
         inputs, targets = progress.data.train.first(self.count)
         captions = [Caption(label_of(target, spec)) for target in targets.tolist()]
@@ -95,25 +95,27 @@ class Caption(NamedTuple):
     colour: str = "black"
 
 
-def grid(pixels: Pixels, captions: Sequence[Caption]) -> Image.Image:
-    """Return pictures (batch, height, width, 3) in rows of four, each above its caption.
+def grid(
+    pixels: Sequence[npt.NDArray[np.uint8]] | Pixels, captions: Sequence[Caption], columns: int = COLUMNS
+) -> Image.Image:
+    """Return pictures (height, width, 3) in rows of `columns`, each above its caption.
 
     Small pictures are enlarged by a whole number, so that pixels stay sharp. Large ones are reduced to twice
     the normal size, to be seen well when clicked.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    zoom = 1 if max(pixels.shape[1:3]) <= TILE else 2
+    zoom = 1 if max(max(picture.shape[:2]) for picture in pixels) <= TILE else 2
     cell, line, edge = zoom * CELL, zoom * LINE, zoom * 2
     tiles = [_fit(Image.fromarray(picture), zoom * TILE) for picture in pixels]
     lines = max(caption.text.count("\n") + 1 for caption in captions)
     height = tiles[0].height + lines * line + 3 * edge
     sheet = Image.new(
-        "RGB", (COLUMNS * cell + edge, math.ceil(len(tiles) / COLUMNS) * height + edge), "white"
+        "RGB", (columns * cell + edge, math.ceil(len(tiles) / columns) * height + edge), "white"
     )
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(zoom * 11)
     for place, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
-        middle, top = place % COLUMNS * cell + cell // 2 + edge // 2, place // COLUMNS * height + edge
+        middle, top = place % columns * cell + cell // 2 + edge // 2, place // columns * height + edge
         sheet.paste(tile, (middle - tile.width // 2, top))
         for number, text in enumerate(caption.text.split("\n")):
             at = (middle, top + tile.height + edge + number * line)

@@ -45,6 +45,7 @@ class TensorBoard(Logger):
         self.texts = dict(texts or {})
         self.with_layout = with_layout
         self._running = False
+        self._layout_waits = False  # for the names of the metrics
         self._position: dict[str, int] = {}
 
     def start(self, progress: Progress) -> None:
@@ -69,6 +70,11 @@ class TensorBoard(Logger):
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         self.writer.add(step, Summary(value=[summaries.text(tag, markdown)]))
+
+    def on_validation(self, progress: Progress) -> None:
+        if self._layout_waits:
+            self.writer.add(progress.step, summaries.layout(list(progress.val_metrics)))
+            self._layout_waits = False
 
     def state_dict(self) -> dict[str, Any]:
         """Flush, and return the length of each event file: a resume truncates them to it."""
@@ -111,7 +117,10 @@ class TensorBoard(Logger):
             hparams, group = self.row
             yield start_info(hparams, group)
         if self.with_layout:
-            yield summaries.layout(metric_names(progress.learner.task, progress.data.spec))
+            metrics = metric_names(progress.learner.task, progress.data.spec)
+            self._layout_waits = metrics is None
+            if metrics is not None:
+                yield summaries.layout(metrics)
         for tag, content in self.texts.items():
             yield summaries.plain_text(tag, content)
 

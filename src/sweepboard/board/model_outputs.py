@@ -5,38 +5,71 @@ These functions restore modes, gradients and buffers; the loop restores random s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.func import functional_call
+from torch import Tensor, nn
 
+from sweepboard.data.types import Batch
 from sweepboard.training.evaluate import evaluating
+from sweepboard.training.metric_objects import fresh_metrics
 
 if TYPE_CHECKING:
     from sweepboard.training.learner import Learner
     from sweepboard.training.progress import Progress
 
 
-def outputs_of(learner: Learner, inputs: Tensor) -> Tensor:
-    """Return the outputs for a batch as float32 on the CPU, computed in the precision of the run.
+class Shown(NamedTuple):
+    """Samples with what the model gives for them, on the CPU, outputs as float32."""
 
-    The uncompiled module is used, since new batch sizes would make a compiled one compile again. A forward
-    pass that changes buffers changes copies of them.
+    inputs: Tensor
+    outputs: Tensor
+    targets: Tensor
+
+
+def outputs_of(learner: Learner, batch: Batch) -> Shown | None:
+    """Return the outputs for a batch, computed in the precision of the run.
+
+    None if the task gives no inputs, outputs or targets to show. The uncompiled module is used, since new
+    batch sizes would make a compiled one compile again.
     """
-    model = learner.model
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with evaluating(model), torch.no_grad(), learner.autocast():
-        outputs: Tensor = functional_call(model, buffers, (inputs,))
-    return outputs.float().cpu()
+    task = learner.task
+    gradients = torch.enable_grad() if task.evaluation_gradients else torch.no_grad()
+    restored = evaluating(learner.model, *learner.task_modules), fresh_metrics(task)
+    with restored[0], restored[1], _buffers_kept(learner.model), gradients:
+        step = learner.evaluation_step(batch, compiled=False)
+    if step.inputs is None or step.outputs is None or step.targets is None:
+        return None
+    return Shown(step.inputs.detach().cpu(), step.outputs.detach().float().cpu(), step.targets.detach().cpu())
 
 
-def validation_outputs(progress: Progress) -> tuple[Tensor, Tensor]:
-    """Return outputs and targets of the validation set, on the CPU."""
+def validation_outputs(progress: Progress) -> tuple[Tensor, Tensor] | None:
+    """Return outputs and targets of the validation set, on the CPU; None if the task gives none."""
     assert progress.data.val is not None
     outputs, targets = [], []
     for batch in islice(progress.data.val.epoch(0), progress.settings.limit_val_batches):
-        outputs.append(outputs_of(progress.learner, batch[0]))
-        targets.append(batch[1].cpu())
+        shown = outputs_of(progress.learner, batch)
+        if shown is None:
+            return None
+        outputs.append(shown.outputs)
+        targets.append(shown.targets)
     return torch.cat(outputs), torch.cat(targets)
+
+
+@contextmanager
+def _buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Restore buffers that a forward pass changes, also those that it replaces."""
+    owned = [(module, dict(module.named_buffers(recurse=False))) for module in model.modules()]
+    copies = [{name: buffer.clone() for name, buffer in buffers.items()} for _, buffers in owned]
+    try:
+        yield
+    finally:
+        for (module, buffers), saved in zip(owned, copies, strict=True):
+            for name, buffer in buffers.items():
+                if getattr(module, name) is not buffer:
+                    setattr(module, name, buffer)
+                if not torch.equal(buffer, saved[name]):
+                    buffer.copy_(saved[name])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from sweepboard.data.types import DataSpec
+    from sweepboard.training.learner import Learner
     from sweepboard.training.progress import Progress
 
 CHUNK = 250
@@ -49,10 +50,12 @@ class Embeddings(Callback):
 
     def on_end(self, progress: Progress) -> None:
         spec = progress.data.spec
-        if progress.data.val is None or spec.classes is None:
+        if progress.data.val is None or spec is None or spec.classes is None:
             return
         inputs, targets = progress.data.val.first(self.count)
-        points = torch.cat([outputs_of(progress.learner, part) for part in torch.split(inputs, CHUNK)])
+        points = _points(progress.learner, inputs, targets)
+        if points is None:
+            return
         place = self.folder / "projector"
         place.mkdir(exist_ok=True)
         cloud = F.pad(points, (0, max(0, 3 - points.shape[1])))  # the projector draws nothing in the plane
@@ -68,6 +71,13 @@ class Embeddings(Callback):
             info.sprite.single_image_dim.extend([thumbnails.width // side, thumbnails.height // side])
         config = text_format.MessageToString(ProjectorConfig(embeddings=[info]))
         (self.folder / "projector_config.pbtxt").write_text(config, encoding="utf-8")
+
+
+def _points(learner: Learner, inputs: Tensor, targets: Tensor) -> Tensor | None:
+    """Return the outputs, computed a chunk at a time; None if the task gives none."""
+    chunks = zip(torch.split(inputs, CHUNK), torch.split(targets, CHUNK), strict=True)
+    shown = [outputs_of(learner, chunk) for chunk in chunks]
+    return torch.cat([each.outputs for each in shown if each]) if all(shown) else None
 
 
 def _classes(points: Tensor, targets: Tensor, spec: DataSpec) -> str:

@@ -14,7 +14,8 @@ from sweepboard.compose.instantiate import arguments, construct
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.types import DataSpec
-from sweepboard.training.tasks import Task, as_task
+from sweepboard.training.task import Task
+from sweepboard.training.tasks import as_task
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Parts:
     scheduler: LRScheduler | None
 
 
-def assemble(config: RunConfig, spec: DataSpec, device: torch.device) -> Parts:
+def assemble(config: RunConfig, spec: DataSpec | None, device: torch.device) -> Parts:
     """Build every part, with the model on `device`.
 
     The order of construction is fixed, because the parts draw from the same random generators.
@@ -44,7 +45,7 @@ def build_model(config: RunConfig) -> nn.Module:
     return model
 
 
-def build_task(config: RunConfig, spec: DataSpec) -> Task:
+def build_task(config: RunConfig, spec: DataSpec | None) -> Task:
     """Build the task for data described by `spec`."""
     return as_task(construct(config.values["task"], "task"), spec)
 

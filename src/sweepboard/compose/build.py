@@ -129,7 +129,7 @@ def _warn_of_untrained(modules: list[nn.Module], target: str) -> None:
         )
 
 
-def build_learner(config: RunConfig, spec: DataSpec, device: torch.device) -> Learner:
+def build_learner(config: RunConfig, spec: DataSpec | None, device: torch.device) -> Learner:
     """Build the learner: the model on its device, and the parts that train it."""
     parts, trainer = assemble(config, spec, device), config.settings.trainer
     return Learner(

@@ -62,6 +62,9 @@ class Prepared:
     source: Source
     """The description of the data, which has not been read yet."""
 
+    metrics: list[str] | None = None
+    """The names of the metrics; None if only the first validation will show them."""
+
     folder: Path | None = None
     """The folder of the run, once it has one."""
 
@@ -133,11 +136,11 @@ def prepare(
     if not plain["trainer"]["compile"]:
         avoid_compiler_import()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
-    dry_run(RunConfig(filled(plain, templates)), source)
+    metrics = dry_run(RunConfig(filled(plain, templates)), source)
     plain = unfilled(plain, templates)
     options = chosen(groups, plain, _own_folders(config))
     made = RunConfig(plain, {**interpolations, **templates}, options, list(overrides))
-    return Prepared(replace(made, writes_only=writes_only(plain)), source)
+    return Prepared(replace(made, writes_only=writes_only(plain)), source, metrics)
 
 
 def _own_folders(config: DictConfig) -> list[Path]:
@@ -229,9 +232,8 @@ def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
     _check_validation(config, "val" in split_sizes(dataset, source))
     trainer = settings_of(TrainerSettings, config["trainer"])
     steps, per_epoch = length(trainer, batches_per_epoch(dataset, source))
-    return Facts(
-        **_shapes(source.spec), steps=steps, epochs=ceil(steps / per_epoch), steps_per_epoch=per_epoch
-    )
+    shapes = _shapes(source.spec)
+    return Facts(**shapes, steps=steps, epochs=ceil(steps / per_epoch), steps_per_epoch=per_epoch)
 
 
 def _shapes(spec: DataSpec | None) -> dict[str, Any]:

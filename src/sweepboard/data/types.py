@@ -103,7 +103,7 @@ class Source(Protocol):
     """A data set that can be described without reading it."""
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> DataSpec | None:
         """The `DataSpec`, known before the data are read; None if samples are no (input, target) pairs."""
 
     @property
@@ -151,7 +151,7 @@ class Batches(Protocol):
 class Data:
     """The data that the loop trains and evaluates on."""
 
-    spec: Any
+    spec: DataSpec | None
     """The `DataSpec` of (input, target) pairs; None for other samples."""
 
     train: Batches

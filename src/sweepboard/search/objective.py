@@ -95,7 +95,7 @@ def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
     """Return the mode of every metric that such a trial has, and its primary metric."""
     config, spec = prepared.config, prepared.source.spec
     task = build_task(config, spec)
-    monitor = Monitor.of(config.settings.trainer, task, metric_names(task, spec))
+    monitor = Monitor.of(config.settings.trainer, task, prepared.metrics or metric_names(task, spec))
     modes = {name: str(watch.mode) for name, watch in monitor.watches.items()}
     splits = split_sizes(config.settings.dataset, prepared.source)
     found = {

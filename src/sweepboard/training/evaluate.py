@@ -11,20 +11,23 @@ from torch import nn
 from sweepboard.data.types import Batch
 from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
+from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.seeding import random_states_kept
 
 
 def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
     """Return loss and metrics of the learner's model over `batches`, in the precision of the run.
 
-    For a split: `evaluate(learner, data.test.epoch(0))`. Module modes and random states are restored, so that
-    training is not affected.
+    For a split: `evaluate(learner, data.test.epoch(0))`. Module modes, random states and the metric objects
+    of the task are restored, so that training is not affected.
     """
-    meter = Meter(learner.task)
-    with random_states_kept(), evaluating(learner.model, *learner.task_modules), torch.inference_mode():
-        for inputs, targets in batches:
-            outputs = learner.forward(inputs)
-            meter.add(learner.task.loss(outputs, targets), outputs, targets)
+    task = learner.task
+    gradients = torch.enable_grad() if task.evaluation_gradients else torch.inference_mode()
+    evaluation = evaluating(learner.model, *learner.task_modules)
+    with random_states_kept(), evaluation, fresh_metrics(task), gradients:
+        meter = Meter(task)
+        for batch in batches:
+            meter.add(learner.evaluation_step(batch))
         return meter.metrics()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,33 +16,42 @@ from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
 from sweepboard.settings import SchedulerSettings
 from sweepboard.training.attributes import Attributes, set_attributes
+from sweepboard.training.compiled import check_compiler, compiled, new_step
 from sweepboard.training.meter import Meter
+from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.precision import Precision
 from sweepboard.training.schedules import Schedule
-from sweepboard.training.tasks import Task, modules_of
+from sweepboard.training.several_updates import SeveralUpdates
+from sweepboard.training.task import Model, Result, Step, Task, as_step, makes_updates
+from sweepboard.training.tasks import modules_of
+from sweepboard.training.weighted_mean import WeightedMean
 
 MODEL = "model"
 """The prefix of attributes of the model in a checkpoint."""
 
+OPTIMIZER = "optimizer"
+"""The name of an optimizer that is the only one."""
+
 
 class Learner:
-    """A model with its loss, optimizer, schedule and precision.
+    """A model with its task, optimizers, schedule and precision.
 
-    The model must already be on `device`, and the optimizer made from its parameters. `grad_clip` is the
-    largest norm of the gradient over all parameters. `channels_last` stores convolution weights and image
-    batches in that order. `compile` runs the forward pass through torch.compile; a string is its mode.
-    `model` and the names in its state dict stay those of the plain module.
+    The model must already be on `device`, and the optimizers made from its parameters. `grad_clip` is the
+    largest norm of the gradient over all parameters. `channels_last` stores convolution weights and the
+    images of (input, target) pairs in that order. `compile` runs the forward pass through torch.compile; a
+    string is its mode. `model` and the names in its state dict stay those of the plain module.
 
     Attributes: `step` (updates made), `lr` (the learning rate of the last update), `meter` (training loss and
-    metrics since the last logging point). Gradients stay set until the next update.
+    metrics since the last logging point), `callable_model` (the model as the task gets it). Gradients stay
+    set until the next update.
     """
 
     def __init__(
         self,
         model: nn.Module,
         task: Task,
-        optimizer: Optimizer,
+        optimizers: Optimizer | Mapping[str, Optimizer],
         scheduler: LRScheduler | None = None,
         *,
         scheduler_settings: SchedulerSettings | None = None,
@@ -54,54 +62,88 @@ class Learner:
         compile: bool | str = False,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.model, self.task, self.optimizer = model, task, optimizer
+        self.model, self.task = model, task
+        self.optimizers = {OPTIMIZER: optimizers} if isinstance(optimizers, Optimizer) else dict(optimizers)
+        self.optimizer = next(iter(self.optimizers.values()))
         self.schedule = Schedule(scheduler, scheduler_settings or SchedulerSettings())
         self.precision = Precision(precision, self.device)
         check_compiler(self.device, compile)
-        if self.precision.scaler is not None and isinstance(optimizer, LBFGS):
+        if self.precision.scaler is not None and isinstance(self.optimizer, LBFGS):
             raise ConfigError("trainer.precision=fp16 does not go with LBFGS: use bf16 or another optimizer")
         self.grad_clip = grad_clip
         self.meter = Meter(task)
         self.step = 0
-        self.lr: float | Tensor = optimizer.param_groups[0]["lr"]
+        self.lr: float | Tensor = self.optimizer.param_groups[0]["lr"]
         self._trace: list[tuple[int, float | Tensor]] = []
         self._parameters = list(model.parameters())
         # Only where there are convolutions: for others a transposed batch would cost a copy.
         self._channels_last = channels_last and any(p.ndim == 4 for p in self._parameters)
         if self._channels_last:
             model.to(memory_format=torch.channels_last)
+        self._is_float32 = all(p.dtype is torch.float32 for p in self._parameters)
         self.task_modules = modules_of(task)
         for module in self.task_modules:
             module.to(self.device)
         self._attributes = Attributes(self._changing)
-        self._step = fast_step(optimizer)
-        self._forward: Callable[[Tensor], Tensor] = _compiled(model, compile) if compile else model
+        self._steps = {name: fast_step(optimizer) for name, optimizer in self.optimizers.items()}
+        self._makes_updates = makes_updates(task)
+        self.callable_model: Model = compiled(model, compile) if compile else model
+        self._reuses_memory = isinstance(compile, str)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return a context manager for forward passes in the precision of the run."""
         return self.precision.autocast()
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the outputs for a batch as float32, computed as in training (layout, precision, compile)."""
+    def training_step(self, batch: Batch) -> Step:
+        """Return what the task computes for a training batch, in the layout and precision of the run."""
+        return self._computed(self.task.training_step, batch, self.callable_model)
+
+    def evaluation_step(self, batch: Batch, compiled: bool = True) -> Step:
+        """Return what the task computes for a validation or test batch, in layout and precision as trained.
+
+        `compiled=False` does not use torch.compile, whatever the run does.
+        """
+        model = self.callable_model if compiled else self.model
+        return self._computed(self.task.evaluation_step, batch, model)
+
+    def _computed(self, step: Callable[[Model, Batch], Result], batch: Batch, model: Model) -> Step:
+        if self._reuses_memory:
+            new_step()
+        batch = self.laid_out(batch)
+        if self.precision.dtype is None:
+            return as_step(self.task, step(model, batch), batch)
+        with self.precision.autocast():
+            return as_step(self.task, step(model, batch), batch)
+
+    def laid_out(self, batch: Batch) -> Batch:
+        """Return a pair in the memory layout and the precision of the weights.
+
+        The float64 of NumPy becomes the float32 of the weights. Other batches stay as they are.
+        """
+        if type(batch) not in (tuple, list) or len(batch) != 2 or not isinstance(batch[0], Tensor):
+            return batch
+        inputs, targets = batch
+        if self._is_float32:
+            inputs, targets = _without_float64(inputs), _without_float64(targets)
         if self._channels_last and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        if self.precision.dtype is None:
-            return self._forward(inputs)
-        with self.precision.autocast():
-            return self._forward(inputs).float()
+        return inputs, targets
 
     def update(self, batches: Sequence[Batch]) -> Tensor:
         """Make one optimizer update in which every sample of `batches` has the same weight.
 
-        Return the mean loss, detached, without waiting for the device.
+        For a task with `updates` these are all updates of the task. Return the mean loss, detached, without
+        waiting for the device.
         """
         self.lr = self.optimizer.param_groups[0]["lr"]
         self.step += 1
-        if isinstance(self.optimizer, LBFGS):
+        if self._makes_updates:
+            loss = self._several_updates(batches)
+        elif isinstance(self.optimizer, LBFGS):
             loss = self._line_search(batches)
         else:
             loss = self._gradients(batches)
-            self._apply()
+            self.apply(self.optimizers)
         self.schedule.after("step", {})
         return loss
 
@@ -125,7 +167,7 @@ class Learner:
             "lr": float(self.lr),
             **self.model_state(),
             "task": [module.state_dict() for module in self.task_modules],
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else {},
             "meter": self.meter.state_dict(),
@@ -148,7 +190,7 @@ class Learner:
             self.model.load_state_dict(state["model"])
             self._load_task(state["task"])
             set_attributes(self._changing, state["attributes"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self._load_optimizers(state["optimizers"])
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"the checkpoint does not fit this run: {reason}") from error
@@ -164,80 +206,100 @@ class Learner:
         for module, state in zip(self.task_modules, states, strict=True):
             module.load_state_dict(state)
 
+    def _load_optimizers(self, states: Mapping[str, Any]) -> None:
+        if states.keys() != self.optimizers.keys():
+            raise ValueError(f"it has the optimizers {', '.join(states)}")
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(states[name])
+
     def _gradients(self, batches: Sequence[Batch], measured: bool = True) -> Tensor:
-        for parameter in self._parameters:  # what optimizer.zero_grad() does, without its bookkeeping
-            parameter.grad = None
+        """Set the clipped gradients of the mean loss over `batches`, and return that loss."""
+        self.clear_gradients()
         if len(batches) == 1:
-            loss = self._backward(*batches[0], share=1.0, measured=measured)
+            step = self._forward(batches[0], measured)
+            self.backward(step.loss)
+            loss = step.loss.detach()
         else:
-            samples = sum(len(targets) for _, targets in batches)
-            shares = [len(targets) / samples for _, targets in batches]
-            losses = [
-                self._backward(*batch, share, measured) * share
-                for batch, share in zip(batches, shares, strict=True)
-            ]
-            loss = torch.stack(losses).sum()
-        if self.grad_clip is not None:
-            if self.precision.scaler is not None:
-                self.precision.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
+            mean = WeightedMean()
+            for batch in batches:
+                self.backward(mean.add(self._forward(batch, measured)))
+            mean.divide(self._parameters)
+            loss = mean.loss
+        self.clip(self.optimizers)
         return loss
 
-    def _backward(self, inputs: Tensor, targets: Tensor, share: float, measured: bool) -> Tensor:
-        """Add the gradients of a batch, weighted by its share of the samples; return its mean loss."""
+    def _forward(self, batch: Batch, measured: bool) -> Step:
         try:
-            outputs = self.forward(inputs)
+            step = self.training_step(batch)
         except ValueError as error:
             _explain_batch_norm(error)
             raise
-        loss = self.task.loss(outputs, targets)
-        weighted = loss if share == 1.0 else loss * share
-        if self.precision.scaler is not None:
-            weighted = self.precision.scaler.scale(weighted)
-        weighted.backward()  # type: ignore[no-untyped-call]
-        loss = loss.detach()
         if measured:
-            self.meter.add(loss, outputs.detach(), targets)
-            self._trace.append((self.step, self.lr))
-        return loss
+            self._measure(step)
+        return step
 
-    def _apply(self) -> None:
+    def clear_gradients(self) -> None:
+        """Set all gradients to None: `optimizer.zero_grad()` without its bookkeeping."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def backward(self, loss: Tensor, only: str | None = None) -> None:
+        """Add the gradients of `loss`; with several optimizers for the parameters of `only` alone."""
+        if self.precision.scaler is not None:
+            loss = self.precision.scaler.scale(loss)
+        inputs = self.parameters_of(only) if only is not None and len(self.optimizers) > 1 else None
+        loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
+
+    def parameters_of(self, name: str) -> list[nn.Parameter]:
+        """Return the parameters that the optimizer `name` trains."""
+        groups = self.optimizers[name].param_groups
+        return [weight for group in groups for weight in group["params"] if weight.requires_grad]
+
+    def _measure(self, step: Step) -> None:
+        self.meter.add(step)
+        self._trace.append((self.step, self.lr))
+
+    def clip(self, names: Iterable[str]) -> None:
+        """Clip the gradients of the parameters of these optimizers together, if that is asked for."""
+        if self.grad_clip is None:
+            return
+        if self.precision.scaler is not None:
+            for name in names:
+                self.precision.scaler.unscale_(self.optimizers[name])
+        # Those of others were cleared: the norm is that of the gradients that are set.
+        nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
+
+    def apply(self, names: Iterable[str]) -> None:
+        """Step these optimizers with the gradients that are set."""
         scaler = self.precision.scaler
         if scaler is None:
-            self._step()
-        else:
-            scaler.step(self.optimizer)
-            scaler.update()
+            for name in names:
+                self._steps[name]()
+            return
+        for name in names:
+            scaler.step(self.optimizers[name])
+        scaler.update()
+
+    def _several_updates(self, batches: Sequence[Batch]) -> Tensor:
+        step = SeveralUpdates(self, batches).run()
+        self._measure(step)
+        return step.loss
 
     def _line_search(self, batches: Sequence[Batch]) -> Tensor:
         """Make an LBFGS update, which evaluates the loss several times; only the first one is measured."""
         evaluations = count()
 
         def closure() -> Any:
-            return self._gradients(batches, measured=next(evaluations) == 0)
+            if next(evaluations) == 0:
+                return self._gradients(batches)
+            with fresh_metrics(self.task):
+                return self._gradients(batches, measured=False)
 
         return torch.as_tensor(self.optimizer.step(closure))
 
 
-def check_compiler(device: torch.device, how: bool | str) -> None:
-    """Raise ConfigError if torch.compile on the CPU is asked for and there is no C++ compiler."""
-    if how and device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
-        told = f"trainer.compile={str(how).lower()} on the CPU needs a C++ compiler"
-        raise ConfigError(f"{told}: install g++, or leave it out")
-
-
-def _compiled(model: nn.Module, how: bool | str) -> Callable[[Tensor], Tensor]:
-    mode = how if isinstance(how, str) else None
-    forward = cast(Callable[[Tensor], Tensor], torch.compile(model, mode=mode))
-    if mode is None:
-        return forward
-
-    def replayed(inputs: Tensor) -> Tensor:
-        # A CUDA graph writes its outputs to the same memory at every replay: return a copy.
-        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        return forward(inputs).clone()
-
-    return replayed
+def _without_float64(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype is torch.float64 else tensor
 
 
 def _explain_batch_norm(error: ValueError) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from sweepboard.training.tasks import Task
+from sweepboard.training import metric_objects
+from sweepboard.training.task import Step, Task, refuse_own_names
+
+Row: TypeAlias = dict[str, "Tensor | float"]
+"""What one batch contributes, by column: `loss`, `weight`, `count`, `value/<name>`, `sum/<name>`."""
+
+_VALUE, _SUM = "value/", "sum/"
 
 
 class Meter:
-    """Sums the statistics of a task. `add` only keeps references; only `fetch` waits for the device.
+    """Sums the measurements of a task. `add` only keeps references; only `fetch` waits for the device.
 
     The numbers of each batch are kept until `clear` and summed at once in float64. So a sum does not depend
     on when it was fetched, and a run that was saved and resumed in between reports the same bits.
@@ -19,23 +27,30 @@ class Meter:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self._pending: list[tuple[Tensor, int, dict[str, Tensor]]] = []
+        self._pending: list[Row] = []
         self._fetched: list[dict[str, Tensor]] = []
 
-    def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
-        """Add one batch: its mean loss and its outputs, both detached, and its targets."""
-        self._pending.append((loss, targets.shape[0], self.task.statistics(outputs, targets)))
+    def add(self, step: Step) -> None:
+        """Add what was measured on one batch; `samples` and `weight` are set."""
+        row: Row = {"loss": step.loss.detach(), "weight": step.weight, "count": step.samples}  # type: ignore[dict-item]
+        for name, value in step.values.items():
+            row[_VALUE + name] = value.detach() if isinstance(value, Tensor) else value
+        for name, value in step.sums.items():
+            row[_SUM + name] = value.detach() if isinstance(value, Tensor) else value
+        self._pending.append(row)
 
     def fetch(self) -> Tensor:
-        """Move pending statistics to the CPU; return their losses, one per batch."""
-        if not self._pending:
-            return torch.empty(0, dtype=torch.float64)
-        losses, counts, statistics = zip(*self._pending, strict=True)
-        columns = {name: _column([each[name] for each in statistics]) for name in statistics[0]}
-        loss = _column(losses)
-        self._fetched.append({"loss": loss, "count": torch.tensor(counts, dtype=torch.float64), **columns})
+        """Move pending measurements to the CPU; return their losses, one per batch."""
+        losses = [torch.empty(0, dtype=torch.float64)]
+        for _, group in groupby(
+            self._pending, key=list
+        ):  # a batch may measure other values than the last one
+            rows = list(group)
+            columns = {name: _column([row[name] for row in rows]) for name in rows[0]}
+            self._fetched.append(columns)
+            losses.append(columns["loss"])
         self._pending.clear()
-        return loss
+        return torch.cat(losses)
 
     @property
     def samples(self) -> int:
@@ -47,29 +62,52 @@ class Meter:
         self.fetch()
         if not self._fetched:
             return {}
-        columns = self.state_dict()
-        sums = {name: column.sum(0) for name, column in columns.items() if name != "loss"}
-        loss = float((columns["loss"] * columns["count"]).sum() / sums["count"])
-        return {"loss": loss, **{name: float(value) for name, value in self.task.metrics(sums).items()}}
+        names = dict.fromkeys(name for chunk in self._fetched for name in chunk)
+        sums = {name.removeprefix(_SUM): self._sum(name) for name in names if name.startswith(_SUM)}
+        found = self.task.metrics({**sums, "count": self._sum("count")})
+        means = {
+            name.removeprefix(_VALUE): self._mean(name, "count") for name in names if name.startswith(_VALUE)
+        }
+        computed = metric_objects.computed(self.task)
+        refuse_own_names(self.task, "metric", {**found, **computed})
+        loss = self._mean("loss", "weight")
+        return {"loss": loss, **{name: float(value) for name, value in found.items()}, **means, **computed}
+
+    def _sum(self, name: str) -> Tensor:
+        return torch.cat([chunk[name] for chunk in self._fetched if name in chunk]).sum(0)
+
+    def _mean(self, name: str, weight: str) -> float:
+        """Return the mean of a column over the batches that have it; a batch of weight 0 does not count."""
+        chunks = [chunk for chunk in self._fetched if name in chunk]
+        values, weights = (torch.cat([chunk[column] for chunk in chunks]) for column in (name, weight))
+        return float((values * weights).where(weights != 0, 0.0).sum() / weights.sum())
 
     def clear(self) -> None:
-        """Drop all statistics."""
+        """Drop all measurements, those of metric objects too."""
         self._pending.clear()
         self._fetched.clear()
+        metric_objects.reset(self.task)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return all statistics since `clear`: one float64 tensor each, with one row per batch."""
+    def state_dict(self) -> list[dict[str, Tensor]]:
+        """Return all measurements since `clear`: float64 columns with one row per batch."""
         self.fetch()
-        names = self._fetched[0] if self._fetched else ()
-        return {name: torch.cat([chunk[name] for chunk in self._fetched]) for name in names}
+        return list(_joined(self._fetched))
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Sequence[Mapping[str, Tensor]]) -> None:
         """Load what `state_dict()` returned."""
-        self.clear()
-        if state:
-            self._fetched.append(dict(state))
+        self._pending.clear()
+        self._fetched = [dict(chunk) for chunk in state]
 
 
-def _column(values: tuple[Tensor, ...] | list[Tensor]) -> Tensor:
-    """Return one row per batch, on the CPU."""
-    return torch.stack(list(values)).cpu().double()
+def _joined(chunks: Sequence[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Yield the chunks, with neighbours of the same columns joined."""
+    for _, group in groupby(chunks, key=list):
+        same = list(group)
+        yield {name: torch.cat([chunk[name] for chunk in same]) for name in same[0]}
+
+
+def _column(values: Sequence[Tensor | float]) -> Tensor:
+    """Return one float64 row per batch, on the CPU."""
+    if not any(isinstance(value, Tensor) for value in values):
+        return torch.tensor(values, dtype=torch.float64)
+    return torch.stack([torch.as_tensor(value) for value in values]).cpu().double()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.settings import SchedulerSettings, TrainerSettings
-from sweepboard.training.tasks import Mode, Task
+from sweepboard.training.metric_objects import mode_of
+from sweepboard.training.task import Mode, Task
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,41 @@ class Monitor:
     waiting: BestValue
     waiting_for: str
     patience: int | None
+    mode: Callable[[str], Mode]
+    """The mode of a metric that is seen for the first time."""
 
     @classmethod
-    def of(cls, settings: TrainerSettings, task: Task, metrics: Sequence[str]) -> Monitor:
-        """Return the monitor of a run with these `metrics`. Raise ConfigError for an unknown metric."""
+    def of(cls, settings: TrainerSettings, task: Task, metrics: Sequence[str] | None) -> Monitor:
+        """Return the monitor of a run with these `metrics`, None if they are not known yet.
+
+        Raise ConfigError for an unknown metric.
+        """
         best, early = settings.checkpoint, settings.early_stopping
         chosen, waiting_for = best.metric or task.primary_metric, early.metric or task.primary_metric
-        modes = {name: task.mode(name) for name in metrics}
-        chosen_mode = _mode("trainer.checkpoint", chosen, best.mode, modes)
-        waiting_mode = _mode("trainer.early_stopping", waiting_for, early.mode, modes)
-        watches = {name: BestValue(mode) for name, mode in {**modes, chosen: chosen_mode}.items()}
-        return cls(watches, chosen, BestValue(waiting_mode, early.min_delta), waiting_for, early.patience)
+        if metrics is not None:
+            for key, metric in ((_BEST, chosen), (_EARLY, waiting_for)):
+                _check_known(key, metric, metrics)
+        modes = {name: mode_of(task, name) for name in [*(metrics or ()), chosen]}
+        modes[chosen] = cast(Mode, best.mode or modes[chosen])
+        watches = {name: BestValue(mode) for name, mode in modes.items()}
+        waiting = BestValue(cast(Mode, early.mode or mode_of(task, waiting_for)), early.min_delta)
+        return cls(watches, chosen, waiting, waiting_for, early.patience, partial(mode_of, task))
 
     def seen(self, metrics: Mapping[str, float], step: int) -> Monitor:
-        """Return the monitor after one more validation, at `step`."""
-        watches = {name: watch.seen(metrics[name], step) for name, watch in self.watches.items()}
+        """Return the monitor after one more validation, at `step`.
+
+        Raise ConfigError if the validation lacks a watched metric.
+        """
+        for key, metric in ((_BEST, self.chosen), (_EARLY, self.waiting_for)):
+            _check_known(key, metric, list(metrics))
+        watches = {
+            **self.watches,
+            **{name: self._watch(name).seen(value, step) for name, value in metrics.items()},
+        }
         return replace(self, watches=watches, waiting=self.waiting.seen(metrics[self.waiting_for], step))
+
+    def _watch(self, metric: str) -> BestValue:
+        return self.watches.get(metric) or BestValue(self.mode(metric))
 
     @property
     def improved(self) -> bool:
@@ -89,9 +110,8 @@ class Monitor:
 
     def continued(self, state: Mapping[str, Any]) -> Monitor:
         """Return this monitor with the values in `state`, which `state_dict()` returned."""
-        watches = {
-            name: _continued(watch, state["watches"].get(name)) for name, watch in self.watches.items()
-        }
+        names = dict.fromkeys((*self.watches, *state["watches"]))
+        watches = {name: _continued(self._watch(name), state["watches"].get(name)) for name in names}
         return replace(self, watches=watches, waiting=_continued(self.waiting, state["waiting"]))
 
 
@@ -99,7 +119,7 @@ def check_watched(
     settings: TrainerSettings,
     scheduler: SchedulerSettings,
     task: Task,
-    metrics: Sequence[str],
+    metrics: Sequence[str] | None,
     validates: bool,
 ) -> None:
     """Raise ConfigError if a setting names a metric that the run does not measure.
@@ -107,8 +127,8 @@ def check_watched(
     `metrics` are those of `tasks.metric_names`; `validates` says whether there is a validation set.
     """
     Monitor.of(settings, task, metrics)
-    if scheduler.metric not in metrics:
-        raise ConfigError(_unknown("scheduler.metric", scheduler.metric, metrics))
+    if metrics is not None:
+        _check_known("scheduler.metric", scheduler.metric, metrics)
     if validates:
         return
     if settings.early_stopping.patience is not None:
@@ -120,14 +140,12 @@ def check_watched(
 _NO_VALIDATION = "needs a validation set: use dataset.val_fraction=0.1 or dataset.validate_on=test"
 
 
-def _mode(key: str, metric: str, mode: str | None, modes: Mapping[str, Mode]) -> Mode:
-    if metric not in modes:
-        raise ConfigError(_unknown(f"{key}.metric", metric, modes))
-    return modes[metric] if mode is None else cast(Mode, mode)
+_BEST, _EARLY = "trainer.checkpoint.metric", "trainer.early_stopping.metric"
 
 
-def _unknown(key: str, metric: str, metrics: Sequence[str] | Mapping[str, Mode]) -> str:
-    return f"{key}={metric} is not a metric of this task{did_you_mean(metric, metrics)}"
+def _check_known(key: str, metric: str, metrics: Sequence[str]) -> None:
+    if metric not in metrics:
+        raise ConfigError(f"{key}={metric} is not a metric of this task{did_you_mean(metric, metrics)}")
 
 
 def _seen_by(watch: BestValue) -> tuple[float | None, int, int | None]:

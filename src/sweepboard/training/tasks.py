@@ -1,55 +1,108 @@
-"""Tasks: the loss that is minimised and the metrics that are reported."""
+"""Tasks for pairs of an input and a target: classification, regression, and any loss of the two."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweepboard.data.types import DataSpec
+from sweepboard.data.tree import leaves
+from sweepboard.data.types import Batch, DataSpec
 from sweepboard.errors import ConfigError
+from sweepboard.training.metric_objects import metric_objects
+from sweepboard.training.task import Mode, Model, Step, Task, refuse_own_names
 
-Mode: TypeAlias = Literal["min", "max"]
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
-_OWN_NAMES = frozenset({"loss", "count"})
-"""Statistics that the runner sums for every task."""
+HALF = (torch.bfloat16, torch.float16)
+
+_CROSS_ENTROPY = nn.CrossEntropyLoss()
 
 TOP5_CLASSES = 20
 """The least number of classes for which top-5 accuracy is reported. With ten it says little."""
 
 
-@runtime_checkable
-class Task(Protocol):
-    """A loss and its metrics. Outputs are float (batch, ...), targets as in `data.types.Batch`."""
+class Supervised(Task):
+    """Learns targets from inputs: the base class of tasks for (input, target) pairs.
 
-    @property
-    def primary_metric(self) -> str:
-        """The default metric for the best checkpoint and early stopping."""
+    `loss` is a function of (outputs, targets) that returns a mean over the batch. A subclass may override the
+    method `loss` instead. Outputs are float (batch, ...), targets as in the data set; with a precision of
+    bf16 or fp16 the loss gets the outputs as float32.
+    """
+
+    def __init__(self, loss: LossFunction) -> None:
+        self.criterion: LossFunction | None = loss
+
+    def training_step(self, model: Model, batch: Batch) -> Step:
+        inputs, targets = batch if type(batch) in (tuple, list) and len(batch) == 2 else self._refuse(batch)
+        outputs = model(inputs)
+        if outputs.dtype in HALF:
+            with torch.autocast(outputs.device.type, enabled=False):
+                return self._step(inputs, outputs.float(), targets)
+        return self._step(inputs, outputs, targets)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss over the batch: 0-dimensional, differentiable."""
+        assert self.criterion is not None
+        return self.criterion(outputs, targets)
+
+    def loss_weight(self, targets: Tensor) -> float | Tensor | None:
+        """Return what `loss` is a mean over, if it is not the number of samples.
+
+        Class weights and ignored targets of torch's losses are known: then a loss does not depend on the
+        size of evaluation batches.
+        """
+        return _weight_in_mean(self.criterion, targets)
 
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Return the sums over the batch that `metrics` needs, without waiting for the device.
+        """Return the sums over the batch that `metrics` needs, without waiting for the device."""
+        return {}
 
-        The caller sums the loss and the number of samples.
-        """
+    def _step(self, inputs: Tensor, outputs: Tensor, targets: Tensor) -> Step:
+        return Step(
+            self.loss(outputs, targets),
+            samples=len(targets),
+            weight=self.loss_weight(targets),
+            sums=self.statistics(outputs.detach(), targets),
+            inputs=inputs,
+            outputs=outputs,
+            targets=targets,
+        )
 
-    def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the metrics from sums of `statistics` over any number of batches (float64, on the CPU).
-
-        `sums` also holds `count`, the number of samples. The caller adds the metric `loss`.
-        """
-
-    def mode(self, metric: str) -> Mode:
-        """Return whether a smaller (`min`) or larger (`max`) value of `metric` is better."""
+    def _refuse(self, batch: Batch) -> Any:
+        raise ConfigError(
+            f"task: {type(self).__name__} learns from pairs of an input and a target, and a batch here is "
+            f"{described(batch)}: use a task for such data (docs/extending.md), or let the data set give "
+            "pairs"
+        )
 
 
-class Classification:
+def described(batch: Batch) -> str:
+    """Return a batch in a few words, for messages."""
+    if isinstance(batch, Mapping):
+        return f"a {type(batch).__name__} with the keys {', '.join(map(str, list(batch)[:8]))}"
+    if isinstance(batch, tuple | list):
+        parts = ", ".join(type(part).__name__ for part in batch[:8])
+        return f"a {type(batch).__name__} of {len(batch)} ({parts})"
+    return f"a {type(batch).__name__}"
+
+
+def _weight_in_mean(criterion: Any, targets: Tensor) -> Tensor | None:
+    """Return what cross-entropy and NLL losses of torch divide by, in samples; None if by their number."""
+    if not isinstance(criterion, nn.CrossEntropyLoss | nn.NLLLoss) or targets.is_floating_point():
+        return None
+    weights, ignored = criterion.weight, criterion.ignore_index
+    if weights is None and targets.ndim < 2 and ignored < 0:  # a data set has no negative classes
+        return None
+    counted = targets != ignored
+    each = counted if weights is None else weights[targets.where(counted, 0)] * counted
+    return each.sum() * (len(targets) / targets.numel())
+
+
+class Classification(Supervised):
     """One class per sample: cross-entropy, accuracy, and for 20 classes or more top-5 accuracy.
 
     Outputs are logits (batch, classes), targets int64 (batch,); dense targets (batch, ...) with logits
@@ -70,12 +123,23 @@ class Classification:
             return self.criterion(outputs, targets)
         return F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
 
+    def loss_weight(self, targets: Tensor) -> float | Tensor | None:
+        criterion = _CROSS_ENTROPY if self.criterion is None else self.criterion
+        return _weight_in_mean(criterion, targets)
+
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        sums = {"correct": _summed_over_samples(outputs.argmax(1).eq(targets))}
+        sums = {"correct": self._over_samples(outputs.argmax(1).eq(targets), targets)}
         if outputs.shape[1] >= TOP5_CLASSES:
             hits = outputs.topk(5, dim=1).indices.eq(targets.unsqueeze(1)).any(1)
-            sums["top5"] = _summed_over_samples(hits)
+            sums["top5"] = self._over_samples(hits, targets)
         return sums
+
+    def _over_samples(self, hits: Tensor, targets: Tensor) -> Tensor:
+        """Return the sum over samples of a boolean, or of the mean of a sample's booleans that count."""
+        if hits.ndim == 1:
+            return hits.count_nonzero()
+        counted = targets != getattr(self.criterion, "ignore_index", _CROSS_ENTROPY.ignore_index)
+        return ((hits & counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp(min=1)).sum()
 
     def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
         count = sums["count"]
@@ -88,7 +152,7 @@ class Classification:
         return "min" if metric == "loss" else "max"
 
 
-class Regression:
+class Regression(Supervised):
     """Real numbers per sample: mean squared error, mean absolute error (`mae`) and R2 (`r2`).
 
     Outputs are reshaped to the shape of the targets, (batch,) or (batch, ...), so that (batch, 1) against
@@ -98,10 +162,10 @@ class Regression:
     primary_metric = "loss"
 
     def __init__(self, loss: LossFunction | None = None) -> None:
-        self.criterion = F.mse_loss if loss is None else loss
+        super().__init__(F.mse_loss if loss is None else loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return self.criterion(_shaped_like(outputs, targets), targets)
+        return super().loss(_shaped_like(outputs, targets), targets)
 
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         # float64, because R2 is a difference of large sums; Apple's GPUs do not have it.
@@ -134,11 +198,6 @@ def _r2(sums: Mapping[str, Tensor]) -> float:
     return 1.0 - residual / total
 
 
-def _summed_over_samples(hits: Tensor) -> Tensor:
-    """Return the sum over samples of a boolean, or of the mean of the booleans of a sample."""
-    return hits.count_nonzero() if hits.ndim == 1 else hits.flatten(1).float().mean(1).sum()
-
-
 def _shaped_like(outputs: Tensor, targets: Tensor) -> Tensor:
     if outputs.shape == targets.shape:
         return outputs
@@ -150,52 +209,64 @@ def _shaped_like(outputs: Tensor, targets: Tensor) -> Tensor:
     return outputs.reshape(targets.shape)
 
 
-def as_task(value: Any, spec: DataSpec) -> Task:
+def as_task(value: Any, spec: DataSpec | None) -> Task:
     """Return `value` if it is a task, else a task for this data with `value` as its loss.
 
     Raise ConfigError if it is neither a task nor a function.
     """
     if isinstance(value, Task):
+        _refuse_hidden_methods(value)
         return value
-    if not callable(value):
+    if not callable(value) or hasattr(value, "training_step"):
         raise ConfigError(
             f"task: {type(value).__name__} is neither a task nor a loss function of (outputs, targets): "
-            "use task=classification or task=regression"
+            "derive its class from sweepboard.Task, or use task=classification or task=regression"
         )
+    if spec is None:
+        return Supervised(value)
     return Classification(value) if spec.classes is not None else Regression(value)
 
 
-def metric_names(task: Task, spec: DataSpec) -> list[str]:
+def _refuse_hidden_methods(task: Task) -> None:
+    own = {*vars(task), *(vars(task).get("_modules") or ())}
+    for name in sorted(own & {"metrics", "mode", "updates", "training_step", "evaluation_step"}):
+        raise ConfigError(
+            f"task: the attribute {name} of {type(task).__name__} hides the method {name} of a task: call it "
+            "otherwise"
+        )
+
+
+def metric_names(task: Task, spec: DataSpec | None) -> list[str] | None:
     """Return the names of the metrics of `task` on data like `spec`, found with one zero sample.
 
-    Raise ConfigError if the task itself gives one called `loss` or `count`.
+    None if they are known only after a first evaluation: for a task that looks into the batch itself. Raise
+    ConfigError if the task itself gives one called `loss` or `count`.
     """
+    if spec is None or not isinstance(task, Supervised) or looks_into_batches(task):
+        return None
     if spec.classes is not None:
         outputs, targets = torch.zeros(1, spec.classes), torch.zeros(1, dtype=torch.int64)
     else:
         outputs, targets = torch.zeros(1, spec.outputs), torch.zeros(1, *spec.target_shape)
     statistics = task.statistics(outputs, targets)
-    _refuse_own_names(task, "statistic", statistics)
+    refuse_own_names(task, "statistic", statistics)
     sums = {name: value.double() for name, value in statistics.items()}
     metrics = task.metrics({"count": torch.ones((), dtype=torch.float64), **sums})
-    _refuse_own_names(task, "metric", metrics)
+    refuse_own_names(task, "metric", metrics)
     return ["loss", *metrics]
 
 
-def _refuse_own_names(task: Task, what: str, names: Mapping[str, Any]) -> None:
-    """Raise ConfigError for `loss` and `count`, which the runner sums itself."""
-    for name in _OWN_NAMES & names.keys():
-        raise ConfigError(
-            f"task: {type(task).__name__} gives a {what} called {name}, which is the runner's own: "
-            "call it otherwise"
-        )
+def looks_into_batches(task: Supervised) -> bool:
+    """Return whether a subclass measures more than `statistics` and `metrics` do."""
+    overridden = (type(task).training_step, type(task).evaluation_step)
+    return overridden != (Supervised.training_step, Task.evaluation_step) or bool(metric_objects(task))
 
 
 def modules_of(task: Task) -> list[nn.Module]:
-    """Return the modules that a task is or holds.
+    """Return the modules that a task is or holds, also in its containers.
 
     Their tensors (class weights) move to the device of the model and are saved in checkpoints.
     """
     if isinstance(task, nn.Module):
         return [task]
-    return [value for value in vars(task).values() if isinstance(value, nn.Module)]
+    return [leaf for leaf in leaves(vars(task)) if isinstance(leaf, nn.Module)]

@@ -1,0 +1,193 @@
+"""The dry run of a task for (input, target) pairs: shapes of inputs, outputs and targets, and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sweepboard.compose.assemble import build_model
+from sweepboard.compose.instantiate import Refused
+from sweepboard.compose.locate import TARGET, told
+from sweepboard.compose.run_config import RunConfig
+from sweepboard.compose.single_samples import refuse_single_sample, single_samples
+from sweepboard.data.types import DataSpec, Source
+from sweepboard.errors import ConfigError
+from sweepboard.training.tasks import Classification, Regression, Supervised
+
+MANY = 50_000_000
+"""Number of weights above which the dry run computes shapes only."""
+
+MISTAKES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
+"""What a model or a loss raises for a batch that does not fit it."""
+
+
+def check_pairs(run: RunConfig, task: Supervised, source: Source, batch: tuple[Tensor, Tensor]) -> nn.Module:
+    """Raise `ConfigError` if model, task and data do not fit each other; return the model."""
+    spec, config = source.spec, run.values
+    assert spec is not None
+    _check_kind(task, config["task"][TARGET], spec)
+    model, outputs, in_training = _run_model(run, batch[0])
+    _check_outputs(outputs, config["model"][TARGET], task, batch[1], spec)
+    _check_training_outputs(in_training, config["model"], task, batch[1], spec)
+    _check_trainable(model, in_training, config["model"][TARGET])
+    if single := single_samples(run, source):
+        _check_single_sample(model, batch[0][:1], *single)
+    _check_loss(task, config["task"][TARGET], outputs, batch[1])
+    return model
+
+
+def _check_kind(task: Supervised, target: str, spec: DataSpec) -> None:
+    if isinstance(task, Classification) and spec.classes is None:
+        raise ConfigError(
+            f"task: {target} needs classes, but the targets here are real numbers; use task=regression, or "
+            "make them whole where they are numbers of classes (target.long())"
+        )
+    if isinstance(task, Regression) and spec.classes is not None:
+        raise ConfigError(
+            f"task: {target} needs real numbers, but the targets here are classes; use task=classification"
+        )
+
+
+def _run_model(run: RunConfig, inputs: Tensor) -> tuple[nn.Module, Any, Any]:
+    """Return the model, its outputs in evaluation mode and its outputs in training mode.
+
+    A large model runs on torch's meta device, which computes shapes only. Other models run on the CPU,
+    because the first use of the meta device imports a thousand modules and takes more than a second.
+    """
+    if _weights(run) > MANY:
+        try:
+            return _run_on("meta", run, inputs)
+        except Exception:
+            pass  # the run on the CPU shows whether the model or the meta device failed
+    return _run_on("cpu", run, inputs)
+
+
+def _weights(run: RunConfig) -> int:
+    """Return the number of weights of the model, or 0 if it cannot be built on the meta device."""
+    try:
+        with torch.device("meta"):
+            return sum(weight.numel() for weight in build_model(run).parameters())
+    except Exception:
+        return 0
+
+
+def _run_on(device: str, run: RunConfig, inputs: Tensor) -> tuple[nn.Module, Any, Any]:
+    target = run.values["model"][TARGET]
+    with torch.device(device), torch.no_grad():
+        model = build_model(run)
+        if not isinstance(model, nn.Module):
+            raise ConfigError(f"model: {target} gave a {type(model).__name__}, not a torch.nn.Module")
+        inputs = _as_trained(inputs.to(device), model)
+        try:
+            outputs = model.eval()(inputs)
+            with torch.enable_grad():
+                return model, outputs, model.train()(inputs)
+        except MISTAKES as error:
+            raise Refused(
+                f"model: {target} cannot take inputs of shape {_shape(inputs)}{_whole(inputs)}: {told(error)}"
+            ) from error
+
+
+def _as_trained(inputs: Tensor, model: nn.Module) -> Tensor:
+    """Return inputs as the learner gives them to the model: NumPy's float64 fits float32 weights."""
+    if inputs.dtype is torch.float64 and all(weight.dtype is torch.float32 for weight in model.parameters()):
+        return inputs.float()
+    return inputs
+
+
+def _whole(inputs: Tensor) -> str:
+    """Return the type of whole numbers, which most models do not take, with what to do."""
+    if inputs.is_floating_point():
+        return ""
+    dtype = str(inputs.dtype).removeprefix("torch.")
+    return f" and type {dtype} (x.float() in the data set makes them real numbers)"
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"(batch, {', '.join(map(str, tensor.shape[1:]))})" if tensor.ndim > 1 else "(batch,)"
+
+
+def _check_outputs(outputs: Any, target: str, task: Supervised, targets: Tensor, spec: DataSpec) -> None:
+    """Raise `ConfigError` if the outputs do not fit the data, for the tasks of sweepboard.
+
+    Classification needs one number per class, and regression as many numbers as a target has.
+    """
+    gives = f"model: {target} gives for inputs of shape (batch, {', '.join(map(str, spec.input_shape))})"
+    if not isinstance(outputs, Tensor):
+        raise ConfigError(f"{gives} a {type(outputs).__name__}, but one tensor is needed")
+    if not isinstance(task, Classification | Regression):
+        return
+    samples = len(targets)
+    if spec.classes is not None:
+        needed, right = f"(batch, {spec.classes})", outputs.shape == (samples, spec.classes)
+    else:
+        needed = _shape(targets)
+        right = outputs.shape[:1] == (samples,) and outputs.numel() == samples * spec.outputs
+    if not right:
+        raise ConfigError(f"{gives} outputs of shape {_shape(outputs)}, but the data set needs {needed}")
+
+
+def _check_training_outputs(
+    outputs: Any, node: Mapping[str, Any], task: Supervised, targets: Tensor, spec: DataSpec
+) -> None:
+    """Raise `ConfigError` if the outputs in training mode do not fit: auxiliary heads may add outputs."""
+    if isinstance(outputs, Tensor):
+        _check_outputs(outputs, f"{node[TARGET]}, while it trains,", task, targets, spec)
+        return
+    auxiliary = any("aux" in field for field in getattr(outputs, "_fields", ()))  # torchvision's names
+    remedy = "use model.aux_logits=false" if auxiliary else "let its forward return the first of them alone"
+    raise ConfigError(
+        f"model: {node[TARGET]} gives a {type(outputs).__name__} while it trains, but one tensor is "
+        f"needed: {remedy}"
+    )
+
+
+def _check_trainable(model: nn.Module, outputs: Tensor, target: str) -> None:
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ConfigError(
+            f"model: {target} has no weights to train: {_why_none(model)}; let one at least have "
+            "requires_grad=True"
+        )
+    if not outputs.requires_grad:
+        raise ConfigError(
+            f"model: {target} gives outputs without a gradient, so that nothing could be learned: its "
+            "forward must not use torch.no_grad(), detach() or argmax()"
+        )
+
+
+def _why_none(model: nn.Module) -> str:
+    return "all are frozen" if any(True for _ in model.parameters()) else "it has no parameters"
+
+
+def _check_single_sample(model: nn.Module, inputs: Tensor, how: str, instead: str) -> None:
+    weight = next(model.parameters())
+    try:
+        with torch.no_grad(), weight.device:
+            model(_as_trained(inputs.to(weight.device), model))
+    except MISTAKES as error:
+        refuse_single_sample(error, how, instead)
+
+
+def _check_loss(task: Supervised, target: str, outputs: Tensor, targets: Tensor) -> None:
+    guesses = torch.linspace(0.1, 0.9, outputs.numel()).reshape(outputs.shape).requires_grad_()
+    try:
+        loss, of_twice = (task.loss(torch.cat([guesses] * n), torch.cat([targets] * n)) for n in (1, 2))
+    except MISTAKES as error:
+        shapes = f"outputs of shape {_shape(outputs)} and targets of shape {_shape(targets)}"
+        raise ConfigError(f"task: {target} cannot compare {shapes}: {told(error)}") from error
+    if not isinstance(loss, Tensor) or loss.ndim > 0:
+        raise ConfigError(f"task: {target} must give one number for a batch, not one per sample")
+    if not loss.requires_grad:
+        raise ConfigError(
+            f"task: {target} gives a loss without a gradient, so that nothing could be learned: compute it "
+            "from the outputs themselves, without argmax(), round(), item() or detach()"
+        )
+    # A sum over the batch would grow with dataset.batch_size, and val/loss with dataset.eval_batch_size.
+    if loss.abs() > 0 and torch.isclose(of_twice, 2 * loss, rtol=1e-4):
+        raise ConfigError(
+            f"task: the loss of {target} doubles where the batch is doubled, so that it would depend on "
+            "dataset.batch_size and dataset.eval_batch_size: use the mean (reduction=mean)"
+        )

@@ -1,0 +1,42 @@
+"""The mean of losses and gradients over the batches of one update, each batch with its own weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+
+from sweepboard.training.task import Step
+
+
+class WeightedMean:
+    """Adds up losses by their weights; the gradients that were added up so are divided in the end.
+
+    The weights need not be known before the last batch: a loss that ignores targets knows its own only after
+    it has been computed.
+    """
+
+    def __init__(self) -> None:
+        self._loss: float | Tensor = 0.0
+        self._weight: float | Tensor = 0.0
+
+    def add(self, step: Step) -> Tensor:
+        """Add a loss; return it times its weight, to go backward from."""
+        assert step.weight is not None
+        weighted = step.loss * step.weight
+        self._loss = self._loss + weighted.detach()
+        self._weight = self._weight + step.weight
+        return weighted
+
+    @property
+    def loss(self) -> Tensor:
+        """The mean loss over all samples."""
+        mean = self._loss / self._weight
+        assert isinstance(mean, Tensor)
+        return mean
+
+    def divide(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Divide the gradients of `parameters` by the sum of the weights."""
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.div_(self._weight)

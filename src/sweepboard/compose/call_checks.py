@@ -36,7 +36,7 @@ def check_call(
     if parameters is None:
         return
     name = node[TARGET]
-    supplied = _positional_names(parameters, given + len(node.get("_args_") or ()), name, key)
+    supplied = _positional_names(parameters, given + len(_positional(node, key)), name, key)
     hints = parameter_types(target)
     for argument in (argument for argument in node if argument not in RESERVED):
         if argument in supplied:
@@ -48,6 +48,13 @@ def check_call(
         _check_type(parameter, hints, node[argument], f"{key}.{argument}")
     if not node.get("_partial_"):
         _check_complete(parameters, {*node, *supplied}, name, key)
+
+
+def _positional(node: Mapping[str, Any], key: str) -> Sequence[Any]:
+    values = node.get("_args_") or ()
+    if not isinstance(values, list | tuple):
+        raise ConfigError(f"{key}._args_: needs a list, got {yaml_text(values)}")
+    return values
 
 
 def _hint(argument: str, valid: Sequence[str], key: str) -> str:

@@ -15,7 +15,7 @@ from sweepboard.data.datasets.synthetic import Gaussian
 from sweepboard.data.datasets.torch_dataset import Plain, open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import check_settings
-from sweepboard.data.types import Data, DataSpec
+from sweepboard.data.types import Data, DataSpec, Source
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.settings import DatasetSettings
 from sweepboard.vision import import_torchvision
@@ -33,6 +33,12 @@ class Listed(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         return self.listed[index]
+
+
+def described(source: Source | Data) -> DataSpec:
+    """What is known of the pairs of a source."""
+    assert source.spec is not None
+    return source.spec
 
 
 def prepared(train: Any, test: Any = None, **settings: Any) -> Data:
@@ -71,7 +77,7 @@ def test_inputs_of_all_kinds_become_tensors(value: Any, expected: torch.Tensor |
     data = prepared(Listed((value, 0), classes=["a", "b"]))
     inputs, _ = data.train.first(1)
     assert inputs.dtype == torch.float32
-    assert data.spec.input_shape == tuple(inputs.shape[1:])
+    assert described(data).input_shape == tuple(inputs.shape[1:])
     torch.testing.assert_close(inputs[0], expected)
 
 
@@ -92,8 +98,8 @@ def test_targets_are_classes_or_real_numbers(
 ) -> None:
     data = prepared(Listed((torch.zeros(3), target), **({"num_classes": 2} if shape is None else {})))
     assert torch.equal(data.train.first(1)[1][0], tensor)
-    assert data.spec.classes == (2 if shape is None else None)
-    assert data.spec.outputs == (2 if shape is None else shape[0])
+    assert described(data).classes == (2 if shape is None else None)
+    assert described(data).outputs == (2 if shape is None else shape[0])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +107,7 @@ def test_targets_are_classes_or_real_numbers(
     [({"classes": ["a", "b", "c"]}, 3), ({"num_classes": 4}, 4), ({"targets": [0, 2, 1]}, 3)],
 )
 def test_the_number_of_classes_is_what_they_tell(attributes: dict[str, Any], classes: int) -> None:
-    spec = open_source(Listed((torch.zeros(3), 0), **attributes)).spec
+    spec = described(open_source(Listed((torch.zeros(3), 0), **attributes)))
     assert spec.classes == classes
     assert spec.class_names == tuple(attributes.get("classes", ()))
 
@@ -110,7 +116,7 @@ def test_the_number_of_classes_must_come_from_somewhere() -> None:
     silent = Listed((torch.zeros(3), 0))
     with pytest.raises(ConfigError, match=r"dataset.classes: Listed does not say .*; set dataset.classes"):
         _ = open_source(silent).spec
-    assert open_source(silent, classes=7).spec.classes == 7
+    assert described(open_source(silent, classes=7)).classes == 7
 
 
 def test_a_test_set_of_their_own_and_a_schedule_s_sizes() -> None:
@@ -213,7 +219,7 @@ def test_torchvision_s_data_sets_work_as_they_are(tmp_path: Any) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "a" / "1.png")
     (tmp_path / "a" / "2.png").write_bytes(b"not an image")
     data = prepared(datasets.ImageFolder(tmp_path))
-    assert data.spec.class_names == ("a",)
+    assert described(data).class_names == ("a",)
     with pytest.raises(RunFailed, match=r"a/2\.png cannot be read"):
         data.train.first(2)
 

@@ -333,9 +333,9 @@ def test_a_job_does_not_train_on_before_its_validation_is_answered() -> None:
     assert not job.is_alive()
     sweep.send({"prune": "others do better"})
     with pytest.raises(Pruned, match="others do better"):
-        reporter.on_validation(Judged())  # type: ignore[arg-type]
+        reporter.on_validation(Judged())
     sweep.close()
-    reporter.on_validation(Judged())  # type: ignore[arg-type]  # nobody is left to wait for
+    reporter.on_validation(Judged())  # nobody is left to wait for
     channel.close()
 
 

@@ -60,6 +60,7 @@ class Draft:
             if _is_choice(override, config_dirs):
                 self._choose(override, config_dirs)
             else:
+                self._refuse_unknown_option(override)
                 refuse_inside(override)
                 self._check_presence(override)
                 self._record_typed(self._set(override))
@@ -91,6 +92,14 @@ class Draft:
             if not self.own:
                 _refuse_resolvers(earlier)
             self._forget_typed(self._set(earlier))
+
+    def _refuse_unknown_option(self, override: Override) -> None:
+        """Raise `ConfigError` for an option of a training function's YAML whose folder was not given."""
+        group = override.key_or_group
+        if is_program(self.values) and group in self.groups and not override.is_delete():
+            raise ConfigError(
+                f"{override.input_line}: is an option of your own YAML; add --config-dir FOLDER"
+            )
 
     def _record_typed(self, key: str) -> None:
         self._forget_typed(key)

@@ -143,7 +143,8 @@ def given_config(values: Mapping[str, Any]) -> DictConfig:
 
 def _set_hydra_config(folder: Path) -> None:
     """Let `HydraConfig.get()` know the folder of the run, in processes that Hydra did not start too."""
-    if HydraConfig.initialized() and HydraConfig.get().runtime.output_dir == str(folder.absolute()):
+    known: Any = HydraConfig.instance().cfg
+    if known is not None and OmegaConf.select(known, "hydra.runtime.output_dir") == str(folder.absolute()):
         return
     whole = OmegaConf.create({"hydra": OmegaConf.structured(HydraConf)})
     with open_dict(whole):

@@ -13,9 +13,10 @@ from sweepboard.compose.assemble import build_task
 from sweepboard.compose.prepare import Prepared
 from sweepboard.data.splits import split_sizes
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
+from sweepboard.metric_names import UNKNOWN, mode_of, name_of
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import read_record
-from sweepboard.settings import SEARCH, SearchSettings
+from sweepboard.settings import SEARCH, ProgramSettings, SearchSettings
 from sweepboard.training.monitor import Monitor
 from sweepboard.training.tasks import metric_names
 
@@ -28,16 +29,18 @@ class Objective:
 
     tag: str
     mode: str
+    primary: bool = False
+    """Whether it is the primary metric of a training function, which reports it while it runs."""
 
     @property
     def name(self) -> str:
-        """The metric without its split."""
-        return self.tag.partition("/")[2]
+        """The name in a run's record."""
+        return name_of(self.tag)
 
     @property
     def validated(self) -> bool:
         """Whether it is measured while a trial runs."""
-        return self.tag.startswith("val/")
+        return self.primary or self.tag.startswith("val/")
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
@@ -51,8 +54,40 @@ class NoValue(RunFailed):
 
 def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objective, ...]:
     """Return the objectives of trials like this one. Raise `ConfigError` for a metric that they lack."""
+    if prepared.config.program is not None:
+        return _of_program(settings, prepared.config.program)
     modes, primary_metric = _modes(prepared)
     tags = [_tag(metric, modes) for metric in _listed(settings.metric) or [primary_metric]]
+    return tuple(
+        Objective(tag, _mode(tag, direction, modes[tag])) for tag, direction in _directions(settings, tags)
+    )
+
+
+def _of_program(settings: SearchSettings, program: ProgramSettings) -> tuple[Objective, ...]:
+    """Return the objectives of trials of a training function, of which only the tags' names are known."""
+    tags = _listed(settings.metric) or _listed(program.primary_metric)
+    if not tags:
+        raise ConfigError(f"{SEARCH}.metric: is needed; type the tag to search for, {SEARCH}.metric=val/loss")
+    return tuple(
+        Objective(tag, _mode_of_program(tag, direction, program), tag == program.primary_metric)
+        for tag, direction in _directions(settings, tags)
+    )
+
+
+def _mode_of_program(tag: str, direction: str | None, program: ProgramSettings) -> str:
+    if direction is not None:
+        return direction[:3]
+    mode = program.mode if tag == program.primary_metric and program.mode else mode_of(tag)
+    if mode == UNKNOWN:
+        raise ConfigError(
+            f"{SEARCH}.direction: the name of {tag} does not tell whether more is better; "
+            f"type {SEARCH}.direction=minimize or maximize"
+        )
+    return mode
+
+
+def _directions(settings: SearchSettings, tags: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Return each tag with the direction that was given for it, if any. Raise `ConfigError`."""
     directions: Sequence[str | None] = _listed(settings.direction) or [None] * len(tags)
     if len(directions) != len(tags):
         raise ConfigError(
@@ -60,10 +95,7 @@ def objectives_of(settings: SearchSettings, prepared: Prepared) -> tuple[Objecti
         )
     if len(set(tags)) < len(tags):
         raise ConfigError(f"{SEARCH}.metric: {', '.join(tags)}: name each metric once")
-    return tuple(
-        Objective(tag, _mode(tag, direction, modes[tag]))
-        for tag, direction in zip(tags, directions, strict=True)
-    )
+    return list(zip(tags, directions, strict=True))
 
 
 def objective_value(objective: Objective, folder: RunFolder) -> float:
@@ -80,8 +112,8 @@ def objective_value(objective: Objective, folder: RunFolder) -> float:
 
 def _measured(objective: Objective, folder: RunFolder) -> float | None:
     record = read_record(folder)
-    if objective.validated:
-        return record.best.get(objective.name)
+    if objective.name in record.best and record.modes.get(objective.name) == objective.mode:
+        return record.best[objective.name]
     if objective.tag in record.metrics:
         return record.metrics[objective.tag]
     curve = read_scalars(folder.path).get(objective.tag)

@@ -152,7 +152,9 @@ def _checked(made: Search, groups: Sequence[str], resources: Resources) -> Searc
 
 
 def validations_of(prepared: Prepared) -> int:
-    """Return how often such a run validates."""
+    """Return how often such a run validates; 0 if only the training function knows it."""
+    if prepared.config.program is not None:
+        return 0
     facts, settings = prepared.config.values["facts"], prepared.config.settings.trainer
     intervals = Intervals.of(settings, facts["steps_per_epoch"] * settings.accumulate, None, validates=True)
     steps = {step for every in intervals.validate for step in range(every, facts["steps"], every)}

@@ -35,6 +35,8 @@ def write_study(folder: SweepFolder, study: Study, views: Sequence[JobView]) -> 
     place = folder.path / PRESETS
     with warn_if_unwritable(folder):
         write_json(folder.path / "study.json", _summary(study, views))
+        if study.search.of_program:  # whose configuration has no presets
+            return
         place.mkdir(exist_ok=True)
         for path in place.glob("best*.yaml"):
             path.unlink()
@@ -51,6 +53,10 @@ def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listen
         listener.on_note(f"{len(best)} trials of which none beats another in everything:")
     for trial, name in _named(study):
         listener.on_note(f"best: {views[trial.number].label}  {_values(study, trial)}")
+        if study.search.of_program:
+            run = str(folder.job(views[trial.number].label))
+            listener.on_note(f"  again: {shlex.join(['sweepboard', 'rerun', run])}")
+            continue
         listener.on_note(f"  again: {_again(study, trial)}")
         listener.on_note(f"  or: {_with_preset(folder, study, name)}")
 

@@ -253,6 +253,8 @@ class SearchRun(SweepCallback):
         objective, *others = self.study.search.objectives
         if others or not objective.validated or view.label not in self._running:
             return False
-        value = view.metrics[objective.name]
+        value = view.metrics.get(objective.name)
+        if value is None:
+            return False
         bad = self.study.report(self._running[view.label], view.step, value)
-        return bad and view.step < view.total_steps
+        return bad and (view.step < view.total_steps or not view.total_steps)

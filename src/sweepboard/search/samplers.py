@@ -56,8 +56,11 @@ def _check_cmaes(space: Space, objectives: Sequence[Objective]) -> None:
 def _check_pruner(settings: SearchSettings, objectives: Sequence[Objective], validations: int) -> None:
     override = f"{SEARCH}.pruner={settings.pruner}"
     if len(objectives) > 1 or not objectives[0].validated:
-        raise ConfigError(f"{override}: trials are compared by one metric of val/; leave it out")
-    if validations <= settings.warmup:
+        raise ConfigError(
+            f"{override}: trials are compared by one metric of val/, or of a training function by its "
+            "program.primary_metric; leave it out"
+        )
+    if validations and validations <= settings.warmup:
         raise ConfigError(
             f"{override}: a trial validates {validations} times, so there is nothing to stop at validation "
             f"{settings.warmup}; make it longer, or validate more often with trainer.val_every_steps"
@@ -101,5 +104,5 @@ def pruner_for(settings: SearchSettings, validations: int) -> BasePruner:
     if settings.pruner == "halving":
         return SuccessiveHalvingPruner(settings.warmup, settings.reduction)
     if settings.pruner == "hyperband":
-        return HyperbandPruner(settings.warmup, validations, settings.reduction)
+        return HyperbandPruner(settings.warmup, validations or "auto", settings.reduction)
     return NopPruner()

@@ -37,7 +37,7 @@ from sweepboard.files import read_text, write_atomic, writing
 from sweepboard.search.objective import Objective
 from sweepboard.search.space import Space, Values
 from sweepboard.secrets import masked, masked_command, masked_overrides
-from sweepboard.settings import SEARCH, Config, SearchSettings
+from sweepboard.settings import SEARCH, Config, SearchSettings, is_program
 from sweepboard.signing import Origin, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.launcher import LauncherChoice
@@ -71,7 +71,7 @@ class Search:
 
     objectives: tuple[Objective, ...] = ()
     validations: int = 1
-    """The number of validations of a full trial."""
+    """The number of validations of a full trial; 0 if it is not known."""
 
     threads: int = 1
     """CPU threads of a trial without a number set by the user."""
@@ -93,6 +93,11 @@ class Search:
     def groups(self) -> set[str]:
         """The names of the config groups."""
         return {group for base in self.bases.values() for group in base["hydra"]["runtime"]["choices"]}
+
+    @property
+    def of_program(self) -> bool:
+        """Whether its trials are runs of a training function of the user's own."""
+        return any(map(is_program, self.bases.values()))
 
     @property
     def by_preset(self) -> bool:

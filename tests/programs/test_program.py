@@ -1,0 +1,84 @@
+"""A training function of one's own is a run like any other: record, board, sweeps, resume, rerun, verify."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import sweepboard
+from sweepboard.board.event_reader import read_hparams, read_scalars
+from tests.command import Command, record_of
+
+PROGRAM = ("--config-dir", "conf", "program._target_=train.main")
+
+
+@pytest.fixture
+def run(folder: Path, command: Command) -> Path:
+    """A finished run."""
+    command(*PROGRAM, "hydra.run.dir=run")
+    return folder / "run"
+
+
+def test_it_has_a_record_a_board_and_a_log(run: Path) -> None:
+    record = record_of(run)
+    assert (record["status"], record["step"], record["seed"]) == ("finished", 5, 1)
+    assert record["groups"] == {"optimizer": "slow"}
+    assert record["primary_metric"] == "loss"
+    curves = read_scalars(run)
+    assert curves["val/loss"].steps.tolist() == list(range(6))
+    assert record["best"]["loss"] == pytest.approx(min(curves["val/loss"].values))
+    assert record["metrics"]["train/loss"] == pytest.approx(curves["train/loss"].values[-1])
+    row = read_hparams(run)
+    assert row is not None
+    own = {"optimizer": "slow", "optimizer.lr": 0.01, "steps": 6, "stop_at": -1, "logging.own": "group"}
+    assert row.hparams == own
+    assert row.status == "finished"
+    assert "made step 5" in (run / "train.log").read_text()
+    assert (run / ".hydra" / "config.yaml").is_file()
+    assert json.loads((run / "environment.json").read_text())["sources"].keys() == {"train"}
+
+
+def test_stopped_and_resumed_to_the_bit(run: Path, folder: Path, command: Command) -> None:
+    command(*PROGRAM, "hydra.run.dir=stopped", "stop_at=2", code=143)
+    stopped = record_of(folder / "stopped")
+    assert (stopped["status"], stopped["step"]) == ("interrupted", 2)
+    command("resume", "stopped")
+    assert record_of(folder / "stopped")["status"] == "finished"
+    then, now = read_scalars(run), read_scalars(folder / "stopped")
+    for tag in ("train/loss", "val/loss"):
+        assert now[tag].steps.tolist() == list(range(6))
+        assert now[tag].values.tolist() == then[tag].values.tolist()
+    assert record_of(folder / "stopped")["weights_sha256"] == record_of(run)["weights_sha256"]
+    assert "has finished" in command("resume", "stopped").out
+
+
+def test_rerun_verify_compare_check_diff(run: Path, command: Command) -> None:
+    assert command("verify", "run").out.endswith("identical: 12 values of scalars, and the final weights\n")
+    command("rerun", "run", "optimizer.lr=0.02")
+    command("rerun", "run", "optimizer=fast", "--config-dir", "conf")
+    line = command("rerun", "run", "optimizer=fast", code=2).line
+    assert line == "sweepboard: optimizer=fast: is an option of your own YAML; add --config-dir FOLDER"
+    rates = {run.hparams["optimizer.lr"] for run in sweepboard.load_runs(".")}
+    assert rates == {0.01, 0.02, 0.1}
+    assert "best val/loss" in command("compare", ".").out
+    assert command("check", ".").out.startswith("3 runs over optimizer")
+    command("doctor", ".")
+
+
+def test_a_sweep_is_planned_frozen_and_resumed(folder: Path, command: Command) -> None:
+    command(*PROGRAM, "-m", "optimizer=slow,fast", "seed=1,2", "sweep.name=s")
+    sweep = folder / "outputs" / "sweeps" / "s"
+    runs = sweepboard.load_runs(sweep)
+    assert {run.status for run in runs} == {"finished"}
+    assert sorted(run.path.name for run in runs) == [
+        "optimizer=fast,seed=1", "optimizer=fast,seed=2", "optimizer=slow,seed=1", "optimizer=slow,seed=2",
+    ]  # fmt: skip
+    rows = {(row.group, str(row.hparams)) for run in runs if (row := read_hparams(run.path))}
+    assert len(rows) == 2  # seeds of one configuration are one row
+    (folder / "conf" / "optimizer" / "slow.yaml").write_text("lr: 7\n")
+    said = command("resume", str(sweep), "optimizer.lr=0.05")
+    assert "2 jobs added" in said.out or "4 jobs added" in said.out
+    added = [run for run in sweepboard.load_runs(sweep) if run.hparams["optimizer.lr"] == 0.05]
+    assert added

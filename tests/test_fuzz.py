@@ -173,11 +173,13 @@ def test_damage_anywhere_is_told_in_a_line(
     folder = Path("all", kind)
     place = Path("cache") if kind == "photos" else folder
     files = sorted(path for path in place.rglob("*") if path.is_file() and path.stat().st_size)
+    if number % 2 and kind != "photos":  # half of the damages are in what the tables show
+        files = [path for path in files if path.name in ("run.json", "config.yaml")]
     before = {verb: _table(verb, capfd, caplog) for verb in TABLES}
     damaged, damage = dice.choice(files), dice.choice(DAMAGES)
     damaged.write_bytes(damage(damaged.read_bytes(), dice))
     for verb, (rows, told) in {verb: _table(verb, capfd, caplog) for verb in TABLES}.items():
-        if not (_is_told(told, damaged) or _is_damage_in(rows) or _is_told_elsewhere(damaged)):
+        if not (_is_told(told, damaged) or _is_damage_in(rows)):
             kept = [row for row in rows if row in before[verb][0]] if verb in ("check", "doctor") else rows
             text = f"{damage.__name__} of {damaged}, {verb}: {before[verb]} became {rows}"
             assert kept == before[verb][0], text
@@ -216,15 +218,6 @@ def _is_damage_in(rows: list[dict[str, Any]]) -> bool:
     return any(row.get("status") == "damaged" or row.get("kind") in told for row in rows)
 
 
-def _is_told_elsewhere(damaged: Path) -> bool:
-    """Whether no verb that reads can know of the damage.
-
-    run.json and config.yaml carry no checksum of what only describes a run; a signature is checked by the
-    verbs that build it.
-    """
-    return damaged.name in ("run.json", "config.yaml")
-
-
 def _reading(folder: Path) -> list[list[str]]:
     verbs = [["ls", "all"], ["compare", "all"], ["check", "all"], ["doctor", "all"]]
     return [*verbs, ["plan", str(folder)]] if folder.name not in RUNS else verbs
@@ -248,10 +241,9 @@ def _load_model(folder: Path) -> None:
 
 
 def _is_told(said: str, damaged: Path) -> bool:
-    """Whether the damaged file is named, or what it holds."""
-    kinds = {".pt": "checkpoint", ".journal": "trial", ".log": "log"}
-    holds = "board" if "tfevents" in damaged.name else kinds.get(damaged.suffix, damaged.name)
-    return damaged.name in said or holds in said or (damaged.parent.name == "plan" and "plan" in said)
+    """Whether the damaged file is named, or that its run's event files are not whole."""
+    in_events = "tfevents" in damaged.name and ("event files" in said or "points" in said)
+    return damaged.name in said or in_events
 
 
 def _other_result(verb: str, folder: Path, originals: Path) -> bool:

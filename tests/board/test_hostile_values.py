@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
@@ -33,21 +33,25 @@ def bounded_memory() -> Iterator[None]:
 def write(folder: Path, *summaries: Summary) -> None:
     folder.mkdir(parents=True)
     scalar = Summary(value=[Summary.Value(tag="val/loss", simple_value=0.5)])
-    events = [Event(step=1, wall_time=1.0, summary=one) for one in (*summaries, scalar)]
+    events = [Event(wall_time=1.0, file_version="brain.Event:2")]
+    events += [Event(step=1, wall_time=1.0, summary=one) for one in (*summaries, scalar)]
     whole = b"".join(frame(event.SerializeToString()) for event in events)
     (folder / "events.out.tfevents.1.here").write_bytes(whole)
 
 
-def read_all(command: Command, doctor: int = 0) -> dict[str, str]:
+def read_all(command: Command, **codes: int) -> dict[str, str]:
     """What the verbs say of both runs below `all`: each ends, and none takes the table away."""
     said = {}
     with bounded_memory():
         for verb in VERBS:
-            one = command(verb, "all", code=doctor if verb == "doctor" else 0)
+            one = command(verb, "all", code=codes.get(verb, 0))
             said[verb] = one.out + one.err
             assert "Traceback" not in said[verb]
-    assert "whole" in said["compare"]
-    assert "odd" in said["compare"]
+        rows = command("compare", "all", "--json").json
+    assert {row["name"]: row["metrics"]["val/loss"]["last"]["mean"] for row in rows} == {
+        "odd": 0.5,
+        "whole": 0.5,
+    }
     return said
 
 
@@ -56,8 +60,10 @@ def test_hyperparameters_that_are_no_numbers(value: float, command: Command) -> 
     for name, lr in (("odd", value), ("whole", 0.1)):
         row = hparams({"lr": lr, "model": "mlp"}, {})  # type: ignore[no-untyped-call]
         write(Path("all", name), *row)
-    said = read_all(command, doctor=0 if isfinite(value) else 1)
-    assert "0.5" in said["compare"]
+    said = read_all(command, doctor=0 if isfinite(value) else 1, check=1 if isnan(value) else 0)
+    assert ("bad-hparam: odd: the hparam lr is " in said["doctor"]) == (not isfinite(value))
+    assert ("damage: odd: lr is nan" in said["check"]) == isnan(value)
+    assert "2 runs over lr: " in said["check"]
 
 
 def media(plugin: str, shape: list[int], kind: int, content: bytes) -> Summary:
@@ -74,6 +80,13 @@ def media(plugin: str, shape: list[int], kind: int, content: bytes) -> Summary:
     )
 
 
+def one_for_many(shape: list[int]) -> Summary:
+    """A scalar whose one number stands for a whole tensor, which a reader would fill with it."""
+    summary = media("scalars", shape, DT_DOUBLE, b"")
+    summary.value[0].tensor.double_val.append(1.0)
+    return summary
+
+
 OLD_IMAGE = Summary.Image(height=2**31 - 1, width=2**31 - 1, colorspace=4, encoded_image_string=b"x")
 OLD_AUDIO = Summary.Audio(sample_rate=1e30, num_channels=2**60, length_frames=2**62)
 ABSURD = {
@@ -87,11 +100,14 @@ ABSURD = {
         value=[Summary.Value(tag="h", histo=HistogramProto(num=1e300, bucket_limit=[1.0], bucket=[]))]
     ),
     "scalars": media("scalars", [2**62, 4], DT_DOUBLE, b"\0" * 8),
+    "one scalar for many": one_for_many([2**27]),
 }
+NO_NUMBERS = ("scalars", "one scalar for many")
 
 
 @pytest.mark.parametrize("kind", ABSURD)
 def test_absurd_shapes(kind: str, command: Command) -> None:
     write(Path("all/odd"), ABSURD[kind])
     write(Path("all/whole"))
-    read_all(command, doctor=1 if kind == "scalars" else 0)
+    said = read_all(command, doctor=1 if kind in NO_NUMBERS else 0)["doctor"]
+    assert ("the scalar scalars is no number" in said) == (kind in NO_NUMBERS)

@@ -41,7 +41,7 @@ def check(runs: Sequence[Run]) -> list[UnequalCondition]:
 
     A condition that only some runs record is compared among those.
     """
-    questions = (_damage, _tags, _step_distances, _data, _last_steps, _seeds, _recorded)
+    questions = (_damage, _unknown_settings, _tags, _step_distances, _data, _last_steps, _seeds, _recorded)
     found = [difference for question in questions for difference in question(runs)]
     return sorted(found, key=lambda each: KINDS.index(each.kind))
 
@@ -49,6 +49,14 @@ def check(runs: Sequence[Run]) -> list[UnequalCondition]:
 def _damage(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Yield the damaged runs: their conditions are unknown."""
     yield from (UnequalCondition("damage", f"{run.name}: {run.damage}") for run in runs if run.damage)
+
+
+def _unknown_settings(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
+    """Yield the runs with hyperparameters that are NaN: what they were run with is unknown."""
+    for run in runs:
+        keys = [key for key, value in run.hparams.items() if value != value]
+        if keys:
+            yield UnequalCondition("damage", f"{run.name}: {some(keys)} is nan, so its setting is unknown")
 
 
 def _tags(runs: Sequence[Run]) -> Iterator[UnequalCondition]:

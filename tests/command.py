@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -83,6 +85,30 @@ def command_in(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
         return said
 
     return command
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Fail if the block takes longer, whatever it waits for."""
+
+    def too_long(_: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"not done in {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def write_files(files: Mapping[str, str]) -> None:
+    """Write texts by their paths, with the folders that they need."""
+    for name, text in files.items():
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def only_run(root: Path) -> Path:

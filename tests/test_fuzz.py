@@ -11,16 +11,14 @@ import os
 import random
 import resource
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
-from tests.command import TINY, Command
+from tests.command import TINY, Command, time_limit
 
 COUNT = int(os.environ.get("SWEEPBOARD_FUZZ", "60"))
 SEED = int(os.environ.get("SWEEPBOARD_FUZZ_SEED", "0"))
@@ -138,17 +136,9 @@ DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (_flip, _cut, _in
 
 @contextmanager
 def _within_limits() -> Iterator[None]:
-    def too_long(_: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"not done in {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, too_long)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    signal.alarm(SECONDS)
-    try:
+    with time_limit(SECONDS):
         yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - memory < MEMORY
 
 

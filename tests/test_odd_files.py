@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 from sweepboard.cli import main
-from tests.command import TINY, Command
+from tests.command import TINY, Command, time_limit
 from tests.conftest import WriteRun
 
 SECONDS = 120
@@ -25,20 +22,6 @@ ODD: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.touch(),
     "link to itself": lambda path: path.symlink_to(path.name),
 }
-
-
-@contextmanager
-def _no_waiting() -> Iterator[None]:
-    def too_long(_: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"not done in {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _put(path: Path, odd: str) -> None:
@@ -53,7 +36,7 @@ def _try_verbs(folder: Path, what: str, capfd: pytest.CaptureFixture[str]) -> No
     verbs += [[verb, str(folder)] for verb in ("verify", "test", "export", "resume")]
     for words in verbs:
         capfd.readouterr()
-        with _no_waiting():
+        with time_limit(SECONDS):
             code = main(words)
         said = capfd.readouterr()
         text = f"{what}, {' '.join(words)}: {said.out}{said.err}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.command import Command
+from tests.command import Command, write_files
 
 MLP = "defaults: [mlp]\nhidden: [3]\n"
 PRESET = "# @package _global_\noptimizer: {lr: 0.5}\n"
@@ -30,10 +30,7 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def folders(command: Command) -> None:
-    for name, text in FILES.items():
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_files(FILES)
 
 
 COMPOSED = {

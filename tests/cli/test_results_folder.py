@@ -9,7 +9,7 @@ import yaml
 
 from sweepboard.compose.config_search import shipped
 from sweepboard.compose.results_folder import SHIPPED
-from tests.command import TINY, Command
+from tests.command import TINY, Command, write_files
 
 GLOBAL = "# @package _global_\n"
 FILES = {
@@ -25,10 +25,7 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def folders(command: Command) -> None:
-    for name, text in FILES.items():
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_files(FILES)
 
 
 def made() -> set[str]:

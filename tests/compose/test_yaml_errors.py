@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command
+from tests.command import Command, write_files
 
 G = "# @package _global_\n"
 NODE = "_target_: torch.nn.ReLU\n"
@@ -81,10 +81,7 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def folder(command: Command) -> None:
-    for name, text in FILES.items():
-        path = Path("c", name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_files({f"c/{name}": text for name, text in FILES.items()})
 
 
 @pytest.mark.parametrize("words", CASES)

@@ -201,14 +201,20 @@ def test_a_copy_of_the_whole_folder_goes_on(command: Command) -> None:
     assert curves(Path("copy")) == curves(RUN)
 
 
-def test_event_files_of_somebody_else_are_not_cut(command: Command) -> None:
+def test_event_files_of_somebody_else_are_not_cut(command: Command, caplog: pytest.LogCaptureFixture) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
     command(*NUMBERS, IN)
     with SummaryWriter("run") as writer:
-        writer.add_scalar("mine", 3.0, 7)
+        writer.add_scalar("mine", 2.0, 1)
     command("resume", "run", "trainer.epochs=2")
-    assert read_scalars(RUN)["mine"].values.tolist() == [3.0]
+    assert "will be there twice" not in caplog.text
+    with SummaryWriter("run") as writer:
+        writer.add_scalar("mine", 3.0, record_of(RUN)["step"] + 1)
+    command("resume", "run", "trainer.epochs=3")
+    assert read_scalars(RUN)["mine"].values.tolist() == [2.0, 3.0]
+    told = [record.getMessage() for record in caplog.records if "will be there twice" in record.getMessage()]
+    assert len(told) == 1
 
 
 def test_data_that_changed_after_a_kill_are_noticed(command: Command, photos: Path) -> None:

@@ -89,6 +89,16 @@ def test_a_configuration_that_was_cut_is_one_line_and_trains_nothing_else(comman
             assert "run/config.yaml" in command(verb, "run", code=2).line
 
 
+@pytest.mark.parametrize("key", ["augment_padding:", "  interval:", "every_steps:", "  accumulate:"])
+def test_a_setting_that_lost_its_name_is_one_line(key: str, command: Command) -> None:
+    command(*TINY, "dataset=gaussian", "hydra.run.dir=run")
+    config = Path("run/config.yaml").read_text()
+    assert key in config
+    Path("run/config.yaml").write_text(config.replace(key, f"{key[:-2]}\u00a0:"))
+    for verb in ("verify", "test", "export"):
+        assert "run/config.yaml cannot be read" in command(verb, "run", code=2).line
+
+
 def test_a_metric_that_was_nan_is_no_damage(write_run: WriteRun, command: Command) -> None:
     run = write_run(Path("outputs/run"))
     change_record(run, best={"accuracy": None}, metrics={"val/loss": None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,15 @@ def test_settings_of_use_are_no_other_data_set_and_others_are(tmp_path: Path) ->
     sweep = SweepFolder(tmp_path)
     sweep.data.parent.mkdir()
 
-    def refuse(content: str, accept: bool = False, **settings: object) -> None:
-        refuse_other_content(sweep, {"dataset": {"_target_": "a.B", **settings}}, content, accept)
+    def refuse(content: str, accept: bool = False, sizes: Mapping[str, int] = {}, **settings: object) -> None:
+        refuse_other_content(sweep, {"dataset": {"_target_": "a.B", **settings}}, content, sizes, accept)
 
     refuse("")
     assert not sweep.data.exists(), "of what cannot be told nothing is known"
+    refuse("", sizes={"train": 40, "test": 5})
+    refuse("", sizes={"train": 30, "val": 10, "test": 5}, val_fraction=0.25)
+    with pytest.raises(Changed, match=r"data: 40 train, 5 test -> 50 train, 5 test: not what"):
+        refuse("", sizes={"train": 50, "test": 5})
     refuse("one", root="here", batch_size=4)
     refuse("two", root="there", batch_size=4)
     refuse("one", root="here", batch_size=8, val_fraction=0.5)

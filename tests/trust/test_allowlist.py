@@ -194,7 +194,6 @@ GIANT_MODELS: dict[str, dict[str, Any]] = {
     },
     "model.parts[2]": {"model": {"parts": [linear(16_000)] * 3}},
     "task.loss": {"task": {"loss": {**CONV, "_partial_": True}}},
-    "dataset.wrapped[0]": {"dataset": {"wrapped": [{**LSTM, "hidden_size": 1000, "num_layers": 100}]}},
     "model.wide": {"model": {"wide": {**RESNET, "width_per_group": 8192}}},
 }
 
@@ -206,6 +205,27 @@ def test_what_models_take_is_bounded(key: str, config: dict[str, Any]) -> None:
     assert str(refused.value).startswith(f"{key}: ")
     home = str(refused.value).rpartition("--allow ")[2]
     refuse_untrusted(config, [home, "torch.nn"], built=["model", "task", "dataset"])
+
+
+LAYERS = (
+    {"_target_": "torch.nn.Upsample", "scale_factor": 4000},
+    {"_target_": "torchvision.models.vgg11", "weights": None},
+    {"_target_": "sweepboard.models.Linear"},
+)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer["_target_"])
+def test_layers_are_no_part_of_data(layer: dict[str, Any]) -> None:
+    config = {
+        "dataset": {"transform": {"transforms": [{"_target_": "torchvision.transforms.ToTensor"}, layer]}}
+    }
+    with pytest.raises(
+        NotAllowed, match=r"^dataset.transform.transforms\[1\]._target_: .*--allow"
+    ) as refused:
+        refuse_untrusted(config)
+    refuse_untrusted(config, [str(refused.value).rpartition("--allow ")[2]])
+    refuse_untrusted({"model": layer})
+    refuse_untrusted({"dataset": {"transform": {"_target_": "torchvision.transforms.v2.Resize", "size": 4}}})
 
 
 def test_the_number_of_layers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sweepboard.board.event_reader import read_events
-from sweepboard.board.event_writer import END_SUFFIX, event_files, history_files
+from sweepboard.board.event_writer import END_SUFFIX, OWN_SUFFIXES, event_files, history_files
 from sweepboard.board.tfrecord import Damage, blocks, frame, sound_records, warn
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic
@@ -56,6 +56,22 @@ def truncate_from(folder: Path, step: int) -> None:
         _empty_end(folder)
         for path in history_files(folder):
             _drop_events(path, step)
+
+
+def warn_of_other_writers(folder: Path, step: int) -> None:
+    """Warn about files of other writers, which stay as they are, with points at `step` or later.
+
+    If the user's code logs them again, each of these steps is there twice.
+    """
+    for path in event_files(folder):
+        if not path.name.endswith(OWN_SUFFIXES) and any(
+            event.step >= step and event.HasField("summary") for event in read_events(path, lambda _: None)
+        ):
+            logger.warning(
+                "%s is not sweepboard's and stays as it is: what your code logs again from step %d on "
+                "will be there twice",
+                *(path, step),
+            )
 
 
 def remove_empty(folder: Path) -> None:

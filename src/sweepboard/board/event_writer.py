@@ -49,6 +49,8 @@ Files of other writers in the folder (a `SummaryWriter` in the user's code) have
 truncated.
 """
 
+OWN_SUFFIXES = (START_SUFFIX, END_SUFFIX, TEST_SUFFIX, HISTORY_SUFFIX)
+
 _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweepboard.board import summaries
-from sweepboard.board.event_truncation import remove_empty, truncate_from, truncate_to
+from sweepboard.board.event_truncation import remove_empty, truncate_from, truncate_to, warn_of_other_writers
 from sweepboard.board.event_writer import END_SUFFIX, START_SUFFIX, EventWriter, event_files, write_event_file
 from sweepboard.board.histograms import buckets_of
 from sweepboard.board.hparams import Hparam, end_info, start_info
@@ -104,6 +104,7 @@ class TensorBoard(Logger):
             truncate_to(self.writer.folder, self._position)
         else:
             truncate_from(self.writer.folder, progress.log_from)
+        warn_of_other_writers(self.writer.folder, progress.log_from)
 
     def _write_start(self, progress: Progress) -> None:
         """Write the start into a file of its own, which a resumed run replaces: it may have become longer."""

@@ -13,7 +13,7 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
-from sweepboard.compose.run_config import RunConfig
+from sweepboard.compose.run_config import RunConfig, Settings
 from sweepboard.errors import NotHere, UserError, reason
 from sweepboard.files import read_json, read_text
 from sweepboard.formatting import printable
@@ -106,6 +106,7 @@ def check_config(config: Any, whole: bool = True) -> None:
         return
     of_no_run = {"sweep": _NO_SWEEP, "imports": []}
     check_plain(Config, {**of_no_run, **config} if isinstance(config, dict) else config, whole=whole)
+    check_plain(Settings, config, whole=whole)
 
 
 @dataclass

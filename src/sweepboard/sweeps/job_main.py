@@ -97,7 +97,8 @@ def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> W
     """Build a job; raise `Changed` if its data differ from those of earlier jobs."""
     work = build_work(prepared)
     if sweep.plan.is_file():  # a third-party sweeper and launcher make no plan
-        refuse_other_content(sweep, prepared.config.values, work.content, accept)
+        sizes = prepared.source.sizes
+        refuse_other_content(sweep, prepared.config.values, work.content, sizes, accept)
     return work
 
 

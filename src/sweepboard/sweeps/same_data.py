@@ -22,16 +22,22 @@ log = logging.getLogger(__name__)
 
 
 def refuse_other_content(
-    sweep: SweepFolder, config: Mapping[str, Any], content: str, accept: bool = False
+    sweep: SweepFolder,
+    config: Mapping[str, Any],
+    content: str,
+    sizes: Mapping[str, int],
+    accept: bool = False,
 ) -> None:
     """Raise `Changed` if the content differs from that of earlier jobs, unless `accept`.
 
-    `content` is a digest, empty for a data set without one, which is not checked. The first content of a data
-    set is written to the sweep's data.json, and so is one that is accepted.
+    `content` is a digest. For a data set without one, which is empty, the number of samples in each split
+    stands for it. The first content of a data set is written to the sweep's data.json, and so is one that is
+    accepted.
     """
+    key = _data_set(config["dataset"], split=not content)
+    content = content or ", ".join(f"{size} {name}" for name, size in sizes.items())
     if not content:
         return
-    key = _data_set(config["dataset"])
     known = _known(sweep).get(key, [])
     first = known[0] if content in known else _recorded(sweep, key, content, accept)
     if content != first:
@@ -56,12 +62,17 @@ def _recorded(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
 
 
 def _difference(then: str, now: str) -> str:
-    return f"data: {then[:12]} -> {now[:12]}"
+    return f"data: {_short(then)} -> {_short(now)}"
 
 
-def _data_set(node: Mapping[str, Any]) -> str:
-    """Return a digest of the settings that decide what is read, not how it is split and used."""
-    use = {field.name for field in fields(DatasetSettings)}
+def _short(content: str) -> str:
+    """Return the start of a digest; numbers of samples as they are."""
+    return content if " " in content else content[:12]
+
+
+def _data_set(node: Mapping[str, Any], split: bool) -> str:
+    """Return a digest of the settings that decide what is read; with `split`, also how it is split."""
+    use = set() if split else {field.name for field in fields(DatasetSettings)}
     kept = {key: value for key, value in masked(dict(node)).items() if key not in use}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 

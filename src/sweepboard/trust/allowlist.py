@@ -29,6 +29,9 @@ _PLACE = re.compile(r"(.*_)?(root|path|folder|dir|directory|file|filename)")
 _FETCH = re.compile(r"download|(pretrained|weights)(_backbone)?")
 """Names of arguments that make torchvision download."""
 
+_LAYERS = ("torch.nn", "torchvision.models", "sweepboard.models")
+"""Packages of layers and models."""
+
 _READERS = ("torchvision.models", "torchvision.datasets", "sweepboard.data")
 """Packages whose arguments must be given by name, because the name shows paths and downloads."""
 
@@ -100,6 +103,8 @@ def _check_node(place: str, node: Mapping[str, Any], allowed: Sequence[str]) -> 
     """Raise `NotAllowed` for the target, its positional arguments or the defaults of its parameters."""
     found = _check_target(place, node[TARGET], allowed)
     key = place.removesuffix(f".{TARGET}")
+    if key.startswith("dataset."):
+        _refuse_layer_in_data(place, full_name(found) or "", allowed)
     reads = any(is_within(full_name(found) or "", package) for package in _READERS)
     if reads and node.get("_args_"):
         raise NotAllowed(
@@ -114,6 +119,16 @@ def _check_node(place: str, node: Mapping[str, Any], allowed: Sequence[str]) -> 
             raise NotAllowed(_download_refused(f"{key}.{name}"))
         if reads and _PLACE.fullmatch(name):
             raise NotAllowed(_path_refused(f"{key}.{name}", default))
+
+
+def _refuse_layer_in_data(place: str, name: str, allowed: Sequence[str]) -> None:
+    """Raise `NotAllowed` for a layer or model as a transform: what it makes of a sample has no bound."""
+    home = next((package for package in _LAYERS if is_within(name, package)), None)
+    if home and not any(is_within(name, one) for one in allowed):
+        raise NotAllowed(
+            f"{place}: {name} is no transform, and is not built for the data of a run folder that is not "
+            f"yours; if you trust it, add --allow {home}"
+        )
 
 
 def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:

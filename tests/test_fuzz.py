@@ -174,6 +174,7 @@ def test_damage_anywhere_is_told_in_a_line(
             text = f"{damage.__name__} of {damaged}, {verb}: {before[verb]} became {rows}"
             assert kept == before[verb][0], text
     for words in (*_reading(folder), *_going_on(folder, dice)):
+        caplog.clear()
         with _within_limits():
             code = main(words)
         said = capfd.readouterr()
@@ -182,7 +183,7 @@ def test_damage_anywhere_is_told_in_a_line(
         assert code in (0, 1, 2), text
         if words[0] in ("ls", "compare"):
             assert "whole" in said.out, f"a table taken away: {text}"
-        if code == 0 and not _is_told(said.out + said.err, damaged):
+        if code == 0 and not _is_told(said.out + said.err + caplog.text, damaged):
             assert not _other_result(words[0], folder, originals), f"another result, and nothing said: {text}"
     if kind == "run":
         _load_model(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 import sweepboard
 from sweepboard.errors import NotAllowed
+from sweepboard.settings import DatasetSettings
 from sweepboard.trust.allowlist import refuse_untrusted
 from tests.command import TINY, Command, change_record, only_run, record_of
 from tests.trust.attacks import edit_config
@@ -88,10 +90,9 @@ def test_allowed(target: str) -> None:
 
 
 def test_data_outside_is_not_read_on_a_strangers_word(run: Path, command: Command) -> None:
-    edit_config(
-        run,
-        dataset={"_target_": "torchvision.datasets.MNIST", "root": "/etc", "download": True, "batch_size": 4},
-    )
+    shared = {**asdict(DatasetSettings()), "batch_size": 4}
+    theirs = {"_target_": "torchvision.datasets.MNIST", "root": "/etc", "download": True}
+    edit_config(run, dataset=shared | theirs)
     assert "dataset.root: /etc is not read" in command("rerun", str(run), code=2).line
 
 

@@ -37,6 +37,19 @@ class Writer(Callback):
     def on_start(self, progress):
         append("written.txt", progress.step)
 
+class Timer(Callback):
+    writes_only = True
+    def on_validation(self, progress):
+        progress.log.scalars({"timer/seconds": progress.seconds})
+
+class Budget(Callback):
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+    def on_update(self, progress):
+        progress.log.scalars({"budget/left": self.steps - progress.step})
+        if progress.step >= self.steps:
+            progress.stop("the budget is used up")
+
 class Notes(Logger):
     def scalars(self, step, scalars):
         append("notes.txt", step, sorted(scalars))
@@ -83,6 +96,29 @@ def test_a_run_has_them_and_a_rerun_and_verify_too(own: Command) -> None:
     told = own("rerun", str(run), "~callbacks.writer", "~loggers.notes", "trainer.epochs=2").out
     assert "the same numbers are expected, bit by bit" in told
     assert "because of callbacks.halver" in own("rerun", str(run), "~callbacks.halver").out
+
+
+def test_what_a_callback_that_only_writes_logs_is_not_compared(own: Command) -> None:
+    own(*TINY, "+callbacks.timer._target_=own.Timer")
+    run = only_run(Path("outputs"))
+    assert record_of(run)["callback_tags"] == {"timer/seconds": "callbacks.timer"}
+    assert "identical" in own("verify", str(run)).out
+
+
+def test_a_callback_ends_the_run_and_a_longer_one_goes_on(own: Command) -> None:
+    said = own(
+        *TINY, "+callbacks.budget._target_=own.Budget", "callbacks.budget.steps=7", "hydra.run.dir=run"
+    )
+    assert "stopped early" in said.out
+    record = record_of(Path("run"))
+    why = "callbacks.budget: the budget is used up"
+    assert (record["status"], record["step"], record["stopped"]) == ("finished", 7, why)
+    assert "test/loss" in record["metrics"]
+    assert f"stopped early at step 7: {why}" in Path("run/train.log").read_text()
+    assert f"was stopped at step 7 by {why}: nothing is left to do" in own("resume", "run").out
+    assert "identical" in own("verify", "run").out
+    own("resume", "run", "trainer.epochs=3")
+    assert record_of(Path("run"))["step"] == 8  # its budget is used up at once
 
 
 def test_the_state_is_in_the_checkpoint_and_writers_may_come_and_go(own: Command) -> None:

@@ -17,7 +17,6 @@ from sweepboard.training.logger import Logger
 from sweepboard.training.tasks import metric_names
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
     from sweepboard.training.progress import Progress
@@ -59,14 +58,25 @@ class TensorBoard(Logger):
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         self.writer.add_scalars(step, scalars)
 
-    def image(self, step: int, tag: str, picture: Image.Image) -> None:
-        self.writer.add(step, Summary(value=[summaries.image(tag, picture)]))
+    def image(self, step: int, tag: str, pixels: Tensor) -> None:
+        self.writer.add(step, Summary(value=[summaries.pixels(tag, pixels)]))
 
     def histogram(self, step: int, tag: str, values: Tensor) -> None:
         """Log `values`, which must be finite numbers."""
         buckets = buckets_of(values)
         if buckets is not None:
             self.writer.add(step, Summary(value=[summaries.histogram(tag, buckets)]))
+
+    def audio(self, step: int, tag: str, samples: Tensor, rate: int) -> None:
+        self.writer.add(step, Summary(value=[summaries.audio(tag, samples, rate)]))
+
+    def mesh(
+        self, step: int, tag: str, vertices: Tensor, faces: Tensor | None, colours: Tensor | None
+    ) -> None:
+        self.writer.add(step, Summary(value=[*summaries.mesh(tag, vertices, faces, colours)]))
+
+    def video(self, step: int, tag: str, frames: Tensor, fps: float) -> None:
+        self.writer.add(step, Summary(value=[summaries.video(tag, frames, fps)]))
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         self.writer.add(step, Summary(value=[summaries.text(tag, markdown)]))

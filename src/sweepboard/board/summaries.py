@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+import wave
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +14,15 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.custom_scalar import metadata as layout_metadata
 from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, Layout, MultilineChartContent
 from tensorboard.plugins.histogram import metadata as histogram_metadata
+from tensorboard.plugins.mesh import metadata as mesh_metadata
+from tensorboard.plugins.mesh.plugin_data_pb2 import MeshPluginData
 from tensorboard.plugins.pr_curve import metadata as pr_curve_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
 
 
 def text(tag: str, markdown: str) -> Summary.Value:
@@ -50,6 +54,58 @@ def image(tag: str, picture: Image.Image) -> Summary.Value:
         encoded_image_string=encoded.getvalue(),
     )
     return Summary.Value(tag=tag, image=stored)
+
+
+def pixels(tag: str, content: Tensor) -> Summary.Value:
+    """Return a picture of bytes (height, width, channels)."""
+    from PIL import Image
+
+    return image(tag, Image.fromarray(content.squeeze(-1).numpy()))
+
+
+def video(tag: str, frames: Tensor, fps: float) -> Summary.Value:
+    """Return a film (frames, height, width, 3) as an animated picture, which the Images panel plays."""
+    from PIL import Image
+
+    first, *rest = (Image.fromarray(frame.numpy()) for frame in frames)
+    encoded = io.BytesIO()
+    first.save(encoded, "GIF", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
+    stored = Summary.Image(
+        height=first.height, width=first.width, colorspace=3, encoded_image_string=encoded.getvalue()
+    )
+    return Summary.Value(tag=tag, image=stored)
+
+
+def audio(tag: str, samples: Tensor, rate: int) -> Summary.Value:
+    """Return a sound (channels, samples) of the Audio panel, stored as WAV of 16 bits."""
+    encoded = io.BytesIO()
+    with wave.open(encoded, "wb") as file:
+        file.setnchannels(len(samples))
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples.T.contiguous() * 32767).round().numpy().astype("<i2").tobytes())
+    stored = Summary.Audio(
+        sample_rate=rate,
+        num_channels=len(samples),
+        length_frames=samples.shape[1],
+        encoded_audio_string=encoded.getvalue(),
+        content_type="audio/wav",
+    )
+    return Summary.Value(tag=tag, audio=stored)
+
+
+def mesh(tag: str, vertices: Tensor, faces: Tensor | None, colours: Tensor | None) -> Iterator[Summary.Value]:
+    """Yield the values of the Mesh panel: one for the vertices, one for the faces, one for the colours."""
+    kinds = MeshPluginData.VERTEX, MeshPluginData.FACE, MeshPluginData.COLOR
+    parts = zip(kinds, (vertices, faces, colours), strict=True)
+    given = [(kind, part) for kind, part in parts if part is not None]
+    components = mesh_metadata.get_components_bitmask([kind for kind, _ in given])
+    for kind, part in given:
+        content = part.numpy()[None]  # the panel takes a batch of meshes
+        metadata = mesh_metadata.create_summary_metadata(
+            tag, None, content_type=kind, components=components, shape=content.shape
+        )
+        yield _value(mesh_metadata.get_instance_name(tag, kind), metadata, content)
 
 
 def histogram(tag: str, buckets: npt.NDArray[np.float64]) -> Summary.Value:

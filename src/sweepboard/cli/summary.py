@@ -23,6 +23,7 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
     rows += [
         [f"{column_of(name)}{_when(record, name)}", number(value)] for name, value in record.best.items()
     ]
+    rows += [["stopped early", f"step {record.step}: {record.stopped}"]] if record.stopped else []
     rows += [["training time", duration(record.seconds)], ["run folder", str(folder)]]
     print()
     print_table(["result", ""], rows)

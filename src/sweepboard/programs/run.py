@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from torch import Tensor
@@ -157,6 +158,8 @@ class RunOfProgram:
 
     fingerprint = content = ""
     epochs_done = total_epochs = 0.0
+    stop_reason: str | None = None
+    callback_tags: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, run: Run) -> None:
         self._run, self._measured = run, run._measured

@@ -43,6 +43,8 @@ class EpochLog(Callback):
     def on_end(self, progress: Progress) -> None:
         if not progress.val_metrics:
             self.on_validation(progress)
+        if progress.stop_reason:
+            EPOCHS.info("stopped early at step %d: %s", progress.step, progress.stop_reason)
         EPOCHS.info("%s", "  ".join(_tagged("test/", progress.test_metrics)))
         self._tell_of_bad_numbers("test/", progress.test_metrics, progress.step)
 

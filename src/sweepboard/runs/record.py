@@ -119,6 +119,12 @@ class RunRecord:
     samples: dict[str, int] = field(default_factory=dict)
     """The number of samples in each split when the run began."""
 
+    stopped: str | None = None
+    """Why a run that finished ended before its planned length, if a callback stopped it."""
+
+    callback_tags: dict[str, str] = field(default_factory=dict)
+    """The tags that callbacks log, each with the name of the callback."""
+
     classes: list[str] = field(default_factory=list)
     """The class names in the order of the model's outputs; empty if the data set has none."""
 

@@ -64,6 +64,7 @@ class RecordCallback(Callback):
         record = self.record
         record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
         self._look_for_checkpoint()
+        record.stopped, record.callback_tags = progress.stop_reason, dict(progress.callback_tags)
         record.metrics = dict(progress.metrics)
         record.primary_metric = progress.primary_metric
         record.best, record.best_steps = dict(progress.best), dict(progress.best_steps)

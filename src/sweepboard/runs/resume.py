@@ -52,11 +52,12 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
         return None
     if prepared.config.program:
         return "has finished: nothing is left to do"
-    if record.step < record.total_steps:
+    if record.step < record.total_steps and not record.stopped:
         return f"stopped early at step {record.step}, as a longer run would have: nothing is left to do"
     if prepared.config.steps <= record.total_steps:
+        how = f"was stopped at step {record.step} by {record.stopped}" if record.stopped else "has finished"
         length = "epochs" if prepared.config.settings.trainer.steps is None else "steps"
-        return f"has finished: nothing is left to do (trainer.{length}=N makes it longer)"
+        return f"{how}: nothing is left to do (trainer.{length}=N makes it longer)"
     return None
 
 

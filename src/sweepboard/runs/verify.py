@@ -147,7 +147,8 @@ def verify(
         with claimed(scratch / "run") as folder:
             execute(prepared.placed(folder.path, saved.record.number), folder, record, {"data check": check})
         points = read_scalars(folder.path)
-    compared, mismatches = compare_scalars(read_scalars(saved.folder.path), points, tolerance)
+    then = {tag: each for tag, each in read_scalars(saved.folder.path).items() if tag not in _left_out(saved)}
+    compared, mismatches = compare_scalars(then, points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)
     return Verdict(compared, mismatches, *weights, found, tolerance)
 
@@ -157,6 +158,12 @@ def _quiet(saved: SavedRun) -> list[str]:
     if saved.config.program:
         return []
     return [*_QUIET, *(f"~{key}" for key in entries(saved.config.values) if key in saved.config.writes_only)]
+
+
+def _left_out(saved: SavedRun) -> set[str]:
+    """Return the tags of callbacks that only write, which do not run again."""
+    tags = saved.record.callback_tags.items()
+    return {tag for tag, callback in tags if callback in saved.record.writes_only}
 
 
 def _counts(difference: Difference) -> bool:

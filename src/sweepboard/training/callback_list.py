@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from sweepboard.errors import ConfigError, reason
 from sweepboard.training.callback import Callback
 from sweepboard.training.ending import status_of
+from sweepboard.training.logger import Logger
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states_kept
 from sweepboard.training.signals import Pruned, StopFlag
@@ -23,7 +24,8 @@ T = TypeVar("T")
 class CallbackList:
     """Forwards each event to every callback, in order. `Pruned` raised by one is stored in `stop`.
 
-    `per_update` holds the callbacks that override `on_update`. Raise `ConfigError` for an object that is not
+    `per_update` holds the callbacks that override `on_update`, `caller` is the name of the callback whose
+    event is happening. Raise `ConfigError` for an object that is not
     a `Callback`.
     """
 
@@ -33,6 +35,7 @@ class CallbackList:
         self._all = dict(callbacks)
         self._active = dict(callbacks)
         self._stop = stop
+        self.caller = ""
         self.per_update = self._overriding_on_update()
 
     def on_start(self, progress: Progress) -> None:
@@ -64,6 +67,12 @@ class CallbackList:
     def on_end(self, progress: Progress) -> None:
         with random_states_kept():
             self._each(lambda callback: callback.on_end(progress))
+
+    def on_log(self, step: int, kind: str, tag: str, content: Mapping[str, Any]) -> None:
+        """Give what a callback logged to every logger; `kind` is the name of the method that takes it."""
+        for name, callback in [*self._active.items()]:
+            if isinstance(callback, Logger):
+                self._call(name, getattr(callback, kind), step, tag, **content)
 
     def make_durable(self) -> None:
         self._each(lambda callback: callback.make_durable())
@@ -105,6 +114,7 @@ class CallbackList:
             self._call(name, event, callback)
 
     def _call(self, name: str, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        caller, self.caller = self.caller, name
         try:
             return method(*args, **kwargs)
         except Pruned as pruned:
@@ -113,6 +123,8 @@ class CallbackList:
             if not self._all[name].may_fail:
                 raise
             self._leave_out(name, error)
+        finally:
+            self.caller = caller
         return None
 
     def _leave_out(self, name: str, error: Exception) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
     from sweepboard.training.progress import Progress
@@ -29,14 +28,25 @@ class Logger(Callback):
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Log one value for each tag."""
 
-    def image(self, step: int, tag: str, picture: Image.Image) -> None:
-        """Log a picture."""
+    def image(self, step: int, tag: str, pixels: Tensor) -> None:
+        """Log a picture of bytes (height, width, channels)."""
 
     def histogram(self, step: int, tag: str, values: Tensor) -> None:
         """Log the distribution of `values`, a tensor of any shape."""
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """Log a text in markdown."""
+
+    def audio(self, step: int, tag: str, samples: Tensor, rate: int) -> None:
+        """Log a sound of numbers from -1 to 1 (channels, samples), `rate` samples in a second."""
+
+    def mesh(
+        self, step: int, tag: str, vertices: Tensor, faces: Tensor | None, colours: Tensor | None
+    ) -> None:
+        """Log vertices (number, 3), faces of three vertices each, and colours of the vertices in bytes."""
+
+    def video(self, step: int, tag: str, frames: Tensor, fps: float) -> None:
+        """Log a film of bytes (frames, height, width, 3), `fps` frames in a second."""
 
     def close(self, status: str) -> None:
         """Close the log after any end of the run, also if the run never started."""

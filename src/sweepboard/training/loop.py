@@ -26,6 +26,7 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Measured, Progress
+from sweepboard.training.run_log import RunLog
 from sweepboard.training.seeding import random_states, set_random_states
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
@@ -92,7 +93,9 @@ class _Loop:
         self.learner, self.data, self.settings, self.intervals = learner, data, settings, intervals
         self.callbacks, self.checkpoints, self.stop = callbacks, checkpoints, stop
         self.measured = Measured()
-        self.progress = Progress(learner, data, settings, intervals, self.measured)
+        self.log = RunLog(callbacks, lambda: learner.step)
+        folder = checkpoints.run_folder if checkpoints else None
+        self.progress = Progress(learner, data, settings, intervals, self.measured, self.log, folder)
         task, spec = self.learner.task, self.data.spec
         self.monitor = Monitor.of(self.settings, task, metric_names(task, spec))
         self.due = False  # whether the events of the last update are still to happen
@@ -108,7 +111,10 @@ class _Loop:
                 self._do_what_is_due()
             while not self.progress.finished:
                 self._train_epoch()
+            if not self.measured.ended:
+                self._end_where_stopped()
             self.callbacks.on_end(self._progress_now())
+            self.log.flush()
         except (Interrupted, Pruned):
             self._save(last=True)
             raise
@@ -139,6 +145,8 @@ class _Loop:
                 self.learner.update(group)
                 if callbacks.per_update:
                     callbacks.on_update(self.progress)
+                    if self.measured.stop_reason:
+                        break
                 if self.stop.is_set or (time.perf_counter() > self.looked + TICK and self._look()):
                     break
             else:
@@ -155,7 +163,7 @@ class _Loop:
         self.looked = time.perf_counter()
         self.measured.seconds = self.looked - self.began
         self.callbacks.on_tick(self.progress)
-        return self._minutes_are_over() or self.stop.is_set
+        return self._minutes_are_over() or self.stop.is_set or self.measured.stop_reason is not None
 
     def _do_what_is_due(self) -> None:
         """Measure and commit what is due after the last update.
@@ -163,7 +171,7 @@ class _Loop:
         A signal may interrupt the measurement; then everything happens after the resume.
         """
         step, val = self.learner.step, {}
-        at_end = step >= self.intervals.total_steps
+        at_end = step >= self.intervals.total_steps or self.measured.stop_reason is not None
         if at_end:
             self._save(last=True)  # before the final events: the state to extend the run from
         if self.data.val is not None and (at_end or due(step, self.intervals.validate)):
@@ -185,9 +193,27 @@ class _Loop:
             self._end_validation(val, monitor)
         if test:
             self._end_test(test)
-        self.due = False
+        self.log.flush()
+        self.due, self.measured.ended = False, last
         save = last or due(step, self.intervals.save) or self._minutes_are_over()
         self._save(last=save, best=bool(val) and monitor.improved)
+
+    def _end_where_stopped(self) -> None:
+        """Do the final events that are left, because a callback stopped the run after those of its update."""
+        step, val = self.learner.step, {}
+        if self.data.val is not None and not due(step, self.intervals.validate):
+            val = self._measured(self.data.val, self.settings.limit_val_batches)
+        monitor = self.monitor.seen(val, step) if val else self.monitor
+        test = self._measured(self.data.test, self.settings.limit_test_batches)
+        if self.learner.meter.samples:
+            self._log_training()
+        if val:
+            self._end_validation(val, monitor)
+        if test:
+            self._end_test(test)
+        self.log.flush()
+        self.measured.ended = True
+        self._save(last=True, best=bool(val) and monitor.improved)
 
     def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
         if split is None:
@@ -232,6 +258,7 @@ class _Loop:
             return
         if last:
             self.callbacks.on_checkpoint(self._progress_now())
+            self.log.flush(keep_current=self.due)
             self.saved = time.perf_counter()
         last_state = self.state().to_dict() if last else None
         best_state = self._best_state().to_dict() if best else None
@@ -252,6 +279,7 @@ class _Loop:
         measured.stopped_early = monitor.should_stop
 
     def _emit(self, scalars: Mapping[str, float]) -> None:
+        self.log.taken_by_runner(scalars)
         self.callbacks.on_scalars(self.learner.step, scalars)
 
     def state(self) -> LoopState:
@@ -270,6 +298,9 @@ class _Loop:
             samples_per_second=measured.samples_per_second,
             seconds=time.perf_counter() - self.began,
             busy=self.busy,
+            stop_reason=measured.stop_reason or "",
+            ended=measured.ended,
+            log=self.log.state_dict(),
             callbacks=self.callbacks.state_dict(),
             random=random_states(),
         )
@@ -287,8 +318,13 @@ class _Loop:
         measured.train_metrics, measured.val_metrics = state.train_metrics, state.val_metrics
         measured.test_metrics = state.test_metrics
         measured.samples_per_second, measured.log_from = state.samples_per_second, state.log_from
+        extended = self.intervals.total_steps > state.total_steps
+        measured.stop_reason = None if extended else state.stop_reason or None
+        measured.ended = state.ended
         if not self.progress.finished:
-            measured.test_metrics = {}  # the run was extended: its old final test no longer counts
+            # The run was extended, or stopped before its end: an old final test no longer counts.
+            measured.test_metrics, measured.ended = {}, False
+        self.log.load_state_dict(state.log)
         self.due, self.busy = state.due, state.busy
         self.began -= state.seconds
         set_random_states(state.random)

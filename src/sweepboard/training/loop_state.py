@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 State = TypeVar("State", bound="_State")
@@ -70,6 +70,15 @@ class LoopState(_State):
 
     random: dict[str, Any]
     """The states of all global random generators (`training.seeding`)."""
+
+    stop_reason: str = ""
+    """Which callback stopped the run, and why; empty if none did."""
+
+    ended: bool = False
+    """Whether the final validation and test were made."""
+
+    log: dict[str, Any] = field(default_factory=dict)
+    """What callbacks logged at the last update, and the tags that they log."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from sweepboard.data.types import Data
@@ -11,6 +12,7 @@ from sweepboard.settings import TrainerSettings
 from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
+from sweepboard.training.run_log import RunLog
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Measured:
     seconds: float = 0.0
     log_from: int = 0
     stopped_early: bool = False
+    stop_reason: str | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Progress:
     settings: TrainerSettings
     intervals: Intervals
     _measured: Measured
+    log: RunLog
+    """Logs scalars, pictures and more to every logger of the run."""
+
+    folder: Path | None = None
+    """The folder of the run; None if it has none."""
+
+    def stop(self, reason: str) -> None:
+        """End the run after the present event, with a last validation and the test; `reason` is recorded."""
+        self._measured.stop_reason = self._measured.stop_reason or f"{self.log.caller}: {reason}"
 
     @property
     def train_metrics(self) -> Mapping[str, float]:
@@ -114,6 +127,16 @@ class Progress:
         return self._measured.stopped_early
 
     @property
+    def stop_reason(self) -> str | None:
+        """Which callback stopped the run before its planned length, and why; None if none did."""
+        return self._measured.stop_reason if self.step < self.total_steps else None
+
+    @property
+    def callback_tags(self) -> Mapping[str, str]:
+        """The tags that callbacks log, each with the name of the callback."""
+        return self.log.owners
+
+    @property
     def step(self) -> int:
         """Optimizer updates made."""
         return self.learner.step
@@ -150,7 +173,7 @@ class Progress:
     @property
     def finished(self) -> bool:
         """Whether the last update has been made."""
-        return self.stopped_early or self.step >= self.total_steps
+        return self.stopped_early or self.stop_reason is not None or self.step >= self.total_steps
 
     @property
     def seconds_left(self) -> float:

@@ -72,6 +72,14 @@ class RunProgress(Protocol):
     def content(self) -> str:
         """Digest of the samples alone; empty if they are not known."""
 
+    @property
+    def stop_reason(self) -> str | None:
+        """Which callback stopped the run, and why; None if none did."""
+
+    @property
+    def callback_tags(self) -> Mapping[str, str]:
+        """The tags that callbacks log, each with the name of the callback."""
+
     def weights_sha256(self) -> str | None:
         """Return the digest of the final weights; None if they are not known."""
 

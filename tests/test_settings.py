@@ -188,7 +188,7 @@ def test_a_new_setting_is_known_by_its_field_alone(new_setting: str, command: Co
     assert "dataset.prefetch: must be 0 or more" in command("dataset.prefetch=-1", code=2).line
 
 
-FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent.name != "launcher")
+FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent.name not in ("launcher", "job_logging"))
 """Of the options of Hydra's own plug-ins there is no schema."""
 
 

@@ -12,7 +12,6 @@ from weakref import WeakSet
 from sweepboard.board.event_reader import read_scalars_by_file
 from sweepboard.board.event_truncation import drop_from
 from sweepboard.board.event_writer import END_SUFFIX, HISTORY_SUFFIX, START_SUFFIX, TEST_SUFFIX
-from sweepboard.board.scalar_decoder import Series
 
 
 def foreign_files(folder: Path) -> list[Path]:
@@ -30,11 +29,17 @@ def truncate_foreign(folder: Path, step: int) -> None:
         drop_from(path, step)
 
 
-def read_foreign(folder: Path) -> Iterator[dict[str, Series]]:
-    """Yield the scalars of each of these files directly in `folder`, in the order in which they were made."""
-    for path, series in read_scalars_by_file(folder).items():
-        if path in foreign_files(folder):
-            yield series
+def read_foreign(folder: Path) -> list[tuple[int, str, float]]:
+    """Return step, tag and value of every scalar in these files, by step; those in `folder` itself only."""
+    foreign = foreign_files(folder)
+    found = [series for path, series in read_scalars_by_file(folder).items() if path in foreign]
+    points = [
+        (step, tag, value)
+        for series in found
+        for tag, each in series.items()
+        for step, value in zip(each.steps.tolist(), each.values.tolist(), strict=True)
+    ]
+    return sorted(points, key=lambda point: point[0])
 
 
 class SummaryWriters:

@@ -61,7 +61,7 @@ class ProgramYaml(Sequence[Path]):
         )
         store_config(_VALUES, {**values, "sweep": sweeps["sweep"], PROGRAM: program})
         plugins = [item for item in sweeps["defaults"] if "override /hydra/job_logging" not in item]
-        shown = {"override /hydra/job_logging": "stdout"}  # what the function logs, as under hydra.main
+        shown = {"override /hydra/job_logging": PROGRAM}
         store_config(_PLUGINS, {"defaults": [*plugins, shown, "_self_"]})
 
 

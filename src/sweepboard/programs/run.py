@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -116,12 +116,11 @@ class Run:
         if self._told or not self._looks:
             self._stop.check()
 
-    def take_in(self, scalars: Mapping[str, Any]) -> None:
-        """Take the curves of event files that the function wrote itself into the record."""
-        for tag, curve in scalars.items():
-            for step, value in zip(curve.steps.tolist(), curve.values.tolist(), strict=True):
-                self._measured.see(tag, value, step)
-                self._step = max(self._step, step)
+    def take_in(self, points: Sequence[tuple[int, str, float]]) -> None:
+        """Take into the record what the function wrote into event files itself: steps, tags and values."""
+        for step, tag, value in points:
+            self._measured.see(tag, value, step)
+            self._step = max(self._step, step)
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:

@@ -66,8 +66,7 @@ class ProgramWork:
                     self.call(run)
             finally:
                 trouble = checkpoints.wait()
-            for scalars in read_foreign(self.folder):
-                run.take_in(scalars)
+            run.take_in(read_foreign(self.folder))
             listeners.on_checkpoint(run.progress)  # into the record, whether it is the end or not
             run.ended()
             listeners.on_end(run.progress)

@@ -39,6 +39,13 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
+class OfOthers(logging.Filter):
+    """Lets messages of other loggers than sweepboard's own through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name.partition(".")[0] != LOGGER.name
+
+
 class _WithoutSecrets(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return without_known(super().format(record))

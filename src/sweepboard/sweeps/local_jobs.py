@@ -15,7 +15,7 @@ PRELOAD = (
 )
 """Modules to import and functions to call, once for all jobs."""
 
-_SLOW_IMPORTS = ("torchvision", "torch._dynamo", "timm")
+_SLOW_IMPORTS = ("torchvision", "torch._dynamo", "timm", "lightning", "transformers")
 """Modules that take a second to import; jobs need one if planning did."""
 
 

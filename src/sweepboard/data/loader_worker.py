@@ -22,10 +22,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from sweepboard.compat.python import on_unsendable
-from sweepboard.data.samples import fetch
 from sweepboard.data.shared_memory import FOLDER, free_bytes
 from sweepboard.data.tree import leaves, map_leaves
-from sweepboard.data.types import Batch, Split
+from sweepboard.data.types import Batch
 from sweepboard.errors import DamagedFile, RunFailed, TooManyOpenFiles, UserError, is_too_many_open_files
 from sweepboard.parent_death import die_with
 
@@ -37,9 +36,6 @@ TOO_MANY = os.strerror(errno.EMFILE)
 
 _LONGEST = 2000
 """Maximum size, in bytes, of a worker's message, small enough for one atomic write."""
-
-Key = tuple[int, list[int]]
-"""An epoch, and samples of one of its batches."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +56,17 @@ class Mistake:
 
 
 class Fetching(Dataset[Any]):
-    """Returns a batch, or a piece of one, for a key; in a worker it is in shared memory, ready to be sent."""
+    """Calls `fetch` with a key; in a worker the result is put into shared memory, ready to be sent."""
 
-    def __init__(self, split: Split, seed: int) -> None:
-        self._split, self._seed = split, seed
+    def __init__(self, fetch: Callable[[Any], Any]) -> None:
+        self._fetch = fetch
 
-    def __getitem__(self, key: Key) -> Batch | Mistake:
-        epoch, indices = key
+    def __getitem__(self, key: Any) -> Any:
+        """Return the result, or the `Mistake` of a worker."""
         if get_worker_info() is None:
-            return fetch(self._split, indices, self._seed, epoch)
+            return self._fetch(key)
         try:
-            return _shared(fetch(self._split, indices, self._seed, epoch))
+            return _shared(self._fetch(key))
         except UserError as error:
             return Mistake.of(error)
         except SystemExit as error:  # would end the worker as if it had been killed

@@ -7,7 +7,8 @@ from math import prod
 import torch
 
 from sweepboard.data.cache import cached
-from sweepboard.data.loader import LoaderReader, Loading
+from sweepboard.data.fetcher import Loading
+from sweepboard.data.loader import LoaderReader
 from sweepboard.data.order import in_batches
 from sweepboard.data.samples import FixedSamples
 from sweepboard.data.types import DataSpec, Split, TensorSplit

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from sweepboard.data.augment import Augment
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
+from sweepboard.data.fetcher import Loading
 from sweepboard.data.fingerprint import fingerprint
-from sweepboard.data.loader import LoaderReader, Loading
+from sweepboard.data.loader import LoaderReader
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order, PlainOrder

@@ -1,0 +1,150 @@
+"""Fetch batches from worker processes: a DataLoader with persistent workers and plain error messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing import active_children
+from multiprocessing.util import Finalize
+from typing import Any
+from weakref import ref
+
+import torch
+from torch.utils.data import DataLoader
+
+from sweepboard.compat.torch import WatchedLoader, abandon_workers, end_workers
+from sweepboard.data.loader_worker import Fetching, Mistake, Worker, as_failure, own_sigchld_handler
+from sweepboard.data.waiting import waiting
+from sweepboard.errors import RunFailed
+from sweepboard.settings import DatasetSettings
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How the samples of a data set are read that is not in memory."""
+
+    workers: int = 0
+    timeout: int | None = None
+    """Maximum number of seconds for a batch; None for no limit."""
+
+    prefetch_factor: int = 2
+    pin_memory: bool | None = None
+    multiprocessing_context: str | None = None
+    worker_init_fn: Callable[[int], Any] | None = None
+
+    @classmethod
+    def of(cls, settings: DatasetSettings, worker_init_fn: Callable[[int], Any] | None = None) -> Loading:
+        """Return the settings that are about reading."""
+        names = ("workers", "timeout", "prefetch_factor", "pin_memory", "multiprocessing_context")
+        values = {name: getattr(settings, name) for name in names}
+        return cls(worker_init_fn=worker_init_fn, **values)
+
+    @property
+    def context(self) -> str | None:
+        """How worker processes begin. Those of Linux are forked: see `Worker`."""
+        return self.multiprocessing_context or ("fork" if sys.platform == "linux" else None)
+
+
+class Fetcher:
+    """Calls a function with keys, one after the other or in worker processes, and yields what it returns.
+
+    Of N workers, worker w is given the keys w, w + N, w + 2N, ... of each iterable.
+    """
+
+    def __init__(self, fetch: Callable[[Any], Any], device: torch.device, loading: Loading) -> None:
+        self._keys: Iterable[Any] = ()
+        self._worker = Worker(os.getpid(), loading.worker_init_fn) if loading.workers else None
+        self._loader = self._made(fetch, device, loading)
+        self._crew: list[Any] = []  # the iterator that has the workers, once there is one
+        before_queues_close = 100
+        Finalize(self, _dismiss, args=(self._crew,), exitpriority=before_queues_close)
+
+    def _made(self, fetch: Callable[[Any], Any], device: torch.device, loading: Loading) -> DataLoader[Any]:
+        workers = loading.workers
+        return WatchedLoader(
+            Fetching(fetch),
+            batch_size=None,  # a key already stands for a whole batch
+            sampler=_Keys(self),
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=loading.prefetch_factor if workers else None,
+            pin_memory=device.type == "cuda" if loading.pin_memory is None else loading.pin_memory,
+            timeout=loading.timeout or 0 if workers else 0,
+            multiprocessing_context=loading.context if workers else None,
+            worker_init_fn=self._worker,
+            generator=torch.Generator(),  # without one it would draw from the run's own stream
+        )
+
+    def results(self, keys: Iterable[Any]) -> Iterator[Any]:
+        """Yield the results for `keys`; stop the workers after any error, so that none is left behind.
+
+        Raise the `UserError` of a worker, or `RunFailed` if the workers failed.
+        """
+        self._keys = keys
+        try:
+            iterator = self._start()
+            while True:
+                with waiting:
+                    result = next(iterator, _END)
+                if result is _END:
+                    return
+                if isinstance(result, Mistake):
+                    raise result.error()
+                yield result
+        except GeneratorExit:  # left early, and the workers stay for the next keys
+            raise
+        except BaseException as error:
+            _dismiss(self._crew)
+            failure = as_failure(error, self._worker.last_words()) if self._worker else error
+            if failure is error:
+                raise
+            raise failure from error
+
+    def _start(self) -> Iterator[Any]:
+        before = set(active_children())
+        try:
+            with own_sigchld_handler():
+                iterator = iter(self._loader)
+        except OSError as error:
+            abandon_workers(error)
+            for child in set(active_children()) - before:  # deaf to SIGTERM, so that Python would wait for it
+                child.kill()
+                child.join()
+            raise RunFailed(
+                f"dataset.workers={self._loader.num_workers}: so many DataLoader workers cannot be started: "
+                f"{error.strerror or error}; use fewer, or dataset.workers=0"
+            ) from error
+        if self._worker:
+            self._crew[:] = [iterator]
+        return iterator
+
+
+class _Keys:
+    """The sampler: it passes the current keys to persistent workers."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = ref(fetcher)
+
+    def __iter__(self) -> Iterator[Any]:
+        fetcher = self._fetcher()
+        return iter(() if fetcher is None else fetcher._keys)
+
+
+_END = object()
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _dismiss(crew: list[Any]) -> None:
+    """Stop the workers of the iterator in `crew`, if there is one.
+
+    Called when the reader is deleted, after an error, and when this process ends.
+    """
+    for iterator in crew:
+        end_workers(iterator)
+    crew.clear()

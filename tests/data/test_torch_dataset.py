@@ -60,23 +60,26 @@ COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
         (torch.from_numpy(COLOUR).permute(2, 0, 1), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
         (torch.from_numpy(GREY), torch.from_numpy(GREY)[None] / 255),
         (torch.rand(2, 5, dtype=torch.float64), None),
-        (np.array([1.5, 2.5]), torch.tensor([1.5, 2.5])),
+        (np.array([1.5, 2.5]), torch.tensor([1.5, 2.5], dtype=torch.float64)),
         (np.array([1.5, 2.5], dtype=">f4"), torch.tensor([1.5, 2.5])),
         (0.25, torch.tensor([0.25])),
         (GREY.astype(np.uint16) * 5461, torch.from_numpy(GREY)[None] * (5461 / 65535)),
         (COLOUR.astype(">u2"), torch.from_numpy(COLOUR).permute(2, 0, 1) / 65535),
         (torch.full((1, 3, 4), 65535, dtype=torch.uint16), torch.ones(1, 3, 4)),
         (torch.full((3, 4), 257, dtype=torch.uint16), torch.full((1, 3, 4), 1 / 255)),
-        (np.uint16(65535), torch.tensor([1.0])),
-        (np.arange(3), torch.tensor([0.0, 1.0, 2.0])),
+        (np.uint16(65535), torch.tensor([65535])),
+        (np.arange(3, dtype=np.uint32), torch.tensor([0, 1, 2])),
+        (np.arange(3), torch.tensor([0, 1, 2])),
+        (torch.arange(4, dtype=torch.int32).view(2, 2), None),
+        (7, torch.tensor([7])),
         (GREY > 5, torch.from_numpy(GREY > 5).float()),
     ],
 )
 def test_inputs_of_all_kinds_become_tensors(value: Any, expected: torch.Tensor | None) -> None:
-    expected = value.float() if expected is None else expected
+    expected = value if expected is None else expected
     data = prepared(Listed((value, 0), classes=["a", "b"]))
     inputs, _ = data.train.first(1)
-    assert inputs.dtype == torch.float32
+    assert inputs.dtype == expected.dtype
     assert described(data).input_shape == tuple(inputs.shape[1:])
     torch.testing.assert_close(inputs[0], expected)
 
@@ -89,7 +92,7 @@ def test_inputs_of_all_kinds_become_tensors(value: Any, expected: torch.Tensor |
         (torch.tensor([1]), torch.tensor(1), None),
         (True, torch.tensor(1), None),
         (0.5, torch.tensor([0.5]), (1,)),
-        (np.float64(0.5), torch.tensor([0.5]), (1,)),
+        (np.float64(0.5), torch.tensor([0.5], dtype=torch.float64), (1,)),
         (torch.tensor([0.5, 1.5]), torch.tensor([0.5, 1.5]), (2,)),
     ],
 )
@@ -97,7 +100,9 @@ def test_targets_are_classes_or_real_numbers(
     target: Any, tensor: torch.Tensor, shape: tuple[int, ...] | None
 ) -> None:
     data = prepared(Listed((torch.zeros(3), target), **({"num_classes": 2} if shape is None else {})))
-    assert torch.equal(data.train.first(1)[1][0], tensor)
+    found = data.train.first(1)[1][0]
+    assert torch.equal(found, tensor)
+    assert found.dtype == tensor.dtype
     assert described(data).classes == (2 if shape is None else None)
     assert described(data).outputs == (2 if shape is None else shape[0])
 
@@ -318,7 +323,7 @@ def test_a_held_out_share_that_would_vary_is_refused(
     if not (varies and settings == {"val_fraction": 0.5}):
         check_settings(chosen, source)
         return
-    with pytest.raises(ConfigError, match=r"type dataset\.eval_transform=null, .*validate_on"):
+    with pytest.raises(ConfigError, match=r"type dataset\.eval_transform=null; .*validate_on"):
         check_settings(chosen, source)
 
 

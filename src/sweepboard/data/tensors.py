@@ -14,24 +14,24 @@ _WHITE_OF_16_BITS = 65535
 
 
 def input_tensor(value: Any, channels: int | None = None) -> Tensor:
-    """Return an input as uint8 pixels (channels, height, width), or float32.
+    """Return an input as uint8 pixels (channels, height, width), or as numbers of the type they have.
 
     PIL images are converted to `channels` channels (1 or 3), or to what suits them if None. uint8 arrays of
-    two or three dimensions are images, (height, width[, channels]) as everywhere outside torch. Tensors keep
-    their shape, but uint8 (height, width) gets a channel, and a single number a dimension. uint16 is treated
-    alike, scaled to 0 to 1. Raise ValueError for numbers of unclear meaning, TypeError for anything else.
+    two or three dimensions are images, (height, width[, channels]) as everywhere outside torch; uint16 is
+    treated alike, scaled to 0 to 1. Tensors keep their shape, but uint8 (height, width) gets a channel, and a
+    single number a dimension. Python's floats and bools become float32. Raise ValueError for numbers that
+    torch cannot stack, TypeError for anything else.
     """
     if is_pil_image(value):
         mode = natural_mode(value) if channels is None else {1: "L"}.get(channels, "RGB")
         return pixels(in_mode(value, mode))
     tensor = _tensor(value)
-    _check_numbers(tensor)
+    if tensor.is_complex():
+        raise ValueError("it is complex; make it real, by torch.view_as_real or abs()")
+    if tensor.dtype not in (torch.uint8, torch.uint16) or tensor.ndim < 2:
+        return _with_a_dimension(_computable(tensor))
     if tensor.dtype == torch.uint16:
         tensor = tensor.float() / _WHITE_OF_16_BITS
-    elif tensor.dtype != torch.uint8:
-        return _with_a_dimension(tensor.float())
-    if tensor.ndim < 2:
-        return _with_a_dimension(tensor)
     if tensor.ndim == 2:
         return tensor[None]
     is_array_image = not isinstance(value, Tensor) and tensor.ndim == 3
@@ -39,29 +39,24 @@ def input_tensor(value: Any, channels: int | None = None) -> Tensor:
 
 
 def target_tensor(value: Any) -> Tensor:
-    """Return a target as an int64 class number (), or as float32 of one or more dimensions.
+    """Return a target as an int64 class number (), or as real numbers of one or more dimensions.
 
     A single real number gets the shape (1,), like a model's one output. Raise TypeError for anything else,
     ValueError for sparse tensors.
     """
     tensor = _tensor(value)
     if tensor.is_floating_point():
-        return _with_a_dimension(tensor.float())
+        return _with_a_dimension(tensor)
     if tensor.numel() == 1 and not tensor.is_complex():
         return tensor.long().reshape(())
     raise TypeError(f"whole numbers of shape {tuple(tensor.shape)}")
 
 
-def _check_numbers(tensor: Tensor) -> None:
-    if tensor.is_complex():
-        raise ValueError("it is complex; make it real, by torch.view_as_real or abs()")
-    known = tensor.is_floating_point() or tensor.dtype in (torch.bool, torch.uint8, torch.uint16)
-    if tensor.ndim >= 2 and not known:
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        raise ValueError(
-            f"nothing tells which number is white in {dtype} of shape {tuple(tensor.shape)}; divide an image "
-            "by it (such as 255 or 65535), and use .float() for other numbers"
-        )
+def _computable(tensor: Tensor) -> Tensor:
+    """Return bools as float32, and the unsigned types that torch hardly computes with as int64."""
+    if tensor.dtype == torch.bool:
+        return tensor.float()
+    return tensor.long() if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64) else tensor
 
 
 def _with_a_dimension(tensor: Tensor) -> Tensor:
@@ -73,6 +68,8 @@ def _tensor(value: Any) -> Tensor:
         if value.layout != torch.strided or value.is_nested:
             raise ValueError("it is sparse or nested; make it dense, by to_dense() or to_padded_tensor()")
         return value.dequantize().detach() if value.is_quantized else value.detach()
+    if type(value) is float:
+        return torch.tensor(value, dtype=torch.float32)
     if isinstance(value, bool | int | float | np.generic | np.ndarray):
         array = np.array(value)  # a copy: the data set's own memory may be read-only
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))

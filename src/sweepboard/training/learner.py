@@ -215,18 +215,12 @@ class Learner:
     def _gradients(self, batches: Sequence[Batch], measured: bool = True) -> Tensor:
         """Set the clipped gradients of the mean loss over `batches`, and return that loss."""
         self.clear_gradients()
-        if len(batches) == 1:
-            step = self._forward(batches[0], measured)
-            self.backward(step.loss)
-            loss = step.loss.detach()
-        else:
-            mean = WeightedMean()
-            for batch in batches:
-                self.backward(mean.add(self._forward(batch, measured)))
-            mean.divide(self._parameters)
-            loss = mean.loss
+        mean = WeightedMean(len(batches))
+        for batch in batches:
+            self.backward(mean.add(self._forward(batch, measured)))
+        mean.divide(self._parameters)
         self.clip(self.optimizers)
-        return loss
+        return mean.loss
 
     def _forward(self, batch: Batch, measured: bool) -> Step:
         try:

@@ -46,7 +46,7 @@ class SeveralUpdates:
 
     def _gradients(self) -> str | None:
         """Set the gradients of the next update; return the name of its optimizer, or None at the end."""
-        mean, names = WeightedMean(), list[str | None]()
+        mean, names = WeightedMean(len(self._batches)), list[str | None]()
         for batch, results in zip(self._batches, self._running, strict=True):
             with self._learner.autocast():
                 result = next(results, None)
@@ -98,26 +98,27 @@ class _Measured:
 
     def __init__(self) -> None:
         self.losses: dict[str, list[Tensor]] = {}
-        self._values: dict[str, list[Tensor | float]] = {}
+        self._values: dict[str, list[tuple[Any, Any]]] = {}  # each with its number of samples
         self._sums: dict[str, Tensor | float] = {}
 
     def add(self, step: Step) -> None:
         for name, value in step.values.items():
-            self._values.setdefault(name, []).append(_detached(value))
+            self._values.setdefault(name, []).append((_detached(value), step.samples))
         for name, value in step.sums.items():
             self._sums[name] = self._sums.get(name, 0.0) + _detached(value)
 
     def step(self, samples: int) -> Step:
         """Return the whole as one step."""
-        losses = {name: _mean(each) for name, each in self.losses.items()}
+        losses = {name: sum(each) / len(each) for name, each in self.losses.items()}
         named = {f"{name}_loss": loss for name, loss in losses.items()} if len(losses) > 1 else {}
         values = {name: _mean(each) for name, each in self._values.items()}
         loss: Any = sum(losses.values())
         return Step(loss, samples, samples, {**named, **values}, self._sums)
 
 
-def _mean(values: Sequence[Any]) -> Any:
-    return sum(values) / len(values)
+def _mean(values: Sequence[tuple[Any, Any]]) -> Any:
+    """Return the mean of values over their samples."""
+    return sum(value * samples for value, samples in values) / sum(samples for _, samples in values)
 
 
 def _detached(value: Tensor | float) -> Tensor | float:

@@ -13,15 +13,19 @@ class WeightedMean:
     """Adds up losses by their weights; the gradients that were added up so are divided in the end.
 
     The weights need not be known before the last batch: a loss that ignores targets knows its own only after
-    it has been computed.
+    it has been computed. One batch alone is not weighted, so that its gradients stay exact.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, batches: int) -> None:
+        self._alone = batches == 1
         self._loss: float | Tensor = 0.0
         self._weight: float | Tensor = 0.0
 
     def add(self, step: Step) -> Tensor:
-        """Add a loss; return it times its weight, to go backward from."""
+        """Add a loss; return what to go backward from."""
+        if self._alone:
+            self._loss, self._weight = step.loss.detach(), 1.0
+            return step.loss
         assert step.weight is not None
         weighted = step.loss * step.weight
         self._loss = self._loss + weighted.detach()
@@ -31,12 +35,14 @@ class WeightedMean:
     @property
     def loss(self) -> Tensor:
         """The mean loss over all samples."""
-        mean = self._loss / self._weight
+        mean = self._loss if self._alone else self._loss / self._weight
         assert isinstance(mean, Tensor)
         return mean
 
     def divide(self, parameters: Iterable[nn.Parameter]) -> None:
         """Divide the gradients of `parameters` by the sum of the weights."""
+        if self._alone:
+            return
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.div_(self._weight)

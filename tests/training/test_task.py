@@ -1,0 +1,396 @@
+"""Tasks that look into the batch themselves: what they return is measured, and what they ask for is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchmetrics
+from torch import Tensor, nn
+
+from sweepboard.errors import ConfigError, RunFailed
+from sweepboard.settings import EarlyStopping, TrainerSettings
+from sweepboard.training.evaluate import evaluate
+from sweepboard.training.learner import Learner
+from sweepboard.training.meter import Meter
+from sweepboard.training.monitor import Monitor
+from sweepboard.training.task import Step, Task, as_step
+from sweepboard.training.tasks import Classification, Supervised, as_task
+
+
+def batches(count: int, size: int = 6) -> list[dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        {
+            "x": torch.randn(size, 3, generator=generator),
+            "label": torch.randint(2, (size,), generator=generator),
+        }
+        for _ in range(count)
+    ]
+
+
+def learner_of(task: Task, lr: float = 0.1, **settings: Any) -> Learner:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
+    return Learner(model, task, torch.optim.SGD(model.parameters(), lr=lr), **settings)
+
+
+class Labelled(Task):
+    """Learns the label of a dictionary; the accuracy from sums, the entropy as a mean."""
+
+    primary_metric = "accuracy"
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        logits = model(batch["x"])
+        entropy = F.softmax(logits, 1).xlogy(F.softmax(logits, 1)).sum(1).neg().mean()
+        hits = (logits.argmax(1) == batch["label"]).sum()
+        return Step(F.cross_entropy(logits, batch["label"]), values={"entropy": entropy}, sums={"hits": hits})
+
+    def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        return {"accuracy": float(sums["hits"] / sums["count"])}
+
+
+def test_values_are_means_over_samples_and_sums_give_metrics() -> None:
+    ours = learner_of(Labelled())
+    whole = batches(1, 11)[0]
+    parts = [{name: value[a:b] for name, value in whole.items()} for a, b in ((0, 4), (4, 10), (10, 11))]
+    assert evaluate(ours, parts) == pytest.approx(evaluate(ours, [whole]))
+    assert evaluate(ours, parts).keys() == {"loss", "accuracy", "entropy"}
+
+
+@pytest.mark.parametrize("returned", ["step", "tensor", "mapping"])
+def test_a_step_returns_a_loss_a_mapping_or_a_step(returned: str) -> None:
+    class Simple(Task):
+        def training_step(self, model: Any, batch: Any) -> Any:
+            loss = model(batch["x"]).square().mean()
+            return {"step": Step(loss), "tensor": loss, "mapping": {"loss": loss, "kl": loss * 2}}[returned]
+
+    ours = learner_of(Simple())
+    ours.update(batches(1))
+    found = ours.meter.metrics()
+    assert found == ({"loss": found["loss"], "kl": found["loss"] * 2} if returned == "mapping" else found)
+
+
+def test_anything_else_is_told() -> None:
+    class Wrong(Task):
+        def training_step(self, model: Any, batch: Any) -> Any:
+            return model(batch["x"]).square().mean().item()
+
+    with pytest.raises(ConfigError, match=r"a step of Wrong returned a float: return the loss as a tensor"):
+        learner_of(Wrong()).update(batches(1))
+
+    class NoTensor(Task):
+        def training_step(self, model: Any, batch: Any) -> Any:
+            return model(torch.ones(1, 3)).mean()
+
+    with pytest.raises(RunFailed, match=r"tells how many samples it holds: return Step\(loss, samples"):
+        learner_of(NoTensor()).update([{"text": "words"}])
+    with pytest.raises(
+        ConfigError, match="learns from pairs of an input and a target, and a batch here is a"
+    ):
+        learner_of(Classification()).update(batches(1))
+
+
+def test_a_pair_of_another_length_is_no_pair() -> None:
+    with pytest.raises(ConfigError, match=r"a batch here is a list of 3 \(Tensor, Tensor, Tensor\)"):
+        learner_of(Classification()).update([[torch.ones(2, 3)] * 3])
+
+
+def test_own_names_stay_the_runners() -> None:
+    class Loud(Labelled):
+        def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+            return {"loss": 0.0}
+
+    ours = learner_of(Loud())
+    ours.update(batches(1))
+    with pytest.raises(ConfigError, match="gives a metric called loss, which is the runner's own"):
+        ours.meter.metrics()
+
+
+class Weighted(Task):
+    """A loss with weights: the mean over the sum of weights."""
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        weights = batch["label"] + 0.5
+        losses = F.cross_entropy(model(batch["x"]), batch["label"], reduction="none")
+        return Step((losses * weights).sum() / weights.sum(), weight=weights.sum())
+
+
+@pytest.mark.parametrize(
+    "task", [Weighted(), Classification(nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0])))]
+)
+def test_a_weighted_loss_does_not_depend_on_how_batches_are_cut(task: Task) -> None:
+    x, label = batches(1, 11)[0].values()
+    ours, theirs = learner_of(task), learner_of(task)
+    ours.model.eval()
+    theirs.model.eval()
+    cuts = list(zip(x.split([4, 6, 1]), label.split([4, 6, 1]), strict=True))  # type: ignore[no-untyped-call]
+    if isinstance(task, Weighted):
+        whole: list[Any] = [{"x": x, "label": label}]
+        parts: list[Any] = [{"x": a, "label": b} for a, b in cuts]
+    else:
+        whole, parts = [(x, label)], list(cuts)
+    assert evaluate(ours, whole) == pytest.approx(evaluate(ours, parts))
+    assert float(ours.update(whole)) == pytest.approx(float(theirs.update(parts)))
+    for a, b in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_ignored_pixels_count_nowhere() -> None:
+    task = Classification(nn.CrossEntropyLoss(ignore_index=255))
+    outputs = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    targets = torch.randint(3, (4, 2, 2), generator=torch.Generator().manual_seed(1))
+    targets[0], targets[1, 0] = 255, 255
+
+    def measured(*sizes: int) -> dict[str, float]:
+        meter = Meter(task)
+        for some, truth in zip(outputs.split(list(sizes)), targets.split(list(sizes)), strict=True):  # type: ignore[no-untyped-call]
+            meter.add(as_step(task, task.training_step(lambda _, some=some: some, (some, truth)), truth))
+        return meter.metrics()
+
+    assert measured(1, 3) == pytest.approx(measured(4))
+    assert measured(4)["loss"] == pytest.approx(float(F.cross_entropy(outputs, targets, ignore_index=255)))
+
+
+class Measuring(Labelled):
+    """Holds objects of torchmetrics, alone and in containers."""
+
+    def __init__(self) -> None:
+        self.f1 = torchmetrics.F1Score("multiclass", num_classes=2)
+        self.area = torchmetrics.AUROC("binary")  # keeps every score in a list
+        self.more = torchmetrics.MetricCollection({"error": torchmetrics.MeanSquaredError()})
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        logits = model(batch["x"])
+        self.f1.update(logits, batch["label"])
+        self.area.update(logits.softmax(1)[:, 1].detach(), batch["label"])
+        self.more.update(logits.argmax(1).float(), batch["label"].float())
+        return super().training_step(model, batch)
+
+
+def test_metric_objects_are_measured_on_each_split_alone() -> None:
+    ours, data = learner_of(Measuring()), batches(4)
+    ours.update(data[:1])
+    outside = evaluate(ours, data[1:3])
+    ours.update(data[3:])
+    logits = torch.cat([ours.evaluation_step(batch).loss[None] for batch in data[:1]])  # only runs the model
+    assert logits.isfinite()
+    fresh = Measuring()
+    learner = learner_of(fresh)
+    learner.update(data[:1])
+    assert evaluate(learner, data[1:3]) == outside
+    assert outside.keys() == {"loss", "accuracy", "entropy", "f1", "area", "error"}
+
+
+def test_metric_objects_survive_a_checkpoint_and_are_reset_by_logging(tmp_path: Any) -> None:
+    data = batches(6)
+    whole, first, second = (learner_of(Measuring()) for _ in range(3))
+    torch.manual_seed(5)
+    for batch in data:
+        whole.update([batch])
+    torch.manual_seed(5)
+    for batch in data[:3]:
+        first.update([batch])
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    for batch in data[3:]:
+        second.update([batch])
+    assert second.meter.metrics() == whole.meter.metrics()
+    second.meter.clear()
+    second.update(data[:1])
+    again = learner_of(Measuring())
+    again.model.load_state_dict(second.model.state_dict())
+    assert second.task.f1.update_count == 1  # type: ignore[attr-defined]
+
+
+def test_directions_come_from_the_task_the_object_or_the_name() -> None:
+    class Judging(Measuring):
+        modes = {"entropy": "max"}  # noqa: RUF012
+
+    settings = TrainerSettings(early_stopping=EarlyStopping(metric="f1"))
+    monitor = Monitor.of(settings, Judging(), None).seen(
+        {"loss": 1.0, "accuracy": 0.5, "f1": 0.5, "error": 0.1, "entropy": 1.0, "kl": 2.0}, 1
+    )
+    modes = {name: watch.mode for name, watch in monitor.watches.items()}
+    larger = {"accuracy", "f1", "entropy"}
+    assert modes == {name: "max" if name in larger else "min" for name in modes}
+    with pytest.raises(ConfigError, match=r"trainer\.early_stopping\.metric=f1 is not a metric"):
+        monitor.seen({"accuracy": 0.5}, 2)
+
+
+def test_several_numbers_of_a_metric_object_are_told() -> None:
+    class PerClass(Measuring):
+        def __init__(self) -> None:
+            super().__init__()
+            self.f1 = torchmetrics.F1Score("multiclass", num_classes=2, average=None)
+
+    ours = learner_of(PerClass())
+    with pytest.raises(ConfigError, match="f1 of PerClass gives 2 numbers"):
+        evaluate(ours, batches(1))
+
+
+def test_evaluation_may_need_gradients() -> None:
+    class Slope(Task):
+        evaluation_gradients = True
+
+        def training_step(self, model: Any, batch: Any) -> Tensor:
+            x = batch["x"].clone().requires_grad_()
+            (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+            loss: Tensor = (slope - 1).square().mean()
+            return loss
+
+    ours = learner_of(Slope())
+    ours.update(batches(1))
+    before = [p.grad for p in ours.model.parameters()]
+    assert evaluate(ours, batches(2))["loss"] > 0
+    assert all(a is b for a, b in zip(before, [p.grad for p in ours.model.parameters()], strict=True))
+
+
+class Gan(Task):
+    """Two networks that learn against each other, with values of both."""
+
+    def updates(self, model: Any, batch: Any) -> Iterator[tuple[str, Any]]:
+        real = batch["x"]
+        fake = model.generator(real)
+        true, false = model.critic(real), model.critic(fake.detach())
+        yield (
+            "critic",
+            Step(F.softplus(-true).mean() + F.softplus(false).mean(), values={"real": true.mean()}),
+        )
+        yield "generator", F.softplus(-model.critic(fake)).mean()
+
+    def evaluation_step(self, model: Any, batch: Any) -> Step:
+        return Step(F.softplus(-model.critic(model.generator(batch["x"]))).mean())
+
+
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.generator, self.critic = nn.Linear(3, 3), nn.Linear(3, 1)
+
+
+def optimizers_of(model: Pair) -> dict[str, torch.optim.Optimizer]:
+    return {
+        "generator": torch.optim.Adam(model.generator.parameters(), 0.01),
+        "critic": torch.optim.SGD(model.critic.parameters(), 0.1),
+    }
+
+
+def test_updates_of_two_optimizers_are_those_of_a_bare_loop() -> None:
+    model, bare = Pair(), Pair()
+    ours, theirs, task = Learner(model, Gan(), optimizers_of(model)), optimizers_of(bare), Gan()
+    for batch in batches(5):
+        ours.update([batch])
+        for name, result in task.updates(bare, batch):
+            loss = result.loss if isinstance(result, Step) else result
+            bare.zero_grad()
+            loss.backward()
+            theirs[name].step()
+    for a, b in zip(model.parameters(), bare.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    found = ours.meter.metrics()
+    assert found["loss"] == pytest.approx(found["critic_loss"] + found["generator_loss"])
+    assert ours.step == 5
+    assert "real" in found
+
+
+def test_accumulated_updates_are_those_of_one_large_batch() -> None:
+    model, other = Pair(), Pair()
+    whole, parts = Learner(model, Gan(), optimizers_of(model)), Learner(other, Gan(), optimizers_of(other))
+    batch = batches(1, 12)[0]
+    whole.update([batch])
+    parts.update([{name: value[a:b] for name, value in batch.items()} for a, b in ((0, 5), (5, 12))])
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    assert whole.meter.metrics() == pytest.approx(parts.meter.metrics())
+
+
+def test_one_optimizer_may_make_several_updates() -> None:
+    class Chunks(Task):
+        """Truncated backpropagation through time, in two pieces."""
+
+        def updates(self, model: Any, batch: Any) -> Iterator[Tensor]:
+            for part in torch.split(batch["x"], 3):
+                yield model(part).square().mean()
+
+    ours, bare = learner_of(Chunks()), learner_of(Chunks())
+    (batch,), losses = batches(1), []
+    torch.manual_seed(1)
+    loss = ours.update([batch])
+    torch.manual_seed(1)
+    for part in torch.split(batch["x"], 3):
+        bare.optimizer.zero_grad()
+        losses.append(bare.model(part).square().mean())
+        losses[-1].backward()
+        bare.optimizer.step()
+    for a, b in zip(ours.model.parameters(), bare.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert float(loss) == pytest.approx(float(sum(losses).detach()) / 2)
+    assert ours.step == 1
+    assert ours.meter.metrics().keys() == {"loss"}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("critique", r"names the optimizer critique; did you mean critic\?"),
+        (None, r"must yield \(name, loss\), with the name of one of the optimizers generator, critic"),
+    ],
+)
+def test_an_unknown_optimizer_is_told(name: str | None, told: str) -> None:
+    class Wrong(Task):
+        def updates(self, model: Any, batch: Any) -> Iterator[Any]:
+            loss = model.critic(batch["x"]).mean()
+            yield (name, loss) if name else loss
+
+    model = Pair()
+    with pytest.raises(ConfigError, match=told):
+        Learner(model, Wrong(), optimizers_of(model)).update(batches(1))
+
+
+def test_two_optimizers_may_share_one_loss_and_resume() -> None:
+    def made() -> Learner:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+        return Learner(
+            model,
+            Labelled(),
+            {
+                "body": torch.optim.Adam(model[0].parameters(), 0.01),
+                "head": torch.optim.SGD(model[1].parameters(), 0.1, momentum=0.9),
+            },
+        )
+
+    whole, first, second = made(), made(), made()
+    for batch in batches(6):
+        whole.update([batch])
+    for batch in batches(6)[:3]:
+        first.update([batch])
+    second.load_state_dict(first.state_dict())
+    for batch in batches(6)[3:]:
+        second.update([batch])
+    for a, b in zip(whole.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(Exception, match="it has the optimizers body, head"):
+        Learner(first.model, Labelled(), torch.optim.SGD(first.model.parameters())).load_state_dict(
+            first.state_dict()
+        )
+
+
+def test_an_attribute_must_not_hide_a_method() -> None:
+    class Hiding(Labelled):
+        def __init__(self) -> None:
+            self.metrics = torchmetrics.MetricCollection([])  # type: ignore[method-assign]
+
+    with pytest.raises(ConfigError, match="attribute metrics of Hiding hides the method"):
+        as_task(Hiding(), None)
+
+
+def test_a_loss_alone_is_a_task_for_pairs_of_any_kind() -> None:
+    task = as_task(nn.functional.l1_loss, None)
+    assert type(task) is Supervised
+    assert evaluate(learner_of(task), [[torch.ones(2, 3), torch.ones(2, 2)]]).keys() == {"loss"}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweepboard.board.event_reader import read_scalars
 from tests.command import Command, Said, change_record, only_run, record_of
@@ -21,7 +22,7 @@ def program(tmp_path: Path, command: Command) -> Command:
         (tmp_path / "work" / "mine.py").write_text(code)
         return command("program._target_=mine.train", FOLDER, *words, code=exit_code)
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 @pytest.mark.parametrize("arguments", ["", "cfg", "run", "cfg, run", "cfg, run=None, other=3"])
@@ -223,3 +224,18 @@ def train(cfg, run):
         "+trainer.root=${hydra:runtime.output_dir}",
     )
     assert only_run(Path()) == Path("run")
+
+
+def test_pictures_and_texts_stand_beside_the_numbers(program: Command) -> None:
+    program("""
+from PIL import Image
+from matplotlib.figure import Figure
+def train(cfg, run):
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    run.log({"val/loss": 1, "one": Image.new("RGB", (4, 4)), "two": figure, "words": "# hello"}, 3)
+""")
+    events = EventAccumulator("run").Reload()
+    assert set(events.Tags()["images"]) == {"one", "two"}
+    assert "words" in events.Tags()["tensors"]
+    assert record_of(Path("run"))["metrics"] == {"val/loss": 1.0}

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 from sweepboard.board.event_reader import read_scalars_by_file
 from sweepboard.board.event_truncation import drop_from
-from sweepboard.board.event_writer import END_SUFFIX, HISTORY_SUFFIX, START_SUFFIX, TEST_SUFFIX
+from sweepboard.board.event_writer import OWN_SUFFIXES
 
 
 def foreign_files(folder: Path) -> list[Path]:
     """Return the event files in and below `folder` that the writer of a run's board did not write."""
-    ours = (END_SUFFIX, HISTORY_SUFFIX, START_SUFFIX, TEST_SUFFIX)
-    return sorted(path for path in folder.rglob("*tfevents*") if not path.name.endswith(ours))
+    return sorted(path for path in folder.rglob("*tfevents*") if not path.name.endswith(OWN_SUFFIXES))
 
 
 def truncate_foreign(folder: Path, step: int) -> None:
@@ -47,7 +45,7 @@ class SummaryWriters:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: WeakSet[Any] = WeakSet()
+        self._made: list[Any] = []
 
     @contextmanager
     def followed(self) -> Iterator[None]:
@@ -63,17 +61,17 @@ class SummaryWriters:
 
         def followed(writer: Any, log_dir: Any = None, *args: Any, **keywords: Any) -> None:
             build(writer, log_dir or str(folder), *args, **keywords)
-            made.add(writer)
+            made.append(writer)
 
         module.SummaryWriter.__init__ = followed
         try:
             yield
         finally:
             module.SummaryWriter.__init__ = build
-            for writer in list(made):
+            for writer in made:
                 writer.close()
 
     def flush(self) -> None:
         """Hand what was logged to the operating system."""
-        for writer in list(self._made):
+        for writer in self._made:
             writer.flush()

@@ -18,6 +18,7 @@ from sweepboard.programs.state import checked_state
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints, tensors_sha256
 from sweepboard.training.loop_state import LoopState
+from sweepboard.training.media import as_media
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states, set_random_states
 from sweepboard.training.signals import StopFlag
@@ -56,20 +57,28 @@ class Run:
         self.progress = cast(Progress, RunOfProgram(self))  # has what the callbacks of such a run read
         self.writers = SummaryWriters(folder)
 
-    def log(self, scalars: Mapping[str, Any], step: int) -> None:
-        """Log numbers, or tensors of one number, by tag: `run.log({"val/loss": loss}, step)`.
+    def log(self, values: Mapping[str, Any], step: int) -> None:
+        """Log by tag: `run.log({"val/loss": loss, "val/samples": figure}, step)`.
 
+        A value is a number, a tensor of one number, a text in markdown, or a picture of PIL or matplotlib.
         `step` counts the same in `log` and in `save`: a resumed run logs every later step again.
         """
-        values = {str(tag): _number(value) for tag, value in scalars.items()}
+        media = {tag: found for tag, value in values.items() if (found := as_media(value)) is not None}
+        scalars = {tag: _number(value) for tag, value in values.items() if tag not in media}
         with self._undisturbed():
+            for tag, (kind, content) in media.items():
+                self._callbacks.on_log(step, kind, tag, content)
+            self._log_scalars(scalars, step)
+
+    def _log_scalars(self, values: Mapping[str, float], step: int) -> None:
+        if values:
             self._step = max(self._step, step)
             for tag, value in values.items():
                 self._measured.see(tag, value, step)
             self._callbacks.on_scalars(step, values)
-            self._callbacks.on_tick(self.progress)
-            if self._measured.primary_tag in values:
-                self._callbacks.on_validation(self.progress)
+        self._callbacks.on_tick(self.progress)
+        if self._measured.primary_tag in values:
+            self._callbacks.on_validation(self.progress)
 
     def save(self, state: Mapping[str, Any], step: int) -> None:
         """Save a checkpoint from which the run can go on: tensors, numbers, texts, and containers of them.

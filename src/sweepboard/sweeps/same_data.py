@@ -34,10 +34,10 @@ def refuse_other_content(
     stands for it. The first content of a data set is written to the sweep's data.json, and so is one that is
     accepted.
     """
+    if not (content or sizes):  # those of a training function are not known
+        return
     key = _data_set(config["dataset"], split=not content)
     content = content or ", ".join(f"{size} {name}" for name, size in sizes.items())
-    if not content:
-        return
     known = _known(sweep).get(key, [])
     first = known[0] if content in known else _recorded(sweep, key, content, accept)
     if content != first:

@@ -36,6 +36,17 @@ def pixels_of(picture: Image.Image | Array) -> Tensor:
     return _as_bytes(_with_channels(tensor_of(picture)))
 
 
+def as_media(value: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return what kind of thing a logger logs for a picture or a text, and its content; None for a number."""
+    if isinstance(value, str):
+        return "text", {"markdown": value}
+    if hasattr(value, "getbands"):
+        return "image", {"pixels": pixels_of(value)}
+    if hasattr(value, "savefig"):
+        return "image", {"pixels": drawn(value)}
+    return None
+
+
 def frames_of(frames: Array) -> Tensor:
     """Return a film as bytes (frames, height, width, 3), from an array of pictures as `pixels_of` takes."""
     pictures = [pixels_of(frame) for frame in frames]

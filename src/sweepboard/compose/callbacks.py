@@ -12,6 +12,7 @@ from sweepboard.compose.locate import TARGET, locate
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from sweepboard.settings import CALLBACKS, LOGGERS
+from sweepboard.training import callback_list
 from sweepboard.training.callback import Callback
 from sweepboard.training.logger import Logger
 
@@ -37,6 +38,7 @@ def build_callbacks(config: RunConfig) -> dict[str, Callback]:
     built = {key: construct(node, key) for key, node in entries(config.values).items()}
     for key, callback in built.items():
         _check_class(type(callback), type(callback).__name__, key)
+    callback_list.check_callbacks(built)
     return built
 
 

@@ -101,7 +101,7 @@ def weights_of(saved: SavedRun, checkpoint: str) -> tuple[Mapping[str, Any], int
             best = BestState.from_dict(state)
             return {"model": best.model, "attributes": best.attributes}, best.step
         last = LoopState.from_dict(state)
-        return {key: dict(last.learner[key]) for key in ("model", "attributes")}, last.step
+        return {"model": last.model, "attributes": dict(last.learner["attributes"])}, last.step
 
 
 def _missing(saved: SavedRun, checkpoint: str) -> str:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sweepboard.training.progress import Progress
 
 
@@ -15,7 +17,8 @@ class Callback:
 
     A callback only reads `progress`. It may change the model (freeze a layer, average weights), which changes
     the results of the run. The global random states are restored after every method except `on_update`,
-    `on_tick` and `on_scalars`: a callback that draws random numbers there uses a generator of its own.
+    `on_gradients`, `on_tick` and `on_scalars`: a callback that draws random numbers there uses a generator of
+    its own.
 
     An exception ends the run as failed, and `finish` is still called on every callback. `Pruned`
     (`sweepboard.training.signals`) ends the run early, after a checkpoint.
@@ -29,6 +32,13 @@ class Callback:
 
     def on_start(self, progress: Progress) -> None:
         """Run before the first update of each attempt, also after a resume."""
+
+    def on_gradients(self, progress: Progress, optimizer: str) -> None:
+        """Run before each step of an optimizer, whose gradients are set, unscaled and not yet clipped.
+
+        `optimizer` is its name, and `progress.step` the number of this update. The gradients may be changed.
+        LBFGS has the event at each evaluation of the loss. It costs nothing unless a callback overrides it.
+        """
 
     def on_update(self, progress: Progress) -> None:
         """Run after each optimizer update; the gradients are still set.
@@ -69,6 +79,14 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load the state of the checkpoint that the run resumes from; called before `on_start`."""
+
+    def evaluation_weights(self) -> Mapping[str, Tensor] | None:
+        """Return tensors that replace those of the model, by name, while it is evaluated; None for no change.
+
+        They are also what `best.pt`, `load_model` and `export` give, and what other callbacks see in
+        `on_validation` and `on_end`. The state of the callback must hold them as `weights`.
+        """
+        return None
 
     def make_durable(self) -> None:
         """Wait until everything written is on the disk; called by the thread that writes checkpoints."""

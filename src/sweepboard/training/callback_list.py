@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from torch import Tensor
+
 from sweepboard.errors import ConfigError, reason
 from sweepboard.training.callback import Callback
 from sweepboard.training.ending import status_of
@@ -24,23 +26,26 @@ T = TypeVar("T")
 class CallbackList:
     """Forwards each event to every callback, in order. `Pruned` raised by one is stored in `stop`.
 
-    `per_update` holds the callbacks that override `on_update`, `caller` is the name of the callback whose
-    event is happening. Raise `ConfigError` for an object that is not
-    a `Callback`.
+    `per_update` and `per_gradients` hold the callbacks that override `on_update` and `on_gradients`, `caller`
+    is the name of the callback whose event is happening. Raise `ConfigError` for an object that is not a
+    `Callback`.
     """
 
     def __init__(self, callbacks: Mapping[str, Callback], stop: StopFlag) -> None:
-        for name, callback in callbacks.items():
-            _check_class(name, callback)
+        check_callbacks(callbacks)
         self._all = dict(callbacks)
         self._active = dict(callbacks)
         self._stop = stop
         self.caller = ""
-        self.per_update = self._overriding_on_update()
+        self._find_overriding()
 
     def on_start(self, progress: Progress) -> None:
         with random_states_kept():
             self._each(lambda callback: callback.on_start(progress))
+
+    def on_gradients(self, progress: Progress, optimizer: str) -> None:
+        for name, callback in self.per_gradients:
+            self._call(name, callback.on_gradients, progress, optimizer)
 
     def on_update(self, progress: Progress) -> None:
         for name, callback in self.per_update:
@@ -109,6 +114,13 @@ class CallbackList:
         for name in sorted(states.keys() - self._all.keys()):
             log.warning("%s is in the checkpoint but not in this run: its state is dropped", name)
 
+    def evaluation_weights(self) -> tuple[str, Mapping[str, Tensor]]:
+        """Return the callback that gives the weights to evaluate, and these weights; empty if none does."""
+        for name, callback in [*self._active.items()]:
+            if weights := self._call(name, callback.evaluation_weights):
+                return name, weights
+        return "", {}
+
     def _each(self, event: Callable[[Callback], None]) -> None:
         for name, callback in [*self._active.items()]:
             self._call(name, event, callback)
@@ -130,7 +142,7 @@ class CallbackList:
     def _leave_out(self, name: str, error: Exception) -> None:
         if self._active.pop(name, None) is not None:
             log.warning("the run goes on without %s: %s", name, reason(error))
-        self.per_update = self._overriding_on_update()
+        self._find_overriding()
 
     def _finish(self, name: str, callback: Callback, error: BaseException | None) -> BaseException | None:
         """Call `finish` on one callback and return the error that the run ends with."""
@@ -142,13 +154,26 @@ class CallbackList:
             log.error("%s: an error while the run ended", name, exc_info=raised)
         return error
 
-    def _overriding_on_update(self) -> tuple[tuple[str, Callback], ...]:
-        overrides = [
-            (name, callback)
-            for name, callback in self._active.items()
-            if getattr(callback.on_update, "__func__", None) is not Callback.on_update
-        ]
-        return tuple(overrides)
+    def _find_overriding(self) -> None:
+        self.per_update = _overriding(self._active, "on_update")
+        self.per_gradients = _overriding(self._active, "on_gradients")
+
+
+def _overriding(callbacks: Mapping[str, Callback], method: str) -> tuple[tuple[str, Callback], ...]:
+    base = getattr(Callback, method)
+    own = {name: getattr(getattr(callback, method), "__func__", None) for name, callback in callbacks.items()}
+    return tuple((name, callback) for name, callback in callbacks.items() if own[name] is not base)
+
+
+def check_callbacks(callbacks: Mapping[str, Callback]) -> None:
+    """Raise `ConfigError` for an object that is no callback, and for two that give weights to evaluate."""
+    for name, callback in callbacks.items():
+        _check_class(name, callback)
+    giving = [name for name, _ in _overriding(callbacks, "evaluation_weights")]
+    if len(giving) > 1:
+        raise ConfigError(
+            f"{giving[1]}: {giving[0]} gives the weights to evaluate already; type ~{giving[1]}"
+        )
 
 
 def _check_class(name: str, callback: object) -> None:

@@ -43,8 +43,9 @@ class Learner:
     string is its mode. `model` and the names in its state dict stay those of the plain module.
 
     Attributes: `step` (updates made), `lr` (the learning rate of the last update), `meter` (training loss and
-    metrics since the last logging point), `callable_model` (the model as the task gets it). Gradients stay
-    set until the next update.
+    metrics since the last logging point), `on_gradients` (called with the name of each optimizer before it
+    steps, when its gradients are unscaled and not yet clipped), `callable_model` (the model as the task gets
+    it). Gradients stay set until the next update.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Learner:
         self._attributes = Attributes(self._changing)
         self._steps = {name: fast_step(optimizer) for name, optimizer in self.optimizers.items()}
         self._makes_updates = makes_updates(task)
+        self.on_gradients: Callable[[str], None] | None = None
         self.callable_model: Model = compiled(model, compile) if compile else model
         self._reuses_memory = isinstance(compile, str)
 
@@ -255,11 +257,15 @@ class Learner:
 
     def clip(self, names: Iterable[str]) -> None:
         """Clip the gradients of the parameters of these optimizers together, if that is asked for."""
+        if self.grad_clip is None and self.on_gradients is None:
+            return
+        for name in names:
+            if self.precision.scaler is not None:
+                self.precision.scaler.unscale_(self.optimizers[name])
+            if self.on_gradients is not None:
+                self.on_gradients(name)
         if self.grad_clip is None:
             return
-        if self.precision.scaler is not None:
-            for name in names:
-                self.precision.scaler.unscale_(self.optimizers[name])
         # Those of others were cleared: the norm is that of the gradients that are set.
         nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from itertools import islice
 
 from sweepboard.data.types import Batch, Batches, Data
@@ -26,6 +27,7 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Measured, Progress
+from sweepboard.training.replaced_weights import replaced
 from sweepboard.training.run_log import RunLog
 from sweepboard.training.seeding import random_states, set_random_states
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
@@ -98,6 +100,8 @@ class _Loop:
         self.progress = Progress(learner, data, settings, intervals, self.measured, self.log, folder)
         task, spec = self.learner.task, self.data.spec
         self.monitor = Monitor.of(self.settings, task, metric_names(task, spec))
+        if callbacks.per_gradients:
+            learner.on_gradients = lambda name: callbacks.on_gradients(self.progress, name)
         self.due = False  # whether the events of the last update are still to happen
         self.busy = 0.0  # seconds of training since the last logging point
         self.began = self.saved = self.looked = time.perf_counter()
@@ -113,7 +117,8 @@ class _Loop:
                 self._train_epoch()
             if not self.measured.ended:
                 self._end_where_stopped()
-            self.callbacks.on_end(self._progress_now())
+            with self._evaluated():
+                self.callbacks.on_end(self._progress_now())
             self.log.flush()
         except (Interrupted, Pruned):
             self._save(last=True)
@@ -219,7 +224,12 @@ class _Loop:
         if split is None:
             return {}
         batches = interruptible(split.epoch(0), self.stop)
-        return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
+        with self._evaluated():
+            return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
+
+    def _evaluated(self) -> AbstractContextManager[None]:
+        """Return a context manager in which the model has the weights that it is evaluated with."""
+        return replaced(self.learner.model, self.callbacks.evaluation_weights()[1])
 
     def _log_training(self) -> None:
         """Log the training metrics over the updates since the last logging point."""
@@ -246,7 +256,8 @@ class _Loop:
         self._show(monitor)
         self._emit({**_tagged("val/", metrics), **_tagged("best/val_", monitor.best)})
         self.learner.schedule.after("validation", metrics)
-        self.callbacks.on_validation(self._progress_now())
+        with self._evaluated():
+            self.callbacks.on_validation(self._progress_now())
 
     def _end_test(self, metrics: dict[str, float]) -> None:
         self.measured.test_metrics = metrics
@@ -300,6 +311,7 @@ class _Loop:
             busy=self.busy,
             stop_reason=measured.stop_reason or "",
             ended=measured.ended,
+            evaluated_by=self.callbacks.evaluation_weights()[0],
             log=self.log.state_dict(),
             callbacks=self.callbacks.state_dict(),
             random=random_states(),
@@ -330,8 +342,9 @@ class _Loop:
         set_random_states(state.random)
 
     def _best_state(self) -> BestState:
-        learner = self.learner
-        return BestState(step=learner.step, metrics=self.measured.val_metrics, **learner.model_state())
+        state = self.learner.model_state()
+        state["model"] = {**state["model"], **self.callbacks.evaluation_weights()[1]}
+        return BestState(step=self.learner.step, metrics=self.measured.val_metrics, **state)
 
 
 def _tagged(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:

@@ -77,8 +77,17 @@ class LoopState(_State):
     ended: bool = False
     """Whether the final validation and test were made."""
 
+    evaluated_by: str = ""
+    """The callback whose state holds the `weights` that the model is evaluated with; empty if none does."""
+
     log: dict[str, Any] = field(default_factory=dict)
     """What callbacks logged at the last update, and the tags that they log."""
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The state dict of the model with the weights that it is evaluated with."""
+        averaged = self.callbacks[self.evaluated_by]["weights"] if self.evaluated_by else {}
+        return {**self.learner["model"], **averaged}
 
 
 @dataclass(frozen=True)

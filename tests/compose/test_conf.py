@@ -20,6 +20,7 @@ from tests.compose.conftest import Prepare
 CONF = Path(str(files("sweepboard.conf")))
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/*.yaml"))
 NEEDS = {
+    "callbacks/freeze": ["callbacks.freeze.patterns=[features.0.*]"],
     "dataset/line": ["task=regression", "model=linear"],
     "dataset/gaussian": ["model=mlp"],
     "dataset/image_folder": ["dataset.root=photos"],

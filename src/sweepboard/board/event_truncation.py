@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
 
 from sweepboard.board.event_reader import read_events
 from sweepboard.board.event_writer import END_SUFFIX, OWN_SUFFIXES, event_files, history_files
@@ -55,7 +57,7 @@ def truncate_from(folder: Path, step: int) -> None:
         _refuse_links(folder)
         _empty_end(folder)
         for path in history_files(folder):
-            _drop_events(path, step)
+            _keep_events(path, lambda event: event.step < step)
 
 
 def warn_of_other_writers(folder: Path, step: int) -> None:
@@ -113,16 +115,16 @@ def _shorten(path: Path, size: int) -> None:
             os.fsync(file.fileno())
 
 
-def drop_from(path: Path, step: int) -> None:
-    """Remove the events of one file at `step` or later. Raise `TruncationFailed`."""
+def keep_events(path: Path, wanted: Callable[[Event], bool]) -> None:
+    """Remove all events of one file but those that are wanted. Raise `TruncationFailed`."""
     with _explained(path.parent):
-        _drop_events(path, step)
+        _keep_events(path, wanted)
 
 
-def _drop_events(path: Path, step: int) -> None:
+def _keep_events(path: Path, wanted: Callable[[Event], bool]) -> None:
     faults: list[Damage] = []
     events = list(read_events(path, faults.append))
-    kept = [event for event in events if event.step < step]
+    kept = [event for event in events if wanted(event)]
     for fault in faults:
         warn(fault)
     if faults or len(kept) < len(events):

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import metadata
+
 from sweepboard.board.event_reader import read_scalars_by_file
-from sweepboard.board.event_truncation import drop_from
+from sweepboard.board.event_truncation import keep_events
 from sweepboard.board.event_writer import OWN_SUFFIXES
 
 
@@ -24,7 +27,21 @@ def truncate_foreign(folder: Path, step: int) -> None:
     Raise `TruncationFailed`.
     """
     for path in foreign_files(folder):
-        drop_from(path, step)
+        keep_events(path, lambda event: event.step < step)
+
+
+def drop_hparams(folder: Path) -> None:
+    """Remove the hyperparameters that other writers wrote directly into `folder`: the run has its own row.
+
+    A list of columns (`add_hparams`, Lightning) hides those of all other runs. Raise `TruncationFailed`.
+    """
+    for path in foreign_files(folder):
+        if path.parent == folder:
+            keep_events(path, lambda event: not any(map(_is_hparams, event.summary.value)))
+
+
+def _is_hparams(value: Summary.Value) -> bool:
+    return bool(value.metadata.plugin_data.plugin_name == metadata.PLUGIN_NAME)
 
 
 def read_foreign(folder: Path) -> list[tuple[int, str, float]]:

@@ -125,6 +125,16 @@ class Run:
         if self._told or not self._looks:
             self._stop.check()
 
+    def take_result(self, returned: object) -> None:
+        """Log a number that the function returned, as `hydra.main` programs do for a sweeper.
+
+        Its tag is that of the primary metric, unless the function logged that itself, or `objective`.
+        """
+        tag = self._measured.primary or "objective"
+        is_number = isinstance(returned, int | float) and not isinstance(returned, bool)
+        if is_number and tag not in self._measured.last:
+            self.log({tag: returned}, self._step)
+
     def take_in(self, points: Sequence[tuple[int, str, float]]) -> None:
         """Take into the record what the function wrote into event files itself: steps, tags and values."""
         for step, tag, value in points:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sweepboard.board.foreign_events import read_foreign, truncate_foreign
+from sweepboard.board.foreign_events import drop_hparams, read_foreign, truncate_foreign
 from sweepboard.errors import NotSaved
 from sweepboard.programs.measured import Measured
 from sweepboard.programs.run import Run
@@ -63,9 +63,10 @@ class ProgramWork:
             seed_everything(self.seed)
             try:
                 with run.writers.followed():
-                    self.call(run)
+                    run.take_result(self.call(run))
             finally:
                 trouble = checkpoints.wait()
+            drop_hparams(self.folder)
             run.take_in(read_foreign(self.folder))
             listeners.on_checkpoint(run.progress)  # into the record, whether it is the end or not
             run.ended()

@@ -1,0 +1,3 @@
+"""Real processes for the proofs of examples."""
+
+from tests.runs.conftest import launch as launch

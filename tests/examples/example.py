@@ -1,0 +1,55 @@
+"""A folder below `examples/` as a user has it: its command, its files, and how the tests make it short."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.documents import blocks, steps
+
+FOLDER = Path(__file__).parents[2] / "examples"
+
+SHORT = (
+    "threads=1",
+    "trainer.epochs=2",
+    "trainer.limit_train_batches=8",
+    "trainer.limit_val_batches=2",
+    "trainer.limit_test_batches=2",
+    "logging.every_steps=3",
+)
+"""A run of a few seconds: two epochs of at most eight updates."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example, and what differs in its proof from that of others."""
+
+    name: str
+
+    short: tuple[str, ...] = SHORT
+    """What makes its run short."""
+
+    swept: str = "optimizer.lr"
+    """The key of its learning rate."""
+
+    @property
+    def source(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The words of every command in its README that trains; the proof is of the first."""
+        readme = (self.source / "README.md").read_text()
+        console = [content for language, _, content in blocks(readme) if language == "console"]
+        typed = [step.command.split() for content in console for step in steps(content)]
+        return [words for program, *words in typed if program == "sweepboard" and "=" in " ".join(words)]
+
+    def copy(self, folder: Path) -> None:
+        """Copy the files of the example into an existing folder."""
+        left_out = shutil.ignore_patterns("__pycache__", "outputs")
+        shutil.copytree(self.source, folder, dirs_exist_ok=True, ignore=left_out)
+
+
+EXAMPLES = (Example("vae"),)
+"""Every folder below `examples/`."""

@@ -52,4 +52,7 @@ class Example:
 
 
 EXAMPLES = (Example("vae"),)
-"""Every folder below `examples/`."""
+"""Every folder below `examples/` whose training is sweepboard's."""
+
+PROGRAMS = {"own_training_function": "optimizer.lr", "summary_writer": "lr"}
+"""Those with a training function of their own, with the key of its learning rate."""

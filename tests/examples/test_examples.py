@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.command import Command, record_of
-from tests.examples.example import EXAMPLES, FOLDER, Example
+from tests.examples.example import EXAMPLES, FOLDER, PROGRAMS, Example
 from tests.runs.process import Launch, assert_the_same
 from tests.tensorboard_server import eventually, tensorboard_server
 
@@ -43,7 +43,10 @@ class StopAt(Callback):
 
 
 def test_every_folder_is_proven() -> None:
-    assert {path.parent.name for path in FOLDER.glob("*/README.md")} == {each.name for each in EXAMPLES}
+    assert {path.parent.name for path in FOLDER.glob("*/README.md")} == {
+        *PROGRAMS,
+        *(each.name for each in EXAMPLES),
+    }
 
 
 @pytest.mark.slow

@@ -13,18 +13,17 @@ import sweepboard
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from tests.command import Command, record_of
 from tests.documents import play
+from tests.examples.example import FOLDER, PROGRAMS
 from tests.runs.process import Sweepboard
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-RATES = {"own_training_function": "optimizer.lr", "summary_writer": "lr"}
 LONG = {"own_training_function": "steps=4000", "summary_writer": "epochs=4000"}
 
 
-@pytest.fixture(params=RATES)
+@pytest.fixture(params=PROGRAMS)
 def example(request: pytest.FixtureRequest, command: Command, tmp_path: Path) -> str:
     """The name of an example, which is copied to where `command` works."""
     del command  # which has changed into the folder
-    shutil.copytree(EXAMPLES / request.param, tmp_path / "work", dirs_exist_ok=True)
+    shutil.copytree(FOLDER / request.param, tmp_path / "work", dirs_exist_ok=True)
     return str(request.param)
 
 
@@ -35,10 +34,10 @@ def test_it_trains_repeats_and_sweeps_into_two_rows(example: str, command: Comma
     assert record["metrics"]
     assert record["primary_metric"]
     assert command("verify", "run").out.splitlines()[-1].startswith("identical: ")
-    command(*program, "-m", f"{RATES[example]}=0.02,0.01", "sweep.name=s")
+    command(*program, "-m", f"{PROGRAMS[example]}=0.02,0.01", "sweep.name=s")
     rows = [read_hparams(run.path) for run in sweepboard.load_runs("outputs/sweeps/s")]
     hparams = sorted(str(row and row.hparams) for row in rows)
-    assert hparams == [str({RATES[example]: rate}) for rate in (0.01, 0.02)]
+    assert hparams == [str({PROGRAMS[example]: rate}) for rate in (0.01, 0.02)]
 
 
 @pytest.mark.slow
@@ -65,4 +64,4 @@ def test_stopped_at_a_random_step_it_goes_on_to_the_same_weights_and_curves(
 @pytest.mark.slow
 def test_its_readme_is_true(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert len(play((EXAMPLES / example / "README.md").read_text(), tmp_path / "work")) >= 3
+    assert len(play((FOLDER / example / "README.md").read_text(), tmp_path / "work")) >= 3

@@ -206,6 +206,12 @@ RIGHT = {
     "trainer": ["epochs: 3", "epochs: ${facts.classes}", "checkpoint: ${other}", "compile: max-autotune"],
     "dataset": ["batch_size: ???", "root: here", "workers: ${oc.env:W}"],
     "experiment": ["model: {anything: 1}", "device: cuda:3", "sweep: {jobs: 2}", "trainer: {grad_clip: 1}"],
+    "optimizer": [
+        "groups: {backbone: {params: 'backbone.*', lr: 1e-4, betas: [0.9, 0.99]}, head: '${other}'}",
+        "groups: {_target_: timm.optim.param_groups_layer_decay, layer_decay: 0.75}",
+        "no_decay: [bias, norm]",
+        "generator: {_target_: torch.optim.Adam, params: [gen.*]}",
+    ],
     "hydra/sweeper": ["direction: [minimize, maximize]", "max_batch_size: 3"],
 }
 WRONG = {
@@ -225,6 +231,7 @@ WRONG = {
         "trainer: {grad_clip: 0}",
         "facts: {}",
     ],
+    "optimizer": ["groups: [backbone]", "groups: {backbone: {lr_scale: 0}}", "no_decay: true"],
     "hydra/sweeper": ["direction: [up]", "trials: 0"],
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,15 +44,15 @@ class DamagedFile(RunFailed):
 class NonFiniteLoss(RunFailed):
     """The training loss became NaN or infinite.
 
-    `step` is the update in which it happened (counted from 1), `lr` its learning rate.
+    `step` is the update in which it happened (counted from 1), `rates` are its learning rates by tag.
     """
 
-    def __init__(self, step: int, lr: float) -> None:
-        super().__init__(
-            f"loss became non-finite at step {step} with learning rate {lr:g}: "
-            "try a smaller optimizer.lr, or trainer.grad_clip=1.0"
-        )
-        self.step, self.lr = step, lr
+    def __init__(self, step: int, rates: Mapping[str, float]) -> None:
+        words = [f"{tag.removeprefix('lr').lstrip('/')} {rate:g}".strip() for tag, rate in rates.items()]
+        told = f" with learning rate {', '.join(words)}" if words else ""
+        remedy = "try a smaller optimizer.lr, or trainer.grad_clip=1.0"
+        super().__init__(f"loss became non-finite at step {step}{told}: {remedy}")
+        self.step, self.rates = step, dict(rates)
 
 
 class NotSaved(RunFailed):
@@ -103,9 +103,13 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
     """Return the valid name most similar to `word`, or None if none is similar enough."""
     names = list(valid)
     matches = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    if not matches:  # learning_rate for lr
-        matches = [name for name in names if name == "".join(part[:1] for part in word.split("_"))]
+    if not matches:  # learning_rate for lr, wd for weight_decay
+        matches = [name for name in names if name == _initials(word) or word == _initials(name)]
     return matches[0] if matches else None
+
+
+def _initials(name: str) -> str:
+    return "".join(part[:1] for part in name.split("_"))
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:

@@ -19,6 +19,12 @@ Prepare = Callable[..., Prepared]
 Mistake = Callable[..., str]
 
 
+def told(text: str) -> dict[str, str]:
+    """Words and what they are answered with, from paragraphs of a text."""
+    parts = [[line.strip() for line in part.splitlines()] for part in text.strip().split("\n\n")]
+    return {word: " ".join(answer) for word, *answer in parts}
+
+
 def composed(words: tuple[str, ...], config_dir: Path | None = None) -> DictConfig:
     folders = [config_dir] if config_dir else []
     try:

@@ -34,7 +34,7 @@ def test_an_experiment_is_what_was_said(prepare: Prepare) -> None:
     learner = experiment.learner
     assert (experiment.seed, experiment.threads, experiment.device) == (0, 1, torch.device("cpu"))
     assert type(learner.optimizer) is torch.optim.Adam
-    assert type(learner.schedule.scheduler) is torch.optim.lr_scheduler.OneCycleLR
+    assert [type(each.scheduler) for each in learner.schedules] == [torch.optim.lr_scheduler.OneCycleLR]
     assert (experiment.trainer.epochs, experiment.trainer.grad_clip, learner.grad_clip) == (2, 1.0, 1.0)
     assert experiment.logging.every_steps == 50
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from sweepboard.compose.build import build
-from sweepboard.compose.dry_run import _check_fused
+from sweepboard.compose.optimizer_check import _check_fused
+from sweepboard.compose.optimizer_nodes import OptimizerNode, optimizer_nodes
 from sweepboard.errors import ConfigError
 from tests.command import TINY, Command, record_of
 from tests.compose.conftest import Mistake, Prepare
@@ -120,13 +121,16 @@ def test_a_rehearsal_in_training_leaves_nothing_behind(prepare: Prepare) -> None
     [(torch.complex64, True), (torch.complex128, True), (torch.float64, False), (torch.bfloat16, False)],
 )
 def test_fused_optimizers_are_not_for_complex_parameters(kind: torch.dtype, refused: bool) -> None:
+    def node(fused: bool) -> OptimizerNode:
+        return optimizer_nodes({"_target_": "torch.optim.Adam", "fused": fused})[0]
+
     model = torch.nn.Linear(2, 2, dtype=kind)
-    _check_fused({"fused": False}, model)
+    _check_fused(node(False), model)
     if not refused:
-        _check_fused({"fused": True}, model)
+        _check_fused(node(True), model)
         return
     with pytest.raises(ConfigError, match=r"optimizer\.fused=false$"):
-        _check_fused({"fused": True}, model)
+        _check_fused(node(True), model)
 
 
 MORE = """

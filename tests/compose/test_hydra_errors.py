@@ -235,7 +235,7 @@ YAML: dict[str, tuple[bytes, str]] = {
     ),
     "experiment/option.yaml": (
         b"# @package _global_\ndefaults:\n  - override /optimizer: adm\n",
-        "optimizer=adm: there is no such option; choose from adam, adamw, sgd",
+        "optimizer=adm: there is no such option; choose from adam, adamw, muon, sgd",
     ),
     "trainer/base.yaml": (
         b"defaults:\n  - defalt\n",

@@ -35,7 +35,8 @@ REFUSED = {
     "model={hidden: extend_list(8)}": (
         "model={hidden: extend_list(8)}: extend_list stands alone; type KEY=extend_list(...)"
     ),
-    "~optimizer.nope": "~optimizer.nope: there is nothing of that name to delete; did you mean optimizer.lr?",
+    "~optimizer.nope": "~optimizer.nope: there is nothing of that name to delete; did you mean "
+    "optimizer.no_decay?",
 }
 
 

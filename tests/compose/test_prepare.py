@@ -164,7 +164,8 @@ def test_a_test_set_of_a_third_party(prepare: Prepare) -> None:
 def test_a_typed_class_takes_only_what_it_knows(prepare: Prepare, module: Callable[[str, str], None]) -> None:
     module("own", OWN)
     config = prepare("optimizer._target_=own.Opt", "model._target_=own.Net").config.values
-    assert config["optimizer"] == {"_target_": "own.Opt", "lr": 0.001, "fused": True}
+    ours = {"groups": None, "no_decay": None}
+    assert config["optimizer"] == {"_target_": "own.Opt", "lr": 0.001, "fused": True, **ours}
     assert config["model"] == {"_target_": "own.Net"}
 
 

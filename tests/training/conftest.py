@@ -15,7 +15,7 @@ from sweepboard.settings import SchedulerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
 from sweepboard.training.progress import Progress
-from sweepboard.training.schedules import WarmupCosine
+from sweepboard.training.schedules import Schedule, Schedules, WarmupCosine
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.tasks import Classification, Regression
 
@@ -97,12 +97,12 @@ def fake_learner(scheduler: str = "warmup", seed: int = 3, lr: float = 0.05, **s
         "plateau": lambda: torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=0.2),
     }
     interval = {"epoch": "epoch", "plateau": "validation"}.get(scheduler, "step")
+    made, when = schedulers[scheduler](), SchedulerSettings(interval=interval)
     return Learner(
         model,
         Classification(),
         optimizer,
-        schedulers[scheduler](),
-        scheduler_settings=SchedulerSettings(interval=interval),
+        Schedules({"optimizer": Schedule(made, when)} if made is not None else {}),
         **settings,
     )
 

@@ -106,7 +106,7 @@ def test_a_diverging_run_says_where_and_keeps_what_was_logged(world: World, tmp_
             checkpoints=Checkpoints(tmp_path),
         )
     step = caught.value.step
-    assert caught.value.lr == 1e6
+    assert caught.value.rates == {"lr": 1e6}
     assert list(journal.tags("train/loss")) == list(range(2, step, 2))
     assert all(np.isfinite(list(journal.tags("train/loss").values())))
     state = Checkpoints(tmp_path).load()

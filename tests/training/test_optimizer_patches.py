@@ -15,10 +15,12 @@ from torch import nn
 from torch.optim.lr_scheduler import StepLR
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from sweepboard.settings import SchedulerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
 from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.progress import Progress
+from sweepboard.training.schedules import Schedule, Schedules
 from sweepboard.training.tasks import Regression
 from tests.board.tiny import VECTORS, tiny_run
 
@@ -69,11 +71,15 @@ def an_update(learner: Learner) -> None:
     learner.update([(torch.randn(4, 5), torch.randn(4, 3))])
 
 
+def scheduled(scheduler: StepLR) -> Schedules:
+    return Schedules({"optimizer": Schedule(scheduler, SchedulerSettings())})
+
+
 def made(cls: type[torch.optim.Optimizer] = torch.optim.SGD, **arguments: Any) -> Learner:
     torch.manual_seed(0)
     model = nn.Linear(5, 3)
     optimizer = cls(model.parameters(), **{"lr": 0.1, **arguments})
-    return Learner(model, Regression(), optimizer, StepLR(optimizer, 1, 0.5))
+    return Learner(model, Regression(), optimizer, scheduled(StepLR(optimizer, 1, 0.5)))
 
 
 class Counted:
@@ -160,7 +166,7 @@ def test_a_step_that_is_replaced_on_the_optimizer_is_called(when: str) -> None:
 
     if when == "before":
         optimizer.step = MethodType(replaced, optimizer)  # type: ignore[method-assign]
-    learner = Learner(model, Regression(), optimizer, StepLR(optimizer, 1, 0.5))
+    learner = Learner(model, Regression(), optimizer, scheduled(StepLR(optimizer, 1, 0.5)))
     if when == "after":
         optimizer.step = MethodType(replaced, optimizer)  # type: ignore[method-assign]
     an_update(learner)

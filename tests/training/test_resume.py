@@ -166,7 +166,7 @@ def test_a_longer_run_follows_the_new_horizon(world: World, tmp_path: Path) -> N
     fit(short, world.data(), TrainerSettings(steps=20), checkpoints=Checkpoints(tmp_path))
     state = Checkpoints(tmp_path).load()
     assert state is not None
-    assert "base_lrs" not in state.learner["schedule"]
+    assert "base_lrs" not in state.learner["schedules"]["optimizer"]
     learner, journal = world.learner("warmup"), world.journal()
     fit(learner, world.data(), TrainerSettings(steps=30), callbacks={"journal": journal}, resume=state)
     assert learner.step == 30

@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler
 
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.settings import SchedulerSettings
-from sweepboard.training.schedules import Schedule, WarmupCosine
+from sweepboard.training.schedules import Schedule, Schedules, WarmupCosine
 
 STEPS = 12
 MAKERS: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
@@ -47,7 +47,7 @@ def rates(optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int) -> l
     """(learning rate, momentum) after each of `steps` updates."""
     values = []
     for _ in range(steps):
-        schedule.after(schedule.settings.interval, {"loss": 1.0})
+        schedule.step({"loss": 1.0})
         group = optimizer.param_groups[0]
         values.append((float(group["lr"]), float(group["momentum"])))
     return values
@@ -79,10 +79,13 @@ def test_warmup_cosine_rises_and_falls() -> None:
 
 def test_other_events_leave_it_alone() -> None:
     _, schedule = made("StepLR")
-    before = schedule.state_dict()
+    schedules = Schedules({"optimizer": schedule})
+    before = schedules.state_dict()
     for event in ("epoch", "validation"):
-        schedule.after(event, {"loss": 1.0})
-    assert schedule.state_dict() == before
+        schedules.after(event, {"loss": 1.0})
+    assert schedules.state_dict() == before
+    schedules.after("step", {})
+    assert schedules.state_dict() != before
 
 
 def test_mistakes_have_one_line() -> None:
@@ -90,7 +93,7 @@ def test_mistakes_have_one_line() -> None:
     with pytest.raises(RunFailed, match=r"^scheduler: OneCycleLR is shorter than the run: "):
         rates(optimizer, schedule, STEPS + 1)
     with pytest.raises(ConfigError, match=r"scheduler.interval=steps: choose from step, epoch, validation"):
-        Schedule(None, SchedulerSettings(interval="steps"))
+        Schedule(lr_scheduler.StepLR(optimizer, 1), SchedulerSettings(interval="steps"))
     with pytest.raises(ConfigError, match=r"use scheduler.interval=validation"):
         Schedule(lr_scheduler.ReduceLROnPlateau(optimizer), SchedulerSettings(interval="epoch"))
     with pytest.raises(ConfigError, match=r"scheduler.warmup_fraction=1.5 must be between 0 and 1"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
 from torch.utils._pytree import tree_leaves as tree_leaves
@@ -104,6 +105,24 @@ def counts_for_scheduler(step: Any, cls: type[Optimizer]) -> bool:
     When the mark goes, return False: the slower `optimizer.step()` is then used.
     """
     return hasattr(step, "_wrapped_by_lr_sched") and getattr(step, "__wrapped__", None) is cls.step
+
+
+def parts_of_scheduler(scheduler: LRScheduler, calls: int) -> Iterator[tuple[LRScheduler, int]]:
+    """Yield `scheduler`, or the parts of a composed one, each with its steps where it steps `calls` times.
+
+    torch keeps the parts of its composed schedulers in private attributes; without them, their lengths are
+    not checked before a run.
+    """
+    parts = getattr(scheduler, "_schedulers", None)
+    if isinstance(scheduler, SequentialLR) and parts:
+        ends = [*getattr(scheduler, "_milestones", ()), calls]
+        for part, start, end in zip(parts, [0, *ends], ends, strict=False):
+            yield from parts_of_scheduler(part, min(end, calls) - start)
+    elif isinstance(scheduler, ChainedScheduler) and parts:
+        for part in parts:
+            yield from parts_of_scheduler(part, calls)
+    else:
+        yield scheduler, calls
 
 
 def has_step_hooks(optimizer: Optimizer) -> bool:

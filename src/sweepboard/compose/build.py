@@ -135,12 +135,12 @@ def build_learner(config: RunConfig, spec: DataSpec | None, device: torch.device
     return Learner(
         parts.model,
         parts.task,
-        parts.optimizer,
-        parts.scheduler,
-        scheduler_settings=config.settings.scheduler,
+        parts.optimizers,
+        parts.schedules,
         device=device,
         precision=trainer.precision,
         grad_clip=trainer.grad_clip,
+        grad_clip_value=trainer.grad_clip_value,
         channels_last=trainer.channels_last,
         compile=trainer.compile,
     )

@@ -16,20 +16,28 @@ RESERVED = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 """Keys that control `instantiate` and are not passed as arguments."""
 
 
-def check_node(value: Any, key: str, given: int = 0, shared: Iterable[str] = ()) -> None:
+def check_node(
+    value: Any, key: str, given: int = 0, shared: Iterable[str] = (), passed: str | None = None
+) -> None:
     """Check the arguments of every `_target_` in the plain `value` at `key`. Raise `ConfigError`.
 
     `given` is the number of leading arguments that the runner passes to the outermost target. `shared` are
-    the runner's own keys in the outermost node; they are used for suggestions only.
+    the runner's own keys in the outermost node; they are used for suggestions only. `passed` is an argument
+    that the runner passes to every target that takes it.
     """
     for place, node in nodes(value, key):
         target = locate(node[TARGET], f"{place}.{TARGET}")
         outermost = place == key
-        check_call(target, node, place, given if outermost else 0, shared if outermost else ())
+        check_call(target, node, place, given if outermost else 0, shared if outermost else (), passed)
 
 
 def check_call(
-    target: Callable[..., Any], node: Mapping[str, Any], key: str, given: int, shared: Iterable[str]
+    target: Callable[..., Any],
+    node: Mapping[str, Any],
+    key: str,
+    given: int = 0,
+    shared: Iterable[str] = (),
+    passed: str | None = None,
 ) -> None:
     """Check the arguments in one node against the signature of `target`. Raise `ConfigError`."""
     parameters = signature(target)
@@ -37,6 +45,8 @@ def check_call(
         return
     name = node[TARGET]
     supplied = _positional_names(parameters, given + len(_positional(node, key)), name, key)
+    if passed is not None and passed in _by_name(parameters):
+        supplied.add(passed)
     hints = parameter_types(target)
     for argument in (argument for argument in node if argument not in RESERVED):
         if argument in supplied:

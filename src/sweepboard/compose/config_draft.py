@@ -149,7 +149,9 @@ class Draft:
         place, *parts = key.split(".")
         name: str | int = place
         for part in parts:
-            parent = parent.setdefault(name, {}) if isinstance(parent, dict) else parent[name]
+            if isinstance(parent, dict) and parent.get(name) is None:
+                parent[name] = {}
+            parent = parent[name]
             if isinstance(parent, list):
                 name = index_of(part, key, len(parent))
             elif isinstance(parent, dict):

@@ -15,7 +15,7 @@ from sweepboard.compose.interpolations import escaped
 from sweepboard.compose.locate import TARGET, locate, nodes, told
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.import_path import import_users_modules
-from sweepboard.settings import DATASET_PARTS, SHARED_KEYS
+from sweepboard.settings import DATASET_PARTS, KEYS_OF_ONE, SHARED_KEYS
 
 
 class Refused(ConfigError):
@@ -64,7 +64,9 @@ def arguments(config: Mapping[str, Any], group: str) -> dict[str, Any]:
     return {name: value for name, value in config[group].items() if name not in shared}
 
 
-def shared_keys(group: str) -> list[str]:
-    """Return the runner's own keys in an open group."""
-    names = [item.name for item in fields(SHARED_KEYS[group])] if group in SHARED_KEYS else []
-    return [*names, *DATASET_PARTS] if group == "dataset" else names
+def shared_keys(place: str) -> list[str]:
+    """Return the runner's own keys in an open group, or in a node at a place inside one."""
+    group, _, inner = place.partition(".")
+    known = (KEYS_OF_ONE if inner else SHARED_KEYS).get(group)
+    names = [item.name for item in fields(known)] if known else []
+    return [*names, *DATASET_PARTS] if place == "dataset" else names

@@ -14,8 +14,8 @@ from sweepboard.compose.override_grammar import refuse_endless
 from sweepboard.errors import ConfigError
 from sweepboard.settings import CLOSED_GROUPS, OPEN_GROUPS
 
-REQUIRED = tuple(group for group in (*OPEN_GROUPS, *CLOSED_GROUPS) if group != "scheduler")
-"""Groups that need an option in every run."""
+REQUIRED = tuple(group for group in (*OPEN_GROUPS, *CLOSED_GROUPS) if group not in ("optimizer", "scheduler"))
+"""Groups that need an option in every run. Several optimizers may be typed without one."""
 
 _NAME = re.compile(r"[^\[\],\s]+")
 _NAMES = re.compile(r"[^{}()'\"$=]+")

@@ -32,9 +32,11 @@ from sweepboard.compose.instantiate import arguments, shared_keys
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.open_data import check_dataset, open_data
+from sweepboard.compose.optimizer_nodes import check_optimizers
 from sweepboard.compose.program import program_config
 from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.run_config import RunConfig, settings_of
+from sweepboard.compose.schedules import check_schedulers, metrics_of_schedules
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
@@ -195,9 +197,11 @@ def _stand_ins() -> Facts:
 def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, str]) -> None:
     """Check the runner's own settings and the arguments of every class. Raise `ConfigError`."""
     check_settings(config)
-    for group in OPEN_GROUPS:
+    for group in (group for group in OPEN_GROUPS if group not in ("optimizer", "scheduler")):
         _check_group(config, group)
     check_callbacks(config)
+    check_optimizers(config["optimizer"])
+    check_schedulers(config)
     for key, other in interpolations.items():
         if key.startswith("dataset.") and other.startswith("facts."):
             raise ConfigError(f"{key}: ${{{other}}} follows from the data set; give a value")
@@ -206,23 +210,12 @@ def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, 
 def _check_group(config: Mapping[str, Any], group: str) -> None:
     node = arguments(config, group)
     if TARGET not in node:
-        _check_without_target(node, group)
-        return
+        options = ", ".join(group_options(group))
+        raise ConfigError(f"{group}.{TARGET}: no class is named; type one, or {group}= and one of {options}")
     if group == "dataset":
         check_dataset(config)
         return
-    given = 1 if group in ("optimizer", "scheduler") else 0  # the parameters or the optimizer
-    check_node(node, group, given, shared_keys(group))
-
-
-def _check_without_target(node: Mapping[str, Any], group: str) -> None:
-    if group != "scheduler":
-        options = ", ".join(group_options(group))
-        raise ConfigError(f"{group}.{TARGET}: no class is named; type one, or {group}= and one of {options}")
-    for name in node:
-        raise ConfigError(
-            f"scheduler.{name}: there is no scheduler to take it; choose one, such as scheduler=cosine"
-        )
+    check_node(node, group, shared=shared_keys(group))
 
 
 def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
@@ -263,7 +256,7 @@ def _refuse_unknown_facts(interpolations: Mapping[str, str], facts: Facts) -> No
 def _check_validation(config: Mapping[str, Any], validates: bool) -> None:
     needs = {
         "trainer.early_stopping.patience": config["trainer"]["early_stopping"]["patience"] is not None,
-        "scheduler.interval": config["scheduler"]["interval"] == "validation",
+        **{f"{key}.interval": True for key in metrics_of_schedules(config)},
     }
     for key, needed in needs.items():
         if needed and not validates:

@@ -94,7 +94,7 @@ def _targets(config: DictConfig) -> list[tuple[str, Any]]:
 
 def _unknown_arguments(target: Any, config: DictConfig, place: str) -> list[str]:
     """Return the arguments at `place` that are not parameters of `target`."""
-    keep = {*RESERVED, *(shared_keys(place) if place in OPEN_GROUPS else ())}
+    keep = {*RESERVED, *shared_keys(place)}
     names = map(str, list(OmegaConf.select(config, place)))
     return [name for name in names if name not in keep and not takes(target, name)]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
 from sweepboard.compose.read_settings import check_value
 from sweepboard.errors import ConfigError, nearest
-from sweepboard.formatting import yaml_text
 from sweepboard.names import flatten
 from sweepboard.settings import (
     GROUPS,
@@ -33,7 +31,6 @@ def check_settings(config: Mapping[str, Any]) -> None:
         if key not in settings():
             raise unknown_key(key)
         check_value(settings()[key], value)
-    _check_learning_rate(config)
 
 
 def _own_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -78,9 +75,3 @@ def _check_folders(config: Mapping[str, Any]) -> None:
     ):
         if isinstance(folder, str) and not folder.strip():
             raise ConfigError(f"{key}: names no folder; give one, which may be . for the working directory")
-
-
-def _check_learning_rate(config: Mapping[str, Any]) -> None:
-    rate = config["optimizer"].get("lr")
-    if isinstance(rate, int | float) and not 0 < rate < math.inf:
-        raise ConfigError(f"optimizer.lr: must be a finite number above 0, got {yaml_text(rate)}")

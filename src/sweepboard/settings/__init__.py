@@ -9,6 +9,7 @@ from sweepboard.settings.config import (
     CLOSED_GROUPS,
     DATASET_PARTS,
     GROUPS,
+    KEYS_OF_ONE,
     LOGGERS,
     NAMED_FUNCTIONS,
     NAMED_GROUPS,
@@ -24,6 +25,11 @@ from sweepboard.settings.dataset import DatasetSettings
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Effect, Plugin, Rules, setting
 from sweepboard.settings.logging import LoggingSettings
+from sweepboard.settings.optimizer import (
+    NamedOptimizerSettings,
+    OptimizerSettings,
+    ParameterGroupSettings,
+)
 from sweepboard.settings.program import PROGRAM, ProgramSettings, is_program
 from sweepboard.settings.queries import (
     Setting,
@@ -46,6 +52,7 @@ __all__ = [
     "LOGGERS",
     "NAMED_GROUPS",
     "NAMED_FUNCTIONS",
+    "KEYS_OF_ONE",
     "NOT_OF_A_RUN",
     "OPEN_GROUPS",
     "PROGRAM",
@@ -60,6 +67,9 @@ __all__ = [
     "Effect",
     "Facts",
     "LoggingSettings",
+    "NamedOptimizerSettings",
+    "OptimizerSettings",
+    "ParameterGroupSettings",
     "Plugin",
     "ProgramSettings",
     "Rules",

@@ -8,6 +8,7 @@ from typing import Any
 from sweepboard.settings.dataset import DatasetSettings
 from sweepboard.settings.field import setting
 from sweepboard.settings.logging import LoggingSettings
+from sweepboard.settings.optimizer import NamedOptimizerSettings, OptimizerSettings
 from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import SchedulerSettings, TrainerSettings
 
@@ -24,7 +25,11 @@ CLOSED_GROUPS = ("trainer", "logging")
 
 GROUPS = (*OPEN_GROUPS, *NAMED_GROUPS, *CLOSED_GROUPS)
 
-SHARED_KEYS: dict[str, type] = {"dataset": DatasetSettings, "scheduler": SchedulerSettings}
+SHARED_KEYS: dict[str, type] = {
+    "dataset": DatasetSettings,
+    "optimizer": OptimizerSettings,
+    "scheduler": SchedulerSettings,
+}
 """Keys of open groups that belong to the runner and are never handed to the constructor."""
 
 NAMED_FUNCTIONS = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn")
@@ -32,6 +37,9 @@ NAMED_FUNCTIONS = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn")
 
 DATASET_PARTS = ("test", "val", "classes", "eval_transform", "eval", *NAMED_FUNCTIONS)
 """Keys of `dataset` that belong to the runner unless the constructor has an argument of that name."""
+
+KEYS_OF_ONE: dict[str, type] = {"optimizer": NamedOptimizerSettings, "scheduler": SchedulerSettings}
+"""The same in the nodes of one of several objects in a group: `optimizer.generator.params`."""
 
 NOT_OF_A_RUN = ("sweep", "imports")
 """How jobs are run, and what the values were made by: left out of a run's own configuration."""
@@ -102,10 +110,11 @@ class Config:
     """The data: a class by `_target_`, its arguments, and how it is split and batched."""
 
     optimizer: dict[str, Any] = field(default_factory=dict)
-    """The optimizer: a class by `_target_` and its arguments but the parameters."""
+    """The optimizer: a class by `_target_` and its arguments but the parameters; or several by name."""
 
     scheduler: dict[str, Any] = field(default_factory=dict)
-    """The learning-rate schedule: a class by `_target_`, its arguments, and when it steps."""
+    """The learning-rate schedule: a class by `_target_`, its arguments, and when it steps; or several, which
+    are parts of one schedule, or each for the optimizer of its name."""
 
     task: dict[str, Any] = field(default_factory=dict)
     """Loss and metrics: a class by `_target_` and its arguments."""

@@ -58,6 +58,9 @@ class Rules:
     off: str | None = None
     """The value, as typed, that turns a picture or text off; None for other settings."""
 
+    items: type | None = None
+    """The dataclass of the runner's keys in each mapping in a mapping; other keys are valid too."""
+
     plugin: Plugin | None = None
     """The plug-in of ours that uses the setting; third-party plug-ins ignore it."""
 

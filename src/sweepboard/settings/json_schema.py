@@ -129,8 +129,17 @@ def _forms(kind: Any, rules: Rules) -> Iterator[Schema]:
         chosen = [{"enum": list(rules.choices)}] if rules.choices else []
         items = [*chosen, *_forms(get_args(kind)[0], rules)]
         yield {"type": "array"} | ({"items": {"anyOf": items}} if items else {})
+    elif get_origin(kind) is dict:
+        yield from _forms_of_mapping(rules)
     elif kind in (int, float):
         bounds = {word: getattr(rules, name) for name, word in _BOUNDS.items()}
         yield {"type": _WORDS[kind]} | {word: bound for word, bound in bounds.items() if bound is not None}
     elif kind in _WORDS and not (kind in (bool, str) and rules.choices):
         yield {"type": _WORDS[kind]}
+
+
+def _forms_of_mapping(rules: Rules) -> Iterator[Schema]:
+    """Return the schemas of a mapping of mappings, or of the function that makes it."""
+    items = _mapping(_properties(rules.items), closed=False) if rules.items else {}
+    yield {"type": "object", "additionalProperties": items}
+    yield {"type": "object", "required": ["_target_"], "properties": {"_target_": {"type": "string"}}}

@@ -17,7 +17,7 @@ class SchedulerSettings:
         "step",
         "result",
         choices=("step", "epoch", "validation"),
-        used=lambda scheduler: "_target_" in scheduler,
+        used=lambda scheduler: not scheduler.keys() <= {"interval", "metric"},
     )
     """When the scheduler steps: after each update (`step`), `epoch`, or `validation` (with its metric)."""
 
@@ -80,7 +80,11 @@ class TrainerSettings:
     """Batches whose gradients are averaged into one update."""
 
     grad_clip: float | None = setting(None, "result", above=0)
-    """Largest norm of the gradient over all parameters; null leaves it alone."""
+    """Largest norm of the gradient over all parameters; null leaves it alone. Of several optimizers, over the
+    parameters of each."""
+
+    grad_clip_value: float | None = setting(None, "result", above=0)
+    """Largest absolute value of each number of the gradient, cut before the norm; null leaves it alone."""
 
     precision: str = setting("fp32", "result", choices=("fp32", "bf16", "fp16"), condition="arithmetic")
     """Arithmetic of forward and backward: `fp32`, `bf16`, or `fp16` (with loss scaling, on a GPU)."""

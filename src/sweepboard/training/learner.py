@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import LBFGS, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim import Optimizer
 
 from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
-from sweepboard.settings import SchedulerSettings
 from sweepboard.training.attributes import Attributes, set_attributes
+from sweepboard.training.checkpoint import copied
+from sweepboard.training.closures import Closure, needs_closure, takes_closure
 from sweepboard.training.compiled import check_compiler, compiled, new_step
+from sweepboard.training.layout import Layout
+from sweepboard.training.learning_rates import LearningRates, Rate
 from sweepboard.training.meter import Meter
 from sweepboard.training.metric_objects import fresh_metrics
+from sweepboard.training.optimizer_modes import begin_training, evaluation_weights, has_modes
 from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.precision import Precision
-from sweepboard.training.schedules import Schedule
+from sweepboard.training.schedules import Schedules
 from sweepboard.training.several_updates import SeveralUpdates
 from sweepboard.training.task import Model, Result, Step, Task, as_step, makes_updates
 from sweepboard.training.tasks import modules_of
@@ -35,17 +37,18 @@ OPTIMIZER = "optimizer"
 
 
 class Learner:
-    """A model with its task, optimizers, schedule and precision.
+    """A model with its task, optimizers, schedules and precision.
 
     The model must already be on `device`, and the optimizers made from its parameters. `grad_clip` is the
-    largest norm of the gradient over all parameters. `channels_last` stores convolution weights and the
+    largest norm of the gradient over all parameters, `grad_clip_value` the largest of its numbers.
+    `channels_last` stores convolution weights and the
     images of (input, target) pairs in that order. `compile` runs the forward pass through torch.compile; a
     string is its mode. `model` and the names in its state dict stay those of the plain module.
 
-    Attributes: `step` (updates made), `lr` (the learning rate of the last update), `meter` (training loss and
-    metrics since the last logging point), `on_gradients` (called with the name of each optimizer before it
-    steps, when its gradients are unscaled and not yet clipped), `callable_model` (the model as the task gets
-    it). Gradients stay set until the next update.
+    Attributes: `step` (updates made), `learning_rates` (those of the last update, by tag), `meter` (training
+    loss and metrics since the last logging point), `on_gradients` (called with the name of each optimizer
+    before it steps, when its gradients are unscaled and not yet clipped), `callable_model` (the model as the
+    task gets it). Gradients stay set until the next update.
     """
 
     def __init__(
@@ -53,12 +56,12 @@ class Learner:
         model: nn.Module,
         task: Task,
         optimizers: Optimizer | Mapping[str, Optimizer],
-        scheduler: LRScheduler | None = None,
+        schedules: Schedules | None = None,
         *,
-        scheduler_settings: SchedulerSettings | None = None,
         device: torch.device | None = None,
         precision: str = "fp32",
         grad_clip: float | None = None,
+        grad_clip_value: float | None = None,
         channels_last: bool = True,
         compile: bool | str = False,
     ) -> None:
@@ -66,22 +69,17 @@ class Learner:
         self.model, self.task = model, task
         self.optimizers = {OPTIMIZER: optimizers} if isinstance(optimizers, Optimizer) else dict(optimizers)
         self.optimizer = next(iter(self.optimizers.values()))
-        self.schedule = Schedule(scheduler, scheduler_settings or SchedulerSettings())
+        self.schedules = schedules or Schedules()
         self.precision = Precision(precision, self.device)
         check_compiler(self.device, compile)
-        if self.precision.scaler is not None and isinstance(self.optimizer, LBFGS):
-            raise ConfigError("trainer.precision=fp16 does not go with LBFGS: use bf16 or another optimizer")
-        self.grad_clip = grad_clip
+        self.grad_clip, self.grad_clip_value = grad_clip, grad_clip_value
         self.meter = Meter(task)
         self.step = 0
-        self.lr: float | Tensor = self.optimizer.param_groups[0]["lr"]
-        self._trace: list[tuple[int, float | Tensor]] = []
+        self._rates = LearningRates(self.optimizers)
+        self.learning_rates = self._rates.now()
+        self._trace: list[tuple[int, Mapping[str, Rate]]] = []
         self._parameters = list(model.parameters())
-        # Only where there are convolutions: for others a transposed batch would cost a copy.
-        self._channels_last = channels_last and any(p.ndim == 4 for p in self._parameters)
-        if self._channels_last:
-            model.to(memory_format=torch.channels_last)
-        self._is_float32 = all(p.dtype is torch.float32 for p in self._parameters)
+        self._layout = Layout(model, channels_last)
         self.task_modules = modules_of(task)
         for module in self.task_modules:
             module.to(self.device)
@@ -89,6 +87,8 @@ class Learner:
         self._steps = {name: fast_step(optimizer) for name, optimizer in self.optimizers.items()}
         self._makes_updates = makes_updates(task)
         self.on_gradients: Callable[[str], None] | None = None
+        self._closure = self._closure_for_steps()
+        begin_training(self.optimizers.values())
         self.callable_model: Model = compiled(model, compile) if compile else model
         self._reuses_memory = isinstance(compile, str)
 
@@ -111,25 +111,15 @@ class Learner:
     def _computed(self, step: Callable[[Model, Batch], Result], batch: Batch, model: Model) -> Step:
         if self._reuses_memory:
             new_step()
-        batch = self.laid_out(batch)
+        batch = self._layout.of(batch)
         if self.precision.dtype is None:
             return as_step(self.task, step(model, batch), batch)
         with self.precision.autocast():
             return as_step(self.task, step(model, batch), batch)
 
     def laid_out(self, batch: Batch) -> Batch:
-        """Return a pair in the memory layout and the precision of the weights.
-
-        The float64 of NumPy becomes the float32 of the weights. Other batches stay as they are.
-        """
-        if type(batch) not in (tuple, list) or len(batch) != 2 or not isinstance(batch[0], Tensor):
-            return batch
-        inputs, targets = batch
-        if self._is_float32:
-            inputs, targets = _without_float64(inputs), _without_float64(targets)
-        if self._channels_last and inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return inputs, targets
+        """Return a pair in the memory layout and the precision of the weights; other batches as they are."""
+        return self._layout.of(batch)
 
     def update(self, batches: Sequence[Batch]) -> Tensor:
         """Make one optimizer update in which every sample of `batches` has the same weight.
@@ -137,16 +127,17 @@ class Learner:
         For a task with `updates` these are all updates of the task. Return the mean loss, detached, without
         waiting for the device.
         """
-        self.lr = self.optimizer.param_groups[0]["lr"]
+        self.learning_rates = self._rates.now()
         self.step += 1
         if self._makes_updates:
             loss = self._several_updates(batches)
-        elif isinstance(self.optimizer, LBFGS):
-            loss = self._line_search(batches)
         else:
             loss = self._gradients(batches)
-            self.apply(self.optimizers)
-        self.schedule.after("step", {})
+            if self._closure is None:
+                self.apply(self.optimizers)
+            else:
+                self._closure.step(self.optimizer, loss, lambda: self._gradients_elsewhere(batches))
+        self.schedules.after("step", {})
         return loss
 
     def check(self) -> None:
@@ -154,8 +145,8 @@ class Learner:
         finite = self.meter.fetch().isfinite()
         trace, self._trace = self._trace, []
         if not finite.all():
-            step, lr = trace[int(finite.logical_not().nonzero()[0])]
-            raise NonFiniteLoss(step, float(lr))
+            step, rates = trace[int(finite.logical_not().nonzero()[0])]
+            raise NonFiniteLoss(step, {tag: float(rate) for tag, rate in rates.items()})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next update depends on, without random states and data.
@@ -166,11 +157,12 @@ class Learner:
         scaler = self.precision.scaler
         return {
             "step": self.step,
-            "lr": float(self.lr),
+            "learning_rates": {tag: float(rate) for tag, rate in self.learning_rates.items()},
             **self.model_state(),
+            "evaluated": self.evaluated_weights(),
             "task": [module.state_dict() for module in self.task_modules],
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "schedule": self.schedule.state_dict(),
+            "schedules": self.schedules.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else {},
             "meter": self.meter.state_dict(),
         }
@@ -178,6 +170,18 @@ class Learner:
     def model_state(self) -> dict[str, Any]:
         """Return the state dict of the model, and its attributes that training changed."""
         return {"model": self.model.state_dict(), "attributes": self._attributes.changed()}
+
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Return a context manager in which the model has the weights that its optimizers evaluate."""
+        return evaluation_weights(self.optimizers.values())
+
+    def evaluated_weights(self) -> dict[str, Tensor]:
+        """Return the state dict with the weights that the optimizers evaluate; {} if they are the model's."""
+        if not any(map(has_modes, self.optimizers.values())):
+            return {}
+        with self.evaluation_weights():
+            state: dict[str, Tensor] = copied(self.model.state_dict())
+            return state
 
     @property
     def _changing(self) -> dict[str, object]:
@@ -196,11 +200,11 @@ class Learner:
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"the checkpoint does not fit this run: {reason}") from error
-        self.schedule.load_state_dict(state["schedule"])
+        self.schedules.load_state_dict(state["schedules"])
         if self.precision.scaler is not None and state["scaler"]:
             self.precision.scaler.load_state_dict(state["scaler"])
         self.meter.load_state_dict(state["meter"])
-        self.step, self.lr = state["step"], state["lr"]
+        self.step, self.learning_rates = state["step"], dict(state["learning_rates"])
 
     def _load_task(self, states: Sequence[Mapping[str, Any]]) -> None:
         if len(states) != len(self.task_modules):
@@ -253,21 +257,22 @@ class Learner:
 
     def _measure(self, step: Step) -> None:
         self.meter.add(step)
-        self._trace.append((self.step, self.lr))
+        self._trace.append((self.step, self.learning_rates))
 
     def clip(self, names: Iterable[str]) -> None:
         """Clip the gradients of the parameters of these optimizers together, if that is asked for."""
-        if self.grad_clip is None and self.on_gradients is None:
+        if self.grad_clip is None and self.grad_clip_value is None and self.on_gradients is None:
             return
         for name in names:
             if self.precision.scaler is not None:
                 self.precision.scaler.unscale_(self.optimizers[name])
             if self.on_gradients is not None:
                 self.on_gradients(name)
-        if self.grad_clip is None:
-            return
         # Those of others were cleared: the norm is that of the gradients that are set.
-        nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
+        if self.grad_clip_value is not None:
+            nn.utils.clip_grad_value_(self._parameters, self.grad_clip_value)
+        if self.grad_clip is not None:
+            nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
 
     def apply(self, names: Iterable[str]) -> None:
         """Step these optimizers with the gradients that are set."""
@@ -285,21 +290,25 @@ class Learner:
         self._measure(step)
         return step.loss
 
-    def _line_search(self, batches: Sequence[Batch]) -> Tensor:
-        """Make an LBFGS update, which evaluates the loss several times; only the first one is measured."""
-        evaluations = count()
+    def _closure_for_steps(self) -> Closure | None:
+        """Return the closure of an optimizer that takes one. Raise ConfigError where it cannot have it."""
+        for optimizer in filter(needs_closure, self.optimizers.values()):
+            name = type(optimizer).__name__
+            if self.precision.scaler is not None:
+                told = f"trainer.precision=fp16 does not go with {name}: use bf16 or another optimizer"
+                raise ConfigError(told)
+            if len(self.optimizers) > 1 or self._makes_updates:
+                raise ConfigError(
+                    f"optimizer: {name} evaluates the loss itself, which needs one optimizer only and a task "
+                    "without updates"
+                )
+        alone = len(self.optimizers) == 1 and not self._makes_updates and self.precision.scaler is None
+        return Closure(self._parameters) if alone and takes_closure(self.optimizer) else None
 
-        def closure() -> Any:
-            if next(evaluations) == 0:
-                return self._gradients(batches)
-            with fresh_metrics(self.task):
-                return self._gradients(batches, measured=False)
-
-        return torch.as_tensor(self.optimizer.step(closure))
-
-
-def _without_float64(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype is torch.float64 else tensor
+    def _gradients_elsewhere(self, batches: Sequence[Batch]) -> Tensor:
+        """Set the gradients at weights that an optimizer tries; nothing is measured there."""
+        with fresh_metrics(self.task):
+            return self._gradients(batches, measured=False)
 
 
 def _explain_batch_norm(error: ValueError) -> None:

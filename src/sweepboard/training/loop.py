@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from itertools import islice
 
 from sweepboard.data.types import Batch, Batches, Data
@@ -77,7 +77,7 @@ def _intervals(learner: Learner, data: Data, settings: TrainerSettings, log_ever
     validates = data.val is not None
     intervals = Intervals.of(settings, len(data.train), log_every, validates)
     names = metric_names(learner.task, data.spec)
-    check_watched(settings, learner.schedule.settings, learner.task, names, validates)
+    check_watched(settings, learner.schedules, learner.task, names, validates)
     return intervals
 
 
@@ -227,9 +227,12 @@ class _Loop:
         with self._evaluated():
             return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
 
-    def _evaluated(self) -> AbstractContextManager[None]:
-        """Return a context manager in which the model has the weights that it is evaluated with."""
-        return replaced(self.learner.model, self.callbacks.evaluation_weights()[1])
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Give the model the weights that it is evaluated with during the block."""
+        learner = self.learner
+        with learner.evaluation_weights(), replaced(learner.model, self.callbacks.evaluation_weights()[1]):
+            yield
 
     def _log_training(self) -> None:
         """Log the training metrics over the updates since the last logging point."""
@@ -241,7 +244,7 @@ class _Loop:
         self._emit(
             {
                 **_tagged("train/", measured.train_metrics),
-                "lr": float(self.learner.lr),
+                **{tag: float(rate) for tag, rate in self.learner.learning_rates.items()},
                 "epoch": self.progress.epochs_done,
                 "perf/samples_per_second": measured.samples_per_second,
             }
@@ -249,13 +252,13 @@ class _Loop:
 
     def _end_epoch(self) -> None:
         self.callbacks.on_epoch_end(self._progress_now())
-        self.learner.schedule.after("epoch", {})
+        self.learner.schedules.after("epoch", {})
 
     def _end_validation(self, metrics: dict[str, float], monitor: Monitor) -> None:
         self.measured.val_metrics = metrics
         self._show(monitor)
         self._emit({**_tagged("val/", metrics), **_tagged("best/val_", monitor.best)})
-        self.learner.schedule.after("validation", metrics)
+        self.learner.schedules.after("validation", metrics)
         with self._evaluated():
             self.callbacks.on_validation(self._progress_now())
 
@@ -343,7 +346,11 @@ class _Loop:
 
     def _best_state(self) -> BestState:
         state = self.learner.model_state()
-        state["model"] = {**state["model"], **self.callbacks.evaluation_weights()[1]}
+        state["model"] = {
+            **state["model"],
+            **self.learner.evaluated_weights(),
+            **self.callbacks.evaluation_weights()[1],
+        }
         return BestState(step=self.learner.step, metrics=self.measured.val_metrics, **state)
 
 

@@ -87,7 +87,7 @@ class LoopState(_State):
     def model(self) -> dict[str, Any]:
         """The state dict of the model with the weights that it is evaluated with."""
         averaged = self.callbacks[self.evaluated_by]["weights"] if self.evaluated_by else {}
-        return {**self.learner["model"], **averaged}
+        return {**self.learner["model"], **self.learner["evaluated"], **averaged}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any, cast
 
 from sweepboard.errors import ConfigError, did_you_mean
-from sweepboard.settings import SchedulerSettings, TrainerSettings
+from sweepboard.settings import TrainerSettings
 from sweepboard.training.metric_objects import mode_of
+from sweepboard.training.schedules import Schedules
 from sweepboard.training.task import Mode, Task
 
 
@@ -117,7 +118,7 @@ class Monitor:
 
 def check_watched(
     settings: TrainerSettings,
-    scheduler: SchedulerSettings,
+    schedules: Schedules,
     task: Task,
     metrics: Sequence[str] | None,
     validates: bool,
@@ -127,14 +128,16 @@ def check_watched(
     `metrics` are those of `tasks.metric_names`; `validates` says whether there is a validation set.
     """
     Monitor.of(settings, task, metrics)
+    followers = [each for each in schedules if each.settings.interval == "validation"]
     if metrics is not None:
-        _check_known("scheduler.metric", scheduler.metric, metrics)
+        for each in followers:
+            _check_known(f"{each.key}.metric", each.settings.metric, metrics)
     if validates:
         return
     if settings.early_stopping.patience is not None:
         raise ConfigError(f"trainer.early_stopping.patience {_NO_VALIDATION}")
-    if scheduler.interval == "validation":
-        raise ConfigError(f"scheduler.interval=validation {_NO_VALIDATION}")
+    for each in followers:
+        raise ConfigError(f"{each.key}.interval=validation {_NO_VALIDATION}")
 
 
 _NO_VALIDATION = "needs a validation set: use dataset.val_fraction=0.1 or dataset.validate_on=test"

@@ -23,7 +23,7 @@ def fast_step(optimizer: Optimizer) -> Callable[[], Any]:
     later, it calls `optimizer.step()` itself.
     """
     cls, known = type(optimizer), vars(optimizer).get("step")
-    if not _is_of_torch(optimizer) or not (known is None or counts_for_scheduler(known, cls)):
+    if not is_of_torch(optimizer) or not (known is None or counts_for_scheduler(known, cls)):
         return lambda: optimizer.step()
     step = inspect.unwrap(cls.step)
     mark_as_stepped(optimizer)
@@ -38,7 +38,7 @@ def fast_step(optimizer: Optimizer) -> Callable[[], Any]:
     return stepped
 
 
-def _is_of_torch(optimizer: Optimizer) -> bool:
+def is_of_torch(optimizer: Optimizer) -> bool:
     return type(optimizer).__module__.startswith("torch.optim.") and not optimizer.defaults.get(
         "differentiable"
     )

@@ -1,0 +1,63 @@
+"""Check before a run that the optimizers and schedules of a configuration fit the model."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from sweepboard.compose.instantiate import construct
+from sweepboard.compose.locate import TARGET
+from sweepboard.compose.optimizer_nodes import OF_A_GROUP, OptimizerNode, given_groups, optimizer_nodes
+from sweepboard.compose.optimizers import build_optimizers
+from sweepboard.compose.run_config import RunConfig
+from sweepboard.compose.schedules import build_schedules
+from sweepboard.errors import ConfigError
+
+
+def check_optimizers_fit(run: RunConfig, model: nn.Module) -> None:
+    """Raise `ConfigError` if an optimizer or a schedule does not fit the model or the length of the run."""
+    group, facts = run.values["optimizer"], run.values["facts"]
+    for node in optimizer_nodes(group):
+        _check_fused(node, model)
+        _check_values_of_groups(node)
+    optimizers = build_optimizers(group, model, _stand_ins(model))
+    schedules = build_schedules(run.values["scheduler"], optimizers)
+    schedules.check_length(facts["steps"], facts["steps_per_epoch"])
+
+
+def _check_fused(node: OptimizerNode, model: nn.Module) -> None:
+    """Raise `ConfigError` for `fused` and parameters that are not floating-point numbers.
+
+    Most optimizers report this at the first update only.
+    """
+    chosen = {name: one for name, one in model.named_parameters() if node.choice.takes(name, one)}
+    for name, parameter in chosen.items():
+        if node.arguments.get("fused") and not parameter.is_floating_point():
+            kind = str(parameter.dtype).removeprefix("torch.")
+            raise ConfigError(
+                f"{node.key}.fused: not for parameters of type {kind}, as {name} of the model is; type "
+                f"{node.key}.fused=false"
+            )
+
+
+def _check_values_of_groups(node: OptimizerNode) -> None:
+    """Raise `ConfigError` for a group's value that the class would refuse for all parameters.
+
+    Optimizers look at their own arguments only.
+    """
+    if TARGET in node.groups:
+        return
+    for key, values in given_groups(node):
+        own = {name: value for name, value in values.items() if name not in OF_A_GROUP}
+        if own:
+            construct({**node.arguments, **own}, key, [nn.Parameter(torch.zeros(1, 1))])
+
+
+def _stand_ins(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return parameters on the CPU that have the model's shapes and types but need no memory."""
+    return {
+        name: nn.Parameter(
+            torch.empty((), dtype=one.dtype).expand(one.shape), requires_grad=one.requires_grad
+        )
+        for name, one in model.named_parameters()
+    }

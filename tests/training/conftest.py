@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweepboard.data.types import Batch, Data, DataSpec
+from sweepboard.data.types import Batch, Data, DataSpec, FoundByNumber
 from sweepboard.settings import SchedulerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
@@ -21,7 +21,7 @@ from sweepboard.training.tasks import Classification, Regression
 
 
 @dataclass(frozen=True)
-class FakeBatches:
+class FakeBatches(FoundByNumber):
     """Shuffled and noisy in training, as the real ones are; in order and plain otherwise."""
 
     inputs: Tensor

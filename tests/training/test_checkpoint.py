@@ -31,6 +31,7 @@ def state(step: int) -> dict[str, Any]:
         log_from=step,
         due=False,
         learner=weights,
+        data={},
         monitor={},
         train_metrics=metrics,
         val_metrics=metrics,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from traceback import walk_tb
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
 from torch.utils._pytree import tree_leaves as tree_leaves
 from torch.utils._pytree import tree_map_only as tree_map_only
 from torch.utils.data import DataLoader
-from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
+from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL, worker
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
 # What is imported above under its own name, for others to use:
@@ -67,9 +68,36 @@ def end_workers(iterator: Any) -> None:
     Torch alone would wait five seconds for each busy worker, and for ever if it ignores SIGTERM. When these
     names go, kill the new ones of `multiprocessing.active_children()`.
     """
-    for worker in iterator._workers:
-        worker.kill()
+    for process in iterator._workers:
+        process.kill()
     iterator._shutdown_workers()
+
+
+@contextmanager
+def watch_worker_info(info: Any) -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether code in this block looked at `info`, what `get_worker_info` returns.
+
+    When the global variable goes, let it say True: a stream is then trusted to divide itself.
+    """
+    watched = _Watched(info)
+    if info is not None:
+        worker._worker_info = watched  # type: ignore[assignment]
+    try:
+        yield lambda: watched.looked_at
+    finally:
+        if info is not None:
+            worker._worker_info = info
+
+
+class _Watched:
+    """A worker's information that knows whether it was looked at."""
+
+    def __init__(self, info: Any) -> None:
+        self._info, self.looked_at = info, False
+
+    def __getattr__(self, name: str) -> Any:
+        self.looked_at = True
+        return getattr(self._info, name)
 
 
 def unsaved_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor | None]]:

@@ -11,6 +11,7 @@ from typing import Any
 from sweepboard.compose.call_checks import RESERVED, check_call, check_node, signature, takes
 from sweepboard.compose.instantiate import arguments, construct, shared_keys
 from sweepboard.compose.locate import TARGET, locate
+from sweepboard.data.datasets.stream_source import Rebuilt
 from sweepboard.data.datasets.torch_dataset import Plain, open_source
 from sweepboard.data.sampling import ConfiguredSource, Sampling
 from sweepboard.data.types import Source
@@ -31,7 +32,7 @@ def open_data(config: Mapping[str, Any]) -> Source:
     node, extra = dataset_parts(config)
     test, val = (_held_out(name, extra) for name in ("test", "val"))
     collate_fn = _function("collate_fn", extra)
-    train = construct(node, "dataset")
+    train = _rebuilt(construct(node, "dataset"), node, "dataset")
     plain = _plain(node, extra)
     source = open_source(train, test, extra.get("classes"), plain, val=val, collate_fn=collate_fn)
     sampling, init = _sampling(extra), _function("worker_init_fn", extra)
@@ -67,7 +68,13 @@ def _held_out(name: str, extra: Mapping[str, Any]) -> Any:
     if (given := extra.get(name)) is None:
         return None
     key = f"dataset.{name}"
-    return construct(_for_evaluation(given, extra, key), key)
+    node = _for_evaluation(given, extra, key)
+    return _rebuilt(construct(node, key), node, key)
+
+
+def _rebuilt(made: Any, node: Mapping[str, Any], key: str) -> Any:
+    """Return a stream of an iterator, which is made anew for each pass; any other data set as it is."""
+    return Rebuilt(partial(construct, node, key)) if hasattr(made, "__next__") else made
 
 
 def _function(name: str, extra: Mapping[str, Any]) -> Any:

@@ -40,7 +40,7 @@ from sweepboard.compose.schedules import check_schedulers, metrics_of_schedules
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
-from sweepboard.data.types import NO_DATA, DataSpec, Source, class_names
+from sweepboard.data.types import ENDLESS, NO_DATA, DataSpec, Source, class_names
 from sweepboard.errors import ConfigError
 from sweepboard.settings import (
     NAMED_GROUPS,
@@ -73,7 +73,7 @@ class Prepared:
     @property
     def samples(self) -> dict[str, int]:
         """The number of samples in each split."""
-        return dict(self.source.sizes)
+        return {name: size for name, size in self.source.sizes.items() if size != ENDLESS}
 
     @property
     def classes(self) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from sweepboard.data.augment import Augment
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order
-from sweepboard.data.types import Batch, TensorSplit
+from sweepboard.data.types import Batch, FoundByNumber, TensorSplit
 
 
 class Reader(Protocol):
@@ -59,7 +59,7 @@ class OfPairs:
 
 
 @dataclass(frozen=True)
-class SplitBatches:
+class SplitBatches(FoundByNumber):
     """The `Batches` of a split, with the same values from memory and from a DataLoader."""
 
     order: Order

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from sweepboard.data.augment import Augment
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
+from sweepboard.data.datasets.stream_source import is_stream
 from sweepboard.data.fetcher import Loading
 from sweepboard.data.fingerprint import fingerprint
 from sweepboard.data.loader import LoaderReader
@@ -19,7 +21,7 @@ from sweepboard.data.order import Order, PlainOrder
 from sweepboard.data.sampling import ConfiguredSource, SampledOrder
 from sweepboard.data.seeds import generator
 from sweepboard.data.splits import check_settings, held_out_samples
-from sweepboard.data.types import Data, DataSpec, Source, Split, Splits, TensorSplit
+from sweepboard.data.types import Batches, Data, DataSpec, Source, Split, Splits, TensorSplit
 from sweepboard.errors import DamagedFile
 from sweepboard.settings import DatasetSettings
 
@@ -31,6 +33,8 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     `ConfigError` for settings that do not fit, and any `UserError` of the source.
     """
     check_settings(settings, source)
+    if getattr(source, "is_stream", False):
+        return _streams(source, settings, seed, device)
     splits = _load(source)
     members = _members(splits, settings, seed)
     mark = fingerprint(splits, members)
@@ -45,6 +49,25 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     )
     train = layout.training(source, splits.train, members["train"])
     return Data(spec, train, val, test, mark.whole, mark.content)
+
+
+def _streams(source: Any, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
+    """Return the batches of streams; those to evaluate on may be map-style data sets."""
+    loading = Loading.of(settings, getattr(source, "worker_init_fn", None))
+    layout = _Layout(source.spec, settings, seed, device, loading)
+
+    def batches(part: str) -> Batches | None:
+        dataset = getattr(source, part)
+        if dataset is None:
+            return None
+        if is_stream(dataset):
+            return cast(Batches, source.batches_of(part, settings, seed, device, loading))
+        split = source.split(part)
+        return layout.evaluation(split, torch.arange(len(split)))
+
+    train, test = source.batches_of("train", settings, seed, device, loading), batches("test")
+    val = test if settings.validate_on == "test" else batches("val")
+    return Data(source.spec, train, val, test, source.digest, source.digest)
 
 
 def _load(source: Source) -> Splits:

@@ -49,13 +49,13 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
 
         collate = getattr(split, "collate", None)
         if collate is None:
-            return _stacked(map(read, indices), indices)
+            return stacked(map(read, indices), indices)
         samples = list(map(read, indices))
         seed_generators(derive_seed(seed, "batch", epoch, *indices))
         return collate(samples, indices)
 
 
-def _stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: list[int]) -> tuple[Tensor, Tensor]:
+def stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Stack samples; each is copied before the next is read, which may reuse its memory.
 
     Raise `RunFailed` for a sample that differs from the first in shape or type.

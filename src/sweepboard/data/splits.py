@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sweepboard.data.order import number_of_batches
 from sweepboard.data.sampling import ConfiguredSource
-from sweepboard.data.types import Source
+from sweepboard.data.types import ENDLESS, Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import DatasetSettings, check_values
 
@@ -14,7 +14,11 @@ from sweepboard.settings import DatasetSettings, check_values
 def check_settings(settings: DatasetSettings, source: Source) -> None:
     """Raise a `ConfigError` naming the key of a setting that is invalid or does not fit `source`."""
     check_values(settings, "dataset")
+    if isinstance(source, ConfiguredSource) and source.sampling and getattr(source, "is_stream", False):
+        raise ConfigError(f"{source.sampling.key}: a stream has its own order; leave it out")
     spec = source.spec
+    if settings.augment != "none" and getattr(source, "is_stream", False):
+        raise ConfigError("dataset.augment: not for a stream; let it change its images itself")
     if settings.augment != "none" and (spec is None or not spec.is_image):
         found = (
             "are no pairs of an image and a target" if spec is None else f"have the shape {spec.input_shape}"
@@ -43,7 +47,7 @@ def check_settings(settings: DatasetSettings, source: Source) -> None:
 
 def _check_held_out(settings: DatasetSettings, source: Source) -> None:
     """Raise `ConfigError` if held-out samples of a user's training set would have random transforms."""
-    if not held_out_samples(settings, source.sizes):
+    if not _held_out(settings, source):
         return
     remedy = getattr(source, "remedy_of_variety", None)
     if remedy is not None:
@@ -59,10 +63,14 @@ def split_sizes(settings: DatasetSettings, source: Source) -> Mapping[str, int]:
     sizes = {name: size for name, size in source.sizes.items() if size}
     if settings.validate_on == "test":
         return {**sizes, "val": sizes["test"]}
-    held_out = held_out_samples(settings, source.sizes)
+    held_out = _held_out(settings, source)
     if held_out:
         return {**sizes, "train": sizes["train"] - held_out, "val": held_out}
     return sizes
+
+
+def _held_out(settings: DatasetSettings, source: Source) -> int:
+    return 0 if getattr(source, "is_stream", False) else held_out_samples(settings, source.sizes)
 
 
 def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int:
@@ -78,6 +86,8 @@ def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int
 def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
     """Return the number of training batches in an epoch."""
     samples = split_sizes(settings, source)["train"]
+    if samples == ENDLESS:
+        return ENDLESS
     drawn = source.batches(samples, settings) if isinstance(source, ConfiguredSource) else None
     if drawn is not None:
         return drawn

@@ -9,6 +9,9 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
+ENDLESS = 2**62
+"""The number of samples, or of batches, of a stream that does not tell it."""
+
 Batch: TypeAlias = Any
 """What the collate function returns, on the run's device: `data.tree` has what works on any.
 
@@ -145,6 +148,24 @@ class Batches(Protocol):
 
     def first(self, count: int) -> Batch:
         """Return the first `count` samples in the split's own order, not augmented."""
+
+    def state_dict(self, epoch: int, batch: int) -> dict[str, Any]:
+        """Return what shortens the way to batch `batch` of epoch `epoch`, for a checkpoint; often nothing."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what `state_dict` returned. Raise `UserError` if the batches would be others."""
+
+
+class FoundByNumber:
+    """Base class of `Batches` that need no state: every batch is found by its number."""
+
+    def state_dict(self, epoch: int, batch: int) -> dict[str, Any]:
+        """Return nothing."""
+        del epoch, batch
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,7 @@ class Run:
             log_from=step + 1,
             due=False,
             learner=state,
+            data={},
             monitor=self._measured.state_dict(),
             train_metrics={},
             val_metrics={},

@@ -47,6 +47,10 @@ class DatasetSettings:
     """Draw the training samples in another order in each epoch. Not used where the data set has a sampler,
     and for a stream, which has its own order."""
 
+    stream_state: bool = setting(True, "speed")
+    """Resume a stream by its own `state_dict`, if it has one; false reads it again up to where the run was,
+    which takes longer and is exact even if the state leaves something out (a shuffle buffer)."""
+
     drop_last: bool = setting(False, "result")
     """Leave out a last training batch that is smaller than the others."""
 

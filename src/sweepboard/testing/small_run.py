@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sweepboard.data.types import Batch, Data, DataSpec
+from sweepboard.data.types import Batch, Data, DataSpec, FoundByNumber
 from sweepboard.training.learner import Learner
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.tasks import Classification
@@ -17,7 +17,7 @@ FEATURES, CLASSES = 6, 3
 
 
 @dataclass(frozen=True)
-class SmallBatches:
+class SmallBatches(FoundByNumber):
     """Batches of 8 samples, whose order is a function of the epoch where they are for training."""
 
     inputs: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sweepboard.data.types import ENDLESS
 from sweepboard.errors import ConfigError
 from sweepboard.settings import TrainerSettings, check_values
 
@@ -15,6 +16,7 @@ FETCH_EVERY = 1000
 def length(settings: TrainerSettings, batches: int) -> tuple[int, int]:
     """Return the updates of the whole run and per epoch, for `batches` batches in an epoch.
 
+    The run is one epoch of a stream that does not tell its length.
     Raise ConfigError for a length or an interval that is not positive.
     """
     check_values(settings, "trainer")
@@ -24,6 +26,14 @@ def length(settings: TrainerSettings, batches: int) -> tuple[int, int]:
         raise ConfigError(
             "an epoch has no batch: use a smaller dataset.batch_size or dataset.drop_last=false"
         )
+    if batches == ENDLESS:
+        if settings.steps is None:
+            raise ConfigError(
+                "trainer.steps: the data set is a stream that does not tell its length: say how many updates "
+                "the run makes (trainer.steps=1000), or how many batches an epoch has "
+                "(trainer.limit_train_batches=1000)"
+            )
+        return settings.steps, settings.steps
     per_epoch = math.ceil(batches / settings.accumulate)
     return settings.steps or settings.epochs * per_epoch, per_epoch
 

@@ -305,6 +305,7 @@ class _Loop:
             log_from=step if self.due else step + 1,
             due=self.due,
             learner=self.learner.state_dict(),
+            data=self.data.train.state_dict(self.progress.epoch, self.progress.batch),
             monitor=self.monitor.state_dict(),
             train_metrics=measured.train_metrics,
             val_metrics=measured.val_metrics,
@@ -329,6 +330,7 @@ class _Loop:
     def _restore(self, state: LoopState) -> None:
         measured = self.measured
         self.learner.load_state_dict(state.learner)
+        self.data.train.load_state_dict(state.data)
         self._show(self.monitor.continued(state.monitor))
         measured.train_metrics, measured.val_metrics = state.train_metrics, state.val_metrics
         measured.test_metrics = state.test_metrics

@@ -52,6 +52,9 @@ class LoopState(_State):
     learner: dict[str, Any]
     """The state of the learner: model, task, optimizer, schedule, scaler and meter."""
 
+    data: dict[str, Any]
+    """What shortens the way to the next batch of a stream; empty for other data."""
+
     monitor: dict[str, Any]
     """The state of the monitor: the best values, and validations without improvement."""
 

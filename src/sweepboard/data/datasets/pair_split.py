@@ -23,17 +23,7 @@ class PairSplit(UserSplit):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return a sample. Raise `RunFailed` if its shape differs, `DamagedFile` if it cannot be read."""
-        sample = self.read(index)
-        try:
-            inputs, target = pair_of(sample, self._spec.input_shape[0] if self._spec.is_image else None)
-        except Unfit as error:
-            raise RunFailed(f"{self.place(index)} {error}") from error
-        self._check(index, "an input of shape", self._spec.input_shape, tuple(inputs.shape))
-        if self._spec.classes is None:
-            self._check(index, "a target of shape", self._spec.target_shape, tuple(target.shape))
-        else:
-            self._check_class(index, target, self._spec.classes)
-        return inputs, target
+        return check_pair(self.place(index), self.read(index), self._spec)
 
     def varies(self) -> bool:
         """Return whether the first input uses random numbers, or differs between reads."""
@@ -44,22 +34,37 @@ class PairSplit(UserSplit):
         first = fetch(self, [0], seed=0, epoch=0)
         return digest_of([name_of(self.dataset), len(self), *first])
 
-    def _check_class(self, index: int, target: Tensor, classes: int) -> None:
-        if target.is_floating_point():
-            raise RunFailed(f"{self.place(index)} has real numbers as its target, the first has a class")
-        if not 0 <= (number := int(target)) < classes:
-            remedy = "leave it out" if number < 0 else f"set dataset.classes={number + 1} or more"
-            raise RunFailed(
-                f"{self.place(index)} has class {number}, but there are {classes} classes counted "
-                f"from 0: {remedy}"
-            )
 
-    def _check(self, index: int, what: str, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
-        if found != expected:
-            raise RunFailed(
-                f"{self.place(index)} has {what} {found}, the first has {expected}: a transform must make "
-                "them alike (dataset=image_folder scales and cuts), or a dataset.collate_fn pad them"
-            )
+def check_pair(place: str, sample: Any, spec: DataSpec) -> tuple[Tensor, Tensor]:
+    """Return the sample at `place` as tensors. Raise `RunFailed` if it is unlike what `spec` describes."""
+    try:
+        inputs, target = pair_of(sample, spec.input_shape[0] if spec.is_image else None)
+    except Unfit as error:
+        raise RunFailed(f"{place} {error}") from error
+    _check_shape(place, "an input of shape", spec.input_shape, tuple(inputs.shape))
+    if spec.classes is None:
+        _check_shape(place, "a target of shape", spec.target_shape, tuple(target.shape))
+    else:
+        _check_class(place, target, spec.classes)
+    return inputs, target
+
+
+def _check_class(place: str, target: Tensor, classes: int) -> None:
+    if target.is_floating_point():
+        raise RunFailed(f"{place} has real numbers as its target, the first has a class")
+    if not 0 <= (number := int(target)) < classes:
+        remedy = "leave it out" if number < 0 else f"set dataset.classes={number + 1} or more"
+        raise RunFailed(
+            f"{place} has class {number}, but there are {classes} classes counted from 0: {remedy}"
+        )
+
+
+def _check_shape(place: str, what: str, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
+    if found != expected:
+        raise RunFailed(
+            f"{place} has {what} {found}, the first has {expected}: a transform must make them alike "
+            "(dataset=image_folder scales and cuts), or a dataset.collate_fn pad them"
+        )
 
 
 def spec_of(dataset: Any, pair: tuple[Tensor, Tensor], classes: int | None) -> DataSpec:

@@ -44,5 +44,5 @@ class UserSplit(Dataset[Any]):
 
 
 def name_of(value: Any) -> str:
-    """Return the name of the value's class."""
-    return type(value).__qualname__
+    """Return the name of the value's class, without the function that it may stand in."""
+    return type(value).__qualname__.rpartition("<locals>.")[2]

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from sweepboard.data.collate import Collate, collate_function
 from sweepboard.data.datasets.collated_split import CollatedSplit
 from sweepboard.data.datasets.input_target import Unfit, pair_of
 from sweepboard.data.datasets.pair_split import PairSplit, spec_of
 from sweepboard.data.datasets.reading import UserSplit, name_of
+from sweepboard.data.datasets.stream_source import StreamSource, is_stream
 from sweepboard.data.images import hush_decoders
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.samples import fetch
@@ -66,7 +66,16 @@ def open_source(
         return cast(Source, train)
     for key, dataset in (("dataset", train), ("dataset.test", test), ("dataset.val", val)):
         if dataset is not None:
-            _check_map_style(key, dataset)
+            _check_data_set(key, dataset)
+    if is_stream(train):
+        if plain.dataset is not None:
+            raise ConfigError(
+                f"{plain.key}: nothing is held out of a stream; leave it out, or use dataset.val"
+            )
+        return StreamSource(train, test, val, classes, collate_fn)
+    for key, dataset in (("dataset.test", test), ("dataset.val", val)):
+        if dataset is not None and is_stream(dataset):
+            raise ConfigError(f"{key}: {name_of(dataset)} is a stream, but the data set to train on is none")
     if plain.dataset is not None and len(plain.dataset) != len(train):
         raise ConfigError(
             f"{plain.key}: {name_of(train)} has {len(plain.dataset):,} samples with it, but "
@@ -182,13 +191,13 @@ def _check_alike(key: str, dataset: Any, training: Tensor) -> None:
         raise ConfigError(f"{key}: gives inputs of shape {found}, but those to train on are {expected}")
 
 
-def _check_map_style(key: str, dataset: Any) -> None:
-    if isinstance(dataset, IterableDataset) or not all(
-        hasattr(dataset, name) for name in ("__getitem__", "__len__")
-    ):
+def _check_data_set(key: str, dataset: Any) -> None:
+    if is_stream(dataset):
+        return
+    if not all(hasattr(dataset, name) for name in ("__getitem__", "__len__")):
         raise ConfigError(
-            f"{key}: {name_of(dataset)} is no map-style data set; it needs __len__ and __getitem__, "
-            "which gives a sample"
+            f"{key}: {name_of(dataset)} is no data set; it needs __len__ and __getitem__, which gives a "
+            "sample, or __iter__, which gives a stream of them"
         )
     if len(dataset) == 0:
         raise ConfigError(f"{key}: {name_of(dataset)} is empty")

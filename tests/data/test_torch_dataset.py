@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from sweepboard.data.datasets.synthetic import Gaussian
 from sweepboard.data.datasets.torch_dataset import Plain, open_source
@@ -146,18 +146,10 @@ def test_our_own_sources_pass_through() -> None:
         open_source(source, classes=3)
 
 
-class Stream(IterableDataset[Any]):
-    """Has no length."""
-
-    def __iter__(self) -> Any:
-        return iter(())
-
-
 @pytest.mark.parametrize(
     ("train", "told"),
     [
-        (Stream(), "Stream is no map-style data set"),
-        (object(), "object is no map-style data set"),
+        (object(), "object is no data set; it needs __len__ and __getitem__"),
         (Listed(), "Listed is empty"),
     ],
 )

@@ -122,6 +122,15 @@ def test_the_number_of_classes_must_come_from_somewhere() -> None:
     with pytest.raises(ConfigError, match=r"dataset.classes: Listed does not say .*; set dataset.classes"):
         _ = open_source(silent).spec
     assert described(open_source(silent, classes=7)).classes == 7
+    named = described(open_source(silent, classes=["cat", "dog"]))
+    assert (named.classes, named.class_names) == (2, ("cat", "dog"))
+
+
+@pytest.mark.parametrize("classes", [0, -1, 2.5, True, "cat", []])
+def test_classes_are_a_number_or_names(classes: Any) -> None:
+    source = open_source(Listed((torch.zeros(3), 0)), classes=classes)
+    with pytest.raises(ConfigError, match=r"dataset.classes=.*: give the number of classes, or a list of"):
+        _ = source.spec
 
 
 def test_a_test_set_of_their_own_and_a_schedule_s_sizes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -67,10 +68,10 @@ def _check_shape(place: str, what: str, expected: tuple[int, ...], found: tuple[
         )
 
 
-def spec_of(dataset: Any, pair: tuple[Tensor, Tensor], classes: int | None) -> DataSpec:
+def spec_of(dataset: Any, pair: tuple[Tensor, Tensor], classes: int | Sequence[str] | None) -> DataSpec:
     """Return the description of `dataset` by its first pair; pixels are scaled to 0 to 1.
 
-    Raise `ConfigError` if the number of classes is unknown.
+    `classes` is the number of classes or their names. Raise `ConfigError` if it is neither, or unknown.
     """
     inputs, target = pair
     shape = tuple(inputs.shape)
@@ -81,13 +82,24 @@ def spec_of(dataset: Any, pair: tuple[Tensor, Tensor], classes: int | None) -> D
                 "where they are class numbers make them whole (target.long()), else leave it out"
             )
         return DataSpec(shape, target_shape=tuple(target.shape))
-    names = _class_names(dataset)
-    known = classes or len(names) or _counted_classes(dataset)
+    count, given = _count_and_names(classes)
+    names = given or _names_in(getattr(dataset, "classes", None))
+    known = count or len(names) or _counted_classes(dataset)
     return DataSpec(shape, classes=known, class_names=names if len(names) == known else ())
 
 
-def _class_names(dataset: Any) -> tuple[str, ...]:
-    names = getattr(dataset, "classes", None)
+def _count_and_names(classes: Any) -> tuple[int | None, tuple[str, ...]]:
+    """Return the setting `dataset.classes` as a number of classes, and their names where they are given."""
+    if classes is None:
+        return None, ()
+    if names := _names_in(classes):
+        return len(names), names
+    if type(classes) is int and classes > 0:
+        return classes, ()
+    raise ConfigError(f"dataset.classes={classes}: give the number of classes, or a list of their names")
+
+
+def _names_in(names: Any) -> tuple[str, ...]:
     return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
 

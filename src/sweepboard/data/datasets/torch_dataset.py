@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -42,7 +42,7 @@ class Plain:
 def open_source(
     train: Any,
     test: Any = None,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
     plain: Plain = Plain(),
     *,
     val: Any = None,
@@ -91,7 +91,7 @@ class UserSource:
     train: Any
     test: Any
     val: Any
-    classes: int | None
+    classes: int | Sequence[str] | None
     plain: Plain
     collate_fn: Collate | None
 

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.documents import blocks, steps
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -33,6 +35,9 @@ class Example:
     swept: str = "optimizer.lr"
     """The key of its learning rate."""
 
+    needs: tuple[str, ...] = ()
+    """Packages that it imports and that sweepboard does not need."""
+
     @property
     def source(self) -> Path:
         return FOLDER / self.name
@@ -46,12 +51,18 @@ class Example:
         return [words for program, *words in typed if program == "sweepboard" and "=" in " ".join(words)]
 
     def copy(self, folder: Path) -> None:
-        """Copy the files of the example into an existing folder."""
+        """Copy the files of the example into an existing folder; skip the test without what it needs."""
+        for package in self.needs:
+            pytest.importorskip(package)
         left_out = shutil.ignore_patterns("__pycache__", "outputs")
         shutil.copytree(self.source, folder, dirs_exist_ok=True, ignore=left_out)
 
 
-EXAMPLES = (Example("vae"),)
+EXAMPLES = (
+    Example("graph_network"),
+    Example("tabular", needs=("pandas", "sklearn", "torchmetrics")),
+    Example("vae"),
+)
 """Every folder below `examples/` whose training is sweepboard's."""
 
 PROGRAMS = {"own_training_function": "optimizer.lr", "summary_writer": "lr"}

@@ -1,4 +1,4 @@
-"""A table of pandas, cross-validated: is a tumour benign, from 30 measurements of its cells?"""
+"""A table of pandas, cross-validated: tells benign from malignant tumours by measurements of cells."""
 
 import torch
 from sklearn.datasets import load_breast_cancer

@@ -112,12 +112,12 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, as_json(value) + "\n")
 
 
-def as_json(value: Any) -> str:
-    """Return `value` as indented JSON; NaN and infinities, which JSON lacks, become null.
+def as_json(value: Any, indent: int | None = 2) -> str:
+    """Return `value` as JSON; NaN and infinities, which JSON lacks, become null.
 
     Control characters are escaped, so that no terminal acts on them.
     """
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
     if text.isascii() and "\x7f" not in text:
         return text
     return "".join(letter if letter == "\n" or is_seen(letter) else _as_number(letter) for letter in text)

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from sweepboard.errors import UserError
+from sweepboard.names import flatten
 from sweepboard.secret_names import names_a_secret, secret_arguments
 from sweepboard.signing import sign
 
@@ -49,6 +51,10 @@ _remembered: set[str] = set()
 """Secrets of the configurations that this process has worked on."""
 
 
+class MaskedSecret(UserError):
+    """A secret, which is masked in files and must be typed again."""
+
+
 def masked(value: Any) -> Any:
     """Return `value` (plain containers) without secrets.
 
@@ -71,7 +77,8 @@ def masked_text(text: str) -> str:
 
 def masked_overrides(overrides: Iterable[str]) -> list[str]:
     """Return overrides with the values of secrets replaced."""
-    return [_masked_override(override, known_secrets()) for override in overrides]
+    known = known_secrets()
+    return [_masked_override(override, known) for override in overrides]
 
 
 def overrides_for_names(config: Mapping[str, Any], overrides: Iterable[str]) -> list[str]:
@@ -104,6 +111,13 @@ def is_masked(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(is_masked, value))
     return isinstance(value, str) and bool(_MASK.search(value))
+
+
+def require_secrets(values: Mapping[str, Any]) -> None:
+    """Raise `MaskedSecret` for a secret in a configuration that is still masked."""
+    for key, value in flatten(values):
+        if is_masked(value):
+            raise MaskedSecret(f"{key} was a secret and is in no file: give it again with {key}=...")
 
 
 def readable(text: str) -> str:

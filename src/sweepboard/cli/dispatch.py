@@ -48,6 +48,8 @@ def _run_verb(argv: list[str]) -> int:
     verb, arguments = split_verb(argv)
     if verb == "train" and QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments):
         load_torch_ahead()
+    if verb == "train" and arguments in (["--help"], ["-h"]):
+        verb = "help"  # without Hydra, which takes most of the time
     with quick_start():
         return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
 

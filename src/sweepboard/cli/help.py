@@ -26,6 +26,12 @@ HYDRA_FLAGS = """\
   --version            sweepboard's and Hydra's             --hydra-help      all of Hydra's flags"""
 
 
+def main(_: list[str]) -> int:
+    """Print the help without options of the user's own."""
+    print_help([])
+    return 0
+
+
 def print_help(config_dirs: Sequence[Path]) -> None:
     """Print the help, including options of the user's own groups."""
     print("sweepboard [VERB] [OVERRIDES...] [-m]\n")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepboard.cli.command_line import Request, multirun_request, with_quoted_filter
 from sweepboard.cli.run_options import config_dirs
-from sweepboard.execution import prestarted_server
 from sweepboard.files import read_json
 from sweepboard.startup import tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.local_jobs import PRELOAD
 
 if TYPE_CHECKING:
     from sweepboard.sweeps.hydra_task import SweepTask
@@ -29,12 +27,20 @@ def run_sweep(request: Request) -> int:
 
 def sweep_result(request: Request) -> SweepResult:
     """Run all jobs, and return their results."""
-    with prestarted_server(PRELOAD) if _runs_here(request) else nullcontext():
+    with _server() if _runs_here(request) else nullcontext():
         from sweepboard.cli.sweep_display import display
 
         task = new_task(request)
         task.listener = display()
         return multirun_request(request, task)
+
+
+def _server() -> AbstractContextManager[None]:
+    """Start the server of local jobs, which imports torch while this process does."""
+    from sweepboard.execution import prestarted_server
+    from sweepboard.sweeps.local_jobs import PRELOAD
+
+    return prestarted_server(PRELOAD)
 
 
 def _runs_here(request: Request) -> bool:
@@ -54,7 +60,7 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
     """Run `sweepboard resume SWEEP` with the parsed `options`."""
     tune_allocator()
     folder, accept = SweepFolder(Path(options.run)), options.accept_changes
-    with prestarted_server(PRELOAD) if _ran_here(folder) else nullcontext():
+    with _server() if _ran_here(folder) else nullcontext():
         from sweepboard.cli.sweep_display import display
         from sweepboard.search.resume import resume_search
         from sweepboard.sweeps.resume import ResumeRequest, resume_sweep

@@ -21,7 +21,7 @@ from sweepboard.formatting import printable
 from sweepboard.names import label
 from sweepboard.runs.folder import claim
 from sweepboard.runs.lock import claimed
-from sweepboard.secrets import overrides_for_names
+from sweepboard.secrets import overrides_for_names, require_secrets
 from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
 from sweepboard.version import __version__
@@ -102,12 +102,11 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     from sweepboard.compose.hydra_values import refuse_values_of_a_job
     from sweepboard.compose.prepare import prepare
     from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
-    from sweepboard.runs.reload import require_secrets
 
     follow_targets_in_yaml(composed, overrides_of_hydra(composed), request.config_dirs, request.config_name)
     prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
     refuse_values_of_a_job(prepared.config)
-    require_secrets(prepared.config)
+    require_secrets(prepared.config.values)
     return prepared
 
 

@@ -14,7 +14,6 @@ from sweepboard.compose.assemble import assemble
 from sweepboard.compose.callbacks import build_callbacks
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
-from sweepboard.compose.program import program_work
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
@@ -80,6 +79,8 @@ class Experiment:
 def build_work(prepared: Prepared) -> Work:
     """Build what a run executes: the trainer with its parts, or a training function of the user's own."""
     if prepared.config.program is not None:
+        from sweepboard.compose.program import program_work  # most runs start sooner without it
+
         return program_work(prepared.config, prepared.folder)
     return build(prepared)
 

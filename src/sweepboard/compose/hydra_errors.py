@@ -32,7 +32,6 @@ from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.compose.override_grammar import why_unreadable
 from sweepboard.compose.type_checks import wanted
 from sweepboard.compose.validate import did_you_mean_key, unknown_key
-from sweepboard.compose.yaml_errors import explain_options, place_of_value
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text
 from sweepboard.formatting import yaml_text
@@ -224,6 +223,8 @@ def _file_not_utf8(config_dirs: Sequence[Path]) -> str:
 
 
 def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequence[Path]) -> ConfigError:
+    from sweepboard.compose.yaml_errors import explain_options  # only after a mistake
+
     if message := explain_options(error, overrides, config_dirs):
         return ConfigError(message)
     # Hydra's own text names the override. If OmegaConf raised the error, it is the cause of Hydra's error.
@@ -234,6 +235,8 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
     if isinstance(behind, OmegaConfBaseException):
         if "does not support deletion" in str(behind):
             return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
+        from sweepboard.compose.yaml_errors import place_of_value
+
         where = place_of_value(error, str(behind.full_key or ""), config_dirs)
         return ConfigError(f"{where}{explain_value(behind)}")
     for pattern, answer in _MESSAGES.items():

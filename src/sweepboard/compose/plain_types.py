@@ -26,7 +26,7 @@ def built(kind: type[T], content: Any) -> T:
     Missing keys get the default value, and unknown keys are ignored.
     """
     check_plain(kind, content, whole=False)
-    given = {key: each for key, each in _types(kind).items() if key in content}  # type: ignore[arg-type]
+    given = {key: each for key, each in field_types(kind).items() if key in content}  # type: ignore[arg-type]
     return kind(**{key: _with_nan(content[key], each) for key, each in given.items()})
 
 
@@ -49,7 +49,7 @@ def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> Non
 def _check_fields(kind: Any, value: Any, key: str, whole: bool) -> None:
     if not isinstance(value, Mapping):
         raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not a mapping")
-    for name, annotation in _types(kind).items():
+    for name, annotation in field_types(kind).items():
         inner = f"{key}.{name}" if key else name
         if name in value:
             check_plain(annotation, value[name], inner, whole)
@@ -81,6 +81,7 @@ def _with_nan(value: Any, annotation: Any) -> Any:
 
 
 @cache
-def _types(kind: Any) -> dict[str, Any]:
+def field_types(kind: Any) -> dict[str, Any]:
+    """Return the type of each field of a dataclass that its constructor takes."""
     known = get_type_hints(kind)
     return {item.name: known[item.name] for item in fields(kind) if item.init}

@@ -33,7 +33,6 @@ from sweepboard.compose.interpolations import follow, interpolations_of, leaves,
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.open_data import check_dataset, open_data
 from sweepboard.compose.optimizer_nodes import check_optimizers
-from sweepboard.compose.program import program_config
 from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.run_config import RunConfig, settings_of
 from sweepboard.compose.schedules import check_schedulers, metrics_of_schedules
@@ -114,6 +113,8 @@ def prepare(
     if names_hydra:
         enable_hydra_values(config)
     if is_program(node):
+        from sweepboard.compose.program import program_config  # most runs start sooner without it
+
         return Prepared(program_config(node, groups, overrides, check), NO_DATA)
     _refuse_given_facts(node)
     if check is not None:

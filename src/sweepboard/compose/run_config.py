@@ -9,9 +9,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
-from sweepboard.compose.plain_types import check_plain
+from sweepboard.compose.plain_types import check_plain, field_types
 from sweepboard.names import without
 from sweepboard.secrets import masked, masked_overrides
 from sweepboard.settings import (
@@ -137,14 +137,14 @@ class RunConfig:
         """The planned length of the run in steps; 0 if only the user's own function knows it."""
         return 0 if self.program else int(self.values["facts"]["steps"])
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the values, without secrets and without the location of the results."""
         places = keys_with("place")
         kept = {key: value for key, value in masked(self.values).items() if key not in places}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """SHA-256 of the digest, overrides, groups and interpolations, without secrets."""
         rest = masked_overrides(self.overrides), self.groups, self.interpolations
@@ -182,9 +182,7 @@ class _Plain:
 
 def settings_of(cls: type[S], group: Mapping[str, Any]) -> S:
     """Return the settings dataclass `cls`, including nested ones, from its keys in `group`."""
-    kinds = get_type_hints(cls)
-    names = [item.name for item in fields(cls)]  # type: ignore[arg-type]
-    return cls(**{name: _typed(kinds[name], group[name]) for name in names})
+    return cls(**{name: _typed(kind, group[name]) for name, kind in field_types(cls).items()})  # type: ignore[arg-type]
 
 
 def _typed(kind: Any, value: Any) -> Any:

@@ -210,7 +210,7 @@ def read_record(folder: RunFolder) -> RunRecord:
 def checksum_of(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a record as JSON without its checksum."""
     rest = {key: value for key, value in content.items() if key != "checksum"}
-    return hashlib.sha256(as_json(rest).encode()).hexdigest()
+    return hashlib.sha256(as_json(rest, indent=None).encode()).hexdigest()
 
 
 def process_started(pid: int) -> float | None:

@@ -10,17 +10,12 @@ from sweepboard.compose.hydra_values import with_run_values
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
-from sweepboard.names import flatten
 from sweepboard.runs.alteration import warn_of_alteration
 from sweepboard.runs.lock import refuse_links
 from sweepboard.runs.saved_run import SavedRun, needed_here, origin_of
-from sweepboard.secrets import is_masked
+from sweepboard.secrets import require_secrets
 from sweepboard.signing import Origin
 from sweepboard.trust.foreign_config import Trust, refuse_model
-
-
-class MaskedSecret(UserError):
-    """A secret, which is masked in files and must be typed again."""
 
 
 class ChangedSinceSigned(UserError):
@@ -51,7 +46,7 @@ def prepare_saved(
     if not trust.own:
         refuse_links(saved.folder)
     config = trust.admitted(saved.config).with_overrides(overrides, config_dirs)
-    require_secrets(config)
+    require_secrets(config.values)
     with needed_here(saved):
         prepared = trust.prepare(config)
     refuse_changed_since(origin, saved.folder.path, accept)
@@ -77,10 +72,3 @@ def refuse_changed_since(origin: Origin, folder: Path, accept: bool = False) -> 
             f"{folder}: its configuration, interpolations, groups or overrides are not what you signed: they "
             "were changed since; put them back, or add --accept-changes"
         )
-
-
-def require_secrets(config: RunConfig) -> None:
-    """Raise `MaskedSecret` for a secret that is still masked."""
-    for key, value in flatten(config.values):
-        if is_masked(value):
-            raise MaskedSecret(f"{key} was a secret and is in no file: give it again with {key}=...")

@@ -15,11 +15,10 @@ from sweepboard.errors import ConfigError
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
-from sweepboard.runs.reload import MaskedSecret
 from sweepboard.search.plan import executor_of
 from sweepboard.search.samplers import check_packages
 from sweepboard.search.search_file import Search, is_own_search, read_search, write_search
-from sweepboard.secrets import is_masked
+from sweepboard.secrets import MaskedSecret, is_masked
 from sweepboard.settings import SEARCH, SearchSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from sweepboard.runs.alteration import alteration
 from sweepboard.runs.differences import Difference, between_configs
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.saved_run import DamagedRun, read_config
 from sweepboard.secrets import masked
 from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan, PlannedJob
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ def warn_of_other_values(folder: SweepFolder, plan: Plan, labels: set[str]) -> N
 
 def _other_values(run: RunFolder, job: PlannedJob) -> list[Difference | DamagedRun]:
     """Return what differs from the plan. A run may be longer and in another place."""
+    record = record_of(run)
+    if record is not None and alteration(run, record) is None:
+        return []  # it was trained with what it says
     try:
         config = read_config(run, whole=False)
     except DamagedRun as error:

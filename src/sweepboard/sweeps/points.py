@@ -13,7 +13,7 @@ from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.expressions import BadExpression, Expression
 from sweepboard.hardware import threads_of_environment
 from sweepboard.names import flatten
-from sweepboard.runs.reload import require_secrets
+from sweepboard.secrets import require_secrets
 from sweepboard.sweeps.plan import Point
 from sweepboard.sweeps.sub_grids import with_sub_grid_advice
 
@@ -115,7 +115,7 @@ def _checked(
 ) -> Point:
     try:
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
-        require_secrets(prepared.config)
+        require_secrets(prepared.config.values)
     except UserError as error:
         mistake = with_sub_grid_advice(error, points, compose) if compose else error
         raise _bad(point, points, mistake) from error

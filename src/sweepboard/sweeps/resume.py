@@ -21,10 +21,10 @@ from sweepboard.names import flatten
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
-from sweepboard.runs.reload import MaskedSecret, refuse_changed_since
+from sweepboard.runs.reload import refuse_changed_since
 from sweepboard.runs.resume import Changed, refuse_changes
 from sweepboard.runs.saved_run import read_run
-from sweepboard.secrets import is_masked, mask
+from sweepboard.secrets import MaskedSecret, is_masked, mask
 from sweepboard.settings import Config, SweepSettings
 from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder

@@ -6,7 +6,6 @@ Every operator carries the stack of modules that called it, which gives nested b
 
 from __future__ import annotations
 
-import copy
 import io
 import logging
 import operator
@@ -15,7 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tensorboard.compat.proto.attr_value_pb2 import AttrValue
@@ -26,9 +25,12 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
-from torch.nn.parameter import UninitializedBuffer, is_lazy
+from torch.nn.parameter import is_lazy
 
+from sweepboard.data.tree import to_device
 from sweepboard.training.callback import Callback
+from sweepboard.training.model_call import model_call
+from sweepboard.training.model_copy import copied
 from sweepboard.training.seeding import random_states_kept
 
 if TYPE_CHECKING:
@@ -47,39 +49,32 @@ class ModelGraph(Callback):
     def on_start(self, progress: Progress) -> None:
         if progress.step > 0:  # a resumed run has it already
             return
-        if progress.data.spec is None:
-            return
-        inputs, _ = progress.data.train.first(1)
-        graph = graph_of(progress.learner.model, inputs)
-        self.writer.add_event(Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
+        learner = progress.learner
+        batch = learner.laid_out(progress.data.train.first(1))
+        call = model_call(learner.task, learner.model, batch)
+        if call is not None:
+            graph = graph_of(learner.model, *call.args, **call.kwargs)
+            self.writer.add_event(Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
 
 
-def graph_of(model: nn.Module, inputs: Tensor) -> GraphDef:
-    """Return the graph of `model` in evaluation mode for `inputs`, without changing `model`.
+def graph_of(model: nn.Module, *args: Any, **kwargs: Any) -> GraphDef:
+    """Return the graph of `model` in evaluation mode, called so, without changing `model`.
 
     Raise any exception of torch.export for a model that it cannot trace.
     """
-    model, inputs = _copied(model).cpu().eval(), inputs.cpu()
+    args, kwargs = to_device((args, kwargs), torch.device("cpu"))
+    model = copied(model).cpu().eval()
     with _without_explanations():
-        _give_lazy_layers_their_shapes(model, inputs)
-        exported = torch.export.export(model, (inputs,))
+        _give_lazy_layers_their_shapes(model, args, kwargs)
+        exported = torch.export.export(model, args, kwargs)
     return _GraphBuilder(exported, model).graph
 
 
-def _copied(model: nn.Module) -> nn.Module:
-    """Return a deep copy.
-
-    deepcopy rejects buffers without a shape (LazyBatchNorm): these are created anew.
-    """
-    lazy = [buffer for buffer in model.buffers() if is_lazy(buffer)]
-    return copy.deepcopy(model, {id(buffer): UninitializedBuffer(dtype=buffer.dtype) for buffer in lazy})  # type: ignore[call-arg]
-
-
-def _give_lazy_layers_their_shapes(model: nn.Module, inputs: Tensor) -> None:
+def _give_lazy_layers_their_shapes(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Initialise lazy layers as the first batch would: torch.export needs weights."""
     if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
         with random_states_kept(), torch.no_grad():
-            model(inputs)
+            model(*args, **kwargs)
 
 
 @contextmanager

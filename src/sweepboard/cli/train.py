@@ -104,7 +104,7 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
 
     follow_targets_in_yaml(composed, overrides_of_hydra(composed), request.config_dirs, request.config_name)
-    prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides)
+    prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides, keep_model=True)
     refuse_values_of_a_job(prepared.config)
     require_secrets(prepared.config.values)
     return prepared

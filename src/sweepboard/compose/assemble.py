@@ -13,6 +13,7 @@ from sweepboard.compose.optimizers import build_optimizers
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.schedules import build_schedules
 from sweepboard.data.types import DataSpec
+from sweepboard.errors import ConfigError
 from sweepboard.training.schedules import Schedules
 from sweepboard.training.task import Task
 from sweepboard.training.tasks import as_task
@@ -28,20 +29,25 @@ class Parts:
     schedules: Schedules
 
 
-def assemble(config: RunConfig, spec: DataSpec | None, device: torch.device) -> Parts:
-    """Build every part, with the model on `device`.
+def assemble(
+    config: RunConfig, spec: DataSpec | None, device: torch.device, model: nn.Module | None = None
+) -> Parts:
+    """Build every part, with the model on `device`; a `model` that was built already is used.
 
     The order of construction is fixed, because the parts draw from the same random generators.
     """
-    model = build_model(config).to(device)
+    model = (build_model(config) if model is None else model).to(device)
     optimizers = build_optimizers(config.values["optimizer"], model)
     task = build_task(config, spec)
     return Parts(model, task, optimizers, build_schedules(config.values["scheduler"], optimizers))
 
 
 def build_model(config: RunConfig) -> nn.Module:
-    """Build the model on torch's default device."""
-    model: nn.Module = construct(config.values["model"], "model")
+    """Build the model on torch's default device. Raise `ConfigError` for anything else than a module."""
+    model = construct(config.values["model"], "model")
+    if not isinstance(model, nn.Module):
+        target = config.values["model"][TARGET]
+        raise ConfigError(f"model: {target} gave a {type(model).__name__}, not a torch.nn.Module")
     return model
 
 

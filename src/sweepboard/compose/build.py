@@ -15,6 +15,7 @@ from sweepboard.compose.callbacks import build_callbacks
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.compose.trial_model import InitialModel
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
 from sweepboard.settings import LoggingSettings, TrainerSettings
@@ -24,7 +25,7 @@ from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
-from sweepboard.training.seeding import random_states_kept, seed_everything
+from sweepboard.training.seeding import random_states_kept, seed_everything, set_random_states
 from sweepboard.training.signals import StopFlag
 from sweepboard.training.work import Work
 
@@ -98,7 +99,7 @@ def build(prepared: Prepared) -> Experiment:
     threads = set_threads(config["threads"])
     data = prepare_data(prepared.source, settings.dataset, config["seed"], device)
     seed_everything(config["seed"])
-    learner = build_learner(prepared.config, data.spec, device)
+    learner = build_learner(prepared.config, data.spec, device, prepared.initial)
     _warn_of_untrained(learner.task_modules, config["task"][TARGET])
     return Experiment(
         seed=config["seed"],
@@ -130,9 +131,17 @@ def _warn_of_untrained(modules: list[nn.Module], target: str) -> None:
         )
 
 
-def build_learner(config: RunConfig, spec: DataSpec | None, device: torch.device) -> Learner:
-    """Build the learner: the model on its device, and the parts that train it."""
-    parts, trainer = assemble(config, spec, device), config.settings.trainer
+def build_learner(
+    config: RunConfig, spec: DataSpec | None, device: torch.device, initial: InitialModel | None = None
+) -> Learner:
+    """Build the learner: the model on its device, and the parts that train it.
+
+    The random generators continue from where the building of an `initial` model left them.
+    """
+    if initial is not None:
+        set_random_states(initial.random)
+    model = None if initial is None else initial.model
+    parts, trainer = assemble(config, spec, device, model), config.settings.trainer
     return Learner(
         parts.model,
         parts.task,

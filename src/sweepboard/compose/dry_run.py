@@ -17,6 +17,7 @@ from sweepboard.compose.optimizer_check import check_optimizers_fit
 from sweepboard.compose.optimizer_nodes import optimizer_nodes
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.schedules import metrics_of_schedules
+from sweepboard.compose.trial_model import InitialModel
 from sweepboard.data.description import example_batch
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError, did_you_mean
@@ -28,17 +29,17 @@ from sweepboard.training.tasks import Supervised, looks_into_batches, metric_nam
 SAMPLES = 2
 
 
-def dry_run(run: RunConfig, source: Source) -> list[str] | None:
+def dry_run(run: RunConfig, source: Source, initial: InitialModel | None = None) -> list[str] | None:
     """Return the names of the metrics; None if only the first validation will show them.
 
-    Raise `ConfigError` if model, task, optimizer or scheduler refuse a value or do not fit the data. The
-    global random states are restored afterwards.
+    A copy of the `initial` model is tried, if there is one. The global random states are restored afterwards.
+    Raise `ConfigError` if model, task, optimizer or scheduler refuse a value or do not fit the data.
     """
     config = run.values
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the real build repeats them
         task = build_task(run, source.spec)
-        model, metrics = _run_parts(run, task, source)
+        model, metrics = _run_parts(run, task, source, initial)
         if metrics is not None:
             _check_metrics(config, metrics)
         check_optimizers_fit(run, model)
@@ -47,11 +48,14 @@ def dry_run(run: RunConfig, source: Source) -> list[str] | None:
         return metrics
 
 
-def _run_parts(run: RunConfig, task: Task, source: Source) -> tuple[nn.Module, list[str] | None]:
+def _run_parts(
+    run: RunConfig, task: Task, source: Source, initial: InitialModel | None
+) -> tuple[nn.Module, list[str] | None]:
     batch = example_batch(source, SAMPLES)
     if isinstance(task, Supervised) and not looks_into_batches(task) and source.spec is not None:
-        return check_pairs(run, task, source, batch), metric_names(task, source.spec)
-    return check_task(run, task, batch, [node.name for node in optimizer_nodes(run.values["optimizer"])])
+        return check_pairs(run, task, source, batch, initial), metric_names(task, source.spec)
+    names = [node.name for node in optimizer_nodes(run.values["optimizer"])]
+    return check_task(run, task, batch, initial, names)
 
 
 def _check_metrics(config: Mapping[str, Any], names: Sequence[str]) -> None:

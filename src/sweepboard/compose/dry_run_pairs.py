@@ -8,28 +8,33 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweepboard.compose.assemble import build_model
 from sweepboard.compose.instantiate import Refused
 from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.single_samples import refuse_single_sample, single_samples
+from sweepboard.compose.trial_model import InitialModel, device_of, try_model
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.training.tasks import Classification, Regression, Supervised
-
-MANY = 50_000_000
-"""Number of weights above which the dry run computes shapes only."""
 
 MISTAKES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 """What a model or a loss raises for a batch that does not fit it."""
 
 
-def check_pairs(run: RunConfig, task: Supervised, source: Source, batch: tuple[Tensor, Tensor]) -> nn.Module:
+def check_pairs(
+    run: RunConfig,
+    task: Supervised,
+    source: Source,
+    batch: tuple[Tensor, Tensor],
+    initial: InitialModel | None,
+) -> nn.Module:
     """Raise `ConfigError` if model, task and data do not fit each other; return the model."""
     spec, config = source.spec, run.values
     assert spec is not None
     _check_kind(task, config["task"][TARGET], spec)
-    model, outputs, in_training = _run_model(run, batch[0])
+    model, outputs, in_training = try_model(
+        run, initial, lambda model: _outputs(model, config["model"][TARGET], batch[0])
+    )
     _check_outputs(outputs, config["model"][TARGET], task, batch[1], spec)
     _check_training_outputs(in_training, config["model"], task, batch[1], spec)
     _check_trainable(model, in_training, config["model"][TARGET])
@@ -51,44 +56,17 @@ def _check_kind(task: Supervised, target: str, spec: DataSpec) -> None:
         )
 
 
-def _run_model(run: RunConfig, inputs: Tensor) -> tuple[nn.Module, Any, Any]:
-    """Return the model, its outputs in evaluation mode and its outputs in training mode.
-
-    A large model runs on torch's meta device, which computes shapes only. Other models run on the CPU,
-    because the first use of the meta device imports a thousand modules and takes more than a second.
-    """
-    if _weights(run) > MANY:
-        try:
-            return _run_on("meta", run, inputs)
-        except Exception:
-            pass  # the run on the CPU shows whether the model or the meta device failed
-    return _run_on("cpu", run, inputs)
-
-
-def _weights(run: RunConfig) -> int:
-    """Return the number of weights of the model, or 0 if it cannot be built on the meta device."""
+def _outputs(model: nn.Module, target: str, inputs: Tensor) -> tuple[nn.Module, Any, Any]:
+    """Return the model, its outputs in evaluation mode and its outputs in training mode."""
+    inputs = _as_trained(inputs.to(device_of(model)), model)
     try:
-        with torch.device("meta"):
-            return sum(weight.numel() for weight in build_model(run).parameters())
-    except Exception:
-        return 0
-
-
-def _run_on(device: str, run: RunConfig, inputs: Tensor) -> tuple[nn.Module, Any, Any]:
-    target = run.values["model"][TARGET]
-    with torch.device(device), torch.no_grad():
-        model = build_model(run)
-        if not isinstance(model, nn.Module):
-            raise ConfigError(f"model: {target} gave a {type(model).__name__}, not a torch.nn.Module")
-        inputs = _as_trained(inputs.to(device), model)
-        try:
+        with torch.no_grad():
             outputs = model.eval()(inputs)
-            with torch.enable_grad():
-                return model, outputs, model.train()(inputs)
-        except MISTAKES as error:
-            raise Refused(
-                f"model: {target} cannot take inputs of shape {_shape(inputs)}{_whole(inputs)}: {told(error)}"
-            ) from error
+        return model, outputs, model.train()(inputs)
+    except MISTAKES as error:
+        raise Refused(
+            f"model: {target} cannot take inputs of shape {_shape(inputs)}{_whole(inputs)}: {told(error)}"
+        ) from error
 
 
 def _as_trained(inputs: Tensor, model: nn.Module) -> Tensor:

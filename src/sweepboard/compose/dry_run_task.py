@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from sweepboard.compose.assemble import build_model
 from sweepboard.compose.dry_run_pairs import MISTAKES
 from sweepboard.compose.instantiate import Refused
 from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.compose.trial_model import InitialModel, device_of, try_model
+from sweepboard.data.tree import to_device
 from sweepboard.data.types import Batch
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.errors import ConfigError, UserError, did_you_mean
 from sweepboard.training.meter import Meter
 from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.task import Step, Task, as_step, check_step, makes_updates
@@ -21,31 +22,38 @@ from sweepboard.training.tasks import described
 
 
 def check_task(
-    run: RunConfig, task: Task, batch: Batch, optimizers: Sequence[str]
+    run: RunConfig, task: Task, batch: Batch, initial: InitialModel | None, optimizers: Sequence[str]
 ) -> tuple[nn.Module, list[str] | None]:
     """Return the model, and the names of the metrics.
 
-    Without a `batch`, which needs samples that can be read at once, only the model is built. Raise
+    Without a `batch`, which needs samples that can be read at once, the model is built and not run. Raise
     `ConfigError` for a step that fails or returns something else than a `Step`.
     """
-    model, target = build_model(run), run.values["model"][TARGET]
-    if not isinstance(model, nn.Module):
-        raise ConfigError(f"model: {target} gave a {type(model).__name__}, not a torch.nn.Module")
-    if not any(weight.requires_grad for weight in model.parameters()):
-        raise ConfigError(f"model: {target} has no weights to train")
-    if batch is None:
-        return model, None
+
+    def tried(model: nn.Module) -> tuple[nn.Module, list[str] | None]:
+        if not any(weight.requires_grad for weight in model.parameters()):
+            raise ConfigError(f"model: {run.values['model'][TARGET]} has no weights to train")
+        return model, None if batch is None else _steps(run, task, model, batch, optimizers)
+
+    return try_model(run, initial, tried)
+
+
+def _steps(
+    run: RunConfig, task: Task, model: nn.Module, batch: Batch, optimizers: Sequence[str]
+) -> list[str]:
+    """Make a training and an evaluation step; return the names of the metrics."""
+    batch = to_device(batch, device_of(model))
     try:
         with fresh_metrics(task):
             _train(task, model.train(), batch, optimizers)
         with fresh_metrics(task):
-            return model, _evaluated(task, model.eval(), batch)
+            return _evaluated(task, model.eval(), batch)
     except MISTAKES as error:
-        if isinstance(error, ConfigError):
+        if isinstance(error, UserError):
             raise
         raise Refused(
-            f"task: {run.values['task'][TARGET]} and {target} fail for a batch of two samples, "
-            f"{described(batch)}: {told(error)}"
+            f"task: {run.values['task'][TARGET]} and {run.values['model'][TARGET]} fail for a batch of two "
+            f"samples, {described(batch)}: {told(error)}"
         ) from error
 
 

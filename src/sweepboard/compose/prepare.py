@@ -36,6 +36,7 @@ from sweepboard.compose.optimizer_nodes import check_optimizers
 from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.run_config import RunConfig, settings_of
 from sweepboard.compose.schedules import check_schedulers, metrics_of_schedules
+from sweepboard.compose.trial_model import InitialModel, initial_model
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
@@ -65,6 +66,9 @@ class Prepared:
 
     metrics: list[str] | None = None
     """The names of the metrics; None if only the first validation will show them."""
+
+    initial: InitialModel | None = None
+    """The model, if it was built for a run in this process."""
 
     folder: Path | None = None
     """The folder of the run, once it has one."""
@@ -101,12 +105,17 @@ _AFTER_DATA = ("model", "task", "optimizer", "scheduler")
 
 
 def prepare(
-    config: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str], check: Check | None = None
+    config: DictConfig,
+    groups: Mapping[str, Any],
+    overrides: Sequence[str],
+    check: Check | None = None,
+    keep_model: bool = False,
 ) -> Prepared:
     """Check a composed configuration, with or without its `hydra` block, and fill in automatic values.
 
     `check` is called twice with the values to be built: before any target is imported, and with the final
-    values. Raise `ConfigError` for the first mistake, with its key, the reason and what to type instead.
+    values. `keep_model` keeps the model for a run in this process, so that it is built once. Raise
+    `ConfigError` for the first mistake, with its key, the reason and what to type instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
@@ -139,11 +148,13 @@ def prepare(
     if not plain["trainer"]["compile"]:
         avoid_compiler_import()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
-    metrics = dry_run(RunConfig(filled(plain, templates)), source)
+    tried = RunConfig(filled(plain, templates))
+    initial = initial_model(tried) if keep_model else None
+    metrics = dry_run(tried, source, initial)
     plain = unfilled(plain, templates)
     options = chosen(groups, plain, _own_folders(config))
     made = RunConfig(plain, {**interpolations, **templates}, options, list(overrides))
-    return Prepared(replace(made, writes_only=writes_only(plain)), source, metrics)
+    return Prepared(replace(made, writes_only=writes_only(plain)), source, metrics, initial)
 
 
 def _own_folders(config: DictConfig) -> list[Path]:
@@ -152,10 +163,11 @@ def _own_folders(config: DictConfig) -> list[Path]:
     return [Path(each.path) for each in sources if each.schema in ("file", OwnFolder.scheme())]
 
 
-def prepare_resolved(config: RunConfig, check: Check | None = None) -> Prepared:
+def prepare_resolved(config: RunConfig, check: Check | None = None, keep_model: bool = False) -> Prepared:
     """Check a resolved configuration like a new one; `${...}` in its values is text.
 
-    Templates among the interpolations stay templates. The values that an earlier run filled in are kept.
+    `keep_model` is that of `prepare`. Templates among the interpolations stay templates. The values that an
+    earlier run filled in are kept.
     """
     leaf = dict(leaves(config.values, ""))
     templates = {key: text for key, text in templates_of(config).items() if key in leaf}
@@ -163,7 +175,7 @@ def prepare_resolved(config: RunConfig, check: Check | None = None) -> Prepared:
     followed = {key: other for key, other in config.interpolations.items() if key not in templates}
     facts: dict[str, Any] = {} if config.program else {"facts": {}}
     node = follow({**filled(config.values, waiting), **facts}, followed)
-    prepared = prepare(node, config.groups, config.overrides, check)
+    prepared = prepare(node, config.groups, config.overrides, check, keep_model)
     fresh = prepared.config
     values, interpolations = unfilled(fresh.values, waiting), {**fresh.interpolations, **templates}
     return replace(

@@ -48,7 +48,7 @@ def prepare_saved(
     config = trust.admitted(saved.config).with_overrides(overrides, config_dirs)
     require_secrets(config.values)
     with needed_here(saved):
-        prepared = trust.prepare(config)
+        prepared = trust.prepare(config, keep_model=True)
     refuse_changed_since(origin, saved.folder.path, accept)
     warn_of_alteration(saved)
     return prepared

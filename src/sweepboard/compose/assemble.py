@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sweepboard.compose.instantiate import construct
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.optimizers import build_optimizers
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.schedules import build_schedules

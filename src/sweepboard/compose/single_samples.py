@@ -7,7 +7,7 @@ from typing import NoReturn
 from sweepboard.compose.locate import told
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.splits import batches_per_epoch, split_sizes
-from sweepboard.data.types import Source
+from sweepboard.data.types import ENDLESS, Source
 from sweepboard.errors import ConfigError
 
 
@@ -17,6 +17,8 @@ def single_samples(run: RunConfig, source: Source) -> tuple[str, str] | None:
     if settings.batch_size == 1:
         return "dataset.batch_size=1", "2 or more"
     samples, limit = split_sizes(settings, source)["train"], run.settings.trainer.limit_train_batches
+    if samples == ENDLESS or getattr(source, "sampling", None) is not None:
+        return None  # unknown: the stream, or the sampler, decides
     reached = limit is None or limit >= batches_per_epoch(settings, source)
     alone = samples % settings.batch_size == 1 and not settings.drop_last
     if not (alone and reached and facts["steps"] >= facts["steps_per_epoch"]):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sweepboard.data.datasets.mnist_cifar import MNIST as MNIST
     from sweepboard.data.datasets.synthetic import Gaussian as Gaussian
     from sweepboard.data.datasets.synthetic import Line as Line
+    from sweepboard.data.datasets.token_file import TokenFile as TokenFile
     from sweepboard.data.types import DataSpec as DataSpec
     from sweepboard.data.types import Samples as Samples
     from sweepboard.data.types import Source as Source
@@ -30,6 +31,7 @@ __all__, __getattr__ = lazy_exports(
         "ImageFolder": "sweepboard.data.datasets.image_folder",
         "Line": "sweepboard.data.datasets.synthetic",
         "MNIST": "sweepboard.data.datasets.mnist_cifar",
+        "TokenFile": "sweepboard.data.datasets.token_file",
         "DataSpec": "sweepboard.data.types",
         "Samples": "sweepboard.data.types",
         "Source": "sweepboard.data.types",

@@ -99,6 +99,8 @@ def test_a_schedule_for_each_optimizer(built: Callable[..., Built]) -> None:
     assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [1.0, 1.0]
     schedules.after("epoch", {})
     assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [1.0, 1.25]
+    schedules, _ = built(*several, "scheduler=warmup_plateau")
+    assert [each.key for each in schedules] == ["scheduler.warmup", "scheduler.plateau"] * 2
     words = f"scheduler={{bias: {{warmup: {LINEAR}, decay: {COSINE}}}}}"
     schedules, optimizers = built(*several, words)
     assert [each.key for each in schedules] == ["scheduler.bias.warmup", "scheduler.bias.decay"]

@@ -22,7 +22,7 @@ from sweepboard.compose.locate import TARGET, locate
 from sweepboard.compose.optimizer_nodes import optimizer_nodes
 from sweepboard.compose.read_settings import check_value
 from sweepboard.compose.run_config import settings_of
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.errors import ConfigError, did_you_mean, nearest
 from sweepboard.settings import SchedulerSettings, settings
 from sweepboard.training.schedules import Schedule, Schedules
 
@@ -55,13 +55,13 @@ def scheduler_nodes(
 ) -> dict[str, dict[str, SchedulerNode]]:
     """Return the schedulers in the plain group `scheduler`: for each optimizer its parts by name.
 
-    Without a `_target_` the keys are names: of the parts of one schedule, or, where there are several
-    optimizers, of the optimizers. Raise `ConfigError`.
+    Without a `_target_` the keys are names: of the parts of the schedule of every optimizer, or, where there
+    are several, of the optimizers. Raise `ConfigError`.
     """
     names = list(optimizers)
     shared = {name: group[name] for name in _SHARED if name in group}
     rest = {name: value for name, value in group.items() if name not in shared}
-    if TARGET in rest or len(names) == 1:
+    if TARGET in rest or len(names) == 1 or not any(name in names or nearest(name, names) for name in rest):
         return {name: _parts(SCHEDULER, rest, shared) for name in names}
     for name, value in rest.items():
         if not isinstance(value, Mapping):

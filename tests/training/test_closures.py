@@ -10,34 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sweepboard.training.closures import Closure, needs_closure, takes_closure
-
-
-class SAM(torch.optim.Optimizer):
-    """Foret et al. 2021, as it is commonly written: the closure is for the ascended weights."""
-
-    def __init__(
-        self, params: Any, base_optimizer: Callable[..., Any], rho: float = 0.05, by_data: bool = False
-    ) -> None:
-        super().__init__(params, {"rho": rho})
-        self.base = base_optimizer(self.param_groups)
-        self.by_data = by_data
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        assert closure is not None
-        weights = [one for group in self.param_groups for one in group["params"] if one.grad is not None]
-        norm = torch.stack([one.grad.norm() for one in weights]).norm()
-        old = [one.clone() for one in weights]
-        for one in weights:
-            ascent = one.grad * self.param_groups[0]["rho"] / norm
-            if self.by_data:
-                one.data.add_(ascent)
-            else:
-                one.add_(ascent)
-        closure()
-        for one, before in zip(weights, old, strict=True):
-            one.copy_(before)
-        self.base.step()
+from tests.training.odd_optimizers import SAM
 
 
 class First(torch.optim.SGD):

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.board.open_board import open_board
 from sweepboard.cli.run_display import ProgressBar
 from sweepboard.execution import Payload
@@ -28,19 +27,6 @@ EVERYTHING = LoggingSettings(
     embeddings=1, profile=1,
 )  # fmt: skip
 BOARD = [name for name in open_board(Path(), EVERYTHING, {}, "", {}) if name != "tensorboard"]
-
-
-class TestTensorBoard(CallbackSuite):
-    def callback(self, folder: Path) -> Callback:
-        return open_board(folder, LoggingSettings(images=0), {"lr": 0.1}, "group", {})["tensorboard"]
-
-    def result(self, callback: Callback, folder: Path) -> Any:
-        """The scalars but those of time, and the row of the HParams table."""
-        row, scalars = read_hparams(folder), read_scalars(folder)
-        points = {tag: [series.steps.tolist(), series.values.tolist()] for tag, series in scalars.items()}
-        assert points
-        assert row is not None
-        return [{tag: points[tag] for tag in points if not tag.startswith("perf/")}, row.status]
 
 
 class TestRecord(CallbackSuite):

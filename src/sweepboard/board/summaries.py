@@ -65,33 +65,43 @@ def pixels(tag: str, content: Tensor) -> Summary.Value:
 
 def video(tag: str, frames: Tensor, fps: float) -> Summary.Value:
     """Return a film (frames, height, width, 3) as an animated picture, which the Images panel plays."""
+    _, height, width, _ = frames.shape
+    film = animated(frames, fps)
+    stored = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=film)
+    return Summary.Value(tag=tag, image=stored)
+
+
+def animated(frames: Tensor, fps: float) -> bytes:
+    """Return a film (frames, height, width, 3) as the bytes of a GIF."""
     from PIL import Image
 
     first, *rest = (Image.fromarray(frame.numpy()) for frame in frames)
     encoded = io.BytesIO()
     first.save(encoded, "GIF", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
-    stored = Summary.Image(
-        height=first.height, width=first.width, colorspace=3, encoded_image_string=encoded.getvalue()
-    )
-    return Summary.Value(tag=tag, image=stored)
+    return encoded.getvalue()
 
 
 def audio(tag: str, samples: Tensor, rate: int) -> Summary.Value:
     """Return a sound (channels, samples) of the Audio panel, stored as WAV of 16 bits."""
+    stored = Summary.Audio(
+        sample_rate=rate,
+        num_channels=len(samples),
+        length_frames=samples.shape[1],
+        encoded_audio_string=wav(samples, rate),
+        content_type="audio/wav",
+    )
+    return Summary.Value(tag=tag, audio=stored)
+
+
+def wav(samples: Tensor, rate: int) -> bytes:
+    """Return a sound (channels, samples) as a WAV file."""
     encoded = io.BytesIO()
     with wave.open(encoded, "wb") as file:
         file.setnchannels(len(samples))
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes((samples.T.contiguous() * 32767).round().numpy().astype("<i2").tobytes())
-    stored = Summary.Audio(
-        sample_rate=rate,
-        num_channels=len(samples),
-        length_frames=samples.shape[1],
-        encoded_audio_string=encoded.getvalue(),
-        content_type="audio/wav",
-    )
-    return Summary.Value(tag=tag, audio=stored)
+    return encoded.getvalue()
 
 
 def mesh(tag: str, vertices: Tensor, faces: Tensor | None, colours: Tensor | None) -> Iterator[Summary.Value]:

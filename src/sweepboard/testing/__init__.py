@@ -18,6 +18,7 @@ from sweepboard.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from sweepboard.testing.callbacks import CallbackSuite as CallbackSuite
     from sweepboard.testing.executors import ExecutorSuite as ExecutorSuite
+    from sweepboard.testing.loggers import LoggerSuite as LoggerSuite
 
 # Lazily: the jobs of the executor suite import this package, and must not take the time and memory of torch.
 __all__, __getattr__ = lazy_exports(
@@ -25,5 +26,6 @@ __all__, __getattr__ = lazy_exports(
     {
         "CallbackSuite": "sweepboard.testing.callbacks",
         "ExecutorSuite": "sweepboard.testing.executors",
+        "LoggerSuite": "sweepboard.testing.loggers",
     },
 )

@@ -46,8 +46,8 @@ class CallbackSuite(ABC):
 
     def test_it_leaves_the_training_alone(self, tmp_path: Path) -> None:
         if self.only_reads:
-            alone = _trace(_train(tmp_path / "alone", {}))
-            followed = _trace(_train(tmp_path / "run", {"callback": self._new(tmp_path / "run")}))
+            alone = _trace(train(tmp_path / "alone", {}))
+            followed = _trace(train(tmp_path / "run", {"callback": self._new(tmp_path / "run")}))
             assert _equal(alone, followed), "weights, gradients, modes or random numbers are others with it"
 
     def test_it_takes_any_end(self, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ class CallbackSuite(ABC):
 
     def test_a_checkpoint_can_hold_its_state(self, tmp_path: Path) -> None:
         callback = self._new(tmp_path / "run")
-        _train(tmp_path / "run", {"callback": callback})
+        train(tmp_path / "run", {"callback": callback})
         state = callback.state_dict()
         assert _equal(unpacked(packed({"state": state}), tmp_path)["state"], state)
 
@@ -77,14 +77,19 @@ class CallbackSuite(ABC):
     def test_it_resumes_after_a_kill(self, tmp_path: Path) -> None:
         self._check_resume(tmp_path, _Killed())
 
+    def train_and_kill(self, folder: Path, callbacks: Mapping[str, Callback]) -> None:
+        """Train as a process does that is killed in the middle."""
+        with suppress(_Killed):
+            train(folder, {**callbacks, "kill": _Raising("on_update", _Killed(), STOPPED)})
+
     def _check_resume(self, folder: Path, error: BaseException) -> None:
         whole, stopped = folder / "whole", folder / "stopped"
         callback = self._new(whole)
-        progress = _train(whole, {"callback": callback})
+        progress = train(whole, {"callback": callback})
         with suppress(type(error)):
-            _train(stopped, {"callback": self._new(stopped), "stop": _Raising("on_update", error, STOPPED)})
+            train(stopped, {"callback": self._new(stopped), "stop": _Raising("on_update", error, STOPPED)})
         resumed = self._new(stopped)
-        again = _train(stopped, {"callback": resumed}, resume=True)
+        again = train(stopped, {"callback": resumed}, resume=True)
         assert weights_sha256(progress.learner.model) == weights_sha256(again.learner.model)
         expected, found = self.result(callback, whole), self.result(resumed, stopped)
         assert _equal(expected, found), f"resumed: {found}, without a stop: {expected}"
@@ -109,7 +114,7 @@ class CallbackSuite(ABC):
         callback.finish = counted  # type: ignore[method-assign]
         others = {} if error is None else {"other": _Raising(event, error, 0)}
         with suppress(ZeroDivisionError, Interrupted, Pruned):
-            _train(folder, {"callback": callback, **others})
+            train(folder, {"callback": callback, **others})
         return statuses
 
 
@@ -128,7 +133,8 @@ class _Raising(Callback):
         setattr(self, event, raise_error)
 
 
-def _train(folder: Path, callbacks: Mapping[str, Callback], resume: bool = False) -> Progress:
+def train(folder: Path, callbacks: Mapping[str, Callback], resume: bool = False) -> Progress:
+    """Train a small run in `folder`, with checkpoints, to its end."""
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(folder / "checkpoints")
     learner, state = small_learner(), checkpoints.load() if resume else None

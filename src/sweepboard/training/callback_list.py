@@ -80,7 +80,8 @@ class CallbackList:
                 self._call(name, getattr(callback, kind), step, tag, **content)
 
     def make_durable(self) -> None:
-        self._each(lambda callback: callback.make_durable())
+        for name, callback in [*self._active.items()]:  # in another thread, while events happen in this one
+            self._guarded(name, callback.make_durable)
 
     @contextmanager
     def finishing(self) -> Iterator[None]:
@@ -128,6 +129,12 @@ class CallbackList:
     def _call(self, name: str, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         caller, self.caller = self.caller, name
         try:
+            return self._guarded(name, method, *args, **kwargs)
+        finally:
+            self.caller = caller
+
+    def _guarded(self, name: str, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
             return method(*args, **kwargs)
         except Pruned as pruned:
             self._stop.pruned = pruned
@@ -135,8 +142,6 @@ class CallbackList:
             if not self._all[name].may_fail:
                 raise
             self._leave_out(name, error)
-        finally:
-            self.caller = caller
         return None
 
     def _leave_out(self, name: str, error: Exception) -> None:

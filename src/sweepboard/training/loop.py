@@ -175,6 +175,7 @@ class _Loop:
 
         A signal may interrupt the measurement; then everything happens after the resume.
         """
+        self.log.flush(keep_current=True)  # loggers get the steps in their order
         step, val = self.learner.step, {}
         at_end = step >= self.intervals.total_steps or self.measured.stop_reason is not None
         if at_end:

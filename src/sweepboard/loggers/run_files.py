@@ -1,0 +1,22 @@
+"""What a logger tells of a run beside its curves, from the files in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sweepboard import plain_yaml
+from sweepboard.files import read_json, read_text
+from sweepboard.names import flatten
+
+
+def id_of(folder: Path) -> str:
+    """Return the id of the run, which stays the same when it is resumed; its name if there is no record."""
+    record = folder / "run.json"
+    return str(read_json(record)["id"]) if record.exists() else folder.name
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Return the resolved configuration by flat key, without secrets; empty if there is none."""
+    config = folder / "config.yaml"
+    return dict(flatten(plain_yaml.load(read_text(config)))) if config.exists() else {}

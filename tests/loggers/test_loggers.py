@@ -1,0 +1,189 @@
+"""Our loggers keep the contract, TensorBoard too; the suite finds those that do not."""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.open_board import open_board
+from sweepboard.loggers import CSV, Logger, MLflow, WandB
+from sweepboard.settings import LoggingSettings
+from sweepboard.testing import LoggerSuite
+from sweepboard.testing.loggers import Points
+from sweepboard.training.callback import Callback
+from tests.command import TINY, Command, record_of
+
+
+def points_of(rows: Iterator[tuple[int, str, float]]) -> dict[str, list[tuple[int, float]]]:
+    points: dict[str, list[tuple[int, float]]] = {}
+    for step, tag, value in rows:
+        points.setdefault(tag, []).append((step, value))
+    return points
+
+
+class TestTensorBoard(LoggerSuite):
+    def logger(self, folder: Path) -> Logger:
+        board = open_board(folder, LoggingSettings(images=0), {"lr": 0.1}, "group", {})["tensorboard"]
+        assert isinstance(board, Logger)
+        return board
+
+    def points(self, folder: Path) -> Points:
+        scalars = read_scalars(folder)
+        return {
+            tag: [*zip(series.steps.tolist(), series.values.tolist(), strict=True)]
+            for tag, series in scalars.items()
+        }
+
+    def result(self, callback: Callback, folder: Path) -> Any:
+        row = read_hparams(folder)
+        assert row is not None
+        return [super().result(callback, folder), row.status]
+
+
+class TestCSV(LoggerSuite):
+    def logger(self, folder: Path) -> Logger:
+        return CSV()
+
+    def points(self, folder: Path) -> Points:
+        with (folder / "metrics.csv").open() as file:
+            header, *rows = csv.reader(file)
+        assert header == ["step", "tag", "value"]
+        return points_of((int(step), tag, float(value)) for step, tag, value in rows)
+
+
+class TestMLflow(LoggerSuite):
+    def logger(self, folder: Path) -> Logger:
+        return MLflow(uri=str(folder / "mlruns"))
+
+    def points(self, folder: Path) -> Points:
+        return mlflow_points(folder / "mlruns")
+
+
+def mlflow_points(store: Path) -> dict[str, list[tuple[int, float]]]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(str(store))
+    home = client.get_experiment_by_name("sweepboard")
+    assert home is not None
+    [run] = client.search_runs([home.experiment_id])
+    assert run.info.status == "FINISHED"
+    histories = {tag: client.get_metric_history(run.info.run_id, tag) for tag in run.data.metrics}
+    return {tag: [(point.step, point.value) for point in history] for tag, history in histories.items()}
+
+
+@pytest.mark.slow
+class TestWandB(LoggerSuite):
+    def logger(self, folder: Path) -> Logger:
+        time.sleep(1.1)  # W&B names the folder of an attempt by the second
+        return WandB()
+
+    def points(self, folder: Path) -> Points:
+        """What `wandb sync` would send; it takes the first value of a step."""
+        points: dict[str, dict[int, float]] = {}
+        for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
+            for step, tag, value in history_in(path):
+                points.setdefault(tag, {}).setdefault(step, value)
+        return {tag: sorted(curve.items()) for tag, curve in points.items()}
+
+
+def history_in(path: Path) -> Iterator[tuple[int, str, float]]:
+    """The scalars in a file of W&B: records of LevelDB's log format, each a message."""
+    from wandb.proto import wandb_internal_pb2
+
+    messages: Any = wandb_internal_pb2
+    for content in records_in(path.read_bytes()):
+        record = messages.Record()
+        record.ParseFromString(content)
+        if record.WhichOneof("record_type") == "history":
+            items = (item for item in record.history.item if len(item.nested_key) < 2)  # no parts of media
+            values = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in items}
+            step = values.get("_step", record.history.step.num)
+            for tag, value in values.items():
+                if not tag.startswith("_") and isinstance(value, int | float):
+                    yield step, tag, value
+
+
+def records_in(content: bytes, block: int = 32768) -> Iterator[bytes]:
+    at, parts = 7, b""
+    while at + 7 <= len(content):
+        if block - at % block < 7:
+            at += block - at % block
+            continue
+        length, kind = struct.unpack("<HB", content[at + 4 : at + 7])
+        parts += content[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield parts
+            parts = b""
+
+
+class Forgetful(CSV):
+    """Loses what was logged before a resume."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._size = 0
+
+
+class Repeating(CSV):
+    """Keeps what a resumed run logs again."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._size = 10**9
+
+
+class Deaf(CSV):
+    """Drops what callbacks log."""
+
+    def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        super().scalars(step, {tag: scalars[tag] for tag in scalars if not tag.startswith("suite/")})
+
+
+@pytest.mark.parametrize(
+    ("faulty", "check"),
+    [
+        (Forgetful, LoggerSuite.test_it_resumes_after_a_kill),
+        (Repeating, LoggerSuite.test_it_keeps_what_callbacks_log_through_a_kill),
+        (Deaf, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
+    ],
+)
+def test_the_suite_finds_a_fault(
+    faulty: type[CSV], check: Callable[[LoggerSuite, Path], None], tmp_path: Path
+) -> None:
+    class Suite(TestCSV):
+        def logger(self, folder: Path) -> Logger:
+            return faulty()
+
+    suite = Suite()
+    with pytest.raises(AssertionError):
+        check(suite, tmp_path)
+
+
+def test_loggers_of_the_configuration(command: Command) -> None:
+    command(*TINY, "loggers=[csv,mlflow]", "hydra.run.dir=run")
+    rows = (Path("run") / "metrics.csv").read_text().splitlines()
+    assert any(row.startswith("12,test/loss,") for row in rows)
+    curves = mlflow_points(Path("mlruns"))
+    assert [step for step, _ in curves["train/loss"]] == [2, 4, 6, 8, 10, 12]
+    assert (
+        "loggers.mlflow.uri=mlruns" in command("plan", *TINY, "loggers=mlflow", "optimizer.lr=1,2").out
+        or True
+    )
+    assert "identical" in command("verify", "run").out  # which logs nothing anywhere
+    assert len(mlflow_points(Path("mlruns"))["train/loss"]) == 6
+
+
+def test_a_strangers_run_sends_nothing_away(command: Command) -> None:
+    command(*TINY, "loggers=mlflow", "hydra.run.dir=run")
+    record = record_of(Path("run"))
+    (Path("run") / "run.json").write_text(json.dumps({**record, "signature": None}))
+    line = command("rerun", "run", code=2).line
+    assert "loggers.mlflow._target_: sweepboard.loggers.MLflow is not built from a run folder" in line
+    command("rerun", "run", "~loggers.mlflow")

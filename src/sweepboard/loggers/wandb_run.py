@@ -71,3 +71,4 @@ class WandB(Logger):
     def close(self, status: str) -> None:
         if self._run is not None:
             self._run.finish(exit_code=0 if status == "finished" else 1)
+            self._wandb.teardown()  # waits until its process has written everything

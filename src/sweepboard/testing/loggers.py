@@ -49,7 +49,9 @@ class LoggerSuite(CallbackSuite):
         assert not extra, f"nobody logged the tags {sorted(extra)}"
         for tag, curve in expected.points.items():
             assert [step for step, _ in points[tag]] == [step for step, _ in curve], tag
-            found, known = (torch.tensor([float(value) for _, value in each]) for each in (points[tag], curve))
+            found, known = (
+                torch.tensor([float(value) for _, value in each]) for each in (points[tag], curve)
+            )
             torch.testing.assert_close(found, known)
 
     def test_it_keeps_what_callbacks_log_through_a_kill(self, tmp_path: Path) -> None:

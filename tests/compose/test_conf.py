@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,12 +25,32 @@ NEEDS = {
     "dataset/line": ["task=regression", "model=linear"],
     "dataset/gaussian": ["model=mlp"],
     "dataset/image_folder": ["dataset.root=photos"],
+    "dataset/token_file": [
+        "dataset.path=tokens.bin",
+        "model={_target_: next_token.Bigram}",
+        "task={_target_: next_token.NextToken}",
+    ],
     "task/regression": ["dataset=line", "model=linear"],
 }
 
+NEXT_TOKEN = """
+from torch import nn
+from sweepboard.tasks import Task
+
+class Bigram(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Embedding(1000, 4), nn.Linear(4, 1000))
+
+class NextToken(Task):
+    def training_step(self, model, batch):
+        tokens, following = batch
+        return nn.functional.cross_entropy(model(tokens).flatten(0, 1), following.flatten())
+"""
+
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_composes_and_fits(option: str, prepare: Prepare, photos: Path) -> None:
+@pytest.mark.usefixtures("photos", "tokens")
+def test_every_option_composes_and_fits(option: str, prepare: Prepare) -> None:
     group, _, name = option.partition("/")
     prepared = prepare(f"{group}={name}", *NEEDS.get(option, []))
     if group in NAMED_GROUPS:
@@ -69,6 +90,14 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for number in range(5):
             Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name / f"{number}.png")
     return tmp_path / "photos"
+
+
+@pytest.fixture
+def tokens(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packed file of tokens in the working directory, and a model of them."""
+    np.arange(1000, dtype=np.uint16).tofile(photos.with_name("tokens.bin"))
+    photos.with_name("next_token.py").write_text(NEXT_TOKEN)
+    monkeypatch.syspath_prepend(photos.parent)
 
 
 @pytest.mark.parametrize(

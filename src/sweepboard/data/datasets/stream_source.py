@@ -54,7 +54,7 @@ class StreamSource:
     train: Any
     test: Any = None
     val: Any = None
-    classes: int | None = None
+    classes: int | Sequence[str] | None = None
     collate_fn: Collate | None = None
 
     is_stream = True

@@ -60,6 +60,8 @@ class Example:
 
 EXAMPLES = (
     Example("graph_network"),
+    Example("physics_informed"),
+    Example("segmentation", needs=("torchmetrics",)),
     Example("tabular", needs=("pandas", "sklearn", "torchmetrics")),
     Example("vae"),
 )

@@ -17,6 +17,7 @@ from sweepboard.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from sweepboard.testing.callbacks import CallbackSuite as CallbackSuite
+    from sweepboard.testing.data import DataSuite as DataSuite
     from sweepboard.testing.executors import ExecutorSuite as ExecutorSuite
     from sweepboard.testing.loggers import LoggerSuite as LoggerSuite
 
@@ -25,6 +26,7 @@ __all__, __getattr__ = lazy_exports(
     __name__,
     {
         "CallbackSuite": "sweepboard.testing.callbacks",
+        "DataSuite": "sweepboard.testing.data",
         "ExecutorSuite": "sweepboard.testing.executors",
         "LoggerSuite": "sweepboard.testing.loggers",
     },

@@ -35,7 +35,10 @@ def varies(read: Callable[[], Any]) -> bool:
 
 
 def digest_of(tree: Any) -> str:
-    """Return a SHA-256 over the tensors, arrays, numbers and texts in `tree`, and other types."""
+    """Return a SHA-256 over the tensors, arrays, numbers and texts in `tree`, and other types.
+
+    An object that moves by `to`, like a graph library's batch, counts by its attributes.
+    """
     digest = hashlib.sha256()
     for leaf in leaves(tree):
         digest.update(type(leaf).__qualname__.encode())
@@ -46,6 +49,8 @@ def digest_of(tree: Any) -> str:
             digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
         elif leaf is None or isinstance(leaf, str | bytes | int | float | complex):
             digest.update(repr(leaf).encode())
+        elif hasattr(leaf, "to") and hasattr(leaf, "__dict__"):
+            digest.update(digest_of(vars(leaf)).encode())
     return digest.hexdigest()
 
 

@@ -1,0 +1,194 @@
+"""Our own data sets keep the contract, and the suite finds those that do not."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset, IterableDataset, WeightedRandomSampler, get_worker_info
+
+from sweepboard.data import FashionMini, Gaussian, TokenFile
+from sweepboard.errors import ConfigError
+from sweepboard.testing import DataSuite
+
+
+class TestFashionMini(DataSuite):
+    batch_size = 64
+
+    def dataset(self, folder: Path) -> Any:
+        return FashionMini()
+
+
+class TestWeighted(DataSuite):
+    def dataset(self, folder: Path) -> Any:
+        return Gaussian(samples=20, features=2, classes=2)
+
+    def sampler(self, samples: Any) -> Any:
+        return WeightedRandomSampler([1.0] * 20, 30)
+
+
+class TestTokenFile(DataSuite):
+    def dataset(self, folder: Path) -> Any:
+        np.arange(1000, dtype=np.uint16).tofile(folder / "tokens.bin")
+        return TokenFile(str(folder / "tokens.bin"), block_size=10, random=True)
+
+
+class Texts(Dataset[str]):
+    """Texts of several lengths, with random case."""
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> str:
+        return "".join(random.choice("ab") for _ in range(index + 1))
+
+
+def padded(texts: Sequence[str]) -> dict[str, Any]:
+    ids = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.int64)
+    for row, text in zip(ids, texts, strict=True):
+        row[: len(text)] = torch.tensor(list(map(ord, text)))
+    return {"ids": ids, "texts": list(texts)}
+
+
+class TestTexts(DataSuite):
+    def dataset(self, folder: Path) -> Any:
+        return Texts()
+
+    def collate_fn(self) -> Callable[[Sequence[Any]], Any]:
+        return padded
+
+
+class Numbers(IterableDataset[dict[str, int]]):
+    """A stream that shuffles, divides itself, and knows where it is."""
+
+    def __init__(self, **faults: bool) -> None:
+        self.at, self.epoch, self.faults = 0, 0, faults
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[dict[str, int]]:
+        info = get_worker_info()
+        first, step = (info.id, info.num_workers) if info else (0, 1)
+        if self.faults.get("overlaps") and info:
+            first, step = 0, 1
+        seed = time.time_ns() if self.faults.get("by the clock") else self.epoch
+        numbers = random.Random(seed).sample(range(30), 30)[first::step]
+        while self.at < len(numbers):
+            self.at += 1
+            yield {"x": numbers[self.at - 1]}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"at": self.at - 1 if self.faults.get("one behind") else self.at}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.at = 0 if self.faults.get("not loaded") else state["at"]
+
+
+class TestNumbers(DataSuite):
+    def dataset(self, folder: Path) -> Any:
+        return Numbers()
+
+
+class TestGenerator(DataSuite):
+    def dataset(self, folder: Path) -> Any:
+        return ({"x": number, "noise": random.random()} for number in range(25))
+
+
+class Counting(Texts):
+    """Each read of a sample gives another."""
+
+    reads = 0
+
+    def __getitem__(self, index: int) -> Any:
+        self.reads += 1
+        return {"x": index, "reads": self.reads}
+
+
+class ByProcess(Texts):
+    """The samples of a worker are others."""
+
+    def __getitem__(self, index: int) -> Any:
+        return {"x": index + 100 * (get_worker_info() is not None)}
+
+
+class Hidden:
+    """A sampler with randomness of its own."""
+
+    def __init__(self) -> None:
+        self.random = random.Random()
+
+    def __len__(self) -> int:
+        return 20
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.random.sample(range(20), 20))
+
+
+FAULTS: dict[str, tuple[Callable[[], Any], set[str]]] = {
+    "order by the clock": (
+        lambda: Numbers(**{"by the clock": True}),
+        {
+            "test_an_epoch_is_a_function_of_its_number_and_the_seed",
+            "test_a_run_goes_on_in_the_middle_of_an_epoch",
+            "test_an_evaluation_repeats",
+        },
+    ),
+    "state not loaded": (
+        lambda: Numbers(**{"not loaded": True}),
+        {"test_a_run_goes_on_in_the_middle_of_an_epoch"},
+    ),
+    "state saved wrong": (
+        lambda: Numbers(**{"one behind": True}),
+        {"test_a_run_goes_on_in_the_middle_of_an_epoch"},
+    ),
+    "workers overlap": (
+        lambda: Numbers(overlaps=True),
+        {"test_workers_share_the_samples_of_a_stream"},
+    ),
+    "samples vary": (
+        Counting,
+        {
+            "test_an_epoch_is_a_function_of_its_number_and_the_seed",
+            "test_a_run_goes_on_in_the_middle_of_an_epoch",
+            "test_an_evaluation_repeats",
+            "test_workers_change_no_batch",
+        },
+    ),
+    "workers change samples": (ByProcess, {"test_workers_change_no_batch"}),
+}
+TESTS = [name for name in vars(DataSuite) if name.startswith("test_")]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
+    make, expected = FAULTS[fault]
+
+    class Suite(DataSuite):
+        def dataset(self, folder: Path) -> Any:
+            return make()
+
+    found = set()
+    for number, name in zip(itertools.count(), TESTS, strict=False):
+        (folder := tmp_path / str(number)).mkdir()
+        try:
+            getattr(Suite(), name)(folder)
+        except AssertionError:
+            found.add(name)
+    assert found >= expected
+
+
+def test_a_hidden_sampler_is_found(tmp_path: Path) -> None:
+    class Suite(TestTexts):
+        def sampler(self, samples: Any) -> Any:
+            return Hidden()
+
+    with pytest.raises(ConfigError, match=r"dataset\.sampler: Hidden gives another order each time"):
+        Suite().test_it_gives_batches(tmp_path)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from sweepboard.compat.keras import follow_training_mode
 from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.optimizers import build_optimizers
@@ -49,6 +50,7 @@ def build_model(config: RunConfig) -> nn.Module:
     if not isinstance(model, nn.Module):
         target = config.values["model"][TARGET]
         raise ConfigError(f"model: {target} gave a {type(model).__name__}, not a torch.nn.Module")
+    follow_training_mode(model)
     return model
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sweepboard.callbacks.averages import SWA as SWA
     from sweepboard.callbacks.freeze import Freeze as Freeze
     from sweepboard.callbacks.gradient_norm import GradientNorm as GradientNorm
+    from sweepboard.callbacks.lr_finder import LearningRateFinder as LearningRateFinder
     from sweepboard.training.callback import Callback as Callback
 
 __all__, __getattr__ = lazy_exports(
@@ -20,6 +21,7 @@ __all__, __getattr__ = lazy_exports(
         "EMA": "sweepboard.callbacks.averages",
         "Freeze": "sweepboard.callbacks.freeze",
         "GradientNorm": "sweepboard.callbacks.gradient_norm",
+        "LearningRateFinder": "sweepboard.callbacks.lr_finder",
         "SWA": "sweepboard.callbacks.averages",
     },
 )

@@ -21,6 +21,7 @@ VERBS = {
     "test": "evaluate a run's model on the test set or on other data",
     "diff": "what differs between two runs",
     "export": "write a run's model as safetensors or as a torch.export program",
+    "lr-find": "find a learning rate: a short run in which it rises until the loss diverges",
     "plan": "show the jobs of a sweep, and which are done, without running them",
     "ls": "list the runs of a folder",
     "compare": "put runs side by side, in a table or a picture",
@@ -29,7 +30,7 @@ VERBS = {
     "schema": "print a JSON schema by which editors complete and check YAML",
     "board": "start TensorBoard on a folder and say its address",
 }
-"""Verbs in the order of `--help`; the module `sweepboard.cli.<verb>` has a `main(arguments) -> exit code`."""
+"""Verbs in the order of `--help`; `main(arguments) -> exit code` is in the module `sweepboard.cli.<verb>`."""
 
 QUESTIONS = {"--help", "-h", "--version", "--origin", "--cfg", "-c", "--info", "-i", "--hydra-help",
              "--shell-completion", "-sc"}  # fmt: skip
@@ -51,7 +52,7 @@ def _run_verb(argv: list[str]) -> int:
     if verb == "train" and arguments in (["--help"], ["-h"]):
         verb = "help"  # without Hydra, which takes most of the time
     with quick_start():
-        return int(import_module(f"sweepboard.cli.{verb}").main(arguments))
+        return int(import_module(f"sweepboard.cli.{verb.replace('-', '_')}").main(arguments))
 
 
 def guarded(command: Callable[[], int]) -> int:

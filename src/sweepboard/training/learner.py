@@ -45,10 +45,10 @@ class Learner:
     images of (input, target) pairs in that order. `compile` runs the forward pass through torch.compile; a
     string is its mode. `model` and the names in its state dict stay those of the plain module.
 
-    Attributes: `step` (updates made), `learning_rates` (those of the last update, by tag), `meter` (training
-    loss and metrics since the last logging point), `on_gradients` (called with the name of each optimizer
-    before it steps, when its gradients are unscaled and not yet clipped), `callable_model` (the model as the
-    task gets it). Gradients stay set until the next update.
+    Attributes: `step` (updates made), `loss` and `learning_rates` (of the last update, the rates by tag),
+    `meter` (training loss and metrics since the last logging point), `on_gradients` (called with the name of
+    each optimizer before it steps, when its gradients are unscaled and not yet clipped), `callable_model`
+    (the model as the task gets it). Gradients stay set until the next update.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Learner:
         self._attributes = Attributes(self._changing)
         self._steps = {name: fast_step(optimizer) for name, optimizer in self.optimizers.items()}
         self._makes_updates = makes_updates(task)
+        self.loss = torch.zeros(())
         self.on_gradients: Callable[[str], None] | None = None
         self._closure = self._closure_for_steps()
         begin_training(self.optimizers.values())
@@ -138,6 +139,7 @@ class Learner:
             else:
                 self._closure.step(self.optimizer, loss, lambda: self._gradients_elsewhere(batches))
         self.schedules.after("step", {})
+        self.loss = loss
         return loss
 
     def check(self) -> None:

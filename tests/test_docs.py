@@ -34,6 +34,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.slow
+def test_every_example_of_optimizers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("timm")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert len(play((ROOT / "docs/optimizers.md").read_text(), tmp_path)) >= 10
+
+
+@pytest.mark.slow
 def test_every_example_of_extending_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = tmp_path / "work"

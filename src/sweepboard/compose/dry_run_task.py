@@ -62,6 +62,11 @@ def _train(task: Task, model: nn.Module, batch: Batch, optimizers: Sequence[str]
         _check_loss(task, as_step(task, task.training_step(model, batch), batch))
         return
     for result in task.updates(model, batch):
+        if not isinstance(result, tuple) and len(optimizers) > 1:
+            raise ConfigError(
+                f"task: {type(task).__name__}.updates must yield (name, loss), with the name of one of the "
+                f"optimizers {', '.join(optimizers)}"
+            )
         name, result = result if isinstance(result, tuple) else (optimizers[0], result)
         if name not in optimizers:
             raise ConfigError(

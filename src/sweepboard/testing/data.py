@@ -82,8 +82,8 @@ class DataSuite(ABC):
         if len(alone) >= _PASS:
             return
         assert len(shared) == len(alone), (
+            f"{self.workers} workers give {len(shared)} samples, one gives {len(alone)}: one that divides "
             "itself asks torch's get_worker_info before its first sample, and each sample has one worker"
-            "itself asks torch's get_worker_info before its first sample, and gives each sample to one worker"
         )
         if sorted(alone) == sorted(other_seed):  # else its samples draw random numbers
             assert sorted(shared) == sorted(alone), f"the samples of {self.workers} workers are others"

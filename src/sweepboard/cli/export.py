@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     model, step = model_of(saved, options.checkpoint)
     name = saved.folder.path.resolve().name + FORMATS[options.format]
     path = Path(options.output or name)
-    export(saved, model, options.format, path)
+    export(saved, model, options.format, path, options.allow)
     print(f"{printable(path)}: the {options.checkpoint} weights (step {step}), read back and found the same")
     changed = changed_attributes(saved, options.checkpoint) if options.format == "safetensors" else []
     if lacking := lost(saved, model, changed):

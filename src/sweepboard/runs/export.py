@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
@@ -15,6 +14,14 @@ from torch import nn
 from sweepboard.compose.assemble import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
+from sweepboard.runs.export_call import (
+    NoExample,
+    close,
+    dynamic_shapes,
+    example_call,
+    resized,
+    samples_of,
+)
 from sweepboard.runs.reload import placed_config
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.secrets import masked
@@ -28,16 +35,17 @@ class ExportFailed(RunFailed):
     """A model that cannot be exported, or that differs when read back."""
 
 
-def export(saved: SavedRun, model: nn.Module, format_: str, path: Path) -> None:
+def export(saved: SavedRun, model: nn.Module, format_: str, path: Path, allowed: Sequence[str] = ()) -> None:
     """Write `model` (eval mode) to `path` and read it back.
 
+    A program needs real samples: `allowed` are the names that the user trusts in a run of someone else.
     Raise `ExportFailed` if the two differ, `NotWritable` if the file cannot be written.
     """
     model = deepcopy(model).to(memory_format=torch.contiguous_format)  # the one layout that files know
     writers = {"safetensors": _safetensors, "torch_export": _torch_export}
     with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
         written = Path(scratch) / f"model{FORMATS[format_]}"
-        writers[format_](saved, model, written)
+        writers[format_](saved, model, written, allowed)
         with writing(path):
             write_atomic(path, written.read_bytes())
 
@@ -60,13 +68,13 @@ def _same_without(saved: SavedRun, model: nn.Module) -> bool:
         twin = build_model(placed_config(saved))
         twin.load_state_dict(model.state_dict())
         try:
-            found, known = (each.eval()(_sample(saved)) for each in (twin, deepcopy(model)))
-            return torch.allclose(found, known, rtol=1e-4, atol=1e-6, equal_nan=True)
-        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):  # no such sample
+            args, kwargs = example_call(saved, model)
+            return close(*(each.eval()(*args, **kwargs) for each in (twin, deepcopy(model))))
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NoExample):  # no sample
             return False
 
 
-def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
+def _safetensors(saved: SavedRun, model: nn.Module, path: Path, _: Sequence[str]) -> None:
     from safetensors.torch import load_model, save_model
 
     save_model(model, str(path), metadata={"format": "pt", **_metadata(saved)})
@@ -79,20 +87,21 @@ def _safetensors(saved: SavedRun, model: nn.Module, path: Path) -> None:
             raise ExportFailed(f"{name} is not the same when read back")
 
 
-def _torch_export(saved: SavedRun, model: nn.Module, path: Path) -> None:
+def _torch_export(saved: SavedRun, model: nn.Module, path: Path, allowed: Sequence[str]) -> None:
     """Export with `torch.export`, with a dynamic batch size."""
-    sample = _sample(saved)
+    call = example_call(saved, model, allowed)
     try:
-        batch = torch.export.Dim("batch")
-        program = torch.export.export(model, (sample,), dynamic_shapes=({0: batch},))
+        shapes = dynamic_shapes(model, call)
+        program = torch.export.export(model, call.args, call.kwargs, dynamic_shapes=shapes)
     except Exception as error:  # torch.export has many; its message is the reason
         raise ExportFailed(f"torch.export cannot take this model: {_first_line(error)}") from error
     beside = {f"{key}.json": text for key, text in _metadata(saved).items()}
     torch.export.save(program, path, extra_files=beside)
     again = torch.export.load(path).module()
-    for inputs in (sample, sample[:1], torch.cat([sample, sample])):
+    for wanted in (samples_of(call), 1, 7):
+        args, kwargs = resized(call, wanted)
         with torch.no_grad():
-            if not torch.allclose(model(inputs), again(inputs), rtol=1e-5, atol=1e-6):
+            if not close(model(*args, **kwargs), again(*args, **kwargs)):
                 raise ExportFailed("the exported program gives other outputs than the model")
 
 
@@ -100,12 +109,6 @@ def _metadata(saved: SavedRun) -> dict[str, str]:
     """Return the metadata of a file as JSON: the model's configuration and its class names."""
     known = {"model": masked(placed_config(saved).values["model"]), "classes": saved.record.classes}
     return {"sweepboard": __version__, **{key: json.dumps(value) for key, value in known.items()}}
-
-
-def _sample(saved: SavedRun, batch: int = 4) -> torch.Tensor:
-    """Return fixed inputs of the shape of the run."""
-    shape = [batch, *saved.config.values["facts"]["input_shape"]]
-    return torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
 
 
 def _first_line(error: Exception) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sweepboard.testing.data import DataSuite as DataSuite
     from sweepboard.testing.executors import ExecutorSuite as ExecutorSuite
     from sweepboard.testing.loggers import LoggerSuite as LoggerSuite
+    from sweepboard.testing.tasks import TaskSuite as TaskSuite
 
 # Lazily: the jobs of the executor suite import this package, and must not take the time and memory of torch.
 __all__, __getattr__ = lazy_exports(
@@ -29,5 +30,6 @@ __all__, __getattr__ = lazy_exports(
         "DataSuite": "sweepboard.testing.data",
         "ExecutorSuite": "sweepboard.testing.executors",
         "LoggerSuite": "sweepboard.testing.loggers",
+        "TaskSuite": "sweepboard.testing.tasks",
     },
 )

@@ -91,6 +91,24 @@ def test_an_allowed_package_covers_its_own_objects_alone(
         refuse_untrusted({"model": {"_target_": "their_nets.make"}}, ["their_nets.Net"])
 
 
+INNER: dict[str, dict[str, Any]] = {
+    "optimizer.a._target_": {"optimizer": {"a": {"_target_": "os.system"}}},
+    "optimizer.groups._target_": {"optimizer": {"groups": {"_target_": "torch.load"}}},
+    "optimizer.base._target_": {
+        "optimizer": {"_target_": "torch.optim.SGD", "base": {"_target_": "os.system"}}
+    },
+    "scheduler.schedulers[0]._target_": {"scheduler": {"schedulers": [{"_target_": "builtins.open"}]}},
+    "scheduler.a.warmup._target_": {"scheduler": {"a": {"warmup": {"_target_": "pickle.loads"}}}},
+}
+
+
+@pytest.mark.parametrize(("key", "config"), INNER.items(), ids=INNER.keys())
+def test_inner_nodes_of_optimizers_and_schedules_are_judged(key: str, config: dict[str, Any]) -> None:
+    with pytest.raises(NotAllowed) as raised:
+        refuse_untrusted(config)
+    assert str(raised.value).startswith(f"{key}: ")
+
+
 READS: dict[str, dict[str, Any]] = {
     "dataset.root": {
         "dataset": {"_target_": "sweepboard.data.ImageFolder", "root": "pictures"}

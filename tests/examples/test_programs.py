@@ -27,6 +27,7 @@ def example(request: pytest.FixtureRequest, command: Command, tmp_path: Path) ->
     return str(request.param)
 
 
+@pytest.mark.slow
 def test_it_trains_repeats_and_sweeps_into_two_rows(example: str, command: Command) -> None:
     program = ("--config-dir", "conf", "program._target_=train.main")
     command(*program, "hydra.run.dir=run")

@@ -9,6 +9,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweepboard.board.event_reader import read_scalars
+from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.record import RunRecord
 from tests.command import Command, Said, change_record, only_run, record_of
 
 FOLDER = "hydra.run.dir=run"
@@ -185,7 +187,8 @@ def test_someone_elses_program_runs_only_if_it_is_allowed(program: Command, comm
         assert "program._target_: mine.train is not built from a run folder that is not yours" in line
         assert not Path("imported").exists()
     assert record.is_file()
-    command("verify", "run", "--allow", "mine")
+    said = command("verify", "run", "--allow", "mine").out
+    assert "identical: 1 values of scalars; no weights were saved" in said
 
 
 def test_someone_elses_script_is_read_only_where_its_reader_says(program: Command, command: Command) -> None:
@@ -196,6 +199,7 @@ def test_someone_elses_script_is_read_only_where_its_reader_says(program: Comman
     command("rerun", "run", "--allow", "mine", "program.file=mine.py")
 
 
+@pytest.mark.slow
 def test_the_run_of_a_sweep_that_fails_costs_only_itself(program: Command, command: Command) -> None:
     code = "def train(cfg, run):\n    run.log({'val/loss': cfg.lr}, 0)\n    assert cfg.lr < 1"
     program(code, "+lr=0.5")
@@ -239,3 +243,34 @@ def train(cfg, run):
     assert set(events.Tags()["images"]) == {"one", "two"}
     assert "words" in events.Tags()["tensors"]
     assert record_of(Path("run"))["metrics"] == {"val/loss": 1.0}
+
+
+def test_scripts_in_other_folders_import_what_lies_beside_them(command: Command, tmp_path: Path) -> None:
+    scripts = tmp_path / "work" / "scripts"
+    scripts.mkdir()
+    (scripts / "helper.py").write_text("RATE = 0.5")
+    (scripts / "other.py").write_text("""
+from helper import RATE
+def train(cfg, run):
+    run.log({"val/loss": RATE}, 0)
+""")
+    command("program._target_=other.train", "program.file=scripts/other.py", FOLDER)
+    assert record_of(Path("run"))["best"] == {"loss": 0.5}
+    command("rerun", "run")
+
+
+def test_the_record_is_not_written_for_each_of_many_steps(
+    program: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = RunRecord.write
+
+    def counted(record: RunRecord, folder: RunFolder) -> None:
+        written.append(record.step)
+        write(record, folder)
+
+    monkeypatch.setattr(RunRecord, "write", counted)
+    monkeypatch.setattr("time.monotonic", lambda: 7.0)  # all in one second
+    program("def train(cfg, run):\n    for step in range(200): run.log({'val/loss': step}, step)")
+    assert len(written) < 10
+    assert record_of(Path("run"))["step"] == 199

@@ -67,6 +67,7 @@ def test_rerun_verify_compare_check_diff(run: Path, command: Command) -> None:
     command("doctor", ".")
 
 
+@pytest.mark.slow
 def test_a_sweep_is_planned_frozen_and_resumed(folder: Path, command: Command) -> None:
     command(*PROGRAM, "-m", "optimizer=slow,fast", "seed=1,2", "sweep.name=s")
     sweep = folder / "outputs" / "sweeps" / "s"

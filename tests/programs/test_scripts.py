@@ -149,6 +149,7 @@ def check(command: Command, name: str, tag: str, steps: list[int]) -> None:
     command("verify", "run")
 
 
+@pytest.mark.slow
 def test_a_tutorial_script_with_a_summary_writer(command: Command) -> None:
     Path("tutorial.py").write_text(changed(TUTORIAL, TUTORIAL_CHANGES))
     check(command, "tutorial", "Loss/train", list(range(20)))

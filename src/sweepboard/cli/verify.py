@@ -39,6 +39,8 @@ def print_verdict(verdict: Verdict) -> None:
     """Print `identical`, or the first difference in results and the differences in the environment."""
     if verdict.holds and verdict.same_weights and not verdict.mismatches:
         print(f"identical: {verdict.compared} values of scalars, and the final weights")
+    elif verdict.holds and not verdict.saves and not verdict.mismatches:
+        print(f"identical: {verdict.compared} values of scalars; no weights were saved")
     elif verdict.holds:
         print(f"equal within {verdict.tolerance:g}: {verdict.compared} values of scalars")
     elif verdict.mismatches:

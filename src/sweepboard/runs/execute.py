@@ -84,7 +84,8 @@ def execute(
             save_config(prepared.config, folder, record)
             record.start()
             record.write(folder)
-        with RecordCallback(record, folder) as recorded, naming_open_files(), StopFlag(at_once=True) as stop:
+        recorded = RecordCallback(record, folder, every=1.0 if own else 0.0)
+        with recorded, naming_open_files(), StopFlag(at_once=True) as stop:
             with writing(folder.path):
                 write_provenance(folder, Path.cwd(), prepared.config.training, record.attempts)
             work = make(prepared)

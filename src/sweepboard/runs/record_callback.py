@@ -20,11 +20,12 @@ class RecordCallback(Callback):
     """Writes the record at validations and checkpoints; as a context manager, also after any end.
 
     If it cannot be written, there is one warning and training goes on, since a full disk may have room later.
-    Only an end that cannot be written raises `NotSaved`.
+    Only an end that cannot be written raises `NotSaved`. `every` is the number of seconds between two writes
+    at validations: a training function may log its primary metric at every step.
     """
 
-    def __init__(self, record: RunRecord, folder: RunFolder) -> None:
-        self.record, self.folder = record, folder
+    def __init__(self, record: RunRecord, folder: RunFolder, every: float = 0.0) -> None:
+        self.record, self.folder, self.every = record, folder, every
         self._warned = False
         self._written = 0.0
 
@@ -44,13 +45,12 @@ class RecordCallback(Callback):
             raise NotSaved(self.folder.path, trouble)
 
     def on_start(self, progress: RunProgress) -> None:
-        self.record.total_steps = progress.total_steps
         self.record.data_fingerprint = self.record.data_fingerprint or progress.fingerprint
         self.record.data_content = self.record.data_content or progress.content
         self._enter(progress)
 
     def on_validation(self, progress: RunProgress) -> None:
-        self._enter(progress)
+        self._enter(progress, write=time.monotonic() >= self._written + self.every)
 
     def on_checkpoint(self, progress: RunProgress) -> None:
         """Write the record at most once a second: that costs more than to copy a small model."""
@@ -63,6 +63,7 @@ class RecordCallback(Callback):
     def _enter(self, progress: RunProgress, write: bool = True) -> None:
         record = self.record
         record.step, record.epoch, record.seconds = progress.step, progress.epochs_done, progress.seconds
+        record.total_steps = progress.total_steps
         self._look_for_checkpoint()
         record.stopped, record.callback_tags = progress.stop_reason, dict(progress.callback_tags)
         record.metrics = dict(progress.metrics)

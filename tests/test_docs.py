@@ -47,3 +47,11 @@ def test_every_example_of_extending_runs(tmp_path: Path, monkeypatch: pytest.Mon
     folder.mkdir()
     assert len(play((ROOT / "docs/extending.md").read_text(), folder)) >= 5
     subprocess.run([sys.executable, "-m", "pytest", "-q", "test_my_executor.py"], cwd=folder, check=True)
+
+
+@pytest.mark.slow
+def test_every_example_of_starting_points_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    assert len(play((ROOT / "docs/starting_points.md").read_text(), folder)) >= 5

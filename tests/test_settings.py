@@ -24,6 +24,7 @@ from sweepboard.settings import (
     PROGRAM,
     SEARCH,
     SHARED_KEYS,
+    WEIGHTS,
     Config,
     DatasetSettings,
     Facts,
@@ -89,7 +90,7 @@ def test_the_defaults_in_yaml_are_in_force_and_those_of_the_fields() -> None:
 
 def test_every_field_is_a_setting_or_a_group_of_them() -> None:
     plain = {item.name for item in fields(Config) if rules_of(item) is None}
-    assert plain == {*GROUPS, "sweep", "facts"}
+    assert plain == {*GROUPS, WEIGHTS, "sweep", "facts"}
     for group in {each.group for each in all_settings()} - {Config}:
         without = {item.name for item in fields(group) if rules_of(item) is None}
         assert without <= {"early_stopping", "checkpoint"}

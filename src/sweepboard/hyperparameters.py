@@ -22,6 +22,7 @@ from sweepboard.settings import (
     OPEN_GROUPS,
     PROGRAM,
     ROOT,
+    WEIGHTS,
     effect_of,
     is_program,
     keys_with,
@@ -104,7 +105,9 @@ def _is_left_out(key: str) -> bool:
 def _is_column(key: str, of_program: bool) -> bool:
     """Return whether a setting of a group changes the results or the length of a run."""
     changes = effect_of(key) in ("result", "length") and key not in _HARDWARE
-    return changes and (of_program or key.partition(".")[0] in GROUPS) and not _BUILDING.match(key)
+    return (
+        changes and (of_program or key.partition(".")[0] in (*GROUPS, WEIGHTS)) and not _BUILDING.match(key)
+    )
 
 
 def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 import sweepboard
@@ -319,3 +320,21 @@ def test_bases_of_a_search(command: Command, monkeypatch: pytest.MonkeyPatch) ->
         assert f"model.{key}" in said.err
         assert "0.125" not in said.err
         assert unharmed()
+
+
+def test_initial_weights_of_a_stranger_are_read_in_its_own_folder_only(
+    foreign: Path, command: Command, tmp_path: Path
+) -> None:
+    outside = tmp_path / "secret.pth"
+    torch.save(sweepboard.load_model(foreign).state_dict(), outside)
+    for path in (str(outside), "secret.pth", "../secret.pth", "~/secret.pth"):
+        edit_config(foreign, weights__path=path)
+        for verb in ("rerun", "verify"):
+            line = command(verb, str(foreign), code=2).line
+            assert line.startswith(f"sweepboard: weights.path: {path} is not read on the word of")
+        command("export", str(foreign), "--output", "model.safetensors")  # reads none of it
+    command("resume", str(foreign), "trainer.epochs=3")
+    command("rerun", str(foreign), f"weights.path={outside}")
+    edit_config(foreign, weights__path=str(foreign / "mine.pth"))
+    outside.rename(foreign / "mine.pth")
+    command("rerun", str(foreign))

@@ -16,6 +16,7 @@ from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.schedules import build_schedules
 from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError
+from sweepboard.training.initial_weights import load_initial_weights
 from sweepboard.training.schedules import Schedules
 from sweepboard.training.task import Task
 from sweepboard.training.tasks import as_task
@@ -32,13 +33,21 @@ class Parts:
 
 
 def assemble(
-    config: RunConfig, spec: DataSpec | None, device: torch.device, model: nn.Module | None = None
+    config: RunConfig,
+    spec: DataSpec | None,
+    device: torch.device,
+    model: nn.Module | None = None,
+    anew: bool = True,
 ) -> Parts:
     """Build every part, with the model on `device`; a `model` that was built already is used.
 
-    The order of construction is fixed, because the parts draw from the same random generators.
+    A run that begins `anew` gets its initial weights. The order of construction is fixed, because the parts
+    draw from the same random generators.
     """
-    model = (build_model(config) if model is None else model).to(device)
+    model = build_model(config) if model is None else model
+    if anew:
+        load_initial_weights(model, config.settings.weights)
+    model.to(device)
     optimizers = build_optimizers(config.values["optimizer"], model)
     task = build_task(config, spec)
     return Parts(model, task, optimizers, build_schedules(config.values["scheduler"], optimizers))

@@ -99,7 +99,7 @@ def build(prepared: Prepared) -> Experiment:
     threads = set_threads(config["threads"])
     data = prepare_data(prepared.source, settings.dataset, config["seed"], device)
     seed_everything(config["seed"])
-    learner = build_learner(prepared.config, data.spec, device, prepared.initial)
+    learner = build_learner(prepared.config, data.spec, device, prepared.initial, prepared.anew)
     _warn_of_untrained(learner.task_modules, config["task"][TARGET])
     return Experiment(
         seed=config["seed"],
@@ -132,16 +132,21 @@ def _warn_of_untrained(modules: list[nn.Module], target: str) -> None:
 
 
 def build_learner(
-    config: RunConfig, spec: DataSpec | None, device: torch.device, initial: InitialModel | None = None
+    config: RunConfig,
+    spec: DataSpec | None,
+    device: torch.device,
+    initial: InitialModel | None = None,
+    anew: bool = True,
 ) -> Learner:
     """Build the learner: the model on its device, and the parts that train it.
 
-    The random generators continue from where the building of an `initial` model left them.
+    A run that begins `anew` gets its initial weights. The random generators continue from where the building
+    of an `initial` model left them.
     """
     if initial is not None:
         set_random_states(initial.random)
     model = None if initial is None else initial.model
-    parts, trainer = assemble(config, spec, device, model), config.settings.trainer
+    parts, trainer = assemble(config, spec, device, model, anew), config.settings.trainer
     return Learner(
         parts.model,
         parts.task,

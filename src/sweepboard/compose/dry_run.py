@@ -22,6 +22,7 @@ from sweepboard.data.description import example_batch
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.training.compiled import check_compiler
+from sweepboard.training.initial_weights import check_initial_weights
 from sweepboard.training.seeding import random_states_kept
 from sweepboard.training.task import Task
 from sweepboard.training.tasks import Supervised, looks_into_batches, metric_names
@@ -29,7 +30,9 @@ from sweepboard.training.tasks import Supervised, looks_into_batches, metric_nam
 SAMPLES = 2
 
 
-def dry_run(run: RunConfig, source: Source, initial: InitialModel | None = None) -> list[str] | None:
+def dry_run(
+    run: RunConfig, source: Source, initial: InitialModel | None = None, anew: bool = True
+) -> list[str] | None:
     """Return the names of the metrics; None if only the first validation will show them.
 
     A copy of the `initial` model is tried, if there is one. The global random states are restored afterwards.
@@ -43,6 +46,8 @@ def dry_run(run: RunConfig, source: Source, initial: InitialModel | None = None)
         if metrics is not None:
             _check_metrics(config, metrics)
         check_optimizers_fit(run, model)
+        if anew:
+            check_initial_weights(model, run.settings.weights)
         build_callbacks(run)
         check_compiler(torch.device(config["device"]), config["trainer"]["compile"])
         return metrics

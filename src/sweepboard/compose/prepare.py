@@ -46,6 +46,7 @@ from sweepboard.settings import (
     NAMED_GROUPS,
     NOT_OF_A_RUN,
     OPEN_GROUPS,
+    WEIGHTS,
     DatasetSettings,
     Facts,
     TrainerSettings,
@@ -69,6 +70,8 @@ class Prepared:
 
     initial: InitialModel | None = None
     """The model, if it was built for a run in this process."""
+    anew: bool = True
+    """Whether the run begins anew: with `weights.path`, and not with a checkpoint of its own."""
 
     folder: Path | None = None
     """The folder of the run, once it has one."""
@@ -110,12 +113,14 @@ def prepare(
     overrides: Sequence[str],
     check: Check | None = None,
     keep_model: bool = False,
+    anew: bool = True,
 ) -> Prepared:
     """Check a composed configuration, with or without its `hydra` block, and fill in automatic values.
 
     `check` is called twice with the values to be built: before any target is imported, and with the final
-    values. `keep_model` keeps the model for a run in this process, so that it is built once. Raise
-    `ConfigError` for the first mistake, with its key, the reason and what to type instead.
+    values. `keep_model` keeps the model for a run in this process, so that it is built once. `weights.path`
+    is read only `anew`. Raise `ConfigError` for the first mistake, with its key, the reason and what to type
+    instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
@@ -127,7 +132,7 @@ def prepare(
         return Prepared(program_config(node, groups, overrides, check), NO_DATA)
     _refuse_given_facts(node)
     if check is not None:
-        check(_with_facts(node, _stand_ins()), built=["dataset"])
+        check(_read(_with_facts(node, _stand_ins()), anew), built=["dataset"])
     follow_typed_targets(node, overrides)
     read_numbers(node)
     interpolations = interpolations_of(node)
@@ -144,17 +149,22 @@ def prepare(
     for name in NOT_OF_A_RUN:
         del plain[name]
     if check is not None:
-        check(plain, built=_AFTER_DATA)
+        check(_read(plain, anew), built=_AFTER_DATA)
     if not plain["trainer"]["compile"]:
         avoid_compiler_import()
     templates = templates_in(dict(leaves(plain, ""))) if names_hydra else {}
     tried = RunConfig(filled(plain, templates))
     initial = initial_model(tried) if keep_model else None
-    metrics = dry_run(tried, source, initial)
+    metrics = dry_run(tried, source, initial, anew)
     plain = unfilled(plain, templates)
     options = chosen(groups, plain, _own_folders(config))
     made = RunConfig(plain, {**interpolations, **templates}, options, list(overrides))
-    return Prepared(replace(made, writes_only=writes_only(plain)), source, metrics, initial)
+    return Prepared(replace(made, writes_only=writes_only(plain)), source, metrics, initial, anew)
+
+
+def _read(values: dict[str, Any], anew: bool) -> dict[str, Any]:
+    """Return the values that are read: a run that goes on reads no initial weights."""
+    return values if anew else {key: each for key, each in values.items() if key != WEIGHTS}
 
 
 def _own_folders(config: DictConfig) -> list[Path]:
@@ -163,11 +173,13 @@ def _own_folders(config: DictConfig) -> list[Path]:
     return [Path(each.path) for each in sources if each.schema in ("file", OwnFolder.scheme())]
 
 
-def prepare_resolved(config: RunConfig, check: Check | None = None, keep_model: bool = False) -> Prepared:
+def prepare_resolved(
+    config: RunConfig, check: Check | None = None, keep_model: bool = False, anew: bool = True
+) -> Prepared:
     """Check a resolved configuration like a new one; `${...}` in its values is text.
 
-    `keep_model` is that of `prepare`. Templates among the interpolations stay templates. The values that an
-    earlier run filled in are kept.
+    `keep_model` and `anew` are those of `prepare`. Templates among the interpolations stay templates. The
+    values that an earlier run filled in are kept.
     """
     leaf = dict(leaves(config.values, ""))
     templates = {key: text for key, text in templates_of(config).items() if key in leaf}
@@ -175,7 +187,7 @@ def prepare_resolved(config: RunConfig, check: Check | None = None, keep_model: 
     followed = {key: other for key, other in config.interpolations.items() if key not in templates}
     facts: dict[str, Any] = {} if config.program else {"facts": {}}
     node = follow({**filled(config.values, waiting), **facts}, followed)
-    prepared = prepare(node, config.groups, config.overrides, check, keep_model)
+    prepared = prepare(node, config.groups, config.overrides, check, keep_model, anew)
     fresh = prepared.config
     values, interpolations = unfilled(fresh.values, waiting), {**fresh.interpolations, **templates}
     return replace(

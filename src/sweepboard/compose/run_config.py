@@ -21,6 +21,7 @@ from sweepboard.settings import (
     ProgramSettings,
     SchedulerSettings,
     TrainerSettings,
+    WeightsSettings,
     is_program,
     keys_with,
 )
@@ -37,6 +38,7 @@ class Settings:
     dataset: DatasetSettings
     scheduler: SchedulerSettings
     logging: LoggingSettings
+    weights: WeightsSettings
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class RunConfig:
             dataset=settings_of(DatasetSettings, values["dataset"]),
             scheduler=settings_of(SchedulerSettings, values["scheduler"]),
             logging=settings_of(LoggingSettings, values["logging"]),
+            weights=settings_of(WeightsSettings, values["weights"]),
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from sweepboard.runs.differences import ABSENT, Difference
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.runs.source_digests import sources
+from sweepboard.runs.weight_files import digests
 
 
 def changed_data(record: RunRecord, prepared: Prepared) -> list[Difference]:
@@ -51,6 +52,7 @@ def accepted(
         "samples": prepared.samples,
         "classes": prepared.classes,
         "sources": sources(prepared.config.training),
+        "weights": record.latest("weights", record.weights) | digests(prepared),
     }
 
 

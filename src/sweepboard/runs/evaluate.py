@@ -58,7 +58,7 @@ def prepare_test(
         key = override.lstrip("+~").partition("=")[0]
         if key.partition(".")[0] not in ("dataset", "device", "threads"):
             raise NotATest(f"{key}: a test changes only the data; `sweepboard rerun` changes the rest")
-    prepared = prepare_saved(saved, overrides, allowed, config_dirs)
+    prepared = prepare_saved(saved, overrides, allowed, config_dirs, anew=False)
     _refuse_other_shapes(saved, prepared)
     _refuse_other_numbers(saved, prepared)
     return prepared

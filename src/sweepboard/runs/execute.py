@@ -28,6 +28,7 @@ from sweepboard.runs.provenance import write_provenance
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
 from sweepboard.runs.saved_run import config_in, origin_of, read_run
+from sweepboard.runs.weight_files import digests
 from sweepboard.secrets import masked, masked_command, masked_overrides, remember
 from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
@@ -58,6 +59,7 @@ def new_record(prepared: Prepared, command: str, parent: str | None = None) -> R
         parent=parent,
         classes=prepared.classes,
         writes_only=list(config.writes_only),
+        weights=digests(prepared),
         sweepboard=__version__,
     )
 

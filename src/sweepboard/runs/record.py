@@ -37,6 +37,7 @@ class _Accepted:
     samples: dict[str, int]
     classes: list[str]
     sources: dict[str, str]
+    weights: dict[str, str]
 
 
 @dataclass
@@ -128,11 +129,14 @@ class RunRecord:
     classes: list[str] = field(default_factory=list)
     """The class names in the order of the model's outputs; empty if the data set has none."""
 
+    weights: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the files of weights that the run reads, by the key that names each: `weights.path`."""
+
     changed: list[dict[str, Any]] = field(default_factory=list)
     """Changes of data and code that were accepted in a resume.
 
-    Each entry has the step, the differences as text, and `data_fingerprint`, `samples`, `classes` and
-    `sources` from then on.
+    Each entry has the step, the differences as text, and `data_fingerprint`, `samples`, `classes`, `sources`
+    and `weights` from then on.
     """
 
     weights_sha256: str | None = None

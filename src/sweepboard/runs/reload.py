@@ -34,11 +34,13 @@ def prepare_saved(
     allowed: Sequence[str] = (),
     config_dirs: Sequence[Path] = (),
     accept: bool = True,
+    anew: bool = True,
 ) -> Prepared:
     """Return the saved configuration with `overrides`, checked like a new one.
 
     `allowed` are the names that the user trusts in a run of someone else. A run of this user that was changed
-    since it was signed is refused unless `accept`, and then treated as someone else's. Raise `NotAllowed`,
+    since it was signed is refused unless `accept`, and then treated as someone else's. The weights that a
+    run begins with are read only `anew`. Raise `NotAllowed`,
     `ChangedSinceSigned`, `LinkInFolder`, `MaskedSecret`, `ConfigError`.
     """
     origin = origin_of(saved)
@@ -48,7 +50,7 @@ def prepare_saved(
     config = trust.admitted(saved.config).with_overrides(overrides, config_dirs)
     require_secrets(config.values)
     with needed_here(saved):
-        prepared = trust.prepare(config, keep_model=True)
+        prepared = trust.prepare(config, keep_model=True, anew=anew)
     refuse_changed_since(origin, saved.folder.path, accept)
     warn_of_alteration(saved)
     return prepared

@@ -8,18 +8,20 @@ from typing import Any
 from sweepboard.compose.prepare import Prepared
 from sweepboard.runs.differences import Difference, between_environments, between_runs
 from sweepboard.runs.saved_run import SavedRun
+from sweepboard.runs.weight_files import changed_weights
 from sweepboard.training.callback import Callback
 from sweepboard.training.work import RunProgress
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
-    """Return how a rerun differs from its run, in settings and in the environment `now`."""
+    """Return how a rerun differs from its run: in settings, files of weights and the environment `now`."""
     settings = between_runs(saved.config, prepared.config)
     accepted = [
         Difference("the run itself", "as it began", change, matters=True)
         for change in saved.record.accepted_changes
     ]
-    return [*settings, *accepted, *between_environments(saved.environment, now)]
+    files = changed_weights(saved.record, prepared)
+    return [*settings, *accepted, *files, *between_environments(saved.environment, now)]
 
 
 def expectation(found: Sequence[Difference]) -> str:

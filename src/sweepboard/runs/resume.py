@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sweepboard.compose.build import build_work
@@ -19,6 +20,7 @@ from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, read_run
+from sweepboard.runs.weight_files import changed_weights
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import DamagedCheckpoint, fitting, load_checkpoint
@@ -70,7 +72,7 @@ def prepare_resume(
     code and `ChangedSinceSigned` for a changed configuration; and `LinkInFolder`.
     """
     refuse_links(saved.folder)
-    prepared = prepare_saved(saved, overrides, allowed, accept=accept)
+    prepared = prepare_saved(saved, overrides, allowed, accept=accept, anew=False)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
     typed = " ".join(prepared.config.overrides[len(saved.record.overrides) :])
@@ -92,7 +94,8 @@ def refuse_changes(saved: SavedRun, prepared: Prepared, accept: bool = False) ->
             f"{saved.folder}: {_listed(data)}: its model does not fit these data; put back those that it was "
             f"trained on, or type `sweepboard rerun {saved.folder}`"
         )
-    _refuse(saved, [*data, *changed_code(saved, prepared)], accept)
+    found = [*data, *changed_weights(saved.record, prepared), *changed_code(saved, prepared)]
+    _refuse(saved, found, accept)
 
 
 def _other_shapes(saved: SavedRun, prepared: Prepared) -> list[Difference]:
@@ -123,6 +126,7 @@ def resume(
         refuse_changes(saved, prepared, accept)
         state = _state(saved, prepared)
         with StopFlag(at_once=True):
+            prepared = replace(prepared, anew=state is None)
             work = make(prepared)
         found = _found(saved, prepared, work)
         _refuse(saved, found, accept)
@@ -137,7 +141,7 @@ def resume(
 def _found(saved: SavedRun, prepared: Prepared, work: Work) -> list[Difference]:
     record = saved.record
     data = changed_data(record, prepared) or changed_content(record, work.fingerprint)
-    return [*data, *changed_code(saved, prepared)]
+    return [*data, *changed_weights(record, prepared), *changed_code(saved, prepared)]
 
 
 def _refuse(saved: SavedRun, found: Sequence[Difference], accept: bool) -> None:

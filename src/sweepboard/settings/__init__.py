@@ -43,6 +43,7 @@ from sweepboard.settings.queries import (
 from sweepboard.settings.search import SEARCH, SearchSettings
 from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, SchedulerSettings, TrainerSettings
+from sweepboard.settings.weights import WEIGHTS, WeightsSettings
 
 __all__ = [
     "CALLBACKS",
@@ -60,6 +61,7 @@ __all__ = [
     "SEARCH",
     "SHARED_KEYS",
     "TOP_LEVEL",
+    "WEIGHTS",
     "CheckpointSettings",
     "Config",
     "DatasetSettings",
@@ -78,6 +80,7 @@ __all__ = [
     "Setting",
     "SweepSettings",
     "TrainerSettings",
+    "WeightsSettings",
     "check_values",
     "conditions",
     "effect_of",

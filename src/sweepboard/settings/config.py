@@ -11,6 +11,7 @@ from sweepboard.settings.logging import LoggingSettings
 from sweepboard.settings.optimizer import NamedOptimizerSettings, OptimizerSettings
 from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import SchedulerSettings, TrainerSettings
+from sweepboard.settings.weights import WeightsSettings
 
 OPEN_GROUPS = ("model", "dataset", "optimizer", "scheduler", "task")
 """Groups whose keys are arguments of the constructor that `_target_` names."""
@@ -124,6 +125,9 @@ class Config:
 
     loggers: dict[str, Any] = field(default_factory=dict)
     """Where results are logged beside the board, by name: each a class by `_target_` and its arguments."""
+
+    weights: WeightsSettings = field(default_factory=WeightsSettings)
+    """The weights that the model begins with, from a file or from another run."""
 
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     """Length, arithmetic and schedule of the run."""

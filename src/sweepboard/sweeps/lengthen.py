@@ -40,7 +40,7 @@ def _longer(job: PlannedJob, overrides: Sequence[str], folder: SweepFolder, trus
     try:
         admitted = trust.admitted(job.config)
         shorter = replace(admitted, overrides=_without(admitted.overrides, set(map(key_of, overrides))))
-        config = trust.prepare(shorter.with_overrides(overrides)).config
+        config = trust.prepare(shorter.with_overrides(overrides), anew=False).config
         refuse_another_run(job.config, config, "start a sweep of that length")
         _refuse_without_effect(config, overrides)
         _refuse_shorter(job, config.steps, folder)

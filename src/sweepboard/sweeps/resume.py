@@ -139,8 +139,8 @@ def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, ac
     """
     for job in jobs:
         try:
-            prepared = trust.prepare(trust.admitted(job.config))
             run = folder.job(job.label)
+            prepared = trust.prepare(trust.admitted(job.config), anew=not run.begun)
             if run.begun:
                 refuse_changes(read_run(run.path), prepared, accept)
             else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,7 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
         raise DamagedCheckpoint(f"{path} is cut short, or no checkpoint of sweepboard")
     if comment != _MARK + hashlib.sha256(archive).hexdigest().encode():
         raise DamagedCheckpoint(f"{path} is damaged: its content does not match its SHA-256")
-    _refuse_packed(content, path)
+    refuse_packed(io.BytesIO(content), len(content), path)
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything for a hostile file
@@ -69,19 +70,37 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
     return state
 
 
-def _refuse_packed(content: bytes, path: Path) -> None:
+def refuse_packed(file: Path | io.BytesIO, size: int, path: Path) -> None:
     """Raise DamagedCheckpoint for compressed or overlapping entries, which could expand to any size.
 
     `torch.save` writes every entry uncompressed and once.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, struct.error) as error:
         raise DamagedCheckpoint(f"{path} holds more than tensors and numbers, and was not opened") from error
     packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
-    if packed or sum(part.file_size for part in parts) > len(content):
+    if packed or sum(part.file_size for part in parts) > size:
         raise DamagedCheckpoint(f"{path} holds more than its size, and was not opened")
+
+
+def load_weights_file(file: Path, device: str) -> Any:
+    """Return the content of a file that any program wrote with `torch.save`. No code in it is run.
+
+    `meta` as the device reads shapes only. Raise DamagedCheckpoint.
+    """
+    if zipfile.is_zipfile(file):  # else a file of a torch before 1.6
+        refuse_packed(file, file.stat().st_size, file)
+    try:
+        return torch.load(file, map_location=device, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DamagedCheckpoint(
+            f"{file} holds more than tensors and numbers, and was not opened: save what model.state_dict() "
+            "returns"
+        ) from error
+    except (OSError, RuntimeError, ValueError, LookupError, EOFError) as error:
+        raise DamagedCheckpoint(f"{file} cannot be read: {reason(error)}") from error
 
 
 def load_checkpoint(path: Path, run: str | None = None) -> dict[str, Any]:

@@ -52,16 +52,16 @@ class Trust:
         placed = config.with_values(output_root=Config.output_root)
         return replace(placed, interpolations=interpolations, typed=typed, own=False)
 
-    def prepare(self, config: RunConfig, keep_model: bool = False) -> Prepared:
+    def prepare(self, config: RunConfig, keep_model: bool = False, anew: bool = True) -> Prepared:
         """Return `config` checked like that of a new run. Raise `NotAllowed` or `ConfigError`.
 
-        `keep_model` keeps the model for a run in this process. The resolved values of a foreign configuration
+        `keep_model` and `anew` are those of `prepare.prepare`. The resolved values of a foreign configuration
         are checked before any target is imported. Values that the user typed are trusted.
         """
         if self.own:
-            return prepare_resolved(config, keep_model=keep_model)
+            return prepare_resolved(config, keep_model=keep_model, anew=anew)
         _refuse_output_root(config.interpolations)
-        return prepare_resolved(config, self._check(config), keep_model)
+        return prepare_resolved(config, self._check(config), keep_model, anew)
 
     def refuse(self, config: RunConfig) -> None:
         """Raise `NotAllowed` if `config`, which is to be built unchanged, must not be built."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
 
 import sweepboard
 from sweepboard.errors import UserError
+from sweepboard.models import Linear
 from tests.command import Command
 
 TINY = ["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1"]
@@ -34,6 +36,16 @@ def test_a_sweep_gives_its_runs() -> None:
     runs = sweepboard.sweep(*TINY, "optimizer.lr=0.1,0.01")
     assert [run.hparams["optimizer.lr"] for run in runs] == [0.01, 0.1]
     assert {run.status for run in runs} == {"finished"}
+
+
+def test_a_class_of_a_notebook_is_for_runs_and_not_for_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "Net", Linear, raising=False)
+    net = ["model._target_=__main__.Net", "model.input_shape=[32]", *TINY[:1], *TINY[2:]]
+    assert sweepboard.run(*net).status == "finished"
+    with pytest.raises(
+        UserError, match=r"__main__\.Net is defined in a notebook or script, and the processes"
+    ):
+        sweepboard.sweep(*net, "optimizer.lr=0.1,0.01")
 
 
 def test_yaml_of_ones_own(tmp_path: Path) -> None:

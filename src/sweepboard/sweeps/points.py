@@ -14,6 +14,7 @@ from sweepboard.expressions import BadExpression, Expression
 from sweepboard.hardware import threads_of_environment
 from sweepboard.names import flatten
 from sweepboard.secrets import require_secrets
+from sweepboard.sweeps.notebook_classes import refuse_notebook_classes
 from sweepboard.sweeps.plan import Point
 from sweepboard.sweeps.sub_grids import with_sub_grid_advice
 
@@ -116,6 +117,7 @@ def _checked(
     try:
         prepared = prepare(config, dict(config.hydra.runtime.choices), point)
         require_secrets(prepared.config.values)
+        refuse_notebook_classes(prepared.config.values)
     except UserError as error:
         mistake = with_sub_grid_advice(error, points, compose) if compose else error
         raise _bad(point, points, mistake) from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 
 from sweepboard.data.types import Batch, Batches, Data
@@ -19,17 +18,14 @@ from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints
-from sweepboard.training.checkpoint_file import fitting
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.interruptible import interruptible, until_stopped
 from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
-from sweepboard.training.loop_state import BestState, LoopState
+from sweepboard.training.loop_parts import LoopParts
+from sweepboard.training.loop_state import LoopState
 from sweepboard.training.monitor import Monitor, check_watched
-from sweepboard.training.progress import Measured, Progress
-from sweepboard.training.replaced_weights import replaced
-from sweepboard.training.run_log import RunLog
-from sweepboard.training.seeding import random_states, set_random_states
+from sweepboard.training.progress import Progress
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
@@ -81,31 +77,7 @@ def _intervals(learner: Learner, data: Data, settings: TrainerSettings, log_ever
     return intervals
 
 
-class _Loop:
-    def __init__(
-        self,
-        learner: Learner,
-        data: Data,
-        settings: TrainerSettings,
-        intervals: Intervals,
-        callbacks: CallbackList,
-        checkpoints: Checkpoints | None,
-        stop: StopFlag,
-    ) -> None:
-        self.learner, self.data, self.settings, self.intervals = learner, data, settings, intervals
-        self.callbacks, self.checkpoints, self.stop = callbacks, checkpoints, stop
-        self.measured = Measured()
-        self.log = RunLog(callbacks, lambda: learner.step)
-        folder = checkpoints.run_folder if checkpoints else None
-        self.progress = Progress(learner, data, settings, intervals, self.measured, self.log, folder)
-        task, spec = self.learner.task, self.data.spec
-        self.monitor = Monitor.of(self.settings, task, metric_names(task, spec))
-        if callbacks.per_gradients:
-            learner.on_gradients = lambda name: callbacks.on_gradients(self.progress, name)
-        self.due = False  # whether the events of the last update are still to happen
-        self.busy = 0.0  # seconds of training since the last logging point
-        self.began = self.saved = self.looked = time.perf_counter()
-
+class _Loop(LoopParts):
     def run(self) -> None:
         """Train from the current state to the end."""
         self.stop.at_once = False  # from here on there is something to save
@@ -117,7 +89,7 @@ class _Loop:
                 self._train_epoch()
             if not self.measured.ended:
                 self._end_where_stopped()
-            with self._evaluated():
+            with self.evaluated():
                 self.callbacks.on_end(self._progress_now())
             self.log.flush()
         except (Interrupted, Pruned):
@@ -225,15 +197,8 @@ class _Loop:
         if split is None:
             return {}
         batches = interruptible(split.epoch(0), self.stop)
-        with self._evaluated():
+        with self.evaluated():
             return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
-
-    @contextmanager
-    def _evaluated(self) -> Iterator[None]:
-        """Give the model the weights that it is evaluated with during the block."""
-        learner = self.learner
-        with learner.evaluation_weights(), replaced(learner.model, self.callbacks.evaluation_weights()[1]):
-            yield
 
     def _log_training(self) -> None:
         """Log the training metrics over the updates since the last logging point."""
@@ -257,10 +222,10 @@ class _Loop:
 
     def _end_validation(self, metrics: dict[str, float], monitor: Monitor) -> None:
         self.measured.val_metrics = metrics
-        self._show(monitor)
+        self.show(monitor)
         self._emit({**_tagged("val/", metrics), **_tagged("best/val_", monitor.best)})
         self.learner.schedules.after("validation", metrics)
-        with self._evaluated():
+        with self.evaluated():
             self.callbacks.on_validation(self._progress_now())
 
     def _end_test(self, metrics: dict[str, float]) -> None:
@@ -276,7 +241,7 @@ class _Loop:
             self.log.flush(keep_current=self.due)
             self.saved = time.perf_counter()
         last_state = self.state().to_dict() if last else None
-        best_state = self._best_state().to_dict() if best else None
+        best_state = self.best_state().to_dict() if best else None
         of_end_only = not due(self.learner.step, self.intervals.validate)
         self.checkpoints.save(last_state, best_state, self.callbacks.make_durable, of_end_only)
 
@@ -288,73 +253,9 @@ class _Loop:
         self.measured.seconds = time.perf_counter() - self.began
         return self.progress
 
-    def _show(self, monitor: Monitor) -> None:
-        measured, self.monitor = self.measured, monitor
-        measured.best, measured.best_steps = monitor.best, monitor.best_steps
-        measured.stopped_early = monitor.should_stop
-
     def _emit(self, scalars: Mapping[str, float]) -> None:
         self.log.taken_by_runner(scalars)
         self.callbacks.on_scalars(self.learner.step, scalars)
-
-    def state(self) -> LoopState:
-        """Return everything that `run` needs to continue."""
-        measured, step = self.measured, self.learner.step
-        return LoopState(
-            step=step,
-            total_steps=self.intervals.total_steps,
-            log_from=step if self.due else step + 1,
-            due=self.due,
-            learner=self.learner.state_dict(),
-            data=self.data.train.state_dict(self.progress.epoch, self.progress.batch),
-            monitor=self.monitor.state_dict(),
-            train_metrics=measured.train_metrics,
-            val_metrics=measured.val_metrics,
-            test_metrics=measured.test_metrics,
-            samples_per_second=measured.samples_per_second,
-            seconds=time.perf_counter() - self.began,
-            busy=self.busy,
-            stop_reason=measured.stop_reason or "",
-            ended=measured.ended,
-            evaluated_by=self.callbacks.evaluation_weights()[0],
-            log=self.log.state_dict(),
-            callbacks=self.callbacks.state_dict(),
-            random=random_states(),
-        )
-
-    def restore(self, state: LoopState) -> None:
-        """Load what `state()` returned. Raise `DamagedCheckpoint` if it does not fit this run."""
-        with fitting():
-            self._restore(state)
-        self.callbacks.load_state_dict(state.callbacks)
-
-    def _restore(self, state: LoopState) -> None:
-        measured = self.measured
-        self.learner.load_state_dict(state.learner)
-        self.data.train.load_state_dict(state.data)
-        self._show(self.monitor.continued(state.monitor))
-        measured.train_metrics, measured.val_metrics = state.train_metrics, state.val_metrics
-        measured.test_metrics = state.test_metrics
-        measured.samples_per_second, measured.log_from = state.samples_per_second, state.log_from
-        extended = self.intervals.total_steps > state.total_steps
-        measured.stop_reason = None if extended else state.stop_reason or None
-        measured.ended = state.ended
-        if not self.progress.finished:
-            # The run was extended, or stopped before its end: an old final test no longer counts.
-            measured.test_metrics, measured.ended = {}, False
-        self.log.load_state_dict(state.log)
-        self.due, self.busy = state.due, state.busy
-        self.began -= state.seconds
-        set_random_states(state.random)
-
-    def _best_state(self) -> BestState:
-        state = self.learner.model_state()
-        state["model"] = {
-            **state["model"],
-            **self.learner.evaluated_weights(),
-            **self.callbacks.evaluation_weights()[1],
-        }
-        return BestState(step=self.learner.step, metrics=self.measured.val_metrics, **state)
 
 
 def _tagged(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:

@@ -171,6 +171,25 @@ def test_validation_leaves_each_module_in_its_mode(world: World) -> None:
     assert not frozen.training
 
 
+class Looking(Callback):
+    """Runs the model, as a callback does that draws samples."""
+
+    def look(self, progress: Progress) -> None:
+        assert not any(module.training for module in progress.learner.model.modules())
+        progress.learner.model(torch.rand(3, 6))
+
+    on_validation = on_end = look
+
+
+def test_a_callback_that_runs_the_model_does_not_disturb_batch_norm(world: World) -> None:
+    learner = world.learner("none")
+    assert any(isinstance(module, nn.BatchNorm1d) for module in learner.model.modules())
+    watched, _ = run(world, TrainerSettings(epochs=2), learner=learner, callbacks={"looking": Looking()})
+    alone, _ = run(world, TrainerSettings(epochs=2))
+    assert weights_sha256(watched.learner.model) == weights_sha256(alone.learner.model)
+    assert learner.model.training
+
+
 def test_evaluation_does_not_depend_on_batches(world: World) -> None:
     learner, split = world.learner("none"), world.data().val
     assert split is not None

@@ -56,7 +56,10 @@ class Callback:
         """Run after the last update of an epoch, before validation; the gradients are still set."""
 
     def on_validation(self, progress: Progress) -> None:
-        """Run after a validation; its metrics are in `progress.val_metrics`."""
+        """Run after a validation; its metrics are in `progress.val_metrics`.
+
+        The model has the weights that were evaluated, and is in evaluation mode: it can draw samples.
+        """
 
     def on_checkpoint(self, progress: Progress) -> None:
         """Run before a checkpoint is saved."""

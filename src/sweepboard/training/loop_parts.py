@@ -11,6 +11,7 @@ from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import fitting
+from sweepboard.training.evaluate import evaluating
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop_state import BestState, LoopState
@@ -52,9 +53,9 @@ class LoopParts:
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:
-        """Give the model the weights that it is evaluated with during the block."""
-        learner = self.learner
-        with learner.evaluation_weights(), replaced(learner.model, self.callbacks.evaluation_weights()[1]):
+        """Give the model the mode and the weights that it is evaluated with during the block."""
+        model, weights = self.learner.model, self.callbacks.evaluation_weights()[1]
+        with self.learner.evaluation_weights(), replaced(model, weights), evaluating(model):
             yield
 
     def show(self, monitor: Monitor) -> None:

@@ -59,10 +59,14 @@ class Example:
 
 
 EXAMPLES = (
+    Example("gan", swept="optimizer.generator.lr"),
     Example("graph_network"),
     Example("physics_informed"),
     Example("segmentation", needs=("torchmetrics",)),
+    Example("simclr"),
+    Example("streaming", short=(*SHORT, "trainer.steps=16", "trainer.val_every_steps=8")),
     Example("tabular", needs=("pandas", "sklearn", "torchmetrics")),
+    Example("timm_fine_tuning", needs=("timm",)),
     Example("vae"),
 )
 """Every folder below `examples/` whose training is sweepboard's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from sweepboard.data.datasets.stream_source import Rebuilt, StreamSource
 from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import batches_per_epoch, split_sizes
+from sweepboard.data.stream_share import fresh_copy
 from sweepboard.data.types import ENDLESS, Data
 from sweepboard.errors import ConfigError, RunFailed, UserError
 from sweepboard.settings import DatasetSettings, TrainerSettings
@@ -245,6 +247,35 @@ def test_a_stream_that_ends_at_once_or_breaks_is_told(workers: int) -> None:
         prepared(Plain(0))
     with pytest.raises(RunFailed, match="the stream Plain ended without a batch"):
         taken(prepared(Plain(3), drop_last=True, workers=workers), 1)
+
+
+def test_each_pass_is_read_from_a_fresh_copy() -> None:
+    """What a stream counts or draws for itself would be another after a resume."""
+
+    class Counting(Plain):
+        def __init__(self) -> None:
+            super().__init__(8)
+            self.begun, self.own, self.large = [0], random.Random(4), torch.zeros(3)
+
+        def numbers(self) -> list[int]:
+            self.begun[0] += 1
+            return [100 * self.begun[0] + number for number in self.own.sample(range(8), 8)]
+
+    stream = Counting()
+    data = prepared(stream)
+    assert taken(data, 6)[4:] == taken(prepared(Counting()), 2, start=4)
+    assert data.train.first(8)["x"].min() >= 100
+    assert stream.begun == [0]
+    copied = fresh_copy(stream)
+    assert copied.large is stream.large
+    assert copied.own is not stream.own
+
+    class Locked(Counting):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lock = threading.Lock()
+
+    assert taken(prepared(Locked()), 2)
 
 
 def test_a_state_that_no_checkpoint_can_hold_is_told() -> None:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from sweepboard.compat.torch import watch_worker_info
 from sweepboard.data.datasets.reading import name_of
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
+from sweepboard.data.tree import leaves
 from sweepboard.data.types import Batch
 from sweepboard.errors import DamagedFile
 
@@ -81,7 +84,7 @@ class Share:
     def _open(self, turn: Turn, seed: Seed) -> None:
         """Begin the pass of `turn`, at the state that it holds, if any."""
         info = get_worker_info()
-        self._dataset = dataset = copy.copy(self._stream.dataset)
+        self._dataset = dataset = fresh_copy(self._stream.dataset)
         if hasattr(dataset, "set_epoch"):
             dataset.set_epoch(turn.number)
         state = turn.state if self._stream.uses_state else None
@@ -127,6 +130,18 @@ class Share:
         own = getattr(self._dataset, "state_dict", None)
         known = copy.deepcopy(own()) if callable(own) and self._stream.uses_state else None
         return {"read": self._read, "divided": self._divided, "own": known}
+
+
+def fresh_copy(dataset: Any) -> Any:
+    """Return a copy of a stream that was never read, which shares tensors and arrays with it.
+
+    What cannot be copied wholly (open files, locks) is shared as well.
+    """
+    arrays = (one for one in leaves(getattr(dataset, "__dict__", {})) if isinstance(one, Tensor | np.ndarray))
+    try:
+        return copy.deepcopy(dataset, {id(one): one for one in arrays})
+    except (TypeError, ValueError, NotImplementedError, RuntimeError, AttributeError):
+        return copy.copy(dataset)
 
 
 _END = object()

@@ -32,6 +32,9 @@ class DataSuite(ABC):
     """Number of batches of an epoch that are compared."""
 
     workers: int = 2
+    stream_state: bool = True
+    """Whether a stream is resumed by its own `state_dict`, if it has one (`dataset.stream_state`)."""
+
     classes: int | None = None
     """The number of classes, where the data set itself does not say it (`dataset.classes`)."""
 
@@ -120,6 +123,7 @@ class DataSuite(ABC):
 
     def _data(self, folder: Path, seed: int = 0, test: bool = False, **settings: Any) -> Data:
         chosen = {"batch_size": self.batch_size, "eval_batch_size": self.batch_size, "val_fraction": 0.0}
+        chosen["stream_state"] = self.stream_state
         source = self._source(folder, test)
         return prepare_data(source, DatasetSettings(**{**chosen, **settings}), seed, torch.device("cpu"))
 

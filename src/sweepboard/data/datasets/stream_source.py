@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from sweepboard.data.images import hush_decoders
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.samples import stacked
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
-from sweepboard.data.stream_share import Stream
+from sweepboard.data.stream_share import Stream, fresh_copy
 from sweepboard.data.streams import StreamBatches
 from sweepboard.data.types import ENDLESS, Batch, DataSpec, Splits
 from sweepboard.errors import ConfigError, RunFailed
@@ -126,7 +125,7 @@ class StreamSource:
 
     def _first_samples(self, count: int) -> list[Any]:
         hush_decoders()
-        stream = copy.copy(self.train)
+        stream = fresh_copy(self.train)
         if hasattr(stream, "set_epoch"):
             stream.set_epoch(0)
         with borrowed_global_randomness() as seed_generators:

@@ -23,7 +23,7 @@ def main(cfg, run):
         optimizer.load_state_dict(state["optimizer"])
         start = state["step"] + 1
     for step in range(start, cfg.steps):
-        if cfg.stop_at == step:
+        if cfg.stop_at == step and state is None:
             stop()
         inputs = torch.randn(16, 4)
         loss = (model(inputs) - inputs.sum(1, keepdim=True)).square().mean()

@@ -10,6 +10,7 @@ import pytest
 import sweepboard
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from tests.command import Command, record_of
+from tests.runs.process import Sweepboard
 
 PROGRAM = ("--config-dir", "conf", "program._target_=train.main")
 
@@ -83,3 +84,34 @@ def test_a_sweep_is_planned_frozen_and_resumed(folder: Path, command: Command) -
     assert "2 jobs added" in said.out or "4 jobs added" in said.out
     added = [run for run in sweepboard.load_runs(sweep) if run.hparams["optimizer.lr"] == 0.05]
     assert added
+
+
+@pytest.mark.slow
+def test_a_search_prunes_by_what_it_logs(folder: Path, command: Command) -> None:
+    line = command(*PROGRAM, "-m", "hydra/sweeper=optuna", "optimizer.lr=0.1,0.01", code=2).line
+    assert line.startswith("sweepboard: hydra.sweeper.metric: is needed; type the tag to search for")
+    words = ["hydra/sweeper=optuna", "hydra.sweeper.trials=4", "hydra.sweeper.pruner=median", "sweep.name=s"]
+    words += ["hydra.sweeper.startup=1", "hydra.sweeper.warmup=1", "program.primary_metric=val/loss"]
+    said = command(*PROGRAM, "-m", *words, "sweep.jobs=1", "optimizer.lr=0.1,0.001,0.0001,0.00001").out
+    assert "best: " in said
+    assert "again: sweepboard rerun outputs/sweeps/s/" in said
+    runs = sweepboard.load_runs(folder / "outputs" / "sweeps" / "s")
+    assert {run.status for run in runs} == {"finished", "pruned"}
+    reasons = [record_of(run.path)["reason"] for run in runs if run.status == "pruned"]
+    assert all("worse than the median" in reason for reason in reasons)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_from_what_it_saved(folder: Path, command: Command) -> None:
+    script = (folder / "train.py").read_text()
+    script = script.replace("or step == cfg.steps - 1:", "or True:").replace("SIGTERM", "SIGKILL")
+    (folder / "train.py").write_text(script)
+    command(*PROGRAM, "hydra.run.dir=whole", "threads=1")
+    killed = Sweepboard(folder, *PROGRAM, "hydra.run.dir=killed", "threads=1", "stop_at=4")
+    assert killed.process.wait() == -9
+    line = command("resume", "killed", "stop_at=-1", code=2).line
+    assert "stop_at: 4 -> -1: that would be another run" in line
+    command("resume", "killed")
+    then, now = read_scalars(folder / "whole"), read_scalars(folder / "killed")
+    assert now["val/loss"].steps.tolist() == list(range(6))
+    assert now["val/loss"].values.tolist() == then["val/loss"].values.tolist()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sweepboard.settings import NOT_OF_A_RUN, PROGRAM, keys_with
+from sweepboard.settings import NAMED_GROUPS, NOT_OF_A_RUN, PROGRAM, keys_with
 
 LABEL_LENGTH = 100
 """Longest label in characters. Common file systems allow 255, to which a time and a suffix may be added."""
@@ -54,6 +54,15 @@ def _part(override: str) -> tuple[str, str] | None:
 def key_of(word: str) -> str:
     """Return the key of an override."""
     return word.lstrip("+~").partition("=")[0]
+
+
+def named_entries(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of the groups of named ones, by key: `callbacks.ema`.
+
+    The configuration of a training function of the user's own may hold anything under these names.
+    """
+    groups = {group: tree[group] for group in NAMED_GROUPS if isinstance(tree.get(group), Mapping)}
+    return {f"{group}.{name}": entry for group, entries in groups.items() for name, entry in entries.items()}
 
 
 def without(tree: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET, locate
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
+from sweepboard.names import named_entries
 from sweepboard.settings import CALLBACKS, LOGGERS
 from sweepboard.training import callback_list
 from sweepboard.training.callback import Callback
@@ -22,7 +23,7 @@ _BASES = {CALLBACKS: Callback, LOGGERS: Logger}
 
 def check_callbacks(config: Mapping[str, Any]) -> None:
     """Check the class and the arguments of every callback and logger. Raise `ConfigError`."""
-    for key, node in entries(config).items():
+    for key, node in named_entries(config).items():
         if not _NAME.fullmatch(key):
             raise ConfigError(f"{key}: is no name for a part of a run; take letters, digits and _")
         if not isinstance(node, Mapping):
@@ -35,7 +36,7 @@ def check_callbacks(config: Mapping[str, Any]) -> None:
 
 def build_callbacks(config: RunConfig) -> dict[str, Callback]:
     """Build the callbacks and loggers, by key: `callbacks.ema`."""
-    built = {key: construct(node, key) for key, node in entries(config.values).items()}
+    built = {key: construct(node, key) for key, node in named_entries(config.values).items()}
     for key, callback in built.items():
         _check_class(type(callback), type(callback).__name__, key)
     callback_list.check_callbacks(built)
@@ -44,13 +45,8 @@ def build_callbacks(config: RunConfig) -> dict[str, Callback]:
 
 def writes_only(config: Mapping[str, Any]) -> list[str]:
     """Return the keys of the callbacks and loggers that change no result."""
-    found = {key: locate(node[TARGET], key) for key, node in entries(config).items()}
+    found = {key: locate(node[TARGET], key) for key, node in named_entries(config).items()}
     return [key for key, target in found.items() if getattr(target, "writes_only", False)]
-
-
-def entries(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the node of every callback and logger, by key."""
-    return {f"{group}.{name}": node for group in _BASES for name, node in config.get(group, {}).items()}
 
 
 def _check_class(found: Any, target: str, key: str) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sweepboard.compose.callbacks import entries
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.names import flatten
+from sweepboard.names import flatten, named_entries
 from sweepboard.settings import Effect, effect_of
 
 ABSENT = "(none)"
@@ -92,7 +91,7 @@ def between_runs(then: RunConfig, now: RunConfig) -> list[Difference]:
 
 def _others(config: RunConfig) -> list[str]:
     """Return the keys of the callbacks that may change results."""
-    return [key for key in entries(config.values) if key not in config.writes_only]
+    return [key for key in named_entries(config.values) if key not in config.writes_only]
 
 
 def _unequal(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from sweepboard.board.event_reader import read_scalars
 from sweepboard.board.scalar_decoder import Series
-from sweepboard.compose.callbacks import entries
 from sweepboard.errors import UserError
+from sweepboard.names import named_entries
 from sweepboard.runs.differences import Difference
 from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.lock import claimed
@@ -157,7 +157,8 @@ def _quiet(saved: SavedRun) -> list[str]:
     """Return the overrides that switch off what changes no scalar."""
     if saved.config.program:
         return []
-    return [*_QUIET, *(f"~{key}" for key in entries(saved.config.values) if key in saved.config.writes_only)]
+    writers = [key for key in named_entries(saved.config.values) if key in saved.config.writes_only]
+    return [*_QUIET, *(f"~{key}" for key in writers)]
 
 
 def _left_out(saved: SavedRun) -> set[str]:

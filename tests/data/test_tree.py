@@ -100,3 +100,14 @@ def test_the_original_is_left_alone() -> None:
 def test_a_batch_without_a_length_is_told() -> None:
     with pytest.raises(RunFailed, match=r"nothing in a batch \(dict\).*Step\(loss, samples"):
         length_of({"text": "a", "number": torch.tensor(1)})
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_lists_of_samples_have_their_own_length(kind: type) -> None:
+    images, boxes = [torch.ones(3, 8, 8)] * 5, [torch.ones(count, 4) for count in (1, 2, 3, 4, 5)]
+    assert length_of(kind((images, [{"boxes": each} for each in boxes]))) == 5
+    assert length_of(kind((kind(images), kind(boxes)))) == 5
+    assert length_of(kind((images, [torch.tensor(1.0)] * 5))) == 5
+    pairs = [torch.ones(7, 2), torch.ones(7)], [torch.ones(7), torch.ones(7)]
+    assert length_of(kind(pairs)) == 7  # two samples of two parts each: torch's default_collate
+    assert length_of([torch.ones(6, 2), [torch.ones(6), torch.ones(6)]]) == 6

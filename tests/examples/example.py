@@ -59,8 +59,11 @@ class Example:
 
 
 EXAMPLES = (
+    Example("detection", needs=("torchmetrics",)),
+    Example("diffusion"),
     Example("gan", swept="optimizer.generator.lr"),
     Example("graph_network"),
+    Example("language_model"),
     Example("physics_informed"),
     Example("segmentation", needs=("torchmetrics",)),
     Example("simclr"),

@@ -42,6 +42,27 @@ class Raising(Callback):
         setattr(self, event, raise_error)
 
 
+class Looking(Callback):
+    """Notes the mode of the model, and spoils it as one does who forgets to restore it."""
+
+    def __init__(self) -> None:
+        self.modes: list[bool] = []
+
+    def on_validation(self, progress: Progress) -> None:
+        self.modes.append(progress.learner.model.training)
+        progress.learner.model.eval()
+
+    on_end = on_validation
+
+
+def test_a_validated_model_is_in_evaluation_mode_and_trains_on(world: World) -> None:
+    looking, learner = Looking(), world.learner()
+    fit(learner, world.data(), SETTINGS, callbacks={"looking": looking})
+    assert len(looking.modes) > 1
+    assert not any(looking.modes)
+    assert learner.model.training
+
+
 EVENTS = [
     "on_start", "on_update", "on_scalars", "on_epoch_end", "on_validation", "on_checkpoint", "on_end",
     "state_dict",

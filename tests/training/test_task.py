@@ -17,7 +17,7 @@ from sweepboard.training.evaluate import evaluate
 from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
 from sweepboard.training.monitor import Monitor
-from sweepboard.training.task import Step, Task, as_step
+from sweepboard.training.task import Step, Task, as_step, training_loss
 from sweepboard.training.tasks import Classification, Supervised, as_task
 
 
@@ -99,6 +99,28 @@ def test_a_pair_of_another_length_is_no_pair() -> None:
         learner_of(Classification()).update([[torch.ones(2, 3)] * 3])
 
 
+def test_an_evaluation_may_have_no_loss_and_a_training_step_has_one() -> None:
+    class NoLoss(Task):
+        shown: type = dict
+
+        def training_step(self, model: Any, batch: Any) -> Any:
+            return model(batch["x"]).square().mean()
+
+        def evaluation_step(self, model: Any, batch: Any) -> Any:
+            values = {"hits": (model(batch["x"]).argmax(1) == batch["label"]).float().mean()}
+            return values if self.shown is dict else Step(None, values=values)
+
+    ours = learner_of(NoLoss())
+    ours.update(batches(1))
+    assert ours.meter.metrics().keys() == {"loss"}
+    assert evaluate(ours, batches(2)).keys() == {"hits"}
+    ours.task.shown = Step  # type: ignore[attr-defined]
+    assert evaluate(ours, batches(2)).keys() == {"hits"}
+    ours.task.training_step = ours.task.evaluation_step  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match="returned no loss: only evaluation_step may leave it out"):
+        ours.update(batches(1))
+
+
 def test_own_names_stay_the_runners() -> None:
     class Loud(Labelled):
         def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
@@ -176,8 +198,9 @@ def test_metric_objects_are_measured_on_each_split_alone() -> None:
     ours.update(data[:1])
     outside = evaluate(ours, data[1:3])
     ours.update(data[3:])
-    logits = torch.cat([ours.evaluation_step(batch).loss[None] for batch in data[:1]])  # only runs the model
-    assert logits.isfinite()
+    loss = ours.evaluation_step(data[0]).loss  # only runs the model
+    assert loss is not None
+    assert loss.isfinite()
     fresh = Measuring()
     learner = learner_of(fresh)
     learner.update(data[:1])
@@ -286,7 +309,7 @@ def test_updates_of_two_optimizers_are_those_of_a_bare_loop() -> None:
     for batch in batches(5):
         ours.update([batch])
         for name, result in task.updates(bare, batch):
-            loss = result.loss if isinstance(result, Step) else result
+            loss = training_loss(result) if isinstance(result, Step) else result
             bare.zero_grad()
             loss.backward()
             theirs[name].step()

@@ -70,5 +70,5 @@ def _check_metrics(config: Mapping[str, Any], names: Sequence[str]) -> None:
     }
     named |= {f"{key}.metric": metric for key, metric in metrics_of_schedules(config).items()}
     for key, metric in named.items():
-        if metric not in (None, "loss") and metric not in names:
+        if metric is not None and metric not in names:
             raise ConfigError(f"{key}={metric}: there is no such metric{did_you_mean(metric, names)}")

@@ -17,7 +17,7 @@ from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, UserError, did_you_mean
 from sweepboard.training.meter import Meter
 from sweepboard.training.metric_objects import fresh_metrics
-from sweepboard.training.task import Step, Task, as_step, check_step, makes_updates
+from sweepboard.training.task import Step, Task, as_step, check_step, makes_updates, training_loss
 from sweepboard.training.tasks import described
 
 
@@ -78,7 +78,7 @@ def _train(task: Task, model: nn.Module, batch: Batch, optimizers: Sequence[str]
 
 def _check_loss(task: Task, step: Step) -> None:
     check_step(task, step)
-    if not step.loss.requires_grad:
+    if not training_loss(step).requires_grad:
         raise ConfigError(
             f"task: {type(task).__name__} gives a loss without a gradient, so that nothing could be learned: "
             "compute it from the outputs of the model, without argmax(), round(), item() or detach()"

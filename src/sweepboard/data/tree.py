@@ -27,8 +27,11 @@ def to_device(tree: Any, device: torch.device, non_blocking: bool = False) -> An
 def length_of(batch: Any) -> int:
     """Return the number of samples: the length of the first tensor, or what an object's `batch_size` says.
 
-    Raise `RunFailed` if nothing in the batch tells.
+    Lists of samples, as detectors take them (`[image, ...], [target, ...]`), have their own length. Raise
+    `RunFailed` if nothing in the batch tells.
     """
+    if (length := _length_of_lists(batch)) is not None:
+        return length
     for leaf in leaves(batch):
         if isinstance(leaf, Tensor):
             if leaf.ndim:
@@ -39,6 +42,16 @@ def length_of(batch: Any) -> int:
         f"task: nothing in a batch ({type(batch).__qualname__}) tells how many samples it holds: "
         "return Step(loss, samples=...)"
     )
+
+
+def _length_of_lists(batch: Any) -> int | None:
+    """Return the length that all parts of `batch` have, if they are lists of samples and not of batches."""
+    if not isinstance(batch, tuple | list) or not all(type(part) in (tuple, list) for part in batch):
+        return None
+    lengths = {len(part) for part in batch}
+    rows = {len(one) if isinstance(one, Tensor) and one.ndim else None for part in batch for one in part}
+    are_batches = len(rows) == 1 and None not in rows
+    return lengths.pop() if len(lengths) == 1 and not are_batches else None
 
 
 def _length_of_object(value: Any) -> int | None:

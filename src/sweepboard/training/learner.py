@@ -25,7 +25,7 @@ from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.precision import Precision
 from sweepboard.training.schedules import Schedules
 from sweepboard.training.several_updates import SeveralUpdates
-from sweepboard.training.task import Model, Result, Step, Task, as_step, makes_updates
+from sweepboard.training.task import Model, Result, Step, Task, as_step, makes_updates, training_loss
 from sweepboard.training.tasks import modules_of
 from sweepboard.training.weighted_mean import WeightedMean
 
@@ -290,7 +290,7 @@ class Learner:
     def _several_updates(self, batches: Sequence[Batch]) -> Tensor:
         step = SeveralUpdates(self, batches).run()
         self._measure(step)
-        return step.loss
+        return training_loss(step)
 
     def _closure_for_steps(self) -> Closure | None:
         """Return the closure of an optimizer that takes one. Raise ConfigError where it cannot have it."""

@@ -32,7 +32,9 @@ class Meter:
 
     def add(self, step: Step) -> None:
         """Add what was measured on one batch; `samples` and `weight` are set."""
-        row: Row = {"loss": step.loss.detach(), "weight": step.weight, "count": step.samples}  # type: ignore[dict-item]
+        row: Row = {"weight": step.weight, "count": step.samples}  # type: ignore[dict-item]
+        if step.loss is not None:
+            row["loss"] = step.loss.detach()
         for name, value in step.values.items():
             row[_VALUE + name] = value.detach() if isinstance(value, Tensor) else value
         for name, value in step.sums.items():
@@ -48,7 +50,8 @@ class Meter:
             rows = list(group)
             columns = {name: _column([row[name] for row in rows]) for name in rows[0]}
             self._fetched.append(columns)
-            losses.append(columns["loss"])
+            if "loss" in columns:
+                losses.append(columns["loss"])
         self._pending.clear()
         return torch.cat(losses)
 
@@ -70,8 +73,8 @@ class Meter:
         }
         computed = metric_objects.computed(self.task)
         refuse_own_names(self.task, "metric", {**found, **computed})
-        loss = self._mean("loss", "weight")
-        return {"loss": loss, **{name: float(value) for name, value in found.items()}, **means, **computed}
+        loss = {"loss": self._mean("loss", "weight")} if "loss" in names else {}
+        return {**loss, **{name: float(value) for name, value in found.items()}, **means, **computed}
 
     def _sum(self, name: str) -> Tensor:
         return torch.cat([chunk[name] for chunk in self._fetched if name in chunk]).sum(0)

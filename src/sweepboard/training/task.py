@@ -25,8 +25,8 @@ OWN_NAMES = frozenset({"loss", "count"})
 class Step:
     """What a task computed for one batch. Tensors may carry a gradient; only that of `loss` is used."""
 
-    loss: Tensor
-    """The mean over the samples: 0-dimensional, and differentiable in training."""
+    loss: Tensor | None
+    """The mean over the samples: 0-dimensional, and differentiable in training. None: only in evaluation."""
 
     samples: int | Tensor | None = None
     """The number of samples; None is the length of the first tensor in the batch."""
@@ -51,7 +51,7 @@ class Step:
 
 
 Result: TypeAlias = "Step | Tensor | Mapping[str, Any]"
-"""What a step may return: a `Step`, a loss, or a mapping of the key `loss` and of values to log."""
+"""What a step may return: a `Step`, a loss, or a mapping of values to log, with the loss as `loss`."""
 
 Updates: TypeAlias = "Iterator[Result | tuple[str, Result]]"
 """What `Task.updates` yields: a result, with the name of its optimizer where there are several."""
@@ -80,7 +80,11 @@ class Task:
         raise NotImplementedError(f"{type(self).__name__} has no training_step")
 
     def evaluation_step(self, model: Model, batch: Batch) -> Result:
-        """Return the loss and the measurements of a batch, without gradients and in evaluation mode."""
+        """Return the loss and the measurements of a batch, without gradients and in evaluation mode.
+
+        The loss may be None where a model has none in evaluation; `primary_metric` is then another metric.
+        The random states are restored afterwards: `torch.manual_seed(0)` here gives the same draws each time.
+        """
         return self.training_step(model, batch)
 
     def updates(self, model: Model, batch: Batch) -> Updates:
@@ -124,18 +128,26 @@ def as_step(task: Task, result: Result, batch: Batch) -> Step:
 def _step_of(task: Task, result: Result) -> Step:
     if isinstance(result, Tensor):
         return Step(result)
-    if isinstance(result, Mapping) and isinstance(result.get("loss"), Tensor):
-        return Step(result["loss"], values={name: value for name, value in result.items() if name != "loss"})
+    if isinstance(result, Mapping) and isinstance(result.get("loss"), Tensor | None):
+        values = {name: value for name, value in result.items() if name != "loss"}
+        return Step(result.get("loss"), values=values)
     raise ConfigError(
         f"task: a step of {type(task).__name__} returned a {type(result).__name__}: return the loss as a "
         "tensor, or sweepboard.tasks.Step(loss, values={...})"
     )
 
 
+def training_loss(step: Step) -> Tensor:
+    """Return the loss of a training step. Raise ConfigError if it has none."""
+    if step.loss is None:
+        raise ConfigError("task: a training step returned no loss: only evaluation_step may leave it out")
+    return step.loss
+
+
 def check_step(task: Task, step: Step) -> None:
     """Raise ConfigError for a loss that is not one number, and for values with the runner's own names."""
     name = type(task).__name__
-    if step.loss.ndim > 0:
+    if step.loss is not None and step.loss.ndim > 0:
         raise ConfigError(f"task: {name} must give one number for a batch, not one per sample")
     refuse_own_names(task, "value", step.values)
     refuse_own_names(task, "statistic", step.sums)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from sweepboard.training.task import Step
+from sweepboard.training.task import Step, training_loss
 
 
 class WeightedMean:
@@ -23,11 +23,12 @@ class WeightedMean:
 
     def add(self, step: Step) -> Tensor:
         """Add a loss; return what to go backward from."""
+        loss = training_loss(step)
         if self._alone:
-            self._loss, self._weight = step.loss.detach(), 1.0
-            return step.loss
+            self._loss, self._weight = loss.detach(), 1.0
+            return loss
         assert step.weight is not None
-        weighted = step.loss * step.weight
+        weighted = loss * step.weight
         self._loss = self._loss + weighted.detach()
         self._weight = self._weight + step.weight
         return weighted

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import collections.abc as abc
+from dataclasses import dataclass
 from typing import Any, Literal, Optional, Union
 
 import pytest
@@ -80,6 +81,23 @@ def test_signatures_of_all_kinds() -> None:
     check(torch.nn.Linear, in_features=1, out_features=2)
     assert takes(lambda a, **rest: None, "a")
     assert not takes(lambda a, **rest: None, "b")
+
+
+@dataclass
+class Configuration:
+    """As those of transformers, whose `__init__` passes on what it does not know."""
+
+    width: int = 1
+
+    def __post_init__(self, **others: Any) -> None:
+        vars(self).update(others)
+
+
+def test_a_dataclass_that_keeps_other_arguments_takes_any() -> None:
+    check(Configuration, width=2, num_labels=3)
+    assert not takes(Configuration, "num_labels")
+    with pytest.raises(ConfigError, match=r"key\.width: needs an integer"):
+        check(Configuration, width="wide", num_labels=3)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ EXAMPLES = (
     Example("language_model"),
     Example("physics_informed"),
     Example("segmentation", needs=("torchmetrics",)),
+    Example("sequence_classification", needs=("transformers",)),
     Example("simclr"),
     Example("streaming", short=(*SHORT, "trainer.steps=16", "trainer.val_every_steps=8")),
     Example("tabular", needs=("pandas", "sklearn", "torchmetrics")),

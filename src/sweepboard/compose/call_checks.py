@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
 from inspect import Parameter
 from typing import Any
 
@@ -77,9 +78,20 @@ def _hint(argument: str, valid: Sequence[str], key: str) -> str:
 def signature(target: Callable[..., Any]) -> list[Parameter] | None:
     """Return the parameters of `target`, or None for a builtin without a signature."""
     try:
-        return list(inspect.signature(target).parameters.values())
+        return [*inspect.signature(target).parameters.values(), *_kept_by_post_init(target)]
     except (ValueError, TypeError):
         return None
+
+
+def _kept_by_post_init(target: Callable[..., Any]) -> list[Parameter]:
+    """Return `**kwargs` of a dataclass that takes them in `__post_init__`, as configurations of transformers.
+
+    The signature of their `__init__` does not show them.
+    """
+    if not inspect.isclass(target) or not is_dataclass(target) or not hasattr(target, "__post_init__"):
+        return []
+    parameters = inspect.signature(target.__post_init__).parameters.values()
+    return [each for each in parameters if each.kind == Parameter.VAR_KEYWORD]
 
 
 def takes(target: Callable[..., Any], argument: str) -> bool:

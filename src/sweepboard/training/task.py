@@ -25,7 +25,7 @@ OWN_NAMES = frozenset({"loss", "count"})
 class Step:
     """What a task computed for one batch. Tensors may carry a gradient; only that of `loss` is used."""
 
-    loss: Tensor | None
+    loss: Any  # Tensor | None, which would make typed tasks assert that it is there
     """The mean over the samples: 0-dimensional, and differentiable in training. None: only in evaluation."""
 
     samples: int | Tensor | None = None
@@ -141,7 +141,8 @@ def training_loss(step: Step) -> Tensor:
     """Return the loss of a training step. Raise ConfigError if it has none."""
     if step.loss is None:
         raise ConfigError("task: a training step returned no loss: only evaluation_step may leave it out")
-    return step.loss
+    loss: Tensor = step.loss
+    return loss
 
 
 def check_step(task: Task, step: Step) -> None:

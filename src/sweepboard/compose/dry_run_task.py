@@ -48,7 +48,7 @@ def _steps(
             _train(task, model.train(), batch, optimizers)
         with fresh_metrics(task):
             return _evaluated(task, model.eval(), batch)
-    except MISTAKES as error:
+    except (*MISTAKES, LookupError, AttributeError) as error:
         if isinstance(error, UserError):
             raise
         raise Refused(

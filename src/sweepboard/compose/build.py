@@ -22,11 +22,13 @@ from sweepboard.settings import LoggingSettings, TrainerSettings
 from sweepboard.startup import set_threads
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.gradient_checkpointing import checkpoint_gradients
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.seeding import random_states_kept, seed_everything, set_random_states
 from sweepboard.training.signals import StopFlag
+from sweepboard.training.torch_flags import torch_flags
 from sweepboard.training.work import Work
 
 log = logging.getLogger(__name__)
@@ -65,16 +67,17 @@ class Experiment:
         resume: LoopState | None = None,
     ) -> None:
         """Train as the settings say (`training.loop.fit`)."""
-        fit(
-            self.learner,
-            self.data,
-            self.trainer,
-            logging_every_steps=self.logging.every_steps,
-            callbacks={**callbacks, **self.callbacks},
-            checkpoints=checkpoints,
-            stop=stop,
-            resume=resume,
-        )
+        with torch_flags(self.trainer):
+            fit(
+                self.learner,
+                self.data,
+                self.trainer,
+                logging_every_steps=self.logging.every_steps,
+                callbacks={**callbacks, **self.callbacks},
+                checkpoints=checkpoints,
+                stop=stop,
+                resume=resume,
+            )
 
 
 def build_work(prepared: Prepared) -> Work:
@@ -147,6 +150,7 @@ def build_learner(
         set_random_states(initial.random)
     model = None if initial is None else initial.model
     parts, trainer = assemble(config, spec, device, model, anew), config.settings.trainer
+    checkpoint_gradients(parts.model, trainer.gradient_checkpointing)
     return Learner(
         parts.model,
         parts.task,

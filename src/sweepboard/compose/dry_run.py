@@ -21,7 +21,9 @@ from sweepboard.compose.trial_model import InitialModel
 from sweepboard.data.description import example_batch
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.settings import TrainerSettings
 from sweepboard.training.compiled import check_compiler
+from sweepboard.training.gradient_checkpointing import KEY, checkpoint_gradients
 from sweepboard.training.initial_weights import check_initial_weights
 from sweepboard.training.seeding import random_states_kept
 from sweepboard.training.task import Task
@@ -46,11 +48,18 @@ def dry_run(
         if metrics is not None:
             _check_metrics(config, metrics)
         check_optimizers_fit(run, model)
+        _check_gradient_checkpointing(model, run.settings.trainer)
         if anew:
             check_initial_weights(model, run.settings.weights)
         build_callbacks(run)
         check_compiler(torch.device(config["device"]), config["trainer"]["compile"])
         return metrics
+
+
+def _check_gradient_checkpointing(model: nn.Module, trainer: TrainerSettings) -> None:
+    if trainer.gradient_checkpointing and trainer.compile:
+        raise ConfigError(f"{KEY}: does not go with trainer.compile, which plans the memory itself")
+    checkpoint_gradients(model, trainer.gradient_checkpointing)
 
 
 def _run_parts(

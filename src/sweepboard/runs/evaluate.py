@@ -22,6 +22,7 @@ from sweepboard.runs.record import read_record
 from sweepboard.runs.reload import prepare_saved
 from sweepboard.runs.saved_run import SavedRun, refuse_program
 from sweepboard.training.evaluate import evaluate
+from sweepboard.training.torch_flags import torch_flags
 
 
 class NotATest(UserError):
@@ -96,7 +97,7 @@ def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
         raise NotATest(f"{_data(prepared)} has no test set; give another with dataset=...")
     load_weights(experiment.learner.model, weights, f"{saved.folder}: the {checkpoint} weights")
     batches = islice(experiment.data.test.epoch(0), experiment.trainer.limit_test_batches)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch_flags(experiment.trainer):
         metrics = evaluate(experiment.learner, batches)
     other = experiment.data.fingerprint != saved.record.data_fingerprint
     return Measured(_prefix(prepared, other, checkpoint), step, metrics)

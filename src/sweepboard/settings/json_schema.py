@@ -129,6 +129,8 @@ def _forms(kind: Any, rules: Rules) -> Iterator[Schema]:
         chosen = [{"enum": list(rules.choices)}] if rules.choices else []
         items = [*chosen, *_forms(get_args(kind)[0], rules)]
         yield {"type": "array"} | ({"items": {"anyOf": items}} if items else {})
+    elif kind is Any:
+        yield {}
     elif get_origin(kind) is dict:
         yield from _forms_of_mapping(rules)
     elif kind in (int, float):

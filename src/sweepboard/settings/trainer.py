@@ -99,6 +99,25 @@ class TrainerSettings:
     channels_last: bool = setting(True, "result", condition="arithmetic")
     """Store image tensors channels-last, which convolutions run faster on; changes no shape."""
 
+    gradient_checkpointing: Any = setting(False, "speed")  # bool | list[str], which OmegaConf does not have
+    """Compute parts of the forward pass again in backward, which takes less memory and more time: patterns of
+    names of modules (`[layer1,blocks.*]`), or true for a model of transformers or timm. Changes no result."""
+
+    deterministic: bool | str = setting(
+        False, "result", choices=(False, True, "warn"), condition="arithmetic"
+    )
+    """Use only operations of torch that give the same bits each time on a GPU: one that cannot ends the run,
+    or is told by a warning (`warn`)."""
+
+    cudnn_benchmark: bool = setting(False, "result", condition="arithmetic")
+    """Let cuDNN try which convolution is fastest on a GPU; a repeated run may choose another one."""
+
+    matmul_precision: str | None = setting(
+        None, "result", choices=("highest", "high", "medium"), condition="arithmetic"
+    )
+    """Precision of float32 matrix products on a GPU: `highest`, `high` (TF32) or `medium` (bf16); null leaves
+    torch's own, `highest`."""
+
     val_every_epochs: int | None = setting(1, "result", minimum=1)
     """Validate after every so many epochs; null: not by epochs. The end of a run is always validated."""
 

@@ -92,10 +92,14 @@ class StreamBatches:
         return self._transformed(found[0])
 
     def state_dict(self, epoch: int, batch: int) -> dict[str, Any]:
-        """Return the position before batch `batch` of epoch `epoch`, empty if it is the first or unknown."""
-        for known_epoch, known_batch, position in self._behind:
-            if (known_epoch, known_batch) == (epoch, batch):
-                return {"epoch": epoch, "batch": batch, **position.plain(self._workers)}
+        """Return the position before batch `batch` of epoch `epoch`, empty if it is unknown.
+
+        Before the first batch it is the end of the epoch before, which goes on if the run is lengthened.
+        """
+        for known_epoch, known_batch, position in reversed(self._behind):
+            ended = batch == 0 and known_epoch == epoch - 1
+            if ended or (known_epoch, known_batch) == (epoch, batch):
+                return {"epoch": known_epoch, "batch": known_batch, **position.plain(self._workers)}
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

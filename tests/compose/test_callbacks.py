@@ -70,6 +70,8 @@ def test_an_entry_is_removed(prepare: Prepare) -> None:
          "~callbacks.mine removes it"),
         (("+callbacks.mine.every=5",),
          "callbacks.mine._target_: no class is named; type +callbacks.mine._target_=... and one"),
+        (("callbacks.ema.decay=0.5",),
+         "callbacks.ema._target_: no class is named; type callbacks=ema, or +callbacks.ema._target_=..."),
         (("callbacks=my_parts.Mine",), "callbacks=my_parts.Mine: there is no such option; for a class, type "
          "+callbacks.mine._target_=my_parts.Mine"),
         (("callbacks=emaa",), "callbacks=emaa: there is no such option; choose from "),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweepboard.compose.call_checks import check_node
+from sweepboard.compose.hydra_errors import group_options
 from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET, locate
 from sweepboard.compose.run_config import RunConfig
@@ -29,7 +30,9 @@ def check_callbacks(config: Mapping[str, Any]) -> None:
         if not isinstance(node, Mapping):
             raise ConfigError(f"{key}: needs a class, typed as {key}.{TARGET}=...; ~{key} removes it")
         if TARGET not in node:
-            raise ConfigError(f"{key}.{TARGET}: no class is named; type +{key}.{TARGET}=... and one")
+            group, _, name = key.partition(".")
+            option = f"{group}={name}, or " if name in group_options(group) else ""
+            raise ConfigError(f"{key}.{TARGET}: no class is named; type {option}+{key}.{TARGET}=... and one")
         check_node(node, key)
         _check_class(locate(node[TARGET], f"{key}.{TARGET}"), node[TARGET], key)
 

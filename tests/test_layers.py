@@ -20,7 +20,7 @@ ROOMS = (
     "compat", "import_path", "lazy_exports", "version", "errors", "formatting", "settings", "files", "names",
     "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "metric_names", "expressions", "vision",
     "startup", "cgroups", "hardware",
-    "parent_death", "signing", "secret_names", "secrets",
+    "parent_death", "stop_signals", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.
     "execution", "data", "models", "training", "board", "callbacks", "loggers", "programs", "compose",
     "trust", "runs", "analysis", "sweeps", "search", "cli", "testing",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from sweepboard.execution import JobChannel
+from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.testing.executor_jobs import hang
 
 Arguments = dict[str, Any]
@@ -47,3 +49,15 @@ def share(arguments: Arguments, channel: JobChannel) -> None:
     (folder / str(os.getpid())).touch()
     while len(list(folder.iterdir())) < arguments["together"]:
         time.sleep(0.01)
+
+
+def until_signal(arguments: Arguments, channel: JobChannel) -> None:
+    """Send the process ids of the job and of its server, and leave with 3 at the first signal."""
+    default = [
+        signal.getsignal(each) in (signal.SIG_DFL, signal.default_int_handler) for each in STOP_SIGNALS
+    ]
+    assert all(default)
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, lambda *_: sys.exit(3))
+    channel.send({"pids": [os.getpid(), os.getppid()]})
+    time.sleep(60)

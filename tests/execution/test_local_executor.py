@@ -16,6 +16,7 @@ from sweepboard.errors import RunFailed
 from sweepboard.execution import LOST, Ended, Event, LocalExecutor, Message, Resources, Started
 from sweepboard.execution.executor import Executor, Job
 from sweepboard.runs.record import process_started
+from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.testing import ExecutorSuite
 
 HERE = Path(__file__).parent
@@ -198,3 +199,32 @@ def test_a_server_started_ahead_loads_what_its_executor_needs() -> None:
             events = run(executor, own_job("a", "say"))
     assert [event.payload["torch"] for event in events if isinstance(event, Message)] == [True]
     assert not job_server._prestarted
+
+
+@pytest.mark.parametrize("signum", STOP_SIGNALS)
+def test_the_job_server_outlives_a_signal_to_every_process_and_the_jobs_have_their_own_handlers(
+    signum: signal.Signals,
+) -> None:
+    with local() as executor:
+        executor.submit(own_job("asked", "until_signal"))
+        job, server = pids_of(executor)
+        os.kill(server, signum)
+        os.kill(job, signum)
+        events = run(executor, own_job("next", "say"))
+    assert Ended("asked", 3) in events
+    assert Ended("next", 0) in events
+
+
+def test_a_signal_to_a_job_server_that_still_starts_is_ignored() -> None:
+    with local() as executor:
+        os.kill(executor._server._process.pid, signal.SIGTERM)
+        assert Ended("next", 0) in run(executor, own_job("next", "say"))
+
+
+def test_a_job_that_was_asked_to_stop_is_not_lost_with_its_server() -> None:
+    with local() as executor:
+        executor.submit(Job("deaf", "sweepboard.testing.executor_jobs:hang", {"deaf": True}))
+        job, _ = pids_of(executor)
+        executor.stop_all("the sweep ends")
+        os.kill(_parent(job), signal.SIGKILL)
+        assert run(executor) == [Ended("deaf", -signal.SIGKILL, "the sweep ends")]

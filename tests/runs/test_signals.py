@@ -117,6 +117,18 @@ def test_the_second_ctrl_c_leaves_at_once(launch: Launch, here: Path) -> None:
     assert_gone(process, 130)
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("signum", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_warning_of_the_cluster_to_every_process_lets_the_run_save(
+    launch: Launch, here: Path, signum: signal.Signals, method: str
+) -> None:
+    words = [*PAIRS, "dataset.seconds=0.2", f"dataset.multiprocessing_context={method}"]
+    process = start(launch, here, words, "fetching")
+    os.killpg(process.process.pid, signum)
+    assert_gone(process, 128 + signum)
+    assert (here / "run" / "checkpoints" / "last.pt").exists()
+
+
 def test_while_workers_fetch(launch: Launch, here: Path) -> None:
     process = start(launch, here, [*PAIRS, "dataset.seconds=0.2"], "fetching")
     ctrl_c(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -99,3 +100,19 @@ def test_a_second_sweep_in_its_folder_is_told_who_holds_it(sweep: Sweepboard, tm
     other = Sweepboard(tmp_path, "resume", "outputs/sweeps/s")
     assert other.end() == 2
     assert f"outputs/sweeps/s is being written by process {sweep.process.pid}" in other.said()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_to_every_process_at_once_interrupts_as_slurm_does(
+    sweep: Sweepboard, tmp_path: Path, whole: dict[str, dict[str, Any]], signum: signal.Signals
+) -> None:
+    """Those of the job server and its jobs too, though they are in sessions and groups of their own."""
+    for pid in processes_in(tmp_path):
+        os.kill(pid, signum)
+    assert sweep.process.wait(30) == 128 + signum, sweep.said()
+    assert "failed" not in sweep.said()
+    assert processes_in(tmp_path) == []
+    states = [row["state"] for row in results(tmp_path / "outputs/sweeps/s").values()]
+    assert sorted(states) == ["interrupted", "interrupted", "waiting", "waiting"]
+    assert "4 finished" in resume(tmp_path)
+    assert results(tmp_path / "outputs/sweeps/s") == whole

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from sweepboard.settings import TrainerSettings
+from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.loop import fit
 from sweepboard.training.progress import Progress
-from sweepboard.training.signals import SIGNALS, Interrupted, Pruned, StopFlag
+from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from tests.training.conftest import World
 
 
@@ -35,9 +36,9 @@ class SignalAtEpochEnd(Callback):
         os.kill(os.getpid(), self.signum)
 
 
-@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize("signum", STOP_SIGNALS)
 def test_a_signal_saves_and_leaves(world: World, tmp_path: Path, signum: int) -> None:
-    before = [signal.getsignal(each) for each in SIGNALS]
+    before = [signal.getsignal(each) for each in STOP_SIGNALS]
     with StopFlag() as stop, pytest.raises(Interrupted) as caught:
         fit(
             world.learner(),
@@ -52,7 +53,7 @@ def test_a_signal_saves_and_leaves(world: World, tmp_path: Path, signum: int) ->
     state = Checkpoints(tmp_path).load()
     assert state is not None
     assert (state.step, state.due, state.log_from) == (10, True, 10)
-    assert [signal.getsignal(each) for each in SIGNALS] == before
+    assert [signal.getsignal(each) for each in STOP_SIGNALS] == before
 
 
 def test_a_second_ctrl_c_leaves_at_once() -> None:
@@ -68,10 +69,10 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize("signum", STOP_SIGNALS)
 def test_before_there_is_something_to_save_a_signal_ends_the_block_at_once(signum: int) -> None:
     """Also where other people's code would keep it from doing so."""
-    before = [signal.getsignal(each) for each in SIGNALS]
+    before = [signal.getsignal(each) for each in STOP_SIGNALS]
 
     def build() -> None:
         with StopFlag(at_once=True):
@@ -84,16 +85,16 @@ def test_before_there_is_something_to_save_a_signal_ends_the_block_at_once(signu
     with pytest.raises(Interrupted) as caught:
         build()
     assert caught.value.signum == signum
-    assert [signal.getsignal(each) for each in SIGNALS] == before
+    assert [signal.getsignal(each) for each in STOP_SIGNALS] == before
 
 
 def test_other_threads_leave_the_handlers_alone() -> None:
-    before = [signal.getsignal(each) for each in SIGNALS]
+    before = [signal.getsignal(each) for each in STOP_SIGNALS]
     seen = []
 
     def work() -> None:
         with StopFlag() as stop:
-            seen.append((stop.signum, [signal.getsignal(each) for each in SIGNALS]))
+            seen.append((stop.signum, [signal.getsignal(each) for each in STOP_SIGNALS]))
 
     thread = threading.Thread(target=work)
     thread.start()

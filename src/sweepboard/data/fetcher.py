@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
@@ -19,6 +20,7 @@ from sweepboard.data.loader_worker import Fetching, Mistake, Worker, as_failure,
 from sweepboard.data.waiting import waiting
 from sweepboard.errors import RunFailed
 from sweepboard.settings import DatasetSettings
+from sweepboard.stop_signals import waiting_in_children
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Fetcher:
     def _start(self) -> Iterator[Any]:
         before = set(active_children())
         try:
-            with own_sigchld_handler():
+            # Workers that live already may make this one wait, and Ctrl-C must end that.
+            with own_sigchld_handler(), nullcontext() if self._crew else waiting_in_children():
                 iterator = iter(self._loader)
         except OSError as error:
             abandon_workers(error)

@@ -27,6 +27,7 @@ from sweepboard.data.tree import leaves, map_leaves
 from sweepboard.data.types import Batch
 from sweepboard.errors import DamagedFile, RunFailed, TooManyOpenFiles, UserError, is_too_many_open_files
 from sweepboard.parent_death import die_with
+from sweepboard.stop_signals import ignore_stop_signals
 
 _KINDS = (DamagedFile, RunFailed, UserError)
 """Errors that a worker reports, the most specific first."""
@@ -90,9 +91,7 @@ class Worker:
         worker may outlive a killed run, since it would hold the run folder's lock. That needs a child of the
         run's own process: so workers are forked or spawned, but do not come from Python's fork server.
         """
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
+        ignore_stop_signals()
         die_with(self._run)
         on_unsendable(self._end)
         sys.excepthook = lambda _, error, __: self._end(error, [None])  # of the thread that hands over files

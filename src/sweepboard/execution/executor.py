@@ -16,7 +16,7 @@ Payload: TypeAlias = dict[str, Any]
 
 TIME_LIMIT, LOST = "time limit", "lost"
 """Values of `Ended.stop_reason` set by the executor: the job exceeded its `time_limit`, or the executor lost
-the process that controlled it."""
+the process that controlled it before anything else stopped it."""
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,7 @@ class SearchRun(SweepCallback):
             self.settings,
             executor,
             self,
+            stop,
             self.plan.command,
             swept,
             waits,

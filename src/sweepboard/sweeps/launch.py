@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sweepboard.execution import Ended, Event, Executor, Job, Message, Started
+from sweepboard.execution import LOST, Ended, Event, Executor, Job, Message, Started
 from sweepboard.runs.record import RUNNING
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
@@ -15,7 +16,7 @@ from sweepboard.sweeps.plan import Plan, PlannedJob
 from sweepboard.sweeps.plan_file import secrets_in
 from sweepboard.sweeps.results import write_results
 from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED
-from sweepboard.training.signals import Interrupted, StopFlag
+from sweepboard.training.signals import StopFlag
 
 JOB = "sweepboard.sweeps.job_main:run"
 """The main function of a job's process."""
@@ -29,7 +30,7 @@ class Launch:
     A search adds jobs while it runs (`submit`), reads what `poll` returns and may `prune` a job. `swept` are
     the keys that differ between jobs. With `waits`, each job waits after each validation for `prune` or
     `let_go_on`. Runs are not signed unless the sweep is the user's `own`. With `accept`, runs continue even
-    if their data or code have changed.
+    if their data or code have changed. `stop` says whether a signal stops the sweep.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Launch:
         settings: SweepSettings,
         executor: Executor,
         listener: SweepCallback,
+        stop: StopFlag,
         command: str = "",
         swept: Sequence[str] = (),
         waits: bool = False,
@@ -48,7 +50,7 @@ class Launch:
         self.accept = accept
         self.folder, self.views, self.settings, self.executor = folder, views, settings, executor
         self.listener, self.command, self.swept, self.waits = listener, command, list(swept), waits
-        self.own = own
+        self.own, self._stop = own, stop
         self._jobs: dict[str, PlannedJob] = {}
 
     def submit(self, job: PlannedJob) -> None:
@@ -85,14 +87,13 @@ class Launch:
         """Wait briefly for events. Return the views that they changed."""
         return [self._take(event) for event in self.executor.poll()]
 
-    def run(self, stop: StopFlag) -> None:
+    def run(self) -> None:
         """Run until no job runs or waits. Raise `Interrupted` after a signal has stopped all jobs."""
         while self.executor.busy:
             self.poll()
-            if stop.signum is not None:
+            if self._stop.signum is not None:
                 self.executor.stop_all(STOPPED)
-        if stop.signum is not None:
-            raise Interrupted(stop.signum)
+        self._stop.check()
 
     def _take(self, event: Event) -> JobView:
         view = self.views[event.name]
@@ -108,6 +109,8 @@ class Launch:
 
     def _judge(self, view: JobView, ended: Ended) -> None:
         folder = self.folder.job(view.label)
+        if ended.stop_reason == LOST and self._stop.is_set:  # the signal has reached the job server, too
+            ended = replace(ended, stop_reason=STOPPED)
         record, said = record_of(folder), view.reason
         view.state, view.reason = outcome(ended, record, said, self.settings.time_limit)
         if said is None:
@@ -151,6 +154,7 @@ def run_jobs(
                     settings,
                     executor,
                     listener,
+                    stop,
                     plan.command,
                     plan.swept,
                     own=plan.own,
@@ -158,7 +162,7 @@ def run_jobs(
                 )
                 for job in jobs:
                     launch.submit(job)
-                launch.run(stop)
+                launch.run()
     finally:
         _note_killed(folder, views.values())
         write_results(folder, plan, list(views.values()))

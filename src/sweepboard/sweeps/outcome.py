@@ -8,7 +8,9 @@ import signal
 from sweepboard.execution import LOST, TIME_LIMIT, Ended
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
+from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
+from sweepboard.training.signals import Interrupted
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ def outcome(
         return INTERRUPTED, ended.stop_reason
     if status == INTERRUPTED and (ended.code is None or ended.code > 0):
         return INTERRUPTED, record.reason if record else None
+    if ended.code is not None and -ended.code in STOP_SIGNALS:  # too early or too late to be handled
+        return INTERRUPTED, str(Interrupted(-ended.code))
     return FAILED, _end_of_process(ended)
 
 

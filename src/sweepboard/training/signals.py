@@ -11,11 +11,7 @@ from typing import Any
 
 from sweepboard.data.waiting import GaveUpWaiting, waiting
 from sweepboard.errors import RunFailed, UserError
-
-NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")
-SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
-"""Signals at which a run saves and stops. Slurm can send SIGUSR1 before it kills a job; a closed terminal
-sends SIGHUP."""
+from sweepboard.stop_signals import STOP_SIGNALS
 
 
 class Interrupted(RunFailed):
@@ -44,7 +40,7 @@ PATIENCE = 3.0
 
 
 class StopFlag:
-    """`with StopFlag() as stop:` turns `SIGNALS` into `stop.signum` during the block.
+    """`with StopFlag() as stop:` turns `STOP_SIGNALS` into `stop.signum` during the block.
 
     The handler only sets the flag, so that an update is never cut in two. A Ctrl-C (SIGINT) while the
     flag is set restores the earlier handlers and raises KeyboardInterrupt at once. While `at_once` is true
@@ -123,4 +119,4 @@ class StopFlag:
 def _heeded() -> list[int]:
     """Return the signals to handle: all but a SIGHUP that `nohup` ignores."""
     hung_up = getattr(signal, "SIGHUP", None)
-    return [each for each in SIGNALS if each != hung_up or signal.getsignal(each) is not signal.SIG_IGN]
+    return [each for each in STOP_SIGNALS if each != hung_up or signal.getsignal(each) is not signal.SIG_IGN]

@@ -180,7 +180,11 @@ class LocalExecutor(Executor):
         lost, self._running = list(self._running.values()), {}
         self._server.close()
         self._server = job_server(self._preload)
-        return [event for running in lost for event in running.final_events(-signal.SIGKILL, LOST)]
+        return [
+            event
+            for running in lost
+            for event in running.final_events(-signal.SIGKILL, running.stop_reason or LOST)
+        ]
 
     def _watch_times(self) -> None:
         now = time.monotonic()

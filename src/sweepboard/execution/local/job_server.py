@@ -12,6 +12,7 @@ from sweepboard.errors import UserError
 from sweepboard.execution.channel import Channel
 from sweepboard.execution.executor import Payload
 from sweepboard.import_path import python
+from sweepboard.stop_signals import waiting_in_children
 
 
 class JobServer:
@@ -26,7 +27,7 @@ class JobServer:
         self.channel, theirs = Channel.pair()
         start = f"from sweepboard.parent_death import die_with; die_with({os.getpid()}); "
         start += f"from sweepboard.execution.local.server_process import serve; serve({theirs.fileno()})"
-        with theirs:
+        with theirs, waiting_in_children():
             # A session of its own: Ctrl-C and a closed terminal reach this process, which stops the jobs.
             self._process = subprocess.Popen(
                 python(start),

@@ -28,22 +28,24 @@ import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sweepboard.execution.channel import Channel
 from sweepboard.execution.executor import Payload
 from sweepboard.parent_death import die_with, outlive_parent
+from sweepboard.stop_signals import ignore_stop_signals
 
 
 def serve(handle: int) -> None:
     """Serve the parent at the other end of socket `handle` until it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    _Server(Channel(socket.socket(fileno=handle))).run()
+    before = ignore_stop_signals()  # the parent decides what they mean, and stops the jobs
+    _Server(Channel(socket.socket(fileno=handle)), before).run()
     os._exit(0)  # libraries would complain about objects that `gc.freeze` kept alive
 
 
 class _Server:
-    def __init__(self, parent: Channel) -> None:
-        self._parent = parent
+    def __init__(self, parent: Channel, handlers: Mapping[int, Any]) -> None:
+        self._parent, self._handlers = parent, handlers  # of signals, for the jobs
         self._jobs: dict[int, int] = {}  # process id -> id of the job
         self._deaths = socket.socketpair()
         for end in self._deaths:
@@ -86,7 +88,7 @@ class _Server:
             return
         if pid == 0:
             self._close()  # else the parent would not notice the end of the server while a job lives
-            run_job(message, handle, server)
+            run_job(message, handle, server, self._handlers)
         os.close(handle)
         with contextlib.suppress(OSError):  # the job does so, too; the order does not matter
             os.setpgid(pid, pid)
@@ -132,11 +134,11 @@ def preload(names: Sequence[str]) -> None:
     gc.freeze()  # a collection in a job would copy the memory that it shares with the server
 
 
-def run_job(message: Payload, handle: int, server: int) -> None:
+def run_job(message: Payload, handle: int, server: int, handlers: Mapping[int, Any]) -> None:
     """Run a job in the forked process; never return."""
     code = 1
     try:
-        _detach_from_server(server, message["environment"])
+        _detach_from_server(server, message["environment"], handlers)
         module, _, function = message["function"].partition(":")
         getattr(import_module(module), function)(message["arguments"], Channel(socket.socket(fileno=handle)))
         code = 0
@@ -151,13 +153,14 @@ def run_job(message: Payload, handle: int, server: int) -> None:
         os._exit(code & 0xFF)  # skip the server's own exit handlers
 
 
-def _detach_from_server(server: int, environment: Mapping[str, str]) -> None:
+def _detach_from_server(server: int, environment: Mapping[str, str], handlers: Mapping[int, Any]) -> None:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     die_with(server)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum, handler in handlers.items():
+        signal.signal(signum, handler)
     os.environ.update(environment)
     _prefer_as_oom_victim()
     faulthandler.enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -49,3 +50,26 @@ def test_json_that_cannot_be_is_a_value_error(tmp_path: Path, text: str) -> None
     (tmp_path / "file.json").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r"."):
         read_json(tmp_path / "file.json")
+
+
+def test_half_a_json_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    path.write_text('{"status": "run')
+    monkeypatch.setattr("time.sleep", lambda _: path.write_text('{"status": "running"}'))
+    assert read_json(path) == {"status": "running"}
+
+
+def test_a_file_that_another_host_has_replaced_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, tried = tmp_path / "run.json", os.fstat, []
+
+    def stale_at_first(handle: int) -> os.stat_result:
+        tried.append(handle)
+        if len(tried) == 1:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(handle)
+
+    path.write_text("{}")
+    monkeypatch.setattr("os.fstat", stale_at_first)
+    assert read_json(path) == {}

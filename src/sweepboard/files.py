@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sweepboard.errors import UserError
+from sweepboard.file_locks import lock
 from sweepboard.formatting import is_seen
 
 MOST_BYTES = 16 * 2**20
 """Maximum size of a text file that is read: more than any record, plan or configuration has."""
+
+
+_MOMENT = 0.05
+"""Seconds until a file is read again."""
 
 
 class Unreadable(OSError):
@@ -41,8 +46,17 @@ def read_bytes(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> byt
     """Return the content of a regular file of at most `limit` bytes; a link only if `follow`.
 
     This never blocks on a pipe or a device, and its memory is bounded. Raise `Unreadable`, or any other
-    OSError.
+    OSError. A file that was replaced on a network disk meanwhile (ESTALE) is read again.
     """
+    try:
+        return _bytes_in(path, limit, follow)
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+        return _bytes_in(path, limit, follow)
+
+
+def _bytes_in(path: Path, limit: int, follow: bool) -> bytes:
     with os.fdopen(open_regular(path, follow), "rb") as file:
         content = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
     if content is None or len(content) > limit:
@@ -56,7 +70,18 @@ def read_text(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return the value in a JSON file of a run or a sweep. Raise OSError or ValueError."""
+    """Return the value in a JSON file of a run or a sweep. Raise OSError or ValueError.
+
+    A network disk may show half of a file that another host replaces: it is read a second time.
+    """
+    try:
+        return _json_in(path)
+    except ValueError:
+        time.sleep(_MOMENT)
+        return _json_in(path)
+
+
+def _json_in(path: Path) -> Any:
     try:
         return json.loads(read_bytes(path))
     except RecursionError:
@@ -143,11 +168,12 @@ def sync_folder(folder: Path) -> None:
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold a lock on `folder` during the block; the lock is released when its process dies.
 
-    Raise OSError if the lock file is a link, which could point to any file.
+    On a file system without locks it does nothing. Raise OSError if the lock file is a link, which could
+    point to any file.
     """
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     with os.fdopen(handle, "rb+", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file.fileno(), wait=True)
         yield
 
 

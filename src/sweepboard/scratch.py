@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: nothing tells whether a folder is still in use
-    fcntl = None  # type: ignore[assignment]
+from sweepboard.file_locks import lock
 
 NEW = 60.0
 """Seconds in which a new folder may not have been locked yet by its process."""
@@ -30,8 +27,7 @@ def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as made:
         handle = os.open(made, os.O_RDONLY)
         try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX)  # freed by the kernel, however this process ends
+            lock(handle)  # freed by the kernel, however this process ends
             yield Path(made)
         finally:
             os.close(handle)
@@ -45,13 +41,15 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Return whether a folder is this user's, not new, and not held by a living process."""
+    """Return whether a folder is this user's, not new, and not held by a living process.
+
+    It is not where nothing can be locked, since nothing tells that it is no longer used.
+    """
     found = path.lstat()
-    if fcntl is None or found.st_uid != os.geteuid() or time.time() < found.st_mtime + NEW:
+    if found.st_uid != os.geteuid() or time.time() < found.st_mtime + NEW:
         return False
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock(handle) is True
     finally:
         os.close(handle)
-    return True

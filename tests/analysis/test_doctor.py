@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from sweepboard.board.event_writer import START_SUFFIX, EventWriter, event_files, write_event_file
 from sweepboard.board.hparams import start_info
 from sweepboard.cli import main
+from sweepboard.process_identity import ProcessIdentity
 from tests.command import change_record
 from tests.conftest import WriteRun
 
@@ -272,7 +273,7 @@ def test_the_remedy_for_a_torn_file_mends_it(log: Path, doctor: Doctor) -> None:
 def test_a_run_at_work_is_not_torn_and_needs_no_end(
     tmp_path: Path, write_run: WriteRun, doctor: Doctor
 ) -> None:
-    at_work = {"status": "running", "pid": os.getpid(), "host": socket.gethostname()}
+    at_work = {"status": "running", **vars(ProcessIdentity.current())}
     run = write_run(tmp_path / "a", record=at_work)
     with event_files(run)[-1].open("ab") as file:
         file.write(b"half")

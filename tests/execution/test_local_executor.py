@@ -15,7 +15,7 @@ import pytest
 from sweepboard.errors import RunFailed
 from sweepboard.execution import LOST, Ended, Event, LocalExecutor, Message, Resources, Started
 from sweepboard.execution.executor import Executor, Job
-from sweepboard.runs.record import process_started
+from sweepboard.process_identity import process_started
 from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.testing import ExecutorSuite
 

@@ -125,6 +125,8 @@ def test_a_warning_of_the_cluster_to_every_process_lets_the_run_save(
     words = [*PAIRS, "dataset.seconds=0.2", f"dataset.multiprocessing_context={method}"]
     process = start(launch, here, words, "fetching")
     os.killpg(process.process.pid, signum)
+    process.end()
+    wait_for_others(process, 0)  # Python's tracker of resources ends a moment after the run
     assert_gone(process, 128 + signum)
     assert (here / "run" / "checkpoints" / "last.pt").exists()
 

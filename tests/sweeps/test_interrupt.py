@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sweepboard.runs.record import process_started
+from sweepboard.process_identity import process_started
 from tests.runs.process import Sweepboard
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from sweepboard.metric_names import tag_of
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import DamagedRecord, RunRecord, as_plain, read_record
+from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, as_plain, read_record
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +62,21 @@ def _row(run: RunFolder, root: Path) -> list[str]:
         return [name, "damaged", "", "", "", "", str(error)]
     return [
         name,
-        record.true_status,
+        _status(record, run),
         age(time.time() - record.started),
         duration(record.seconds),
         number(record.epoch),
         best_value(record),
         " ".join(record.overrides),
     ]
+
+
+def _status(record: RunRecord, run: RunFolder) -> str:
+    """Return the status; of a process that cannot be seen from here, where it is and when it last wrote."""
+    status = record.true_status
+    if status != RUNNING or record.process.lives is not None:
+        return status
+    return f"{status} on {record.host}, last heard of {age(time.time() - run.last_written)} ago"
 
 
 def _read(run: RunFolder) -> RunRecord:

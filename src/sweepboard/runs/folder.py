@@ -74,6 +74,16 @@ class RunFolder:
         return self.path / ".lock"
 
     @property
+    def holders(self) -> Path:
+        """The folder of files that name its writers, on a file system without locks."""
+        return self.path / ".held"
+
+    @property
+    def last_written(self) -> float:
+        """When a file of the run was last written, by the clock of its disk."""
+        return max((path.stat().st_mtime for path in self.path.iterdir() if path.is_file()), default=0.0)
+
+    @property
     def begun(self) -> bool:
         """Whether there is a run to resume; the record is written last."""
         return self.record.is_file() and self.config.is_file()

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from sweepboard.errors import UserError
+from sweepboard.file_locks import lock, locks_only_here
 from sweepboard.files import writing
 from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.holders import HeldElsewhere, release, take
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: folders are claimed atomically there too, but not locked
-    fcntl = None  # type: ignore[assignment]
+log = logging.getLogger(__name__)
 
 
 class FolderLocked(UserError):
@@ -42,7 +43,8 @@ def only_writer(folder: RunFolder) -> Iterator[None]:
 
     The kernel releases `flock` at any end of the process, also after `kill -9`. The folder itself is locked,
     because a lock file can be deleted; the file is locked too, for network disks that cannot lock folders.
-    The content of the file is only used in the message.
+    The content of the file is only used in the message. On a file system without locks, or with locks that
+    other hosts do not see, numbered files hold the folder (`runs.holders`).
     """
     refuse_links(folder)
     handles = []
@@ -51,8 +53,9 @@ def only_writer(folder: RunFolder) -> Iterator[None]:
             handles.append(_opened(folder.path, os.O_RDONLY))
             handles.append(_opened(folder.lock, os.O_RDWR | os.O_CREAT))
         _refuse_shared(handles[1], folder)
-        _lock(handles[0], handles[1], folder)
-        yield
+        shared = _lock(handles[0], handles[1], folder)
+        with nullcontext() if shared else _held_by_files(folder):
+            yield
     finally:
         for handle in handles:
             _held.discard(handle)
@@ -112,28 +115,43 @@ def _refuse_shared(handle: int, folder: RunFolder) -> None:
         raise LinkInFolder(f"{folder.lock} is no file of this folder alone: remove it")
 
 
-def _lock(whole: int, handle: int, folder: RunFolder) -> None:
+def _lock(whole: int, handle: int, folder: RunFolder) -> bool:
+    """Lock both. Return whether every process that can write to the folder sees it."""
     with writing(folder.path):
-        free = _is_free(whole, must_lock=False) and _is_free(handle)
-    if not free:
+        locked = _lock_folder(whole), lock(handle)
+    if False in locked:
         raise FolderLocked(f"{folder} is being written by {_holder(handle)}: wait for it, or stop it")
     with writing(folder.path):
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(_self_description()).encode(), 0)
+    return locked[1] is True and not locks_only_here(handle)
 
 
-def _is_free(handle: int, must_lock: bool = True) -> bool:
-    """Lock the file if no other process holds it. Raise OSError if it must be locked and cannot be."""
-    if fcntl is None:
-        return True
+def _lock_folder(handle: int) -> bool | None:
+    """Lock a folder. Return None where that is no use: a network disk may lock only what it can write to."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock(handle)
     except OSError:
-        if must_lock:
-            raise
-    return True
+        return None
+
+
+@contextmanager
+def _held_by_files(folder: RunFolder) -> Iterator[None]:
+    _tell_once(folder.path.parent)
+    try:
+        with writing(folder.path):
+            mine = take(folder, _now())
+    except HeldElsewhere as error:
+        raise FolderLocked(f"{folder} is being written by {error}") from None
+    try:
+        yield
+    finally:
+        release(mine)
+
+
+@cache
+def _tell_once(place: Path) -> None:
+    log.warning("%s: the file system has no locks that all hosts see; files hold a folder there", place)
 
 
 _held: set[int] = set()
@@ -153,8 +171,13 @@ def _self_description() -> dict[str, object]:
     return {
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "since": _now(),
     }
+
+
+def _now() -> str:
+    """Return the time with its offset from UTC, for people."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _holder(handle: int) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sweepboard.compose.plain_types import built, check_plain
 from sweepboard.errors import UserError, reason
 from sweepboard.files import as_json, read_json, write_json
+from sweepboard.process_identity import ProcessIdentity
 from sweepboard.runs.folder import RunFolder
 from sweepboard.secrets import without_known
 from sweepboard.training.ending import INTERRUPTED
@@ -79,6 +77,12 @@ class RunRecord:
     """When process `pid` started, to recognise a reused pid."""
 
     host: str = ""
+    boot: str = ""
+    """The id of the boot of the host."""
+
+    pid_namespace: str = ""
+    """The container, as far as process ids are concerned."""
+
     started: float = 0.0
     ended: float | None = None
     seconds: float = 0.0
@@ -160,8 +164,8 @@ class RunRecord:
     def start(self) -> None:
         """Set the status to running, in this process."""
         self.status, self.reason, self.ended = RUNNING, None, None
-        self.pid, self.host = os.getpid(), socket.gethostname()
-        self.process_started = process_started(self.pid)
+        for name, value in asdict(ProcessIdentity.current()).items():
+            setattr(self, name, value)
         self.started = self.started or time.time()
 
     def end(self, status: str, reason: str | None = None) -> None:
@@ -186,14 +190,17 @@ class RunRecord:
 
     @property
     def true_status(self) -> str:
-        """`status`, or `interrupted` if the process of a running run of this host no longer exists."""
-        if self.status == RUNNING and self.host == socket.gethostname() and not self._process_lives():
-            return INTERRUPTED
-        return self.status
+        """`status`, or `interrupted` if the process of a running run is known to be gone.
 
-    def _process_lives(self) -> bool:
-        started = process_started(self.pid)
-        return started is not None and self.process_started in (None, started)
+        That of another host or container cannot be seen from here: it counts as running.
+        """
+        gone = self.process.lives is False or self.process.host_restarted
+        return INTERRUPTED if self.status == RUNNING and gone else self.status
+
+    @property
+    def process(self) -> ProcessIdentity:
+        """The process that writes, or wrote, this record."""
+        return ProcessIdentity(**{each.name: getattr(self, each.name) for each in fields(ProcessIdentity)})
 
 
 def read_record(folder: RunFolder) -> RunRecord:
@@ -215,28 +222,6 @@ def checksum_of(content: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a record as JSON without its checksum."""
     rest = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(as_json(rest, indent=None).encode()).hexdigest()
-
-
-def process_started(pid: int) -> float | None:
-    """Return when process `pid` of this host started (clock ticks since boot), or None if there is none.
-
-    Only Linux gives the time; other systems return 0.0 for a living process.
-    """
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        try:
-            # The second field is the program's name in parentheses and may hold blanks: count after it.
-            rest = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if rest[0] == "Z" else float(rest[19])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    return 0.0
 
 
 def as_plain(record: RunRecord) -> dict[str, Any]:

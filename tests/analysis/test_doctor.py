@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -169,7 +168,7 @@ def plant_start_without_end(log: Path) -> None:
 
 
 def plant_killed_run(log: Path) -> None:
-    change_record(log / "b", status="running", pid=2**22 + 1, host=socket.gethostname())
+    change_record(log / "b", status="running", **{**vars(ProcessIdentity.current()), "pid": 2**22 + 1})
 
 
 def plant_damaged_record(log: Path) -> None:

@@ -39,7 +39,7 @@ def test_of_this_system_it_is_what_the_process_is(dead: int) -> None:
 
 @pytest.mark.parametrize("other", ["host", "pid_namespace"])
 def test_of_another_host_or_container_it_counts_as_running(dead: int, other: str) -> None:
-    assert status(replace(HERE, pid=dead, **{other: "elsewhere"})) == "running"
+    assert status(HERE, pid=dead, **{other: "elsewhere"}) == "running"
 
 
 @pytest.mark.skipif(not HERE.boot, reason="the system has no boot id")

@@ -32,6 +32,10 @@ PUBLIC = (
 """Modules of sweepboard whose public names (`__all__`) may be targets: these names are stable."""
 
 
+LOAD_MODEL = "sweepboard.load_model"
+"""The one target outside of these modules: the model of another run."""
+
+
 def locate(path: Any, key: str) -> Callable[..., Any]:
     """Return the class or function at the dotted `path`, which is the value of `key` in the configuration.
 
@@ -54,7 +58,7 @@ def locate(path: Any, key: str) -> Callable[..., Any]:
 def _refuse_private_name(path: str, key: str) -> None:
     """Raise `ConfigError` for a path into sweepboard that is not a public name."""
     module, _, name = path.rpartition(".")
-    if path.partition(".")[0] != "sweepboard" or module in PUBLIC:
+    if path.partition(".")[0] != "sweepboard" or module in PUBLIC or path == LOAD_MODEL:
         return
     face = next((face for face in PUBLIC if name in import_module(face).__all__), None)
     hint = f"type {face}.{name}" if face else f"those are in {', '.join(PUBLIC)}"

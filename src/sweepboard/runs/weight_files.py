@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sweepboard.compose.locate import TARGET, nodes
+from sweepboard.compose.locate import LOAD_MODEL, TARGET, nodes
 from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.runs.differences import ABSENT, Difference
@@ -16,8 +16,6 @@ from sweepboard.settings import OPEN_GROUPS, WEIGHTS
 from sweepboard.training.weights_file import file_of
 
 _PATH = f"{WEIGHTS}.path"
-_LOADED = "sweepboard.load_model"
-"""The target of a node that is the model of another run."""
 
 
 def digests(prepared: Prepared) -> dict[str, str]:
@@ -46,7 +44,7 @@ def _files(prepared: Prepared) -> Iterator[tuple[str, Path]]:
             yield _PATH, Path(config.settings.weights.path)
     for group in OPEN_GROUPS:
         for key, node in nodes(config.values[group], group):
-            if node[TARGET] == _LOADED:
+            if node[TARGET] == LOAD_MODEL:
                 yield f"{key}.run", _checkpoint(node)
 
 

@@ -23,7 +23,7 @@ from sweepboard.trust.size_limits import refuse_giants
 
 __all__ = ["NotAllowed", "refuse_untrusted", "refuse_untrusted_targets", "targets"]
 
-_PLACE = re.compile(r"(.*_)?(root|path|folder|dir|directory|file|filename)")
+_PLACE = re.compile(r"(.*_)?(root|path|folder|dir|directory|file|filename|run)")
 """Names of arguments that are paths, whatever their value looks like."""
 
 _FETCH = re.compile(r"download|(pretrained|weights)(_backbone)?")
@@ -150,6 +150,10 @@ def _check_leaf(key: str, value: Any, folder: Path | None) -> None:
     name = re.sub(r"\[\d+\]", "", key).rpartition(".")[2]
     if _FETCH.fullmatch(name) and value and (isinstance(value, str) or not key.endswith("]")):
         raise NotAllowed(_download_refused(key))
+    if name == "allow" and value:  # of `load_model`
+        raise NotAllowed(
+            f"{key}: a run folder that is not yours allows nothing; type {key}=... to say it yourself"
+        )
     if not isinstance(value, str) or name == TARGET:
         return
     if "$" in value:

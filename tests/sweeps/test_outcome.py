@@ -1,0 +1,29 @@
+"""How a job ended, judged by its process and its record."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from sweepboard.execution import LOST, Ended
+from sweepboard.stop_signals import STOP_SIGNALS
+from sweepboard.sweeps.outcome import STOPPED, outcome
+
+
+@pytest.mark.parametrize("signum", STOP_SIGNALS)
+def test_a_job_that_a_stop_signal_ends_before_it_trains_is_interrupted(signum: signal.Signals) -> None:
+    assert outcome(Ended("job", -signum), None, None, None) == (
+        "interrupted",
+        f"interrupted by {signum.name}",
+    )
+
+
+def test_any_other_signal_is_a_failure() -> None:
+    assert outcome(Ended("job", -signal.SIGKILL), None, None, None)[0] == "failed"
+    assert outcome(Ended("job", -signal.SIGSEGV), None, None, None)[0] == "failed"
+
+
+def test_a_job_lost_with_its_server_has_failed_unless_it_was_being_stopped() -> None:
+    assert outcome(Ended("job", -signal.SIGKILL, LOST), None, None, None)[0] == "failed"
+    assert outcome(Ended("job", -signal.SIGKILL, STOPPED), None, None, None) == ("interrupted", STOPPED)

@@ -24,6 +24,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.bytes, self.places = nn.Embedding(256, width), nn.Embedding(length, width)
         nn.init.normal_(self.bytes.weight, std=0.02)
+        nn.init.normal_(self.places.weight, std=0.02)
         layer = nn.TransformerEncoderLayer(
             width, heads, 4 * width, dropout=0.1, activation="gelu", batch_first=True, norm_first=True
         )

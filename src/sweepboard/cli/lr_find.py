@@ -24,13 +24,13 @@ overrides are those of a run; a scheduler is left out.
 """
 _ENTRY = "callbacks.lr_find"
 _TARGET = "sweepboard.callbacks.LearningRateFinder"
-_DEFAULTS = {
-    "trainer.steps": "100",
-    "trainer.val_every_epochs": "null",
-    "trainer.limit_val_batches": "1",
-    "trainer.limit_test_batches": "1",
-}
-"""Settings of the test that an override may change."""
+_SHORT = (
+    "trainer.steps=100",
+    "trainer.val_every_epochs=null",
+    "trainer.limit_val_batches=1",
+    "trainer.limit_test_batches=1",
+)
+"""Overrides of the test; those that the user typed come before."""
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
 def _of_test(request: Request) -> Request:
     """Return the request with the range test added to its overrides."""
     typed = {key_of(override) for override in request.overrides}
-    defaults = [f"{key}={value}" for key, value in _DEFAULTS.items() if key not in typed]
+    defaults = [override for override in _SHORT if key_of(override) not in typed]
     kept = [one for one in request.overrides if key_of(one).partition(".")[0] != "scheduler"]
     test = [f"+{_ENTRY}._target_={_TARGET}", "scheduler=none", *defaults, *kept]
     flags = type(request.flags)(**{**vars(request.flags), "overrides": test})
@@ -73,7 +73,7 @@ def _suggestion(folder: Path) -> float | None:
 
 def _next(request: Request, suggestion: float) -> Sequence[str]:
     """Return the words of the command that trains with the suggested learning rate."""
-    of_test = {"optimizer.lr", *(key for key in _DEFAULTS)}
+    of_test = {"optimizer.lr", *map(key_of, _SHORT)}
     typed = set(request.overrides)
     kept = [
         word

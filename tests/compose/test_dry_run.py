@@ -133,6 +133,12 @@ def test_fused_optimizers_are_not_for_complex_parameters(kind: torch.dtype, refu
         _check_fused(node(True), model)
 
 
+def test_fused_optimizers_leave_untrained_whole_numbers_alone() -> None:
+    model = torch.nn.Linear(2, 2)
+    model.count = torch.nn.Parameter(torch.zeros((), dtype=torch.int32), requires_grad=False)
+    _check_fused(optimizer_nodes({"_target_": "torch.optim.Adam", "fused": True})[0], model)
+
+
 MORE = """
 import torch
 from torch import nn

@@ -63,6 +63,7 @@ EXAMPLES = (
     Example("diffusion"),
     Example("gan", swept="optimizer.generator.lr"),
     Example("graph_network"),
+    Example("keras_model", needs=("keras",)),
     Example("language_model"),
     Example("physics_informed"),
     Example("segmentation", needs=("torchmetrics",)),

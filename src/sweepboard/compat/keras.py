@@ -1,35 +1,47 @@
-"""Keras 3 on its torch backend. Read from Keras 3.15."""
+"""What a model of Keras 3 on torch does otherwise than torch's own modules. Read from Keras 3.15.1.
+
+Keras is used only where the user's code has imported it.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 
 
+def begin_names() -> None:
+    """Let Keras number its layers from the start: a model built again has the same names of weights."""
+    if keras := sys.modules.get("keras"):
+        keras.utils.clear_session(free_memory=False)
+
+
 def follow_training_mode(model: nn.Module) -> None:
-    """Let the layers of Keras in `model` train (Dropout, BatchNormalization) where `model.train()` says so.
+    """Let the Keras layers in `model` train in the mode that `train()` and `eval()` set.
 
-    Keras asks the argument `training` of the outermost call, not the mode of the torch module, and takes
-    False without it. Layers whose call has no such argument tell their inner layers nothing and are left
-    as they are. When the private name goes, look for `training` in the signature of `call`.
+    By themselves they train only where the call says `training=True`: dropout would do nothing, and batch
+    norm would never see a batch. A call that says so has the last word.
     """
-    keras: Any = sys.modules.get("keras")
-    if keras is None:
+    if keras := sys.modules.get("keras"):
+        for layer in _outermost(model, keras.Layer):
+            layer.__class__ = _following(type(layer))
+
+
+def _outermost(module: nn.Module, kind: type) -> Iterator[nn.Module]:
+    """Yield the modules of a kind that are in no other of this kind."""
+    if isinstance(module, kind):
+        yield module
         return
-    for module in model.modules():
-        if isinstance(module, keras.Layer) and module._call_has_training_arg:
-            object.__setattr__(module, "__class__", _following(type(module)))
+    for child in module.children():
+        yield from _outermost(child, kind)
 
 
-def _following(layer: Any) -> Any:
-    """Return a class of layers like `layer` that is called with `training` as its mode says."""
+def _following(layer_class: Any) -> type:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return layer_class.__call__(self, *args, **{"training": self.training, **kwargs})
 
-    def call(self: Any, *inputs: Any, **keywords: Any) -> Any:
-        if keywords.get("training") is None:
-            keywords["training"] = self.training
-        return layer.__call__(self, *inputs, **keywords)
-
-    names = {"__module__": layer.__module__, "__qualname__": layer.__qualname__, "__call__": call}
-    return type(layer.__name__, (layer,), names)
+    return type(
+        layer_class.__name__, (layer_class,), {"__module__": layer_class.__module__, "__call__": call}
+    )

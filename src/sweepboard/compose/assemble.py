@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from sweepboard.compat.keras import follow_training_mode
+from sweepboard.compat.keras import begin_names, follow_training_mode
 from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.optimizers import build_optimizers
@@ -55,6 +55,7 @@ def assemble(
 
 def build_model(config: RunConfig) -> nn.Module:
     """Build the model on torch's default device. Raise `ConfigError` for anything else than a module."""
+    begin_names()
     model = construct(config.values["model"], "model")
     if not isinstance(model, nn.Module):
         target = config.values["model"][TARGET]

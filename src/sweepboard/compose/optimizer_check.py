@@ -26,13 +26,13 @@ def check_optimizers_fit(run: RunConfig, model: nn.Module) -> None:
 
 
 def _check_fused(node: OptimizerNode, model: nn.Module) -> None:
-    """Raise `ConfigError` for `fused` and parameters that are not floating-point numbers.
+    """Raise `ConfigError` for `fused` and trained parameters that are not floating-point numbers.
 
     Most optimizers report this at the first update only.
     """
     chosen = {name: one for name, one in model.named_parameters() if node.choice.takes(name, one)}
     for name, parameter in chosen.items():
-        if node.arguments.get("fused") and not parameter.is_floating_point():
+        if node.arguments.get("fused") and parameter.requires_grad and not parameter.is_floating_point():
             kind = str(parameter.dtype).removeprefix("torch.")
             raise ConfigError(
                 f"{node.key}.fused: not for parameters of type {kind}, as {name} of the model is; type "

@@ -38,12 +38,12 @@ class ExportFailed(RunFailed):
 
 
 def export(saved: SavedRun, model: nn.Module, format_: str, path: Path, allowed: Sequence[str] = ()) -> None:
-    """Write `model` (eval mode) to `path` and read it back.
+    """Write `model` (eval mode) to `path`, and read it back into `model`.
 
     A program needs real samples: `allowed` are the names that the user trusts in a run of someone else.
     Raise `ExportFailed` if the two differ, `NotWritable` if the file cannot be written.
     """
-    model = deepcopy(model).to(memory_format=torch.contiguous_format)  # the one layout that files know
+    model.to(memory_format=torch.contiguous_format)  # the one layout that files know
     writers = {"safetensors": _safetensors, "torch_export": _torch_export}
     with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
         written = Path(scratch) / f"model{FORMATS[format_]}"
@@ -80,12 +80,13 @@ def _safetensors(saved: SavedRun, model: nn.Module, path: Path, _: Sequence[str]
     from safetensors.torch import load_model, save_model
 
     save_model(model, str(path), metadata={"format": "pt", **_metadata(saved)})
-    twin = deepcopy(model)
-    for tensor in twin.state_dict().values():  # parameters and buffers
+    # Not in a copy of the model: Keras gives its weights other names.
+    known = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for tensor in model.state_dict().values():  # parameters and buffers
         tensor.zero_()
-    load_model(twin, str(path))
+    load_model(model, str(path))
     for name, tensor in model.state_dict().items():
-        if not torch.equal(tensor, twin.state_dict()[name]):
+        if not torch.equal(tensor, known[name]):
             raise ExportFailed(f"{name} is not the same when read back")
 
 

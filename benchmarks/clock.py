@@ -1,12 +1,11 @@
 """One stopwatch for updates: the same arithmetic for a bare loop and for sweepboard's own.
 
-`scheduler._target_=benchmarks.clock.Clock` puts it into a run of sweepboard through the door that every
-user has, so that the loop which is measured is the loop which ships.
+`callbacks.clock._target_=benchmarks.clock.Clock` puts it into a run of sweepboard through the door that
+every user has, so that the loop which is measured is the loop which ships.
 """
 
 from __future__ import annotations
 
-import atexit
 import json
 import statistics
 import time
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import torch
+from sweepboard import Callback
 
 BLOCK = 50
 """Updates timed as one: sweepboard's default interval of logging, so that each block pays for one point."""
@@ -31,32 +30,22 @@ def microseconds_per_update(times: Sequence[float]) -> float:
     return statistics.median(after - before for before, after in pairwise(marks)) / BLOCK * 1e6
 
 
-class Clock:
-    """A schedule that changes nothing, and prints when the process ends when updates were done.
+class Clock(Callback):
+    """Prints when updates were done, after the run; changes nothing."""
 
-    A schedule, because it is told of each update through the door that every user has: a subclass of an
-    optimizer, or a hook on it, would lose the short step that torch's own optimizers get.
-    """
+    writes_only = True
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizer = optimizer
+    def __init__(self) -> None:
         self.times: list[float] = []
-        atexit.register(self._tell)
 
-    def step(self) -> None:
+    def on_update(self, _: Any) -> None:
         self.times.append(time.perf_counter())
 
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
-
-    def _tell(self) -> None:
-        if not self.times:  # an instance that was built to be looked at
+    def finish(self, _: str) -> None:
+        if not self.times:
             return
         ago = time.perf_counter() - self.times[0]
         facts = {"updates": len(self.times), "first_update_at": time.time() - ago}
         if len(self.times) > BLOCK * (WARM_UP + 1):
             facts["update_us"] = microseconds_per_update(self.times)
-        print(json.dumps(facts))
+        print(json.dumps(facts), flush=True)

@@ -30,8 +30,8 @@ def sweepboard(name: str, *overrides: str, watch: bool = False) -> Arm:
 
 
 def clocked(name: str, *overrides: str) -> Arm:
-    """A run of ours with a schedule that times the updates."""
-    return Arm(name, ((SWEEPBOARD, "scheduler._target_=benchmarks.clock.Clock", *overrides),))
+    """A run of ours with a callback that times the updates."""
+    return Arm(name, ((SWEEPBOARD, "+callbacks.clock._target_=benchmarks.clock.Clock", *overrides),))
 
 
 def module(name: str, program: str, *words: str) -> Arm:

@@ -56,7 +56,9 @@ def test_a_stopped_run_ends_as_one_never_stopped_repeats_and_sweeps(
 ) -> None:
     example.copy(tmp_path)
     (tmp_path / "stop.py").write_text(STOP)
-    run = [*example.commands[0], *example.short]
+    for words in example.commands[: example.before]:
+        launch(tmp_path, *words, *example.short).finish()
+    run = [*example.commands[example.before], *example.short]
     launch(tmp_path, *run, "hydra.run.dir=whole").finish()
     whole, part = tmp_path / "whole", tmp_path / "part"
 
@@ -101,7 +103,10 @@ def assert_two_rows(sweep: Path, example: Example) -> None:
 @examples
 def test_the_commands_of_its_readme_compose_and_pass_the_dry_run(example: Example, command: Command) -> None:
     example.copy(Path.cwd())
-    for words in example.commands:
+    for number, words in enumerate(example.commands):
+        if number < example.before:
+            command(*words, *example.short)
+            continue
         assert re.search(r"^\d+ jobs?$", command("plan", *words).out, re.MULTILINE)
 
 

@@ -1,0 +1,75 @@
+"""Bare loops of the language model and the GAN, tuned by hand as `bare_loop.py`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from benchmarks import workloads
+from benchmarks.baselines.bare_loop import training_set, tune_allocator
+from benchmarks.clock import microseconds_per_update
+
+
+def chosen(count: int, batch: int) -> Iterator[Tensor]:
+    """Whole batches of indices, epoch after epoch."""
+    while True:
+        for indices in torch.randperm(count).split(batch):  # type: ignore[no-untyped-call]
+            if len(indices) == batch:
+                yield indices
+
+
+def language_model(batch: int) -> Callable[[], None]:
+    windows, model = workloads.windows(), workloads.ByteModel()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    order = chosen(len(windows), batch)
+
+    def update() -> None:
+        workloads.next_byte_loss(model, windows.index_select(0, next(order))).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return update
+
+
+def gan(batch: int) -> Callable[[], None]:
+    images, model = training_set()[0].flatten(1), workloads.Gan()
+    weights = {name: list(part.parameters()) for name, part in model.named_children()}
+    optimizers = {name: torch.optim.Adam(each, lr=2e-4, fused=True) for name, each in weights.items()}
+    order = chosen(len(images), batch)
+
+    def step(name: str, loss: Tensor) -> None:
+        loss.backward(inputs=weights[name])  # type: ignore[no-untyped-call]
+        optimizers[name].step()
+        optimizers[name].zero_grad()
+
+    def update() -> None:
+        fake = model.draw(batch)
+        step("critic", workloads.critic_loss(model, images.index_select(0, next(order)), fake))
+        step("generator", workloads.generator_loss(model, fake))
+
+    return update
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", choices=["language_model", "gan"])
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--updates", type=int, required=True)
+    args = parser.parse_args()
+
+    tune_allocator()
+    torch.manual_seed(0)
+    update, times = {"language_model": language_model, "gan": gan}[args.work](args.batch), list[float]()
+    for _ in range(args.updates):
+        update()
+        times.append(time.perf_counter())
+    print(json.dumps({"updates": len(times), "update_us": microseconds_per_update(times)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The steady update of tasks that are no classification, timed inside a run, against bare loops."""
+
+from __future__ import annotations
+
+from benchmarks.bars import Bar, ratio, same
+from benchmarks.baselines import fashion
+from benchmarks.commands import clocked, module
+from benchmarks.harness import Row
+
+QUIET = ("dataset.val_fraction=0", "dataset.drop_last=true", "trainer.val_every_epochs=null")
+
+BYTES = clocked(
+    "sweepboard",
+    *QUIET,
+    "dataset._target_=benchmarks.workloads.text",
+    "dataset.batch_size=16",
+    "model._target_=benchmarks.workloads.ByteModel",
+    "task._target_=benchmarks.workloads.NextByte",
+    "optimizer=adamw",
+    "trainer.steps=400",
+)
+BYTES_LOOP = module(
+    "bare loop", "baselines.bare_tasks", "language_model", "--batch", "16", "--updates", "400"
+)
+
+LANGUAGE_MODEL_ROW = Row(
+    "language-model",
+    "tokens per second of a byte language model, 16 x 64 tokens, with logging",
+    "bare tuned loop",
+    arms=(BYTES, BYTES_LOOP),
+    bars=(Bar("time of an update", ratio("update_us", BYTES, BYTES_LOOP), most=1.03),),
+    gates=(same("updates", BYTES, BYTES_LOOP),),
+    rounds=11,
+)
+
+OPTIMIZER = "{_target_:torch.optim.Adam,lr:2e-4,fused:true}"
+GAN = clocked(
+    "sweepboard",
+    *QUIET,
+    "dataset=fashion_mnist",
+    "dataset.batch_size=128",
+    "trainer.limit_test_batches=1",
+    "model._target_=benchmarks.workloads.Gan",
+    "task._target_=benchmarks.workloads.Adversarial",
+    "optimizer=null",
+    f"+optimizer.generator={OPTIMIZER}",
+    f"+optimizer.critic={OPTIMIZER}",
+    "trainer.steps=3000",
+)
+GAN_LOOP = module("bare loop", "baselines.bare_tasks", "gan", "--batch", "128", "--updates", "3000")
+
+GAN_ROW = Row(
+    "gan",
+    "updates per second of a GAN of dense layers, batch 128, with logging",
+    "bare tuned loop",
+    arms=(GAN, GAN_LOOP),
+    bars=(Bar("time of an update", ratio("update_us", GAN, GAN_LOOP), most=1.03),),
+    gates=(same("updates", GAN, GAN_LOOP),),
+    rounds=11,
+    prepare=(fashion.root,),
+)

@@ -1,0 +1,101 @@
+"""What the rows of tasks train, the same for both arms: a language model of bytes, and a GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from sweepboard.tasks import Step, Task
+
+BLOCK, VOCABULARY = 64, 256
+LATENT, PIXELS = 32, 784
+
+
+def windows(count: int = 2000) -> Tensor:
+    """Windows of bytes, one longer than a block. What stands in them changes no time."""
+    return torch.randint(VOCABULARY, (count, BLOCK + 1), generator=torch.Generator().manual_seed(0))
+
+
+def text() -> TensorDataset:
+    """The windows as a data set of one tensor, which a task takes apart itself."""
+    return TensorDataset(windows())
+
+
+class ByteModel(nn.Module):
+    """A small transformer that sees what came before."""
+
+    def __init__(self, width: int = 96, layers: int = 2) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(VOCABULARY, width)
+        self.places = nn.Embedding(BLOCK, width)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, 4, 4 * width, 0.0, batch_first=True, norm_first=True)
+            for _ in range(layers)
+        )
+        self.head = nn.Linear(width, VOCABULARY)
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(BLOCK))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        hidden = self.embed(ids) + self.places.weight[: ids.shape[1]]
+        for layer in self.layers:
+            hidden = layer(hidden, src_mask=self.mask, is_causal=True)
+        logits: Tensor = self.head(hidden)
+        return logits
+
+
+def next_byte_loss(model: Any, ids: Tensor) -> Tensor:
+    return F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+
+
+class NextByte(Task):
+    """The language model's task, with its perplexity in bits on the board."""
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        loss = next_byte_loss(model, batch[0])
+        return Step(loss, values={"bits": loss.detach() / 0.6931})
+
+
+class Gan(nn.Module):
+    """A generator and a critic of dense layers."""
+
+    def __init__(self, width: int = 256) -> None:
+        super().__init__()
+        self.generator = _dense(LATENT, width, PIXELS)
+        self.critic = _dense(PIXELS, width, 1)
+
+    def draw(self, count: int) -> Tensor:
+        drawn: Tensor = self.generator(torch.randn(count, LATENT))
+        return drawn
+
+
+def _dense(inputs: int, width: int, outputs: int) -> nn.Module:
+    return nn.Sequential(
+        *(nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)),
+        nn.Linear(width, outputs),
+    )
+
+
+def critic_loss(model: Any, real: Tensor, fake: Tensor) -> Tensor:
+    return F.softplus(-model.critic(real)).mean() + F.softplus(model.critic(fake.detach())).mean()
+
+
+def generator_loss(model: Any, fake: Tensor) -> Tensor:
+    return F.softplus(-model.critic(fake)).mean()
+
+
+class Adversarial(Task):
+    """Two updates for each batch, of two optimizers."""
+
+    def updates(self, model: Any, batch: Any) -> Iterator[tuple[str, Tensor]]:
+        real = batch[0].flatten(1)
+        fake = model.draw(len(real))
+        yield "critic", critic_loss(model, real, fake)
+        yield "generator", generator_loss(model, fake)
+
+    def evaluation_step(self, model: Any, batch: Any) -> Step:
+        return Step(generator_loss(model, model.draw(len(batch[0]))))

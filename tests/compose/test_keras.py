@@ -42,7 +42,7 @@ def test_dropout_follows_train_and_eval(keras: Any, inside: bool) -> None:
 
 
 def test_a_context_reaches_layers_of_a_model_without_the_argument(keras: Any) -> None:
-    class Own(keras.Model):  # type: ignore[misc, name-defined]
+    class Own(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.drop = keras.layers.Dropout(0.5)

@@ -20,6 +20,7 @@ from sweepboard import file_locks
 from sweepboard.runs import lock
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
+from tests.command import TINY, Command
 
 LOCK = """
 import errno, fcntl, os, sys
@@ -181,3 +182,17 @@ def test_locks_of_one_host_alone_are_not_trusted(
     folder.path.mkdir()
     with only_writer(folder):
         assert folder.holders.exists() == local
+
+
+@pytest.mark.parametrize("kind", ["", "hydra/sweeper=optuna"])
+def test_a_new_sweep_may_be_held_by_files(
+    command: Command, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The files that hold its folder, and those that NFS keeps of deleted ones, are no strangers there."""
+    monkeypatch.setattr(lock, "locks_only_here", lambda _: True)
+    Path("outputs/sweeps/s").mkdir(parents=True)
+    Path("outputs/sweeps/s/.nfs0001").touch()
+    words = [kind, "hydra.sweeper.trials=1"] if kind else []
+    lr = "interval(0.01,0.1)" if kind else "0.1"
+    command("-m", *TINY, "sweep.name=s", f"optimizer.lr={lr}", *words)
+    assert json.loads(Path("outputs/sweeps/s/.held/1").read_text())["released"]

@@ -78,6 +78,14 @@ class RunFolder:
         """The folder of files that name its writers, on a file system without locks."""
         return self.path / ".held"
 
+    def contents(self) -> list[str]:
+        """Return the names in the folder, without those of its lock and of a network disk's deleted files."""
+        if not self.path.is_dir():
+            return []
+        ours = (self.lock.name, self.holders.name)
+        names = (path.name for path in self.path.iterdir())
+        return [name for name in names if name not in ours and not name.startswith(".nfs")]
+
     @property
     def last_written(self) -> float:
         """When a file of the run was last written, by the clock of its disk."""

@@ -185,7 +185,7 @@ def claim_folder(request: SweepRequest, wanted: Search) -> Iterator[tuple[SweepF
 def _with_first_settings(folder: SweepFolder, wanted: Search) -> Search:
     """Return the search with the parts that are fixed by its first attempt."""
     if not folder.search.is_file():
-        if folder.path.is_dir() and any(path.name != ".lock" for path in folder.path.iterdir()):
+        if RunFolder(folder.path).contents():
             raise AnotherSweep(f"{folder} holds something else than this search: give another sweep.name")
         return wanted
     old = read_search(folder)

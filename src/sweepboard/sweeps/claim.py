@@ -61,7 +61,7 @@ def named_folder(root: Path, name: str) -> Path:
 
 def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     if not folder.plan.is_file():
-        if folder.path.is_dir() and any(path.name not in ("plan", ".lock") for path in folder.path.iterdir()):
+        if set(RunFolder(folder.path).contents()) - {"plan"}:
             if folder.plan_files() and not folder.search.is_file():
                 return _plan_of_frozen_jobs(folder, make)
             raise AnotherSweep(f"{folder} holds something else than a sweep: give another sweep.name")

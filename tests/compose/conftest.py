@@ -9,10 +9,10 @@ import pytest
 from hydra import compose
 from omegaconf import DictConfig
 
+from sweepboard.building.prepare import Prepared
+from sweepboard.building.prepare import prepare as check
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain
-from sweepboard.compose.prepare import Prepared
-from sweepboard.compose.prepare import prepare as check
 from sweepboard.errors import ConfigError
 
 Prepare = Callable[..., Prepared]

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweepboard.compose.assemble import build_model
-from sweepboard.compose.build import build
-from sweepboard.compose.instantiate import construct
-from sweepboard.compose.prepare import prepare_resolved
+from sweepboard.building.assemble import build_model
+from sweepboard.building.build import build
+from sweepboard.building.instantiate import construct
+from sweepboard.building.prepare import prepare_resolved
 from sweepboard.errors import ConfigError
 from sweepboard.training.loop import fit
 from tests.compose.conftest import Prepare

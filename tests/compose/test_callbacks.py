@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.compose.callbacks import build_callbacks
+from sweepboard.building.callbacks import build_callbacks
 from tests.command import own_imports
 from tests.compose.conftest import Mistake, Prepare
 

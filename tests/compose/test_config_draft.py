@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.compose.prepare import prepare_resolved
+from sweepboard.building.prepare import prepare_resolved
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from tests.command import Command

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweepboard.compose.build import build
-from sweepboard.compose.optimizer_check import _check_fused
-from sweepboard.compose.optimizer_nodes import OptimizerNode, optimizer_nodes
+from sweepboard.building.build import build
+from sweepboard.building.optimizer_check import _check_fused
+from sweepboard.building.optimizer_nodes import OptimizerNode, optimizer_nodes
 from sweepboard.errors import ConfigError
 from tests.command import TINY, Command, record_of
 from tests.compose.conftest import Mistake, Prepare

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from sweepboard.compose.open_data import check_dataset, open_data
+from sweepboard.building.open_data import check_dataset, open_data
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data
 from sweepboard.errors import ConfigError

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from sweepboard.compose.assemble import build_model
-from sweepboard.compose.optimizers import build_optimizers
+from sweepboard.building.assemble import build_model
+from sweepboard.building.optimizers import build_optimizers
 from sweepboard.hyperparameters import hparams
 from tests.compose.conftest import Mistake, Prepare, told
 

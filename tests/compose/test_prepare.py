@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from sweepboard.building.prepare import prepare_resolved
 from sweepboard.compose.interpolations import escaped, interpolations_of, resolved
-from sweepboard.compose.prepare import prepare_resolved
 from tests.compose.conftest import Prepare, composed
 
 
@@ -190,7 +190,7 @@ def test_how_jobs_are_run_is_no_part_of_one(prepare: Prepare) -> None:
 
 
 def test_the_composed_configuration_is_left_alone() -> None:
-    from sweepboard.compose.prepare import prepare
+    from sweepboard.building.prepare import prepare
 
     config = composed(())
     before = OmegaConf.to_yaml(config)

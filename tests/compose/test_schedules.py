@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from sweepboard.compose.optimizers import build_optimizers
-from sweepboard.compose.schedules import build_schedules
+from sweepboard.building.optimizers import build_optimizers
+from sweepboard.building.schedules import build_schedules
 from sweepboard.training.schedules import Schedules
 from tests.compose.conftest import Mistake, Prepare, told
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.compose.prepare import prepare
+from sweepboard.building.prepare import prepare
 from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.lock import claimed
 from sweepboard.runs.record import read_record

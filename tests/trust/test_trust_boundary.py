@@ -195,8 +195,8 @@ def check_config(config: RunConfig, typed: list[str], monkeypatch: pytest.Monkey
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
     """The resolved configuration of a small run."""
+    from sweepboard.building.prepare import prepare
     from sweepboard.compose.config_draft import _composed
-    from sweepboard.compose.prepare import prepare
 
     words = ["trainer=debug", "model=mlp", "threads=1", "dataset=gaussian"]
     return prepare(_composed(words, []), {"model": "mlp"}, words).config.values

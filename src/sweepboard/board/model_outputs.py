@@ -5,16 +5,15 @@ These functions restore modes, gradients and buffers; the loop restores random s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sweepboard.data.types import Batch
 from sweepboard.training.evaluate import evaluating
+from sweepboard.training.kept_buffers import buffers_kept
 from sweepboard.training.metric_objects import fresh_metrics
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def outputs_of(learner: Learner, batch: Batch) -> Shown | None:
     task = learner.task
     gradients = torch.enable_grad() if task.evaluation_gradients else torch.no_grad()
     restored = evaluating(learner.model, *learner.task_modules), fresh_metrics(task)
-    with restored[0], restored[1], _buffers_kept(learner.model), gradients:
+    with restored[0], restored[1], buffers_kept(learner.model), gradients:
         step = learner.evaluation_step(batch, compiled=False)
     if step.inputs is None or step.outputs is None or step.targets is None:
         return None
@@ -57,19 +56,3 @@ def validation_outputs(progress: Progress) -> tuple[Tensor, Tensor] | None:
         outputs.append(shown.outputs)
         targets.append(shown.targets)
     return torch.cat(outputs), torch.cat(targets)
-
-
-@contextmanager
-def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    """Restore buffers that a forward pass changes, also those that it replaces."""
-    owned = [(module, dict(module.named_buffers(recurse=False))) for module in model.modules()]
-    copies = [{name: buffer.clone() for name, buffer in buffers.items()} for _, buffers in owned]
-    try:
-        yield
-    finally:
-        for (module, buffers), saved in zip(owned, copies, strict=True):
-            for name, buffer in buffers.items():
-                if getattr(module, name) is not buffer:
-                    setattr(module, name, buffer)
-                if not torch.equal(buffer, saved[name]):
-                    buffer.copy_(saved[name])

@@ -99,8 +99,8 @@ def _train(request: Request, composed: DictConfig) -> Path:
 
 def _checked(composed: DictConfig, request: Request) -> Any:
     tune_allocator()  # before torch allocates anything
+    from sweepboard.building.prepare import prepare
     from sweepboard.compose.hydra_values import refuse_values_of_a_job
-    from sweepboard.compose.prepare import prepare
     from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
 
     follow_targets_in_yaml(composed, overrides_of_hydra(composed), request.config_dirs, request.config_name)

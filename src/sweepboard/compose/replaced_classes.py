@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.call_checks import RESERVED, takes
 from sweepboard.compose.config_search import CONFIG, hydra_ready
+from sweepboard.compose.group_keys import shared_keys
 from sweepboard.compose.hydra_errors import explain
-from sweepboard.compose.instantiate import shared_keys
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET, locate, nodes
 from sweepboard.errors import ConfigError

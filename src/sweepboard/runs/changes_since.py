@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.prepare import Prepared
 from sweepboard.runs.differences import ABSENT, Difference
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.saved_run import SavedRun

@@ -12,8 +12,8 @@ import torch
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweepboard.board.event_writer import TEST_SUFFIX, write_event_file
-from sweepboard.compose.build import build
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.build import build
+from sweepboard.building.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.files import writing
 from sweepboard.runs.load_model import load_weights, weights_of

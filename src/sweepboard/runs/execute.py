@@ -14,8 +14,8 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.board.open_board import open_board
-from sweepboard.compose.build import build_work
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.build import build_work
+from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import naming_open_files, reason
 from sweepboard.files import Unreadable, read_text, remove_leftovers, write_atomic, writing

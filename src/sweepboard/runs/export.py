@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.compose.assemble import build_model
+from sweepboard.building.assemble import build_model
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.export_call import (

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweepboard.compose.assemble import build_task
+from sweepboard.building.assemble import build_task
 from sweepboard.data.description import example_batch
 from sweepboard.data.tree import leaves, map_leaves
 from sweepboard.errors import RunFailed, UserError

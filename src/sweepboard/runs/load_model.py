@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.compose.assemble import build_model
+from sweepboard.building.assemble import build_model
 from sweepboard.errors import UserError
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.reload import placed_config, refuse_foreign_model

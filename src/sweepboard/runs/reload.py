@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sweepboard.building.prepare import Prepared
 from sweepboard.compose.hydra_values import with_run_values
-from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.alteration import warn_of_alteration

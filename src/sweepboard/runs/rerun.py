@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.prepare import Prepared
 from sweepboard.runs.differences import Difference, between_environments, between_runs
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.runs.weight_files import changed_weights

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sweepboard.compose.build import build_work
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.build import build_work
+from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.runs.changes_since import accepted, changed_code, changed_content, changed_data

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from sweepboard.building.prepare import Prepared
 from sweepboard.compose.locate import LOAD_MODEL, TARGET, nodes
-from sweepboard.compose.prepare import Prepared
 from sweepboard.errors import UserError
 from sweepboard.runs.differences import ABSENT, Difference
 from sweepboard.runs.folder import RunFolder

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweepboard.board.event_reader import read_scalars
-from sweepboard.compose.assemble import build_task
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.assemble import build_task
+from sweepboard.building.prepare import Prepared
 from sweepboard.data.splits import split_sizes
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.metric_names import UNKNOWN, mode_of, name_of

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import OmegaConf
 
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.prepare import Prepared
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
 from sweepboard.execution import Executor, Resources

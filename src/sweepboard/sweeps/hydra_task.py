@@ -97,7 +97,7 @@ class SweepTask:
 
     def _composed(self, config: DictConfig) -> RunConfig:
         """Return an unplanned job: both its sweeper and its launcher are third-party."""
-        from sweepboard.compose.prepare import prepare
+        from sweepboard.building.prepare import prepare
         from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
         from sweepboard.compose.user_imports import import_modules
 

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweepboard.compose.build import build_work
-from sweepboard.compose.prepare import Prepared, prepared_again
+from sweepboard.building.build import build_work
+from sweepboard.building.prepare import Prepared, prepared_again
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import JobChannel

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sweepboard.compose.prepare import Prepared
+from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.execution import Resources
 from sweepboard.settings import SweepSettings

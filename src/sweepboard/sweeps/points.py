@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.prepare import prepare
+from sweepboard.building.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.expressions import BadExpression, Expression
 from sweepboard.hardware import threads_of_environment

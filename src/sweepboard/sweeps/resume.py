@@ -10,10 +10,10 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from sweepboard.building.prepare import Prepared
 from sweepboard.compat.hydra import now_is
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.override_grammar import unquoted
-from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from fnmatch import fnmatchcase
 from types import MethodType
 from typing import Any
@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from sweepboard.errors import ConfigError
+from sweepboard.training.kept_buffers import buffers_kept
 
 KEY = "trainer.gradient_checkpointing"
 
@@ -75,17 +76,4 @@ class _Contexts:
         self._module = module
 
     def __call__(self) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-        return nullcontext(), _buffers_kept(self._module)
-
-
-@contextmanager
-def _buffers_kept(module: nn.Module) -> Iterator[None]:
-    """Let the block change copies of the buffers: the tensors themselves are part of the graph."""
-    own = [(part, dict(part._buffers)) for part in module.modules()]
-    for part, buffers in own:
-        part._buffers.update({name: None if one is None else one.clone() for name, one in buffers.items()})
-    try:
-        yield
-    finally:
-        for part, buffers in own:
-            part._buffers.update(buffers)
+        return nullcontext(), buffers_kept(self._module)

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sweepboard.building.prepare import Check, Prepared, prepare_resolved
 from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import check_interpolations
-from sweepboard.compose.prepare import Check, Prepared, prepare_resolved
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import NotAllowed
 from sweepboard.settings import Config

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sweepboard.building.instantiate import construct
 from sweepboard.compat.torch import TorchDispatchMode, schema_of, tree_leaves, tree_map_only
-from sweepboard.compose.instantiate import construct
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET
 from sweepboard.data.memory import capacity

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweepboard.compose.instantiate import Refused
+from sweepboard.building.instantiate import Refused
+from sweepboard.building.single_samples import refuse_single_sample, single_samples
+from sweepboard.building.trial_model import InitialModel, device_of, try_model
 from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.single_samples import refuse_single_sample, single_samples
-from sweepboard.compose.trial_model import InitialModel, device_of, try_model
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.training.tasks import Classification, Regression, Supervised

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from sweepboard.building.assemble import assemble
+from sweepboard.building.callbacks import build_callbacks
+from sweepboard.building.prepare import Prepared
+from sweepboard.building.trial_model import InitialModel
 from sweepboard.compat.torch import avoid_compiler_import
-from sweepboard.compose.assemble import assemble
-from sweepboard.compose.callbacks import build_callbacks
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.trial_model import InitialModel
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
 from sweepboard.settings import LoggingSettings, TrainerSettings
@@ -83,7 +83,7 @@ class Experiment:
 def build_work(prepared: Prepared) -> Work:
     """Build what a run executes: the trainer with its parts, or a training function of the user's own."""
     if prepared.config.program is not None:
-        from sweepboard.compose.program import program_work  # most runs start sooner without it
+        from sweepboard.building.program import program_work  # most runs start sooner without it
 
         return program_work(prepared.config, prepared.folder)
     return build(prepared)

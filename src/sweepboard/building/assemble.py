@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from sweepboard.building.instantiate import construct
+from sweepboard.building.optimizers import build_optimizers
+from sweepboard.building.schedules import build_schedules
 from sweepboard.compat.keras import begin_names, follow_training_mode
-from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.optimizers import build_optimizers
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.schedules import build_schedules
 from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError
 from sweepboard.training.initial_weights import load_initial_weights

@@ -26,7 +26,7 @@ from sweepboard.programs.work import ProgramWork
 from sweepboard.settings import NOT_OF_A_RUN, PROGRAM, ProgramSettings, settings
 
 if TYPE_CHECKING:
-    from sweepboard.compose.prepare import Check
+    from sweepboard.building.prepare import Check
 
 _KEY = f"{PROGRAM}.{TARGET}"
 _OURS = ("output_root", "threads")

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweepboard.compose.assemble import build_task
-from sweepboard.compose.callbacks import build_callbacks
-from sweepboard.compose.dry_run_pairs import check_pairs
-from sweepboard.compose.dry_run_task import check_task
-from sweepboard.compose.optimizer_check import check_optimizers_fit
-from sweepboard.compose.optimizer_nodes import optimizer_nodes
+from sweepboard.building.assemble import build_task
+from sweepboard.building.callbacks import build_callbacks
+from sweepboard.building.dry_run_pairs import check_pairs
+from sweepboard.building.dry_run_task import check_task
+from sweepboard.building.optimizer_check import check_optimizers_fit
+from sweepboard.building.optimizer_nodes import optimizer_nodes
+from sweepboard.building.schedules import metrics_of_schedules
+from sweepboard.building.trial_model import InitialModel
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.schedules import metrics_of_schedules
-from sweepboard.compose.trial_model import InitialModel
 from sweepboard.data.description import example_batch
 from sweepboard.data.types import Source
 from sweepboard.errors import ConfigError, did_you_mean

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from sweepboard.compose.instantiate import construct
+from sweepboard.building.instantiate import construct
+from sweepboard.building.optimizer_nodes import OF_A_GROUP, OptimizerNode, given_groups, optimizer_nodes
+from sweepboard.building.optimizers import build_optimizers
+from sweepboard.building.schedules import build_schedules
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.optimizer_nodes import OF_A_GROUP, OptimizerNode, given_groups, optimizer_nodes
-from sweepboard.compose.optimizers import build_optimizers
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.schedules import build_schedules
 from sweepboard.errors import ConfigError
 
 

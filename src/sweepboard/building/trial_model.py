@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from sweepboard.compose.assemble import build_model
+from sweepboard.building.assemble import build_model
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.startup import set_threads
 from sweepboard.training.model_copy import copied

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from sweepboard.compose.dry_run_pairs import MISTAKES
-from sweepboard.compose.instantiate import Refused
+from sweepboard.building.dry_run_pairs import MISTAKES
+from sweepboard.building.instantiate import Refused
+from sweepboard.building.trial_model import InitialModel, device_of, try_model
 from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.compose.trial_model import InitialModel, device_of, try_model
 from sweepboard.data.tree import to_device
 from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, UserError, did_you_mean

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -15,7 +14,6 @@ from sweepboard.compose.interpolations import escaped
 from sweepboard.compose.locate import TARGET, locate, nodes, told
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.import_path import import_users_modules
-from sweepboard.settings import DATASET_PARTS, KEYS_OF_ONE, SHARED_KEYS
 
 
 class Refused(ConfigError):
@@ -56,17 +54,3 @@ def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) ->
         refused.__cause__ = cause
         return refused
     return cause
-
-
-def arguments(config: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """Return the constructor's arguments in an open group: its values without the runner's own keys."""
-    shared = {item.name for item in fields(SHARED_KEYS[group])} if group in SHARED_KEYS else set()
-    return {name: value for name, value in config[group].items() if name not in shared}
-
-
-def shared_keys(place: str) -> list[str]:
-    """Return the runner's own keys in an open group, or in a node at a place inside one."""
-    group, _, inner = place.partition(".")
-    known = (KEYS_OF_ONE if inner else SHARED_KEYS).get(group)
-    names = [item.name for item in fields(known)] if known else []
-    return [*names, *DATASET_PARTS] if place == "dataset" else names

@@ -16,10 +16,10 @@ from torch.optim.lr_scheduler import (
     SequentialLR,
 )
 
+from sweepboard.building.instantiate import construct
+from sweepboard.building.optimizer_nodes import optimizer_nodes
 from sweepboard.compose.call_checks import check_node, takes
-from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET, locate
-from sweepboard.compose.optimizer_nodes import optimizer_nodes
 from sweepboard.compose.read_settings import check_value
 from sweepboard.compose.run_config import settings_of
 from sweepboard.errors import ConfigError, did_you_mean, nearest

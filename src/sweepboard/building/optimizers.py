@@ -10,10 +10,8 @@ from torch import nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from sweepboard.compose.call_checks import RESERVED, signature
-from sweepboard.compose.instantiate import Refused, construct
-from sweepboard.compose.locate import TARGET
-from sweepboard.compose.optimizer_nodes import (
+from sweepboard.building.instantiate import Refused, construct
+from sweepboard.building.optimizer_nodes import (
     OF_A_GROUP,
     OPTIMIZER,
     OptimizerNode,
@@ -21,6 +19,8 @@ from sweepboard.compose.optimizer_nodes import (
     optimizer_nodes,
     patterns,
 )
+from sweepboard.compose.call_checks import RESERVED, signature
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.type_checks import parameter_types
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.training.parameter_groups import Choice, Named, divided

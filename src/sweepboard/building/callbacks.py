@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sweepboard.building.instantiate import construct
 from sweepboard.compose.call_checks import check_node
 from sweepboard.compose.hydra_errors import group_options
-from sweepboard.compose.instantiate import construct
 from sweepboard.compose.locate import TARGET, locate
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError

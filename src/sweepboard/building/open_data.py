@@ -8,8 +8,9 @@ from inspect import Parameter
 from inspect import signature as signature_of
 from typing import Any
 
+from sweepboard.building.instantiate import construct
 from sweepboard.compose.call_checks import RESERVED, check_call, check_node, signature, takes
-from sweepboard.compose.instantiate import arguments, construct, shared_keys
+from sweepboard.compose.group_keys import arguments, shared_keys
 from sweepboard.compose.locate import TARGET, locate
 from sweepboard.data.datasets.stream_source import Rebuilt
 from sweepboard.data.datasets.torch_dataset import Plain, open_source

@@ -10,15 +10,20 @@ from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweepboard.building.callbacks import check_callbacks, writes_only
+from sweepboard.building.dry_run import dry_run
+from sweepboard.building.open_data import check_dataset, open_data
+from sweepboard.building.optimizer_nodes import check_optimizers
+from sweepboard.building.schedules import check_schedulers, metrics_of_schedules
+from sweepboard.building.trial_model import InitialModel, initial_model
 from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.automatic import automatic
 from sweepboard.compose.call_checks import check_node
-from sweepboard.compose.callbacks import check_callbacks, writes_only
 from sweepboard.compose.chosen_options import chosen
 from sweepboard.compose.computed_values import refuse_computed_values
 from sweepboard.compose.config_search import OwnFolder
-from sweepboard.compose.dry_run import dry_run
 from sweepboard.compose.environment_numbers import read_numbers
+from sweepboard.compose.group_keys import arguments, shared_keys
 from sweepboard.compose.hydra_errors import group_options
 from sweepboard.compose.hydra_values import (
     enable_hydra_values,
@@ -28,15 +33,10 @@ from sweepboard.compose.hydra_values import (
     unfilled,
     with_run_values,
 )
-from sweepboard.compose.instantiate import arguments, shared_keys
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.open_data import check_dataset, open_data
-from sweepboard.compose.optimizer_nodes import check_optimizers
 from sweepboard.compose.replaced_classes import follow_typed_targets
 from sweepboard.compose.run_config import RunConfig, settings_of
-from sweepboard.compose.schedules import check_schedulers, metrics_of_schedules
-from sweepboard.compose.trial_model import InitialModel, initial_model
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
@@ -127,7 +127,7 @@ def prepare(
     if names_hydra:
         enable_hydra_values(config)
     if is_program(node):
-        from sweepboard.compose.program import program_config  # most runs start sooner without it
+        from sweepboard.building.program import program_config  # most runs start sooner without it
 
         return Prepared(program_config(node, groups, overrides, check), NO_DATA)
     _refuse_given_facts(node)

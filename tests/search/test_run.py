@@ -87,7 +87,7 @@ class Run:
     def record(self, status: str, reason: str | None = None) -> None:
         self.folder.path.mkdir(exist_ok=True)
         entry = RunRecord(status=status, reason=reason, step=self.validation, primary_metric="accuracy")
-        entry.best = {"accuracy": self.accuracy()}
+        entry.best, entry.modes = {"accuracy": self.accuracy()}, {"accuracy": "max"}
         entry.write(self.folder)
 
 

@@ -58,7 +58,8 @@ MISTAKES = {  # where ~ stands for hydra.sweeper.
         LR,
         "hydra.sweeper.metric=[accuracy,loss]",
         "hydra.sweeper.pruner=median",
-    ): "~pruner=median: trials are compared by one metric of val/; leave it out",
+    ): "~pruner=median: trials are compared by one metric of val/, or of a training "
+    "function by its program.primary_metric; leave it out",
     (LR, "hydra.sweeper.pruner=halving", "hydra.sweeper.warmup=2"): "~pruner=halving: a trial validates 2 "
     "times, so there is nothing to stop at validation 2; make it longer, or validate more often with "
     "trainer.val_every_steps",

@@ -36,7 +36,7 @@ def test_a_sweep_over_hyperparameters_and_seeds_is_comparable(
 NO_TEST = {tag: points for tag, points in DEFAULT_CURVES.items() if not tag.startswith("test/")}
 CHANGE = {
     "when": 1.0, "step": 12, "differences": ["train samples: 40 -> 39", "classes: a -> b"],
-    "data_fingerprint": "f2", "samples": {}, "classes": [], "sources": {},
+    "data_fingerprint": "f2", "samples": {}, "classes": [], "sources": {}, "weights": {},
 }  # fmt: skip
 FAILED = {"status": "failed", "step": 30}
 OTHER_TORCH = ENVIRONMENT["torch"] | {"version": "3.0"}

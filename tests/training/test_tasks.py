@@ -145,3 +145,21 @@ def test_a_meter_does_not_depend_on_when_it_was_fetched_or_saved(cuts: list[int]
             pieces.load_state_dict(state)
     assert pieces.metrics() == whole.metrics()
     assert pieces.samples == 27
+
+
+def test_probabilities_as_targets_count_by_the_likeliest_class() -> None:
+    """As mixup makes them; class weights are then no part of what the loss is a mean over."""
+    outputs = torch.tensor([[3.0, 1.0], [0.0, 2.0], [5.0, 0.0]])
+    soft = torch.tensor([[0.8, 0.2], [0.6, 0.4], [1.0, 0.0]])
+    for loss in (None, torch.nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0]))):
+        task = Classification(loss)
+        assert task.statistics(outputs, soft)["correct"] == 2
+        assert task.loss_weight(soft) is None
+        both = task.loss(outputs, soft)
+        each = torch.stack([task.loss(outputs[[i]], soft[[i]]) for i in range(3)])
+        assert torch.isclose(both, each.mean())
+    wide, targets = torch.eye(20), torch.eye(20).roll(1, 0) * 0.6 + 0.02
+    assert (
+        Classification().statistics(wide, targets)["top5"]
+        == Classification().statistics(wide, targets.argmax(1))["top5"]
+    )

@@ -293,3 +293,17 @@ def test_a_function_that_is_named_without_a_target_is_judged_like_one(name: str)
     with pytest.raises(NotAllowed, match=rf"^dataset\.{name}: os\.system is not built"):
         refuse_untrusted_targets({"dataset": {name: "os.system"}})
     refuse_untrusted({"dataset": {name: "os.system"}}, typed={f"dataset.{name}": "os.system"})
+
+
+def test_a_batch_transform_is_judged_with_all_that_it_is_made_of() -> None:
+    v2 = "torchvision.transforms.v2"
+
+    def config(inner: str) -> dict[str, Any]:
+        parts = [{"_target_": f"{v2}.MixUp", "alpha": 0.2}, {"_target_": inner}]
+        return {"dataset": {"batch_transform": {"_target_": f"{v2}.RandomChoice", "transforms": parts}}}
+
+    refuse_untrusted(config(f"{v2}.CutMix"))
+    with pytest.raises(
+        NotAllowed, match=r"^dataset\.batch_transform\.transforms\[1\]\._target_: os\.system is"
+    ):
+        refuse_untrusted(config("os.system"))

@@ -11,23 +11,27 @@ from torch import nn
 
 from sweepboard.building.assemble import build_task
 from sweepboard.building.callbacks import build_callbacks
-from sweepboard.building.dry_run_pairs import check_pairs
+from sweepboard.building.dry_run_pairs import MISTAKES, check_pairs
 from sweepboard.building.dry_run_task import check_task
+from sweepboard.building.instantiate import Refused
 from sweepboard.building.optimizer_check import check_optimizers_fit
 from sweepboard.building.optimizer_nodes import optimizer_nodes
 from sweepboard.building.schedules import metrics_of_schedules
 from sweepboard.building.trial_model import InitialModel
+from sweepboard.compose.locate import told
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.data.batch_transform import KEY as BATCH_TRANSFORM
+from sweepboard.data.batch_transform import batch_transform
 from sweepboard.data.description import example_batch
-from sweepboard.data.types import Source
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.data.types import Batch, Source
+from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.compiled import check_compiler
 from sweepboard.training.gradient_checkpointing import KEY, checkpoint_gradients
 from sweepboard.training.initial_weights import check_initial_weights
 from sweepboard.training.seeding import random_states_kept
 from sweepboard.training.task import Task
-from sweepboard.training.tasks import Supervised, looks_into_batches, metric_names
+from sweepboard.training.tasks import Supervised, described, looks_into_batches, metric_names
 
 SAMPLES = 2
 
@@ -66,10 +70,26 @@ def _run_parts(
     run: RunConfig, task: Task, source: Source, initial: InitialModel | None
 ) -> tuple[nn.Module, list[str] | None]:
     batch = example_batch(source, SAMPLES)
+    trained = _as_trained(source, batch)
     if isinstance(task, Supervised) and not looks_into_batches(task) and source.spec is not None:
-        return check_pairs(run, task, source, batch, initial), metric_names(task, source.spec)
+        return check_pairs(run, task, source, batch, trained, initial), metric_names(task, source.spec)
     names = [node.name for node in optimizer_nodes(run.values["optimizer"])]
-    return check_task(run, task, batch, initial, names)
+    return check_task(run, task, batch, trained, initial, names)
+
+
+def _as_trained(source: Source, batch: Batch) -> Batch:
+    """Return `batch` as `dataset.batch_transform` leaves it."""
+    transform = batch_transform(source, 0, torch.device("cpu"))
+    if transform is None or batch is None:
+        return batch
+    try:
+        return transform(batch, epoch=0, number=0)
+    except RunFailed as error:
+        raise ConfigError(str(error)) from error
+    except (*MISTAKES, LookupError, AttributeError) as error:
+        raise Refused(
+            f"{BATCH_TRANSFORM}: it cannot change a batch of two samples, {described(batch)}: {told(error)}"
+        ) from error
 
 
 def _check_metrics(config: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -26,9 +26,13 @@ def check_pairs(
     task: Supervised,
     source: Source,
     batch: tuple[Tensor, Tensor],
+    trained: tuple[Tensor, Tensor],
     initial: InitialModel | None,
 ) -> nn.Module:
-    """Raise `ConfigError` if model, task and data do not fit each other; return the model."""
+    """Raise `ConfigError` if model, task and data do not fit each other; return the model.
+
+    `trained` is the batch as it is trained on: the same, or changed by `dataset.batch_transform`.
+    """
     spec, config = source.spec, run.values
     assert spec is not None
     _check_kind(task, config["task"][TARGET], spec)
@@ -40,7 +44,8 @@ def check_pairs(
     _check_trainable(model, in_training, config["model"][TARGET])
     if single := single_samples(run, source):
         _check_single_sample(model, batch[0][:1], *single)
-    _check_loss(task, config["task"][TARGET], outputs, batch[1])
+    for targets in [batch[1]] if trained is batch else [batch[1], trained[1]]:
+        _check_loss(task, config["task"][TARGET], outputs, targets)
     return model
 
 

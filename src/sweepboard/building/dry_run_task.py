@@ -22,9 +22,14 @@ from sweepboard.training.tasks import described
 
 
 def check_task(
-    run: RunConfig, task: Task, batch: Batch, initial: InitialModel | None, optimizers: Sequence[str]
+    run: RunConfig,
+    task: Task,
+    batch: Batch,
+    trained: Batch,
+    initial: InitialModel | None,
+    optimizers: Sequence[str],
 ) -> tuple[nn.Module, list[str] | None]:
-    """Return the model, and the names of the metrics.
+    """Return the model, and the names of the metrics. A training step is given the batch `trained`.
 
     Without a `batch`, which needs samples that can be read at once, the model is built and not run. Raise
     `ConfigError` for a step that fails or returns something else than a `Step`.
@@ -33,19 +38,19 @@ def check_task(
     def tried(model: nn.Module) -> tuple[nn.Module, list[str] | None]:
         if not any(weight.requires_grad for weight in model.parameters()):
             raise ConfigError(f"model: {run.values['model'][TARGET]} has no weights to train")
-        return model, None if batch is None else _steps(run, task, model, batch, optimizers)
+        return model, None if batch is None else _steps(run, task, model, batch, trained, optimizers)
 
     return try_model(run, initial, tried)
 
 
 def _steps(
-    run: RunConfig, task: Task, model: nn.Module, batch: Batch, optimizers: Sequence[str]
+    run: RunConfig, task: Task, model: nn.Module, batch: Batch, trained: Batch, optimizers: Sequence[str]
 ) -> list[str]:
     """Make a training and an evaluation step; return the names of the metrics."""
-    batch = to_device(batch, device_of(model))
+    batch, trained = (to_device(each, device_of(model)) for each in (batch, trained))
     try:
         with fresh_metrics(task):
-            _train(task, model.train(), batch, optimizers)
+            _train(task, model.train(), trained, optimizers)
         with fresh_metrics(task):
             return _evaluated(task, model.eval(), batch)
     except (*MISTAKES, LookupError, AttributeError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import Parameter
 from inspect import signature as signature_of
@@ -15,13 +15,17 @@ from sweepboard.compose.locate import TARGET, locate
 from sweepboard.data.datasets.stream_source import Rebuilt
 from sweepboard.data.datasets.torch_dataset import Plain, open_source
 from sweepboard.data.sampling import ConfiguredSource, Sampling
-from sweepboard.data.types import Source
+from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import DATASET_PARTS, NAMED_FUNCTIONS
 
 EVAL_TRANSFORM, EVAL = "eval_transform", "eval"
 _TRANSFORM = "transform"
 """The argument of a data set that `eval_transform` replaces for validation and test samples."""
+
+_BATCH_TRANSFORM = "batch_transform"
+_CLASSES = "num_classes"
+"""The argument of a batch transform that is the number of classes, unless it is given."""
 
 _SAMPLERS = ("sampler", "batch_sampler")
 _NO_DATA = ("weights", "indices", "sampler")
@@ -36,8 +40,8 @@ def open_data(config: Mapping[str, Any]) -> Source:
     train = _rebuilt(construct(node, "dataset"), node, "dataset")
     plain = _plain(node, extra)
     source = open_source(train, test, extra.get("classes"), plain, val=val, collate_fn=collate_fn)
-    sampling, init = _sampling(extra), _function("worker_init_fn", extra)
-    return source if sampling is None and init is None else ConfiguredSource(source, sampling, init)
+    configured = _sampling(extra), _function("worker_init_fn", extra), _batch_transform(extra)
+    return ConfiguredSource(source, *configured) if any(part is not None for part in configured) else source
 
 
 def dataset_parts(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -61,6 +65,8 @@ def check_dataset(config: Mapping[str, Any]) -> None:
         if (value := extra.pop(name, None)) is not None:
             key = f"dataset.{name}"
             function = _function_node(value, key)
+            if name == _BATCH_TRANSFORM:
+                function = _with_classes(function, key, classes=2)
             check_node(function, key, 1 if name in _SAMPLERS and _takes_data(function, key) else 0)
     check_node(extra, "dataset")
 
@@ -83,7 +89,11 @@ def _function(name: str, extra: Mapping[str, Any]) -> Any:
     if (value := extra.get(name)) is None:
         return None
     key = f"dataset.{name}"
-    made = construct(_function_node(value, key), key)
+    return _made(_function_node(value, key), key)
+
+
+def _made(node: Mapping[str, Any], key: str) -> Any:
+    made = construct(node, key)
     if not callable(made):
         raise ConfigError(f"{key}: a {type(made).__qualname__} cannot be called; name a function")
     return made
@@ -110,6 +120,33 @@ def _is_complete(target: Any, node: Mapping[str, Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _batch_transform(extra: Mapping[str, Any]) -> Callable[[DataSpec | None], Any] | None:
+    """Return what makes the batch transform for data like the spec, None if there is none."""
+    if (value := extra.get(_BATCH_TRANSFORM)) is None:
+        return None
+    key = f"dataset.{_BATCH_TRANSFORM}"
+    node = _function_node(value, key)
+
+    def made(spec: DataSpec | None) -> Any:
+        classes = None if spec is None else spec.classes
+        return _made(node if classes is None else _with_classes(node, key, classes), key)
+
+    return made
+
+
+def _with_classes(value: Any, key: str, classes: int) -> Any:
+    """Return `value` with the number of classes for each `_target_` in it that takes it and has none."""
+    if isinstance(value, list | tuple):
+        return [_with_classes(inner, key, classes) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    filled = {name: _with_classes(inner, key, classes) for name, inner in value.items()}
+    given = TARGET not in filled or filled.get("_args_") or filled.get(_CLASSES) is not None
+    if not given and takes(locate(filled[TARGET], f"{key}.{TARGET}"), _CLASSES):
+        filled[_CLASSES] = classes
+    return filled
 
 
 def _sampling(extra: Mapping[str, Any]) -> Sampling | None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sweepboard.data.augment import Augment
+from sweepboard.data.batch_transform import transformed
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
 from sweepboard.data.datasets.stream_source import is_stream
 from sweepboard.data.fetcher import Loading
@@ -47,7 +48,7 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
     val = (
         test if on_test else layout.evaluation(splits.val or splits.plain or splits.train, members.get("val"))
     )
-    train = layout.training(source, splits.train, members["train"])
+    train = transformed(layout.training(source, splits.train, members["train"]), source, seed, device)
     return Data(spec, train, val, test, mark.whole, mark.content)
 
 
@@ -65,7 +66,8 @@ def _streams(source: Any, settings: DatasetSettings, seed: int, device: torch.de
         split = source.split(part)
         return layout.evaluation(split, torch.arange(len(split)))
 
-    train, test = source.batches_of("train", settings, seed, device, loading), batches("test")
+    train = transformed(source.batches_of("train", settings, seed, device, loading), source, seed, device)
+    test = batches("test")
     val = test if settings.validate_on == "test" else batches("val")
     return Data(source.spec, train, val, test, source.digest, source.digest)
 

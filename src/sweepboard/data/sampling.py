@@ -14,6 +14,7 @@ from torch.utils.data import Subset
 from sweepboard.data.datasets.reading import name_of
 from sweepboard.data.order import in_batches, number_of_batches
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
+from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.settings import DatasetSettings
 
@@ -131,11 +132,12 @@ def len_of(sampling: Sampling, sampler: Any, batch_size: int, drop_last: bool) -
 
 @dataclass(frozen=True)
 class ConfiguredSource:
-    """A `Source`, and how its training samples are drawn and its workers begin."""
+    """A `Source`, and how its training samples are drawn, its workers begin and its batches are changed."""
 
     source: Any
     sampling: Sampling | None = None
     worker_init_fn: Callable[[int], Any] | None = None
+    make_batch_transform: Callable[[DataSpec | None], Callable[..., Any]] | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked for while it is copied
@@ -146,6 +148,12 @@ class ConfiguredSource:
     def training_samples(self) -> Any:
         """The user's training set, or the training split of a `Source` that loads its own."""
         return getattr(self.source, "train", None) or self.source.load().train
+
+    @cached_property
+    def batch_transform(self) -> Callable[..., Any] | None:
+        """What changes whole training batches, if anything does."""
+        make = self.make_batch_transform
+        return None if make is None else make(self.source.spec)
 
     def batches(self, samples: int, settings: DatasetSettings) -> int | None:
         """Return the number of batches in an epoch by the sampler; None if there is none."""

@@ -37,6 +37,17 @@ def borrowed_global_randomness() -> Iterator[Callable[[int], None]]:
         np.random.set_state(before[2])
 
 
+@contextmanager
+def borrowed_device_randomness(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed the global generator of a GPU by CUDA for a block, and restore it."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.random.fork_rng([device], device_type=device.type), torch.cuda.device(device):
+        torch.cuda.manual_seed(seed)
+        yield
+
+
 def global_randomness() -> tuple[str, str, str]:
     """Return digests of the states of the three generators, which change with every draw."""
     numpy = [np.asarray(part).tobytes() for part in np.random.get_state()]

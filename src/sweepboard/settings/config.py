@@ -33,7 +33,7 @@ SHARED_KEYS: dict[str, type] = {
 }
 """Keys of open groups that belong to the runner and are never handed to the constructor."""
 
-NAMED_FUNCTIONS = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn")
+NAMED_FUNCTIONS = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn", "batch_transform")
 """Keys of `dataset` that are the dotted name of a function or class, or a node with a `_target_`."""
 
 DATASET_PARTS = ("test", "val", "classes", "eval_transform", "eval", *NAMED_FUNCTIONS)

@@ -106,7 +106,8 @@ class Classification(Supervised):
     """One class per sample: cross-entropy, accuracy, and for 20 classes or more top-5 accuracy.
 
     Outputs are logits (batch, classes), targets int64 (batch,); dense targets (batch, ...) with logits
-    (batch, classes, ...) work too. `loss` replaces the cross-entropy and excludes `label_smoothing`.
+    (batch, classes, ...) work too. Targets of the shape of the outputs are probabilities, as mixup makes
+    them: the likeliest class counts. `loss` replaces the cross-entropy and excludes `label_smoothing`.
     """
 
     primary_metric = "accuracy"
@@ -128,6 +129,8 @@ class Classification(Supervised):
         return _weight_in_mean(criterion, targets)
 
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        if targets.is_floating_point() and targets.shape == outputs.shape:
+            targets = targets.argmax(1)
         sums = {"correct": self._over_samples(outputs.argmax(1).eq(targets), targets)}
         if outputs.shape[1] >= TOP5_CLASSES:
             hits = outputs.topk(5, dim=1).indices.eq(targets.unsqueeze(1)).any(1)

@@ -7,6 +7,7 @@ import platform
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +76,21 @@ def test_torch_that_is_being_loaded_spoils_no_end(end: str) -> None:
     code = f"from sweepboard.startup import load_torch_ahead\nload_torch_ahead()\n{end}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3 if "3" in end else 0, "", "")
+
+
+def test_a_run_does_not_import_the_compiler(tmp_path: Path) -> None:
+    """It takes nearly as long as torch itself."""
+    code = """
+import sys
+from sweepboard.cli import main
+assert main(["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1"]) == 0
+slow = ("torch._dynamo", "torch._inductor", "safetensors", "torchvision", "matplotlib")
+print([name for name in slow if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.skipif(

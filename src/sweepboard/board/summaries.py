@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import wave
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -95,6 +94,8 @@ def audio(tag: str, samples: Tensor, rate: int) -> Summary.Value:
 
 def wav(samples: Tensor, rate: int) -> bytes:
     """Return a sound (channels, samples) as a WAV file."""
+    import wave
+
     encoded = io.BytesIO()
     with wave.open(encoded, "wb") as file:
         file.setnchannels(len(samples))

@@ -22,8 +22,7 @@ def torch_flags(trainer: TrainerSettings) -> Iterator[None]:
     """
     cudnn = torch.backends.cudnn
     before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
+        *_algorithms(),
         torch.get_float32_matmul_precision(),
         cudnn.deterministic,
         cudnn.benchmark,
@@ -33,11 +32,20 @@ def torch_flags(trainer: TrainerSettings) -> Iterator[None]:
         _set(trainer)
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        # Only where it was changed: torch imports its compiler to set this flag, which takes a second.
+        if _algorithms() != before[:2]:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.set_float32_matmul_precision(before[2])
         cudnn.deterministic, cudnn.benchmark = before[3], before[4]
         if before[5] is None:
             os.environ.pop(_CUBLAS, None)
+
+
+def _algorithms() -> tuple[bool, bool]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
 
 
 def _set(trainer: TrainerSettings) -> None:

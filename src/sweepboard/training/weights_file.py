@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from sweepboard.errors import ConfigError, NotHere, reason
@@ -56,6 +55,8 @@ def read_weights(settings: WeightsSettings, device: str = "cpu") -> dict[str, An
 
 
 def _content(file: Path, settings: WeightsSettings, device: str) -> Mapping[str, Any]:
+    from safetensors import SafetensorError  # only where a run begins with weights
+
     try:
         content = _read(file, file == Path(settings.path or "").expanduser(), device)
     except (OSError, DamagedCheckpoint, SafetensorError) as error:
@@ -75,6 +76,8 @@ def _read(file: Path, of_anyone: bool, device: str) -> Any:
 
 
 def _safetensors(file: Path, device: str) -> dict[str, Tensor]:
+    from safetensors import safe_open
+
     with safe_open(file, "pt", device="cpu") as opened:
         names = list(opened.keys())
         if device == "meta":

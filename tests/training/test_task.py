@@ -121,6 +121,16 @@ def test_an_evaluation_may_have_no_loss_and_a_training_step_has_one() -> None:
         ours.update(batches(1))
 
 
+def test_a_tensor_with_something_else_is_a_batch_of_a_task() -> None:
+    class Named(Task):
+        def training_step(self, model: Any, batch: Any) -> Any:
+            inputs, texts = batch
+            assert texts == ["a", "b"]
+            return model(inputs).square().mean()
+
+    assert learner_of(Named()).update([(torch.ones(2, 3), ["a", "b"])]).isfinite()
+
+
 def test_own_names_stay_the_runners() -> None:
     class Loud(Labelled):
         def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:

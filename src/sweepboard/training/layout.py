@@ -24,9 +24,11 @@ class Layout:
 
         The float64 of NumPy becomes the float32 of the weights. Other batches stay as they are.
         """
-        if type(batch) not in (tuple, list) or len(batch) != 2 or not isinstance(batch[0], Tensor):
+        if type(batch) not in (tuple, list) or len(batch) != 2:
             return batch
         inputs, targets = batch
+        if not isinstance(inputs, Tensor) or not isinstance(targets, Tensor):
+            return batch
         if self._is_float32:
             inputs, targets = _without_float64(inputs), _without_float64(targets)
         if self._channels_last and inputs.ndim == 4:

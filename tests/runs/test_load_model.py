@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
@@ -75,6 +77,21 @@ def test_exported_models_give_the_same_outputs(model: str, command: Command) -> 
     with torch.no_grad():
         for batch in (1, 2, 7):
             assert torch.allclose(program(images(batch)), ours(images(batch)), rtol=1e-5, atol=1e-6)
+
+
+def test_an_onnx_file_gives_the_same_outputs(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("model=mlp", *IN, "trainer.limit_train_batches=1", "trainer.epochs=1")
+    ours = sweepboard.load_model("run")
+    said = command("export", "run", "--format", "onnx", "--output", "model.onnx").out
+    assert said == "model.onnx: the best weights (step 1), read back and found the same\n"
+    session = onnxruntime.InferenceSession("model.onnx")
+    (slot,) = session.get_inputs()
+    for batch in (1, 2, 7):
+        (found,) = session.run(None, {slot.name: images(batch).numpy()})
+        torch.testing.assert_close(torch.as_tensor(found), ours(images(batch)).detach(), rtol=1e-3, atol=1e-4)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    refused = command("export", "run", "--format", "onnx", code=2).line
+    assert refused == "sweepboard: --format onnx: onnxscript is missing; pip install 'sweepboard[onnx]'"
 
 
 LEARNING = """

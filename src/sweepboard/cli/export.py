@@ -13,7 +13,7 @@ from sweepboard.runs.saved_run import read_run
 def main(arguments: list[str]) -> int:
     """Write the file, by default into the working directory and named after the run."""
     made = parser("export", __doc__)
-    made.add_argument("--format", choices=["safetensors", "torch_export"], default="safetensors")
+    made.add_argument("--format", choices=["safetensors", "torch_export", "onnx"], default="safetensors")
     made.add_argument("--checkpoint", choices=["best", "last"], default="best")
     made.add_argument("--output", metavar="FILE", help="file to write (default: <run's name>.<ending>)")
     options = made.parse_args(arguments)

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from sweepboard.building.assemble import build_model
-from sweepboard.errors import RunFailed
+from sweepboard.data.tree import leaves
+from sweepboard.errors import RunFailed, UserError
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.export_call import (
     NoExample,
@@ -23,13 +24,14 @@ from sweepboard.runs.export_call import (
     resized,
     samples_of,
 )
+from sweepboard.runs.export_onnx import outputs_of_onnx, write_onnx
 from sweepboard.runs.reload import placed_config
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.secrets import masked
 from sweepboard.training.model_call import ModelCall
 from sweepboard.version import __version__
 
-FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2"}
+FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2", "onnx": ".onnx"}
 """The formats and their file suffixes."""
 
 
@@ -44,7 +46,7 @@ def export(saved: SavedRun, model: nn.Module, format_: str, path: Path, allowed:
     Raise `ExportFailed` if the two differ, `NotWritable` if the file cannot be written.
     """
     model.to(memory_format=torch.contiguous_format)  # the one layout that files know
-    writers = {"safetensors": _safetensors, "torch_export": _torch_export}
+    writers = {"safetensors": _safetensors, "torch_export": _torch_export, "onnx": _onnx}
     with tempfile.TemporaryDirectory() as scratch:  # torch.export insists on its own ending
         written = Path(scratch) / f"model{FORMATS[format_]}"
         writers[format_](saved, model, written, allowed)
@@ -105,6 +107,23 @@ def _torch_export(saved: SavedRun, model: nn.Module, path: Path, allowed: Sequen
         other = resized(call, wanted)
         if not close(_outputs(model, other), _outputs(again, other)):
             raise ExportFailed("the exported program gives other outputs than the model")
+
+
+def _onnx(saved: SavedRun, model: nn.Module, path: Path, allowed: Sequence[str]) -> None:
+    """Export to ONNX, with a dynamic batch size."""
+    call = example_call(saved, model, allowed)
+    try:
+        write_onnx(model, call, path, _metadata(saved))
+    except UserError:
+        raise
+    except Exception as error:  # torch's exporter has many; its message is the reason
+        raise ExportFailed(f"ONNX cannot take this model: {_first_line(error)}") from error
+    for wanted in (samples_of(call), 1, 7):
+        other = resized(call, wanted)
+        if not close([*leaves(_outputs(model, other))], outputs_of_onnx(path, other), 1e-3, 1e-4):
+            raise ExportFailed(
+                "the ONNX file gives other outputs than the model (does it draw random numbers?)"
+            )
 
 
 def _outputs(model: nn.Module, call: ModelCall) -> Any:

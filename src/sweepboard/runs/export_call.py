@@ -91,8 +91,8 @@ def _is_batch(leaf: Any, samples: int) -> bool:
     return isinstance(leaf, Tensor) and leaf.ndim > 0 and len(leaf) == samples
 
 
-def close(left: Any, right: Any) -> bool:
+def close(left: Any, right: Any, rtol: float = 1e-5, atol: float = 1e-6) -> bool:
     """Return whether two outputs of a model are equal but for rounding."""
     pairs = list(zip(leaves(left), leaves(right), strict=True))
     tensors = [(a, b) for a, b in pairs if isinstance(a, Tensor)]
-    return all(torch.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True) for a, b in tensors)
+    return all(torch.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True) for a, b in tensors)

@@ -99,6 +99,13 @@ def _made(node: Mapping[str, Any], key: str) -> Any:
     return made
 
 
+def _partial(node: Mapping[str, Any], key: str) -> Any:
+    """Return the function with its arguments; those that Hydra 1.4 makes cannot be sent to a spawned worker."""
+    values = {name: value for name, value in node.items() if name not in RESERVED}
+    named = construct({TARGET: "builtins.dict", **values}, key)
+    return partial(locate(node[TARGET], key), *(node.get("_args_") or ()), **named)
+
+
 def _function_node(value: Any, key: str) -> Mapping[str, Any]:
     """Return the node of a function that is named, or given by a `_target_`.
 

@@ -138,7 +138,7 @@ class StreamBatches:
     def _pass(self, position: Position) -> Iterator[tuple[Batch, Position]]:
         """Yield the rest of a pass, which has ended when every worker has once given nothing."""
         states, ended = dict(position.states), set[int]()
-        results = self._fetcher.results(self._turns(position, ended))
+        results = self._fetcher.results(_turns(position, ended, self._workers))
         for turn, result in zip(
             count(-(position.turn % self._workers) + position.turn), results, strict=False
         ):
@@ -152,19 +152,6 @@ class StreamBatches:
             _check_plain(states[worker]["own"], self.stream.dataset)
             yield batch, Position(position.number, turn + 1, dict(states))
 
-    def _turns(self, position: Position, ended: set[int]) -> Iterator[Turn | None]:
-        """Yield the turns from `position` on, after as many empty ones as bring the first to its worker."""
-        workers = self._workers
-        yield from [None] * (position.turn % workers)
-        given = set[int]()
-        for turn in count(position.turn):
-            if len(ended) == workers:
-                return
-            worker = turn % workers
-            state = None if worker in given else position.states.get(worker)
-            given.add(worker)
-            yield Turn(position.number, turn // workers, state)
-
     def _transformed(self, batch: Batch) -> Batch:
         moved = to_device(batch, self.device, non_blocking=True)
         if self.normalise is None:
@@ -174,6 +161,23 @@ class StreamBatches:
 
     def _empty(self) -> RunFailed:
         return RunFailed(f"the stream {name_of(self.stream.dataset)} ended without a batch")
+
+
+def _turns(position: Position, ended: set[int], workers: int) -> Iterator[Turn | None]:
+    """Yield the turns from `position` on, after as many empty ones as bring the first to its worker.
+
+    The fetcher keeps this iterator, which must not hold the batches: they hold the fetcher, and end the
+    workers when they are deleted.
+    """
+    yield from [None] * (position.turn % workers)
+    given = set[int]()
+    for turn in count(position.turn):
+        if len(ended) == workers:
+            return
+        worker = turn % workers
+        state = None if worker in given else position.states.get(worker)
+        given.add(worker)
+        yield Turn(position.number, turn // workers, state)
 
 
 def _check_plain(state: Any, dataset: Any) -> None:

@@ -39,7 +39,7 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
-class OfOthers(logging.Filter):
+class _OfOthers(logging.Filter):
     """Lets messages of other loggers than sweepboard's own through."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -102,15 +102,24 @@ def _is_same_file(stream: TextIO, file: TextIO) -> bool:
 
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """Append all log messages of this process (info and above) to `path` during the block."""
+    """Append all log messages of this process (info and above) to `path` during the block.
+
+    The console that Hydra sets up for a training function shows those of others: sweepboard shows its own.
+    """
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
-    root = logging.getLogger()
+    root, of_others = logging.getLogger(), _OfOthers()
+    # Not in YAML: Hydra 1.4 wants to be told of every class that a logging configuration names.
+    consoles = [each for each in root.handlers if each.name == "console"]
+    for console in consoles:
+        console.addFilter(of_others)
     root.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(handler)
+        for console in consoles:
+            console.removeFilter(of_others)
         handler.close()

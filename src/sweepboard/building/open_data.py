@@ -93,7 +93,7 @@ def _function(name: str, extra: Mapping[str, Any]) -> Any:
 
 
 def _made(node: Mapping[str, Any], key: str) -> Any:
-    made = construct(node, key)
+    made = _partial(node, key) if node.get("_partial_") else construct(node, key)
     if not callable(made):
         raise ConfigError(f"{key}: a {type(made).__qualname__} cannot be called; name a function")
     return made

@@ -100,7 +100,7 @@ def _made(node: Mapping[str, Any], key: str) -> Any:
 
 
 def _partial(node: Mapping[str, Any], key: str) -> Any:
-    """Return the function with its arguments; those that Hydra 1.4 makes cannot be sent to a spawned worker."""
+    """Return the function with its arguments: what Hydra 1.4 makes cannot be sent to a spawned worker."""
     values = {name: value for name, value in node.items() if name not in RESERVED}
     named = construct({TARGET: "builtins.dict", **values}, key)
     return partial(locate(node[TARGET], key), *(node.get("_args_") or ()), **named)

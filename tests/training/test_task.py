@@ -11,12 +11,16 @@ import torch.nn.functional as F
 import torchmetrics
 from torch import Tensor, nn
 
+from sweepboard.data.types import Data
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.settings import EarlyStopping, TrainerSettings
+from sweepboard.testing.small_run import SmallBatches
 from sweepboard.training.evaluate import evaluate
+from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
 from sweepboard.training.monitor import Monitor
+from sweepboard.training.progress import Measured, Progress
 from sweepboard.training.task import Step, Task, as_step, training_loss
 from sweepboard.training.tasks import Classification, Supervised, as_task
 
@@ -427,3 +431,19 @@ def test_a_loss_alone_is_a_task_for_pairs_of_any_kind() -> None:
     task = as_task(nn.functional.l1_loss, None)
     assert type(task) is Supervised
     assert evaluate(learner_of(task), [[torch.ones(2, 3), torch.ones(2, 2)]]).keys() == {"loss"}
+
+
+def test_a_run_tells_the_direction_that_its_monitor_follows() -> None:
+    """`quality` is larger-is-better by its object; its name alone would say the opposite."""
+
+    class Judged(Labelled):
+        def __init__(self) -> None:
+            self.quality = torchmetrics.F1Score("multiclass", num_classes=2)
+
+    split = SmallBatches(torch.zeros(8, 3), torch.zeros(8), training=False)
+    data, settings, measured = Data(None, split, None, None, ""), TrainerSettings(), Measured()
+    measured.best = {"quality": 0.5}
+    intervals = Intervals.of(settings, 1, None, validates=False)
+    log: Any = None
+    progress = Progress(learner_of(Judged()), data, settings, intervals, measured, log)
+    assert progress.modes == {"quality": "max"}

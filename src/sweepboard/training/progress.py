@@ -12,6 +12,7 @@ from sweepboard.settings import TrainerSettings
 from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
+from sweepboard.training.metric_objects import mode_of
 from sweepboard.training.run_log import RunLog
 
 
@@ -90,7 +91,7 @@ class Progress:
     @property
     def modes(self) -> Mapping[str, str]:
         """Whether a smaller (`min`) or larger (`max`) value of each metric in `best` is better."""
-        return {name: self.learner.task.mode(name) for name in self.best}
+        return {name: mode_of(self.learner.task, name) for name in self.best}
 
     @property
     def fingerprint(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -275,3 +276,15 @@ def test_the_record_is_not_written_for_each_of_many_steps(
     program("def train(cfg, run):\n    for step in range(200): run.log({'val/loss': step}, step)")
     assert len(written) < 10
     assert record_of(Path("run"))["step"] == 199
+
+
+def test_hydras_console_shows_messages_of_others_only_also_after_the_run(program: Command) -> None:
+    said = program("import logging\ndef train(): logging.getLogger('mine').info('of the function')")
+    assert said.out.count("of the function") == 1
+    (console,) = [handler for handler in logging.getLogger().handlers if handler.name == "console"]
+    shown = [
+        name
+        for name in ("mine", "sweepboard", "sweepboard.runs")
+        if console.filter(logging.makeLogRecord({"name": name}))
+    ]
+    assert shown == ["mine"]

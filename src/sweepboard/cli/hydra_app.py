@@ -19,6 +19,7 @@ from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
 from sweepboard.files import writing
+from sweepboard.runs.log_file import keep_off_hydras_console
 
 Job: TypeAlias = Callable[[DictConfig], None]
 
@@ -32,6 +33,7 @@ def run_composed(request: Request, config: DictConfig, callbacks: Callbacks, fol
     raised: list[BaseException] = []
 
     def guarded(task: DictConfig) -> None:
+        keep_off_hydras_console()
         try:
             job(task)
         except BaseException as error:

@@ -100,26 +100,29 @@ def _is_same_file(stream: TextIO, file: TextIO) -> bool:
         return False
 
 
+def keep_off_hydras_console() -> None:
+    """Let the console that Hydra sets up for a training function show the messages of others only.
+
+    It stays after the run. It is not done in YAML: Hydra 1.4 wants to be told of every class that a logging
+    configuration names.
+    """
+    for handler in logging.getLogger().handlers:
+        if handler.name == "console" and not any(isinstance(each, _OfOthers) for each in handler.filters):
+            handler.addFilter(_OfOthers())
+
+
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """Append all log messages of this process (info and above) to `path` during the block.
-
-    The console that Hydra sets up for a training function shows those of others: sweepboard shows its own.
-    """
+    """Append all log messages of this process (info and above) to `path` during the block."""
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
-    root, of_others = logging.getLogger(), _OfOthers()
-    # Not in YAML: Hydra 1.4 wants to be told of every class that a logging configuration names.
-    consoles = [each for each in root.handlers if each.name == "console"]
-    for console in consoles:
-        console.addFilter(of_others)
+    keep_off_hydras_console()
+    root = logging.getLogger()
     root.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(handler)
-        for console in consoles:
-            console.removeFilter(of_others)
         handler.close()

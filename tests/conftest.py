@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import absl.logging
 import pytest
 import yaml
 
@@ -41,6 +42,11 @@ ENVIRONMENT: dict[str, Any] = {
     "torch": {"version": "2.15.0", "cuda": None, "cpu_capability": "AVX512"},
     "hardware": {"host": "here", "cpu": "a CPU", "gpus": []},
 }
+
+
+# Where Hydra sets up the logging of a training function, all handlers of the process are closed, and absl's
+# (which comes with TensorBoard) closes its stream too: that is what pytest captured at the import.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 class WriteRun(Protocol):

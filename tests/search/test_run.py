@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import NotAllowed
-from sweepboard.execution import Ended, Event, Job, Message, Started
+from sweepboard.execution import Ended, Event, Job, Message, Resources, Started
 from sweepboard.execution.channel import Channel
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
@@ -107,6 +107,9 @@ class Stage:
     def busy(self) -> bool:
         return bool(self.running or self.waiting)
 
+    def resources(self) -> Resources:
+        return Resources(1, jobs=2)
+
     def has_room(self, job: Job) -> bool:
         return len(self.running) + len(self.waiting) < 2
 
@@ -176,7 +179,7 @@ def attempt(
     """One process of a search."""
     stage = stage or Stage()
     conductor = SearchRun(folder, Study(folder.study, search), settings or SweepSettings(), SweepCallback())
-    like = planned(search, "", next(search.space.corners()))
+    like = planned(search, "", next(search.space.corners()), Resources(1))
     conductor.run(stage, like, StopFlag())  # type: ignore[arg-type]  # plays its part
     return conductor, stage
 
@@ -289,7 +292,7 @@ def test_what_is_frozen_is_read_back_and_composes_the_same(folder: SweepFolder) 
     read = read_search(folder)
     assert read == made
     for words in made.space.corners(["model"]):
-        assert planned(read, "x", words) == planned(made, "x", words)
+        assert planned(read, "x", words, Resources(1)) == planned(made, "x", words, Resources(1))
     text = folder.search.read_text()
     folder.search.write_text(text.replace("Linear", "Other"))
     with pytest.raises(DamagedSearch, match="is not what was frozen"):

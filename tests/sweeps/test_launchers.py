@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from hydra_plugins.sweepboard.executor_launcher import ExecutorLauncher
 from sweepboard.errors import ConfigError
@@ -129,9 +130,11 @@ class _Cluster(ExecutorLauncher):
     """A launcher of a stranger's, whose machine has other cores than this one."""
 
     cores: int = 1
+    gpus: int = 0
 
     def executor(self, settings: SweepSettings) -> Executor:
-        return LocalExecutor(Resources(self.cores, jobs=2), PRELOAD)
+        gpus = tuple(map(str, range(self.gpus)))
+        return LocalExecutor(Resources(self.cores, gpus=gpus, jobs=2, here=False), PRELOAD)
 
 
 @pytest.fixture
@@ -142,7 +145,7 @@ def cluster(command: Command, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setitem(sys.modules, "hydra_plugins.cluster", module)
     option = Path("conf/hydra/launcher/cluster.yaml")
     option.parent.mkdir(parents=True)
-    option.write_text("_target_: hydra_plugins.cluster.Cluster\ncores: 12\n")
+    option.write_text("_target_: hydra_plugins.cluster.Cluster\ncores: 12\ngpus: 0\n")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return ["--config-dir", "conf", "hydra/launcher=cluster"]
 
@@ -150,6 +153,26 @@ def cluster(command: Command, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_threads_are_those_of_the_executor(cluster: list[str], command: Command) -> None:
     words = [*cluster, *TINY, "threads=null", "seed=1,2,3", "hydra.launcher.cores=6"]
     assert [job["threads"] for job in command("plan", "--json", *words).json] == [3, 3, 3]
+
+
+def test_device_and_threads_are_not_those_of_the_machine_that_plans(
+    cluster: list[str], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")  # of a login node
+    words = [*cluster, *TINY, "threads=null", "seed=1,2"]
+    for asked, there, device in (
+        ("auto", 0, "cpu"), ("auto", 1, "cuda"), ("cuda", 0, "cuda"), ("cpu", 1, "cpu")
+    ):  # fmt: skip
+        plan = command("plan", "--json", *words, f"device={asked}", f"hydra.launcher.gpus={there}").json
+        assert {(job["device"], job["threads"]) for job in plan} == {(device, 6)}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is here")
+def test_a_job_whose_device_is_missing_says_so(cluster: list[str], command: Command) -> None:
+    said = command("-m", *cluster, *TINY, "device=cuda", "seed=1,2", "sweep.name=s", code=1)
+    assert "device=cuda: torch finds no CUDA GPU here" in said.out
+    again = command("resume", str(SWEEP), "hydra/launcher=local", "--failed", code=2)
+    assert "device=cuda: torch finds no CUDA GPU here" in again.line
 
 
 @pytest.mark.slow

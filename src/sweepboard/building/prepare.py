@@ -17,7 +17,7 @@ from sweepboard.building.optimizer_nodes import check_optimizers
 from sweepboard.building.schedules import check_schedulers, metrics_of_schedules
 from sweepboard.building.trial_model import InitialModel, initial_model
 from sweepboard.compat.torch import avoid_compiler_import
-from sweepboard.compose.automatic import automatic
+from sweepboard.compose.automatic import automatic, device_for
 from sweepboard.compose.call_checks import check_node
 from sweepboard.compose.chosen_options import chosen
 from sweepboard.compose.computed_values import refuse_computed_values
@@ -42,6 +42,7 @@ from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
 from sweepboard.data.types import ENDLESS, NO_DATA, DataSpec, Source, class_names
 from sweepboard.errors import ConfigError
+from sweepboard.execution import Resources
 from sweepboard.settings import (
     NAMED_GROUPS,
     NOT_OF_A_RUN,
@@ -92,7 +93,11 @@ class Prepared:
 
 
 def prepared_again(config: RunConfig) -> Prepared:
-    """Return a configuration that was prepared before, as it is; the data set is opened again."""
+    """Return a configuration that was prepared before, as it is; the data set is opened again.
+
+    Raise `ConfigError` if its device is not here: it may have been prepared on another machine.
+    """
+    device_for(config.device)
     return Prepared(config, NO_DATA if config.program else open_data(config.values))
 
 
@@ -114,13 +119,14 @@ def prepare(
     check: Check | None = None,
     keep_model: bool = False,
     anew: bool = True,
+    resources: Resources | None = None,
 ) -> Prepared:
     """Check a composed configuration, with or without its `hydra` block, and fill in automatic values.
 
     `check` is called twice with the values to be built: before any target is imported, and with the final
     values. `keep_model` keeps the model for a run in this process, so that it is built once. `weights.path`
-    is read only `anew`. Raise `ConfigError` for the first mistake, with its key, the reason and what to type
-    instead.
+    is read only `anew`. The run will run here, or with an executor's `resources`. Raise `ConfigError` for the
+    first mistake, with its key, the reason and what to type instead.
     """
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     names_hydra = "${hydra:" in str(OmegaConf.to_container(node, resolve=False))
@@ -129,7 +135,7 @@ def prepare(
     if is_program(node):
         from sweepboard.building.program import program_config  # most runs start sooner without it
 
-        return Prepared(program_config(node, groups, overrides, check), NO_DATA)
+        return Prepared(program_config(node, groups, overrides, check, resources), NO_DATA)
     _refuse_given_facts(node)
     if check is not None:
         check(_read(_with_facts(node, _stand_ins()), anew), built=["dataset"])
@@ -145,7 +151,7 @@ def prepare(
     _refuse_unknown_facts(interpolations, facts)
     # Keep the values with which the data set was opened: a resolver may return others the second time.
     plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
-    plain |= automatic(plain)
+    plain |= automatic(plain, resources)
     for name in NOT_OF_A_RUN:
         del plain[name]
     if check is not None:
@@ -174,12 +180,16 @@ def _own_folders(config: DictConfig) -> list[Path]:
 
 
 def prepare_resolved(
-    config: RunConfig, check: Check | None = None, keep_model: bool = False, anew: bool = True
+    config: RunConfig,
+    check: Check | None = None,
+    keep_model: bool = False,
+    anew: bool = True,
+    resources: Resources | None = None,
 ) -> Prepared:
     """Check a resolved configuration like a new one; `${...}` in its values is text.
 
-    `keep_model` and `anew` are those of `prepare`. Templates among the interpolations stay templates. The
-    values that an earlier run filled in are kept.
+    The other arguments are those of `prepare`. Templates among the interpolations stay templates. The values
+    that an earlier run filled in are kept.
     """
     leaf = dict(leaves(config.values, ""))
     templates = {key: text for key, text in templates_of(config).items() if key in leaf}
@@ -187,7 +197,7 @@ def prepare_resolved(
     followed = {key: other for key, other in config.interpolations.items() if key not in templates}
     facts: dict[str, Any] = {} if config.program else {"facts": {}}
     node = follow({**filled(config.values, waiting), **facts}, followed)
-    prepared = prepare(node, config.groups, config.overrides, check, keep_model, anew)
+    prepared = prepare(node, config.groups, config.overrides, check, keep_model, anew, resources)
     fresh = prepared.config
     values, interpolations = unfilled(fresh.values, waiting), {**fresh.interpolations, **templates}
     return replace(

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweepboard.compose.automatic import device_for
 from sweepboard.compose.call_checks import check_type
 from sweepboard.compose.computed_values import refuse_computed_values
 from sweepboard.compose.hydra_values import templates_in, unfilled
@@ -20,6 +20,7 @@ from sweepboard.compose.locate import TARGET, import_file, locate
 from sweepboard.compose.read_settings import check_value, read_settings
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
+from sweepboard.execution import Resources
 from sweepboard.hardware import default_threads
 from sweepboard.programs.run import Run
 from sweepboard.programs.work import ProgramWork
@@ -34,9 +35,13 @@ _OURS = ("output_root", "threads")
 
 
 def program_config(
-    node: DictConfig, groups: Mapping[str, Any], overrides: Sequence[str], check: Check | None = None
+    node: DictConfig,
+    groups: Mapping[str, Any],
+    overrides: Sequence[str],
+    check: Check | None = None,
+    resources: Resources | None = None,
 ) -> RunConfig:
-    """Return the checked configuration of a training function.
+    """Return the checked configuration of a training function, which runs here or with `resources`.
 
     `check` is called with the values before the function's module is imported. Raise `ConfigError`.
     """
@@ -51,7 +56,7 @@ def program_config(
     for name in NOT_OF_A_RUN:
         plain.pop(name, None)
     plain["threads"] = plain["threads"] or default_threads()
-    plain[PROGRAM]["device"] = _device(plain)
+    plain[PROGRAM]["device"] = _device(plain, resources)
     templates = templates_in(dict(leaves(plain, "")), of_program=True)
     options = {
         str(group): str(option)
@@ -73,12 +78,12 @@ def _check_ours(plain: Mapping[str, Any]) -> None:
     read_settings(ProgramSettings, given, PROGRAM)
 
 
-def _device(plain: Mapping[str, Any]) -> str:
+def _device(plain: Mapping[str, Any], resources: Resources | None) -> str:
     """Return what a sweep reserves for a job; a `device` of the user's own configuration says it, too."""
     wanted, own = plain[PROGRAM]["device"], plain.get("device")
     if wanted != "auto":
         return str(wanted)
-    return "cuda" if own != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if own != "cpu" and device_for("auto", resources) == "cuda" else "cpu"
 
 
 def function_of(values: Mapping[str, Any]) -> Callable[..., Any]:

@@ -76,6 +76,7 @@ def _records(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -
         {
             "job": job.label,
             "state": view.state,
+            "device": job.config.device,
             "threads": job.threads,
             "folder": str(folder.job(job.label)) if folder is not None else None,
             "overrides": job.config.overrides,

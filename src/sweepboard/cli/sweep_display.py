@@ -50,7 +50,9 @@ class Lines(SweepCallback):
         self.say(text)
 
     def on_state(self, view: JobView) -> None:
-        if view.state == RUNNING:
+        if view.state == WAITING:
+            self.say(f"{view.label}  waits again: {view.reason}")
+        if view.state in (RUNNING, WAITING):
             return
         self._ended.add(view.label)
         line = [

@@ -1,4 +1,4 @@
-"""Resolve `device: auto` and `threads: null` on this machine, and refuse devices that it does not have."""
+"""Resolve `device: auto` and `threads: null` where a run is to run, and refuse devices that are not there."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ from typing import Any
 import torch
 
 from sweepboard.errors import ConfigError
+from sweepboard.execution import Resources
 from sweepboard.hardware import default_threads
 
 
-def automatic(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `device` and `threads` as the run will use them.
+def automatic(config: Mapping[str, Any], resources: Resources | None = None) -> dict[str, Any]:
+    """Return `device` and `threads` as the run will use them: here, or with an executor's `resources`.
 
     Raise `ConfigError` for a device that is not available or does not support `trainer.precision`.
     """
-    device = _device(config["device"])
+    device = device_for(config["device"], resources)
     if config["trainer"]["precision"] == "fp16" and device == "cpu":
         raise ConfigError("trainer.precision=fp16: needs a GPU, and this run is on the CPU; use bf16 or fp32")
     return {"device": device, "threads": config["threads"] or default_threads()}
 
 
-def _device(word: str) -> str:
+def device_for(word: str, resources: Resources | None = None) -> str:
+    """Return the device that `word` means: here, or with an executor's `resources`.
+
+    Whether a device is there is known only where the run runs. Raise `ConfigError` if it is not here.
+    """
+    if resources is None or resources.here:
+        return _device_here(word)
+    return word if word != "auto" else "cuda" if resources.gpus else "cpu"
+
+
+def _device_here(word: str) -> str:
     if word == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if word.startswith("cuda") and not torch.cuda.is_available():

@@ -10,6 +10,7 @@ from sweepboard.execution.executor import (
     JobChannel,
     Message,
     Payload,
+    Requeued,
     Resources,
     Started,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "LocalExecutor",
     "Message",
     "Payload",
+    "Requeued",
     "Resources",
     "Started",
     "TIME_LIMIT",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -32,6 +33,9 @@ class Job:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Any JSON object."""
 
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    """More arguments, which the function gets as `arguments["secrets"]`; no backend writes them to a file."""
+
     cores: int = 1
     """The number of cores it uses."""
 
@@ -40,6 +44,11 @@ class Job:
 
     time_limit: float | None = None
     """Seconds after its start until it is asked to stop."""
+
+    @property
+    def all_arguments(self) -> dict[str, Any]:
+        """Everything that the function is called with."""
+        return {**self.arguments, "secrets": dict(self.secrets)} if self.secrets else dict(self.arguments)
 
 
 class JobChannel(Protocol):
@@ -76,6 +85,14 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Requeued:
+    """The backend has put a started job back into its queue: it will start again, and goes on."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """A job's process has ended, and so has every process that it started."""
 
@@ -85,10 +102,13 @@ class Ended:
     tell."""
 
     stop_reason: str | None = None
-    """Why it was asked to stop: the `reason` given to `stop`, `TIME_LIMIT` or `LOST`."""
+    """Why it was asked to stop: the `reason` given to `stop`, `TIME_LIMIT`, `LOST` or the backend's own."""
+
+    error: str | None = None
+    """Why the backend could not run its function at all."""
 
 
-Event: TypeAlias = Started | Message | Ended
+Event: TypeAlias = Started | Message | Requeued | Ended
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,9 @@ class Resources:
     """Jobs at once; None for as many as have cores (jobs without a GPU) or a GPU."""
 
     jobs_per_gpu: int = 1
+
+    here: bool = True
+    """Whether jobs run on this machine. Elsewhere, the devices are those of `gpus`, not those found here."""
 
     def cores_per_job(self, jobs: int, on_gpu: bool) -> int:
         """Return the cores for each of `jobs` equal jobs, if as many as possible run at once."""
@@ -137,6 +160,9 @@ class Executor(ABC):
     ) -> None:
         self.close()
 
+    folder: Path | None = None
+    """For logs, and whatever else the backend needs in files: all hosts share it. It may not exist yet."""
+
     @abstractmethod
     def resources(self) -> Resources:
         """Return the resources for jobs. It also works before the block, for planning."""
@@ -167,7 +193,7 @@ class Executor(ABC):
         """Return the events since the last call; wait a fraction of a second if there are none.
 
         The events of a job are `Started` (unless its process could not be created), any number of `Message`,
-        and finally one `Ended`.
+        and finally one `Ended`. After a `Requeued` comes another `Started`, or the `Ended`.
         """
 
     @abstractmethod

@@ -138,7 +138,7 @@ def _refuse_secrets(axes: Sequence[Axis]) -> None:
 def _checked(made: Search, groups: Sequence[str], resources: Resources) -> Search:
     corners = [[*made.fixed, *overrides] for overrides in made.space.corners(groups)]
     listed = all(isinstance(axis, Choices) for axis in made.space.axes)
-    points = [point.prepared for point in check_points(corners, made.compose, complete=listed)]
+    points = [point.prepared for point in check_points(corners, made.compose, resources, complete=listed)]
     objectives = objectives_of(made.settings, points[0])
     for point in points:
         if objectives_of(made.settings, point) != objectives:

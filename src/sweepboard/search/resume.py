@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
+from sweepboard.execution import Resources
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
@@ -53,7 +54,7 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
         launcher = resumed_launcher(search.launcher, own, wish.overrides, listener)
         executor = executor_of(launcher, settings)
         wanted = _with_secrets(_longer(search, wish.overrides), wish.overrides)
-        _check_trials(folder, wish, own)
+        _check_trials(folder, wish, own, executor.resources())
         if own and wanted.settings != search.settings:
             write_search(folder, wanted)
         if not own:
@@ -61,11 +62,12 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
         return run_search(folder, wanted, executor, settings, listener, accept=wish.accept_changes)
 
 
-def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool) -> None:
+def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool, resources: Resources) -> None:
     """Check the interrupted trials like the jobs of a sweep. Raise `BadPoint`."""
     plan = with_secrets(read_plan(folder), wish.overrides)
     left = remaining_jobs(plan, views_of(plan, folder))
-    check_jobs(folder, left, Trust(own and plan.own, wish.allowed, folder.path), wish.accept_changes)
+    trust = Trust(own and plan.own, wish.allowed, folder.path)
+    check_jobs(folder, left, trust, wish.accept_changes, resources)
 
 
 def _longer(search: Search, overrides: Sequence[str]) -> Search:

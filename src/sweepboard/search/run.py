@@ -9,7 +9,7 @@ from dataclasses import replace
 from optuna.trial import TrialState
 
 from sweepboard.errors import UserError
-from sweepboard.execution import Executor
+from sweepboard.execution import Executor, Resources
 from sweepboard.names import label
 from sweepboard.runs.record import RUNNING
 from sweepboard.search.journal import DamagedStudy
@@ -52,7 +52,8 @@ def run_search(
     display.on_start(folder, conductor.views)
     try:
         if not study.complete:
-            like = planned(search, "", next(search.space.corners()))
+            like = planned(search, "", next(search.space.corners()), executor.resources())
+            executor.folder = folder.launcher
             with StopFlag() as stop, executor:
                 conductor.run(executor, like, stop)
     finally:
@@ -64,10 +65,12 @@ def run_search(
     return conductor.views
 
 
-def planned(search: Search, name: str, overrides: Sequence[str], number: int = 0) -> PlannedJob:
+def planned(
+    search: Search, name: str, overrides: Sequence[str], resources: Resources, number: int = 0
+) -> PlannedJob:
     """Return a trial as a job, checked like any run. Raise a `UserError` if it cannot run."""
     overrides = [*search.fixed, *overrides]
-    one = with_threads(check_points([overrides], search.compose)[0], search.threads)
+    one = with_threads(check_points([overrides], search.compose, resources)[0], search.threads)
     return PlannedJob.of(name, one, number)
 
 
@@ -176,7 +179,7 @@ class SearchRun(SweepCallback):
         self._refuse_another(number, name)
         view = self.views[number] = self._runs.setdefault(name, JobView(name))
         try:
-            job = planned(self.study.search, name, overrides, number)
+            job = planned(self.study.search, name, overrides, self.launch.executor.resources(), number)
         except UserError as error:
             view.state, view.reason = FAILED, str(error)
             self.display.on_state(view)

@@ -12,6 +12,7 @@ from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import follow
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError, UserError
+from sweepboard.execution import Resources
 from sweepboard.expressions import Expression
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.grid import grid
@@ -34,7 +35,12 @@ def points(overrides: Sequence[str], typed: Sequence[str], settings: SweepSettin
 
 
 def added(
-    plan: Plan, new: Sequence[Sequence[str]], only: str | None, config_dirs: Sequence[Path], trust: Trust
+    plan: Plan,
+    new: Sequence[Sequence[str]],
+    only: str | None,
+    config_dirs: Sequence[Path],
+    trust: Trust,
+    resources: Resources | None = None,
 ) -> Iterator[RunConfig]:
     """Yield the configuration of every job with each of the `new` points on top, where `only` holds."""
     condition = read_filter(only)
@@ -43,7 +49,7 @@ def added(
     if changed and not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no added point; add others, or sweep.filter=null")
     for point, config in kept:
-        yield _checked(point, config, trust)
+        yield _checked(point, config, trust, resources)
 
 
 def _changed(
@@ -61,9 +67,12 @@ def _holds(condition: Expression, config: RunConfig) -> bool:
     return holds(condition, follow(config.values, followed), config.groups)
 
 
-def _checked(overrides: Sequence[str], config: RunConfig, trust: Trust) -> RunConfig:
+def _checked(
+    overrides: Sequence[str], config: RunConfig, trust: Trust, resources: Resources | None
+) -> RunConfig:
     try:
-        return trust.prepare(replace(config, overrides=_standing(config.overrides))).config
+        standing = replace(config, overrides=_standing(config.overrides))
+        return trust.prepare(standing, resources=resources).config
     except UserError as error:
         raise BadPoint(f"in {' '.join(overrides)}: {error}") from error
 

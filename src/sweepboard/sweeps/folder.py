@@ -39,6 +39,11 @@ class SweepFolder:
         return RunFolder(self.path / label)
 
     @property
+    def launcher(self) -> Path:
+        """What the launcher keeps: logs, and how jobs on other hosts stand."""
+        return self.path / "launcher"
+
+    @property
     def data(self) -> Path:
         """Digests of the data that the jobs began with."""
         return self.path / "plan" / "data.json"

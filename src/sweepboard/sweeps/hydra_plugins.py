@@ -127,9 +127,9 @@ def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor
     settings = request.settings
     points = grid(overrides, settings.zip, request.context.config_loader)
     moment = moment_of(SweepFolder(request.named)) if request.named else datetime.now()
-    with now_is(moment):
-        checked = check_points(points, request.composer.compose, settings.filter)
     resources = executor.resources() if executor is not None else local_resources()
+    with now_is(moment):
+        checked = check_points(points, request.composer.compose, resources, settings.filter)
     return lambda threads: replace(
         make_plan(checked, settings, resources, request.task.command, threads),
         moment=moment,
@@ -198,7 +198,8 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     folder = request.folder
     moment = moment_of(folder)
     with now_is(moment):
-        points = check_points([overrides_of_jobs(overrides) for overrides in batch], request.composer.compose)
+        asked = [overrides_of_jobs(overrides) for overrides in batch]
+        points = check_points(asked, request.composer.compose, executor.resources())
     refuse_links(RunFolder(folder.path))
     make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):

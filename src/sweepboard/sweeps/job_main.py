@@ -61,7 +61,7 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
 
 def _frozen(folder: RunFolder, job: Mapping[str, Any]) -> RunConfig:
     config = read_frozen(SweepFolder(folder.path.parent), job["frozen"], job["checksum"])
-    return Trust(job["own"]).admitted(with_secrets(config, job["secrets"].get))
+    return Trust(job["own"]).admitted(with_secrets(config, job.get("secrets", {}).get))
 
 
 def train(

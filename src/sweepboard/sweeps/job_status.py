@@ -70,6 +70,10 @@ class JobView:
         self.state, self.reason, self.traceback, self.gpu = RUNNING, None, None, gpu
         self.attempts, self.since = self.attempts + 1, time.monotonic()
 
+    def was_requeued(self, reason: str) -> None:
+        """Note that it waits again, which is no attempt of its own."""
+        self.state, self.reason, self.attempts = WAITING, reason, self.attempts - 1
+
     def update(self, payload: Payload) -> bool:
         """Update the view from a message of the job. Return whether it was about a validation."""
         for name, value in (payload.get("news") or payload.get("validated") or {}).items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sweepboard.execution import LOST, Ended, Event, Executor, Job, Message, Started
+from sweepboard.execution import LOST, Ended, Event, Executor, Job, Message, Requeued, Started
 from sweepboard.runs.record import RUNNING
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
@@ -65,7 +65,6 @@ class Launch:
             "folder": str(self.folder.job(job.label)),
             "frozen": job.place,
             "checksum": job.checksum,
-            "secrets": secrets_in(job.config),
             "number": job.number,
             "command": self.command,
             "swept": self.swept,
@@ -73,7 +72,8 @@ class Launch:
             "own": self.own,
             "accept": self.accept,
         }
-        return Job(job.label, JOB, arguments, job.cores, job.gpu, self.settings.time_limit)
+        secrets, limit = secrets_in(job.config), self.settings.time_limit
+        return Job(job.label, JOB, arguments, secrets, job.cores, job.gpu, limit)
 
     def prune(self, label: str, why: str) -> None:
         """Tell a running job to stop early because others do better."""
@@ -103,6 +103,9 @@ class Launch:
                 self.listener.on_state(view)
             case Message(payload=payload):
                 (self.listener.on_validation if view.update(payload) else self.listener.on_news)(view)
+            case Requeued(reason=reason):
+                view.was_requeued(reason)
+                self.listener.on_state(view)
             case Ended():
                 self._judge(view, event)
         return view
@@ -147,6 +150,7 @@ def run_jobs(
     listener.on_start(folder, list(views.values()))
     try:
         if jobs:
+            executor.folder = folder.launcher
             with StopFlag() as stop, executor:
                 launch = Launch(
                     folder,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
+from sweepboard.execution import Resources
 from sweepboard.runs.resume import AnotherRun, refuse_another_run
 from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SweepFolder
@@ -28,19 +29,31 @@ def length_overrides(plan: Plan, overrides: Sequence[str]) -> list[str]:
     return [override for override in overrides if key_of(override) in keys and "," not in override]
 
 
-def lengthened(plan: Plan, overrides: Sequence[str], folder: SweepFolder, trust: Trust) -> Plan:
+def lengthened(
+    plan: Plan,
+    overrides: Sequence[str],
+    folder: SweepFolder,
+    trust: Trust,
+    resources: Resources | None = None,
+) -> Plan:
     """Return the plan with the length of every job as in `overrides`; labels stay the same.
 
     Raise `BadPoint` if the overrides change more than the length or make a job shorter.
     """
-    return replace(plan, jobs=tuple(_longer(job, overrides, folder, trust) for job in plan.jobs))
+    return replace(plan, jobs=tuple(_longer(job, overrides, folder, trust, resources) for job in plan.jobs))
 
 
-def _longer(job: PlannedJob, overrides: Sequence[str], folder: SweepFolder, trust: Trust) -> PlannedJob:
+def _longer(
+    job: PlannedJob,
+    overrides: Sequence[str],
+    folder: SweepFolder,
+    trust: Trust,
+    resources: Resources | None,
+) -> PlannedJob:
     try:
         admitted = trust.admitted(job.config)
         shorter = replace(admitted, overrides=_without(admitted.overrides, set(map(key_of, overrides))))
-        config = trust.prepare(shorter.with_overrides(overrides), anew=False).config
+        config = trust.prepare(shorter.with_overrides(overrides), anew=False, resources=resources).config
         refuse_another_run(job.config, config, "start a sweep of that length")
         _refuse_without_effect(config, overrides)
         _refuse_shorter(job, config.steps, folder)

@@ -33,6 +33,8 @@ def outcome(
     status = record.status if record is not None else None
     if status in (FINISHED, PRUNED) and ended.code in (0, None):
         return str(status), record.reason if record else None
+    if ended.error is not None:
+        return FAILED, ended.error
     if ended.stop_reason == TIME_LIMIT:
         return FAILED, f"took longer than sweep.time_limit={time_limit:g} seconds"
     if said is not None:

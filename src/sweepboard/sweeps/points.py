@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.building.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.execution import Resources
 from sweepboard.expressions import BadExpression, Expression
 from sweepboard.hardware import threads_of_environment
 from sweepboard.names import flatten
@@ -27,12 +28,17 @@ class BadPoint(ConfigError):
 
 
 def check_points(
-    points: Sequence[Sequence[str]], compose: Compose, only: str | None = None, complete: bool = True
+    points: Sequence[Sequence[str]],
+    compose: Compose,
+    resources: Resources,
+    only: str | None = None,
+    complete: bool = True,
 ) -> list[Point]:
     """Check and return the points that fulfil the condition `only`; a point is a list of overrides.
 
-    `complete` says whether the points hold every value, and not only the ends of intervals. Raise `BadPoint`
-    for the first mistake, with the overrides that identify the point.
+    They will run with an executor's `resources`. `complete` says whether the points hold every value, and not
+    only the ends of intervals. Raise `BadPoint` for the first mistake, with the overrides that identify the
+    point.
     """
     condition = read_filter(only)
     composed = [(point, _composed(point, points, compose)) for point in points]
@@ -41,7 +47,9 @@ def check_points(
     ]
     if not kept:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
-    return [_checked(point, points, config, compose if complete else None) for point, config in kept]
+    return [
+        _checked(point, points, config, resources, compose if complete else None) for point, config in kept
+    ]
 
 
 def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Compose) -> DictConfig:
@@ -112,16 +120,21 @@ def _has(config: DictConfig, name: str) -> bool:
 
 
 def _checked(
-    point: Sequence[str], points: Sequence[Sequence[str]], config: DictConfig, compose: Compose | None
+    point: Sequence[str],
+    points: Sequence[Sequence[str]],
+    config: DictConfig,
+    resources: Resources,
+    compose: Compose | None,
 ) -> Point:
     try:
-        prepared = prepare(config, dict(config.hydra.runtime.choices), point)
+        prepared = prepare(config, dict(config.hydra.runtime.choices), point, resources=resources)
         require_secrets(prepared.config.values)
         refuse_notebook_classes(prepared.config.values)
     except UserError as error:
         mistake = with_sub_grid_advice(error, points, compose) if compose else error
         raise _bad(point, points, mistake) from error
-    return Point(prepared, (config.threads or threads_of_environment()) is not None)
+    of_environment = threads_of_environment() if resources.here else None  # a login node's is not the job's
+    return Point(prepared, (config.threads or of_environment) is not None)
 
 
 def _bad(point: Sequence[str], points: Sequence[Sequence[str]], error: UserError) -> UserError:

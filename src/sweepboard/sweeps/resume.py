@@ -17,6 +17,7 @@ from sweepboard.compose.override_grammar import unquoted
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
+from sweepboard.execution import Resources
 from sweepboard.names import flatten
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder
@@ -76,6 +77,7 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         executor = launcher.executor(settings)
         if executor is None:
             launcher.refuse_limits(settings)
+        resources = executor.resources() if executor is not None else None
         overrides = [
             override
             for override in wish.overrides
@@ -84,13 +86,14 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         filled = with_secrets(plan, wish.overrides)
         lengths = length_overrides(plan, overrides)
         if lengths:
-            filled = lengthened(filled, lengths, folder, trust)
+            filled = lengthened(filled, lengths, folder, trust, resources)
             overrides = [override for override in overrides if override not in lengths]
         wanted = points(overrides, wish.overrides, settings)
         with now_is(plan.moment):
-            longer = extended(filled, list(added(filled, wanted, settings.filter, wish.config_dirs, trust)))
+            more = added(filled, wanted, settings.filter, wish.config_dirs, trust, resources)
+            longer = extended(filled, list(more))
         jobs = remaining_jobs(longer, views_of(longer, folder), wish.failed)
-        check_jobs(folder, jobs, trust, wish.accept_changes)
+        check_jobs(folder, jobs, trust, wish.accept_changes, resources)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if lengths:
             longer = replace_plan(folder, longer)
@@ -132,7 +135,13 @@ def refuse_unreadable(overrides: Sequence[str]) -> None:
         raise explain(error, overrides) from error
 
 
-def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, accept: bool) -> None:
+def check_jobs(
+    folder: SweepFolder,
+    jobs: Sequence[PlannedJob],
+    trust: Trust,
+    accept: bool,
+    resources: Resources | None = None,
+) -> None:
     """Raise `BadPoint` for the first job that can no longer run.
 
     Data or code may have changed or gone, or this may be another machine.
@@ -140,7 +149,7 @@ def check_jobs(folder: SweepFolder, jobs: Sequence[PlannedJob], trust: Trust, ac
     for job in jobs:
         try:
             run = folder.job(job.label)
-            prepared = trust.prepare(trust.admitted(job.config), anew=not run.begun)
+            prepared = trust.prepare(trust.admitted(job.config), anew=not run.begun, resources=resources)
             if run.begun:
                 refuse_changes(read_run(run.path), prepared, accept)
             else:

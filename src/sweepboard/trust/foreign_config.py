@@ -17,6 +17,7 @@ from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import check_interpolations
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import NotAllowed
+from sweepboard.execution import Resources
 from sweepboard.settings import Config
 from sweepboard.signing import why_no_key
 from sweepboard.trust.allowlist import refuse_untrusted, refuse_untrusted_targets
@@ -52,16 +53,22 @@ class Trust:
         placed = config.with_values(output_root=Config.output_root)
         return replace(placed, interpolations=interpolations, typed=typed, own=False)
 
-    def prepare(self, config: RunConfig, keep_model: bool = False, anew: bool = True) -> Prepared:
+    def prepare(
+        self,
+        config: RunConfig,
+        keep_model: bool = False,
+        anew: bool = True,
+        resources: Resources | None = None,
+    ) -> Prepared:
         """Return `config` checked like that of a new run. Raise `NotAllowed` or `ConfigError`.
 
-        `keep_model` and `anew` are those of `prepare.prepare`. The resolved values of a foreign configuration
-        are checked before any target is imported. Values that the user typed are trusted.
+        The other arguments are those of `prepare.prepare`. The resolved values of a foreign configuration are
+        checked before any target is imported. Values that the user typed are trusted.
         """
         if self.own:
-            return prepare_resolved(config, keep_model=keep_model, anew=anew)
+            return prepare_resolved(config, None, keep_model, anew, resources)
         _refuse_output_root(config.interpolations)
-        return prepare_resolved(config, self._check(config), keep_model, anew)
+        return prepare_resolved(config, self._check(config), keep_model, anew, resources)
 
     def refuse(self, config: RunConfig) -> None:
         """Raise `NotAllowed` if `config`, which is to be built unchanged, must not be built."""

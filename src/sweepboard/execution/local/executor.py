@@ -134,7 +134,7 @@ class LocalExecutor(Executor):
     def _start(self, job: Job, gpu: str | None) -> None:
         self._started += 1
         environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-        channel = self._server.start(self._started, job.function, job.arguments, environment)
+        channel = self._server.start(self._started, job.function, job.all_arguments, environment)
         self._running[self._started] = _Running(job, channel, gpu)
 
     def _uses(self) -> list[Use]:

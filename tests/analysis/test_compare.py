@@ -39,7 +39,7 @@ def test_seeds_of_one_config_are_one_row_and_only_what_differs_is_a_column(
     lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
     assert cells == [
-        ["optimizer.lr", "runs", "best val/accuracy", "at step", "last", "time", "status", "run"],
+        ["lr", "runs", "best val/accuracy", "at step", "last", "time", "status", "run"],
         ["0.01", "2", "0.9150 ± 0.0071", "200", "0.9 ± 0", "0:50", "finished", "lr=0.01,seed=*"],
         ["0.1", "2", "0.7150 ± 0.0071", "200", "0.7 ± 0", "0:50", "finished", "lr=0.1,seed=*"],
         ["9", "1", "0.1", "100", "nan", "0:50", "failed", "lr=9,seed=1"],

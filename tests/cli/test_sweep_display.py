@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from sweepboard.cli.sweep_display import Lines, LiveTable
+from sweepboard.cli.sweep_display import Lines, LiveTable, print_results
+from sweepboard.cli.sweep_table import groups_of
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
 
@@ -56,6 +58,10 @@ def test_plain_lines_tell_each_end_at_once_and_the_best_first_at_last(
         "model.hidden=[a]  finished  0.5",
         "model.hidden=[c]  failed",
         "2 finished, 1 failed",
+        "best: model.hidden=[b]  val/accuracy 0.75",
+        "in outputs/sweeps/lr/model.hidden=[b]",
+        "resume outputs/sweeps/lr --failed",
+        "compare outputs/sweeps/lr",
         "board outputs/sweeps/lr",
     ]
     for part in order:
@@ -68,6 +74,39 @@ def test_a_terminal_has_a_table_that_is_drawn_again(capsys: pytest.CaptureFixtur
     tell(LiveTable(Console(file=screen, force_terminal=True, width=100, height=20)))
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     assert "\n2 finished, 1 failed" in drawn, "the table as it was last drawn"
-    assert "\n model.hidden=[a]  finished" in drawn
+    assert "\nmodel.hidden=[a]  finished" in drawn
     assert "KeyError: 'x'" in drawn, "printed at once, above the table"
     assert "model.hidden=[b]  finished  0.75" in capsys.readouterr().out
+
+
+def jobs(scores: Mapping[tuple[str, int], float]) -> list[JobView]:
+    """Finished jobs by their learning rate and seed."""
+    return [
+        JobView(
+            f"optimizer.lr={lr},seed={seed}",
+            {"optimizer.lr": f"optimizer.lr={lr}", "seed": f"seed={seed}"},
+            state="finished",
+            primary_metric="accuracy",
+            best={"accuracy": score},
+        )
+        for (lr, seed), score in scores.items()
+    ]
+
+
+def test_seeds_rank_as_groups_and_swept_values_are_columns_with_short_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lucky = {("0.1", 1): 0.99, ("0.1", 2): 0.01, ("0.01", 1): 0.8, ("0.01", 2): 0.9}
+    print_results(FOLDER, jobs(lucky))
+    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert table[1][:2] == ["lr", "state"]
+    assert table[2][:6] == ["0.01", "2", "finished", "0.85", "±", "0.071"]
+    assert table[3][:6] == ["0.1", "2", "finished", "0.5", "±", "0.69"]
+    assert ["best:", "optimizer.lr=0.01,seed=2"] in [line[:2] for line in table]
+    assert ["in", "outputs/sweeps/lr/optimizer.lr=0.01,seed=2"] in table
+
+
+def test_a_pruned_job_is_not_best_whatever_its_score_was() -> None:
+    pruned, finished = jobs({("0.1", 1): 0.99, ("0.01", 1): 0.8})
+    pruned.state = "pruned"
+    assert [group.best for group in groups_of([pruned, finished])] == [finished, pruned]

@@ -130,8 +130,11 @@ def test_a_rerun_says_what_has_changed_since_before_it_starts(command: Command) 
     assert said[start - 1] == (
         "other numbers are to be expected, because of threads, packages.torch, hardware.cpu"
     )
-    assert said[start + 1].startswith("differs: data: ")  # read by then, and nothing trained yet
-    assert said[start + 2].startswith("epoch 1/2")
+    model, data, read, epoch = said[start + 1 : start + 5]
+    assert model.startswith("model linear (")
+    assert data == "data image_folder: 11 train, 1 val"
+    assert read.startswith("differs: data: ")  # read by then, and nothing trained yet
+    assert epoch.startswith("epoch 1/2")
 
 
 def pictures(folder: Path, colour: int) -> None:

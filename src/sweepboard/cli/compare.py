@@ -6,16 +6,15 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from sweepboard.cli.table import print_table
+from sweepboard.cli.table import Column, print_columns
+from sweepboard.cli.terminal import status_colour, wrapped
 from sweepboard.formatting import duration, printable
 
 if TYPE_CHECKING:
     from sweepboard.analysis.compare import Comparison
     from sweepboard.analysis.table import Row
-
-Column: TypeAlias = "tuple[str, list[str]]"
 
 EXAMPLES = """examples:
   sweepboard compare outputs/sweeps/lr --plot lr.png
@@ -123,8 +122,18 @@ def _print(comparison: Comparison, options: argparse.Namespace) -> None:
     elif options.markdown:
         print(markdown(*table(comparison)))
     else:
-        print_table(*table(comparison))
+        print_columns(columns_of(comparison), best=_best_row(comparison))
         _say_whose_tests(comparison)
+
+
+def _best_row(comparison: Comparison) -> int | None:
+    """Return the index of the row with the best value of the first metric shown, if there is a choice."""
+    tag = next(iter(comparison.shown), "")
+    values = [row.metric(tag, "best") for row in comparison.rows]
+    known = {index: value.mean for index, value in enumerate(values) if value is not None}
+    if len(known) < 2 or comparison.modes[tag] == "unknown":
+        return None
+    return (min if comparison.modes[tag] == "min" else max)(known, key=lambda index: known[index])
 
 
 def _say_whose_tests(comparison: Comparison) -> None:
@@ -133,41 +142,48 @@ def _say_whose_tests(comparison: Comparison) -> None:
     earlier = any(step != record.step for record in records for step in record.best_steps.values())
     if earlier and any(tag.startswith("test/") for tag in comparison.shown):
         note = "test/... is of the last weights, not of those with the best validation"
-        print(f"{note}: `sweepboard test RUN` measures these", file=sys.stderr)
+        for line in wrapped(f"{note}: `sweepboard test RUN` measures these"):
+            print(line, file=sys.stderr)
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return headers and cells: differing hyperparameters, metrics, time, and the name of the run."""
-    columns = [*_hparam_columns(comparison), *_metric_columns(comparison), *_end_columns(comparison)]
-    headers = [header for header, _ in columns]
-    return headers, [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
+    columns = columns_of(comparison)
+    rows = zip(*(column.cells for column in columns), strict=True)
+    return [column.header for column in columns], [list(row) for row in rows]
+
+
+def columns_of(comparison: Comparison) -> list[Column]:
+    """Return the columns of the table, with short keys."""
+    return [*_hparam_columns(comparison), *_metric_columns(comparison), *_end_columns(comparison)]
 
 
 def _hparam_columns(comparison: Comparison) -> Iterator[Column]:
-    from sweepboard.analysis.differing_hparams import as_text
+    from sweepboard.analysis.differing_hparams import as_text, short_names
 
-    rows = comparison.rows
+    rows, names = comparison.rows, short_names(comparison.keys)
     for key in comparison.keys:
-        yield key, [as_text(row.hparams[key]) if key in row.hparams else "" for row in rows]
+        cells = [as_text(row.hparams[key]) if key in row.hparams else "" for row in rows]
+        yield Column(names[key], cells, worth=90)
     if any(len(row.runs) > 1 for row in rows):
-        yield "runs", [str(len(row.runs)) for row in rows]
+        yield Column("runs", [str(len(row.runs)) for row in rows], worth=60)
     elif len({seed for row in rows for seed in row.seeds}) > 1:
-        yield "seed", [",".join(map(str, row.seeds)) for row in rows]
+        yield Column("seed", [",".join(map(str, row.seeds)) for row in rows], worth=85)
 
 
 def _metric_columns(comparison: Comparison) -> Iterator[Column]:
+    rows = comparison.rows
     for tag in comparison.shown:
+        worth = 95 if tag == comparison.shown[0] else 70
+        last = [_value(row, tag, "last") for row in rows]
         if comparison.modes[tag] == "unknown":
-            yield (
-                f"last {tag} (unknown which is better)",
-                [_value(row, tag, "last") for row in comparison.rows],
-            )
+            yield Column(f"last {tag} (unknown which is better)", last, worth)
         elif _measured_once(tag, comparison):
-            yield tag, [_value(row, tag, "last") for row in comparison.rows]
+            yield Column(tag, last, worth)
         else:
-            yield f"best {tag}", [_value(row, tag, "best") for row in comparison.rows]
-            yield "at step", [_step(row, tag) for row in comparison.rows]
-            yield "last", [_value(row, tag, "last") for row in comparison.rows]
+            yield Column(f"best {tag}", [_value(row, tag, "best") for row in rows], worth)
+            yield Column("at step", [_step(row, tag) for row in rows], worth=20)
+            yield Column("last", last, worth=30)
 
 
 def _measured_once(tag: str, comparison: Comparison) -> bool:
@@ -192,10 +208,11 @@ def _step(row: Row, tag: str) -> str:
 def _end_columns(comparison: Comparison) -> Iterator[Column]:
     rows = comparison.rows
     if any(row.seconds for row in rows):
-        yield "time", [duration(row.seconds.mean) if row.seconds else "" for row in rows]
+        seconds = [duration(row.seconds.mean) if row.seconds else "" for row in rows]
+        yield Column("time", seconds, worth=40)
     if {row.status for row in rows} - {"finished", "unknown"}:
-        yield "status", [row.status for row in rows]
-    yield "run", [row.name for row in rows]
+        yield Column("status", [row.status for row in rows], worth=80, colour=status_colour)
+    yield Column("run", [row.name for row in rows], worth=50)
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

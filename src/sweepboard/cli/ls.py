@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from sweepboard.cli.table import print_table
+from sweepboard.cli.table import Column, print_columns
+from sweepboard.cli.terminal import status_colour
 from sweepboard.errors import UserError
 from sweepboard.files import as_json
 from sweepboard.formatting import age, duration, number, printable
@@ -19,7 +21,8 @@ from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, as_plain, 
 
 log = logging.getLogger(__name__)
 
-HEADERS = ["run", "status", "age", "time", "epoch", "best", "overrides"]
+WORTH = {"run": 65, "status": 90, "age": 80, "time": 60, "epoch": 50, "best": 85, "overrides": 70}
+"""The columns, and which of them gives way last on a narrow terminal."""
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +35,7 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(as_json([_plain(run) for run in runs]))
     elif runs:
-        print_table(HEADERS, [_row(run, root) for run in runs])
+        print_columns(_columns([_row(run, root) for run in runs]))
     else:
         print(f"no runs in {printable(root)}")
     return 0
@@ -68,6 +71,13 @@ def _row(run: RunFolder, root: Path) -> list[str]:
         number(record.epoch),
         best_value(record),
         " ".join(record.overrides),
+    ]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[Column]:
+    return [
+        Column(header, cells, worth, header == "overrides", status_colour if header == "status" else None)
+        for (header, worth), cells in zip(WORTH.items(), zip(*rows, strict=True), strict=True)
     ]
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from sweepboard.cli.command_line import multirun_request, parse
 from sweepboard.cli.sweep import new_task
-from sweepboard.cli.table import print_table
+from sweepboard.cli.sweep_table import swept_columns
+from sweepboard.cli.table import Column, print_columns
+from sweepboard.cli.terminal import status_colour
 from sweepboard.formatting import printable
 from sweepboard.runs.alteration import CHANGED
 from sweepboard.sweeps.folder import SweepFolder
@@ -87,11 +89,16 @@ def _records(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -
 
 def _print(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> None:
     place = str(folder) if folder is not None else "(a new folder)"
-    rows = [
-        [job.label, view.state, str(job.threads), f"{place}/{job.label}"]
-        for job, view in zip(plan.jobs, views, strict=True)
-    ]
-    print_table(["job", "state", "threads", "folder"], rows)
+    points = [job.typed for job in plan.jobs]
+    print_columns(
+        [
+            Column("job", [job.label for job in plan.jobs], worth=20 if len(points) > 1 else 90),
+            *swept_columns(points, points),
+            Column("state", [view.state for view in views], worth=80, colour=status_colour),
+            Column("threads", [str(job.threads) for job in plan.jobs], worth=30),
+            Column("folder", [f"{place}/{job.label}" for job in plan.jobs], worth=10),
+        ]
+    )
     for point in plan.repeated:
         print(f"{printable(point)} was asked for more than once: it is one job")
-    print(f"{len(rows)} jobs")
+    print(f"{len(points)} jobs")

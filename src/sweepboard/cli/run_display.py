@@ -1,15 +1,23 @@
-"""The terminal output of a training run: a progress bar on a terminal, a line per validation elsewhere."""
+"""The terminal output of a training run: a line per validation, and on a terminal a progress bar below."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sweepboard.cli.terminal import is_live
 from sweepboard.formatting import printable
-from sweepboard.runs.epoch_log import EPOCHS, epoch_in_progress, state_of
+from sweepboard.runs.epoch_log import (
+    EPOCHS,
+    NOTES,
+    epoch_in_progress,
+    epoch_of,
+    most_telling_first,
+    time_left,
+)
 from sweepboard.runs.log_file import LOGGER
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress
@@ -17,6 +25,7 @@ from sweepboard.training.progress import Progress
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
+    from rich.table import Column as TableColumn
 
 
 @contextmanager
@@ -25,13 +34,13 @@ def run_display(bar: bool = True) -> Iterator[dict[str, Callback]]:
 
     Without `bar`, a terminal shows no progress bar: a training function prints itself.
     """
-    if bar and sys.stdout.isatty():
+    if bar and is_live():
         with _bar() as shown:
             yield {"progress bar": ProgressBar(shown)}
     else:
         lines = logging.StreamHandler(sys.stdout)
         warnings_ = logging.StreamHandler(sys.stderr)
-        with _attached(lines, _is_epoch_line), _attached(warnings_, _is_warning):
+        with _attached(lines, _is_line), _attached(warnings_, _is_warning):
             yield {}
 
 
@@ -44,17 +53,29 @@ def _bar() -> Iterator[Bar]:
 
     console = Console()
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}", markup=False),
+        TextColumn("{task.description}", table_column=_whole()),
+        BarColumn(bar_width=bar_width(console.width)),
+        TextColumn("{task.fields[state]}", markup=False, table_column=_whole()),
     )
-    warnings = RichHandler(console=console, show_path=False, show_time=False, show_level=False)
-    with Progress(*columns, console=console, transient=True) as bar, _attached(warnings, _is_warning):
+    shown = RichHandler(console=console, show_path=False, show_time=False, show_level=False, highlighter=None)
+    with Progress(*columns, console=console, transient=True) as bar, _attached(shown, _is_note):
         yield bar
 
 
+def _whole() -> TableColumn:
+    """Return a column that is never cut: its text was made to fit."""
+    from rich.table import Column
+
+    return Column(no_wrap=True, overflow="crop")
+
+
+def bar_width(columns: int) -> int:
+    """Return the width of the bar on a terminal of so many columns."""
+    return max(5, min(40, columns // 5))
+
+
 class ProgressBar(Callback):
-    """A progress bar over all updates."""
+    """A progress bar over all updates, and a lasting line above it for each validation."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
@@ -62,13 +83,28 @@ class ProgressBar(Callback):
 
     def on_start(self, progress: Progress) -> None:
         self._task = self._bar.add_task("", total=progress.total_steps, completed=progress.step, state="")
+        self.on_tick(progress)
 
     def on_tick(self, progress: Progress) -> None:
         if self._task is not None:
-            where = epoch_in_progress(progress)
-            self._bar.update(self._task, completed=progress.step, description=where, state=state_of(progress))
+            where, columns = epoch_in_progress(progress), self._bar.console.width
+            room = columns - len(where) - bar_width(columns) - 3  # blanks between the columns, and one more
+            state = fitted([time_left(progress), *most_telling_first(progress)], room)
+            self._bar.update(self._task, completed=progress.step, description=where, state=state)
 
-    on_validation = on_tick
+    def on_validation(self, progress: Progress) -> None:
+        line = fitted([epoch_of(progress), *most_telling_first(progress)], self._bar.console.width)
+        self._bar.console.print(printable(line), markup=False, highlight=False)
+        self.on_tick(progress)
+
+
+def fitted(parts: Sequence[str], room: int) -> str:
+    """Return as many of `parts` as fit into `room`, the first in any case: whole ones, in their order."""
+    line = parts[0]
+    for part in parts[1:]:
+        if len(line) + 2 + len(part) <= room:
+            line += f"  {part}"
+    return line
 
 
 @contextmanager
@@ -94,5 +130,11 @@ def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno == logging.WARNING
 
 
-def _is_epoch_line(record: logging.LogRecord) -> bool:
-    return record.name == EPOCHS.name and record.levelno == logging.INFO
+def _is_line(record: logging.LogRecord) -> bool:
+    """Return whether a pipe shows a message on standard output."""
+    return record.levelno == logging.INFO and record.name in (EPOCHS.name, NOTES.name)
+
+
+def _is_note(record: logging.LogRecord) -> bool:
+    """Return whether a terminal shows a message above the bar, which has its own lines for validations."""
+    return _is_warning(record) or (record.levelno == logging.INFO and record.name == NOTES.name)

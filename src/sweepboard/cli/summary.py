@@ -24,10 +24,10 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
         [f"{column_of(name)}{_when(record, name)}", number(value)] for name, value in record.best.items()
     ]
     rows += [["stopped early", f"step {record.step}: {record.stopped}"]] if record.stopped else []
-    rows += [["training time", duration(record.seconds)], ["run folder", str(folder)]]
+    rows += [["training time", duration(record.seconds)]]
     print()
     print_table(["result", ""], rows)
-    print(f"\nboard: {printable(board_command(folder.path))}")
+    print(f"\nrun folder: {printable(folder)}\nboard: {printable(board_command(folder.path))}")
 
 
 def _when(record: RunRecord, metric: str) -> str:

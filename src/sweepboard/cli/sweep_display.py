@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from sweepboard.cli.summary import program
-from sweepboard.cli.table import print_table
-from sweepboard.formatting import duration, number, printable
-from sweepboard.metric_names import tag_of
+from sweepboard.cli.sweep_table import (
+    JobGroup,
+    counts,
+    epoch,
+    groups_of,
+    live_columns,
+    metric,
+    result_columns,
+    spread_text,
+)
+from sweepboard.cli.table import fitting, print_columns, table_lines
+from sweepboard.cli.terminal import is_live, painted, status_colour
+from sweepboard.formatting import duration, printable
 from sweepboard.runs.record import RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, best_first
@@ -28,7 +35,7 @@ BETWEEN_LINES = 10.0
 
 def display() -> SweepCallback:
     """Return the display for this process's standard output."""
-    return LiveTable() if sys.stdout.isatty() else Lines()
+    return LiveTable() if is_live() else Lines()
 
 
 class Lines(SweepCallback):
@@ -62,7 +69,8 @@ class Lines(SweepCallback):
             metric(view),
             duration(view.seconds),
         ]
-        self.say("  ".join(filter(None, line)) + (f"  {view.reason}" if view.reason else ""))
+        said = "  ".join(filter(None, line)) + (f"  {view.reason}" if view.reason else "")
+        self.say(said, status_colour(view.state))
         if view.traceback:
             for each in view.traceback.rstrip().splitlines():
                 self.say(each)
@@ -76,9 +84,9 @@ class Lines(SweepCallback):
     def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         print_results(folder, views)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, colour: str | None = None) -> None:
         """Print a line and flush, also into a pipe."""
-        print(printable(text), flush=True)
+        print(painted(printable(text), colour), flush=True)
 
 
 class LiveTable(Lines):
@@ -102,20 +110,14 @@ class LiveTable(Lines):
         self._live.stop()
         super().on_end(folder, views)
 
-    def say(self, text: str) -> None:
-        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+    def say(self, text: str, colour: str | None = None) -> None:
+        self._console.print(Text(printable(text), style=colour or ""), soft_wrap=True)
 
-    def _table(self) -> Table:
-        table = Table(box=None, caption=counts(self._views), caption_justify="left")
-        for heading in ("job", "state", "epoch", "metric", "time", "left"):
-            table.add_column(heading, no_wrap=heading != "job")
-        for view in self._shown():
-            runs = view.state == RUNNING and view.seconds_left is not None
-            left = duration(view.seconds_left or 0.0) if runs else ""
-            where = f"{view.state} on GPU {view.gpu}" if view.gpu is not None else view.state
-            cells = (view.label, where, epoch(view), metric(view), _time(view), left)
-            table.add_row(*(Text(printable(cell)) for cell in cells))  # brackets in a label are no markup
-        return table
+    def _table(self) -> Text:
+        """Return the table of the jobs that fit, and how many are in each state."""
+        columns = fitting(live_columns(self._shown(), self._views), self._console.width)
+        lines = [*table_lines(columns, self._console.width), counts(self._views)]
+        return Text("\n").join(Text.from_ansi(line, no_wrap=True, overflow="crop") for line in lines)
 
     def _shown(self) -> list[JobView]:
         """Return as many jobs as fit on the terminal: running ones, then ended ones, then waiting ones."""
@@ -124,44 +126,34 @@ class LiveTable(Lines):
         return views[: max(1, self._console.height - 5)]
 
 
-def _time(view: JobView) -> str:
-    if view.state == RUNNING:
-        return duration(time.monotonic() - view.since)
-    return duration(view.seconds) if view.seconds else ""
-
-
-def epoch(view: JobView) -> str:
-    """Return `2.5/5`: epochs done, of all; of a training function, which knows only steps, its last step."""
-    return f"{view.epoch:.3g}/{view.total_epochs:g}" if view.total_epochs else ""
-
-
-def metric(view: JobView) -> str:
-    """Return the best value of the primary metric: `val/accuracy 0.91`."""
-    if view.primary_metric is None or view.score is None:
-        return ""
-    return f"{tag_of(view.primary_metric)} {number(view.score)}"
-
-
-def counts(views: Sequence[JobView]) -> str:
-    """Return `2 running, 5 waiting, 1 finished`."""
-    return ", ".join(f"{count} {state}" for state, count in Counter(view.state for view in views).items())
-
-
 def print_results(folder: SweepFolder, views: Sequence[JobView]) -> None:
-    """Print the jobs best first, failed ones with their reasons, and where the files are."""
-    rows = [[view.label, view.state, *_numbers(view), view.reason or ""] for view in best_first(views)]
-    primary_metric = next((tag_of(view.primary_metric) for view in views if view.primary_metric), "metric")
+    """Print the jobs best first, where the files are, the best job, and what to type next."""
+    groups = groups_of(views)
     print()
-    print_table(["job", "state", f"best {primary_metric}", "test", "time", "reason"], rows)
+    print_columns(result_columns(groups), best=0 if len(groups) > 1 and groups[0].scores else None)
     print(f"\n{counts(views)}")
-    if any(view.state == FAILED for view in views) and not folder.search.is_file():
-        print(f"again: {printable(shlex.join([program(), 'resume', str(folder), '--failed']))}")
     written = [folder.results_csv, *([folder.picture] if folder.picture.is_file() else [])]
     print(f"results: {', '.join(map(printable, written))}")
-    print(f"board: {printable(shlex.join([program(), 'board', str(folder)]))}")
+    if groups[0].scores and not folder.search.is_file():  # a search tells of its best trials itself
+        _print_best(folder, groups[0])
+    for what, words in _next_commands(folder, views).items():
+        print(f"{what}: {printable(shlex.join([program(), *words]))}")
 
 
-def _numbers(view: JobView) -> list[str]:
-    test = view.test.get(view.primary_metric) if view.primary_metric else None
-    score = number(view.score) if view.score is not None else ""
-    return [score, number(test) if test is not None else "", duration(view.seconds)]
+def _next_commands(folder: SweepFolder, views: Sequence[JobView]) -> dict[str, list[str]]:
+    """Return what to type next, by what it is for."""
+    states = {view.state for view in views}
+    goes_on = {} if states <= set(DONE) | {FAILED} else {"go on": ["resume", str(folder)]}
+    failed = FAILED in states and not folder.search.is_file()
+    again = {"again": ["resume", str(folder), "--failed"]} if failed else {}
+    return goes_on | again | {"compare": ["compare", str(folder)], "board": ["board", str(folder)]}
+
+
+def _print_best(folder: SweepFolder, group: JobGroup) -> None:
+    """Print the best job and its folder; of several seeds the best mean, and the best of these runs."""
+    best = group.best
+    mean = (
+        f" (mean of {len(group.scores)} seeds: {spread_text(group.scores)})" if len(group.views) > 1 else ""
+    )
+    print(painted(f"best: {printable(best.label)}  {metric(best)}{mean}", "bold"))
+    print(f"  in {printable(folder.job(best.label))}")

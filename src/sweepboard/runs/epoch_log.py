@@ -5,27 +5,40 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
+from sweepboard.data.types import ENDLESS
 from sweepboard.formatting import duration, number
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress
 
 log = logging.getLogger("sweepboard")
 EPOCHS = logging.getLogger("sweepboard.epochs")
+"""Lines about validations."""
+
+NOTES = EPOCHS.getChild("notes")
+"""Lines about the start and the end of a run."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class EpochLog(Callback):
-    """Logs a line after each validation, and at the end of a run without any.
+    """Logs what is trained, a line after each validation, and one at the end of a run without any.
+
+    `groups` are the chosen options by group.
 
     A metric that is not finite is warned of once: training may go on well while the board shows a gap.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Mapping[str, str] = NOTHING) -> None:
         self._told: set[str] = set()
+        self._groups = groups
 
     def on_start(self, progress: Progress) -> None:
+        for line in header(self._groups, progress):
+            NOTES.info("%s", line)
         if progress.step:
-            EPOCHS.info("going on from step %d of %d", progress.step, progress.total_steps)
+            NOTES.info("going on from step %d of %d", progress.step, progress.total_steps)
 
     def on_validation(self, progress: Progress) -> None:
         EPOCHS.info("%s  step %d  %s", epoch_of(progress), progress.step, state_of(progress))
@@ -44,8 +57,9 @@ class EpochLog(Callback):
         if not progress.val_metrics:
             self.on_validation(progress)
         if progress.stop_reason:
-            EPOCHS.info("stopped early at step %d: %s", progress.step, progress.stop_reason)
-        EPOCHS.info("%s", "  ".join(_tagged("test/", progress.test_metrics)))
+            NOTES.info("stopped early at step %d: %s", progress.step, progress.stop_reason)
+        if progress.test_metrics:
+            NOTES.info("%s", "  ".join(_tagged("test/", progress.test_metrics)))
         self._tell_of_bad_numbers("test/", progress.test_metrics, progress.step)
 
 
@@ -65,8 +79,38 @@ def state_of(progress: Progress) -> str:
     parts = [*_tagged("train/", progress.train_metrics), *_tagged("val/", progress.val_metrics)]
     if progress.samples_per_second:
         parts.append(f"{progress.samples_per_second:.0f} samples/s")
-    parts.append(f"{duration(progress.seconds_left)} left")
+    parts.append(time_left(progress))
     return "  ".join(parts)
+
+
+def time_left(progress: Progress) -> str:
+    """Return `0:12 left`."""
+    return f"{duration(progress.seconds_left)} left"
+
+
+def most_telling_first(progress: Progress) -> list[str]:
+    """Return the metrics as text: the primary one, the losses, the others, and the speed."""
+    primary = f"val/{progress.primary_metric}"
+    metrics = [*_tagged("val/", progress.val_metrics), *_tagged("train/", progress.train_metrics)]
+    worth = {primary: 0, "train/loss": 1, "val/loss": 2}
+    metrics.sort(key=lambda text: worth.get(text.partition(" ")[0], 3))
+    speed = [f"{progress.samples_per_second:.0f} samples/s"] if progress.samples_per_second else []
+    return metrics + speed
+
+
+def header(groups: Mapping[str, str], progress: Progress) -> list[str]:
+    """Return what is trained: model with its weights, optimizer, precision, device, data with their sizes."""
+    learner, data = progress.learner, progress.data
+    weights = sum(each.numel() for each in learner.model.parameters())
+    model = groups.get("model", type(learner.model).__name__)
+    optimizer = groups.get("optimizer", type(learner.optimizer).__name__)
+    splits = {"train": data.train, "val": data.val, "test": data.test}
+    sizes = [f"{split.size:,} {name}" for name, split in splits.items() if split and split.size < ENDLESS]
+    return [
+        f"model {model} ({weights:,} weights), optimizer {optimizer}, "
+        f"{progress.settings.precision} on {learner.device}",
+        f"data {groups.get('dataset', '')}: {', '.join(sizes) or 'of unknown length'}",
+    ]
 
 
 def _tagged(prefix: str, metrics: Mapping[str, float]) -> list[str]:

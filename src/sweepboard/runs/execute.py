@@ -92,7 +92,7 @@ def execute(
                 write_provenance(folder, Path.cwd(), prepared.config.training, record.attempts)
             work = make(prepared)
             board = open_run_board(prepared.config, folder, record, work)
-            epochs = {} if prepared.config.program else {"epoch log": EpochLog()}
+            epochs = {} if prepared.config.program else {"epoch log": EpochLog(record.groups)}
             every = {**board, "record": recorded, **epochs, **callbacks}
             work.run(every, Checkpoints(folder.checkpoints, record.id), stop, resume)
 

@@ -140,7 +140,11 @@ def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor
 def _only_planned(request: SweepRequest, make: MakePlan) -> SweepResult:
     plan = plan_for(request.named, make)
     folder = SweepFolder(request.named) if request.named else None
-    views = list(views_of(plan, folder).values()) if folder else [JobView(job.label) for job in plan.jobs]
+    views = (
+        list(views_of(plan, folder).values())
+        if folder
+        else [JobView(job.label, job.typed) for job in plan.jobs]
+    )
     return SweepResult(views, plan, folder)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sweepboard.execution import Payload
 from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
@@ -15,6 +16,7 @@ from sweepboard.sweeps.plan import Plan
 from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED, PRUNED
 
 WAITING = "waiting"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 DONE = (FINISHED, PRUNED)
 """States of a job that is done."""
 
@@ -24,6 +26,9 @@ class JobView:
     """The state of a job as the sweep sees it."""
 
     label: str
+    typed: dict[str, str] = field(default_factory=dict)
+    """The overrides of the job by key; empty if they are not known yet."""
+
     state: str = WAITING
     """`waiting`, or a status of a run: `running`, `finished`, `failed`, `interrupted`, `pruned`."""
 
@@ -108,12 +113,12 @@ class JobView:
 
 def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
     """Return a view of every job of the plan, from the records in its folder."""
-    return {job.label: view_of(job.label, folder) for job in plan.jobs}
+    return {job.label: view_of(job.label, folder, job.typed) for job in plan.jobs}
 
 
-def view_of(label: str, folder: SweepFolder) -> JobView:
+def view_of(label: str, folder: SweepFolder, typed: Mapping[str, str] = NOTHING) -> JobView:
     """Return the view of a job. A run without a living process counts as interrupted."""
-    view, record = JobView(label), record_of(folder.job(label))
+    view, record = JobView(label, dict(typed)), record_of(folder.job(label))
     if record is not None:
         view.state, view.reason = record.true_status, record.reason
         view.read(record)
@@ -142,13 +147,21 @@ class SweepCallback:
         """Handle the end of the last job."""
 
 
+_ORDER = {FINISHED: 0, PRUNED: 1, INTERRUPTED: 2, RUNNING: 2, FAILED: 3, WAITING: 4}
+
+
+def place(view: JobView) -> int:
+    """Return where jobs in its state are listed: finished ones first."""
+    return _ORDER[view.state]
+
+
 def best_first(views: Sequence[JobView]) -> list[JobView]:
     """Return finished jobs ordered by score, then the pruned ones, then the others in their order."""
-    order = {FINISHED: 0, PRUNED: 1, INTERRUPTED: 2, RUNNING: 2, FAILED: 3, WAITING: 4}
-    return sorted(views, key=lambda view: (order[view.state], _badness(view)))
+    return sorted(views, key=lambda view: (place(view), badness(view)))
 
 
-def _badness(view: JobView) -> float:
+def badness(view: JobView) -> float:
+    """Return a number that is smaller the better the job's score is; infinity without one."""
     if view.score is None or view.primary_metric is None or view.score != view.score:  # NaN last
         return float("inf")
     return {MIN: view.score, MAX: -view.score}.get(view.mode or mode_of(tag_of(view.primary_metric)), 0.0)

@@ -56,7 +56,7 @@ class Launch:
     def submit(self, job: PlannedJob) -> None:
         """Queue a job; it starts as soon as there is room."""
         self._jobs[job.label] = job
-        self.views.setdefault(job.label, JobView(job.label))
+        self.views.setdefault(job.label, JobView(job.label)).typed = job.typed
         self.executor.submit(self.as_job(job))
 
     def as_job(self, job: PlannedJob) -> Job:

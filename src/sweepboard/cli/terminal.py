@@ -1,0 +1,94 @@
+"""What the terminal of this process can show: its width, colours, and whether a line can be drawn again.
+
+Rich would tell the same, but takes longer to import than `sweepboard ls` takes as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TextIO
+
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
+"""SGR codes of what `painted` can do."""
+
+STATUS_COLOURS = {
+    "finished": "green",
+    "running": "cyan",
+    "failed": "red",
+    "damaged": "red",
+    "interrupted": "yellow",
+    "pruned": "dim",
+    "waiting": "dim",
+}
+
+
+def is_live(stream: TextIO | None = None) -> bool:
+    """Return whether lines can be drawn again: not in a pipe, on a dumb terminal, or in CI."""
+    return (stream or sys.stdout).isatty() and not _is_dumb() and not os.environ.get("CI")
+
+
+def has_colours(stream: TextIO | None = None) -> bool:
+    """Return whether text is coloured: on a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    return is_live(stream) and not os.environ.get("NO_COLOR")
+
+
+def width() -> int | None:
+    """Return the number of columns of the terminal; None in a pipe, which gets everything."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def wrapped(text: str) -> list[str]:
+    """Return `text` in lines of whole words that fit the terminal; in a pipe as one line."""
+    room = width()
+    if room is None:
+        return [text]
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+
+
+def help_width() -> int:
+    """Return the number of columns for help, as argparse counts them: in a pipe 80, unless COLUMNS is set."""
+    return shutil.get_terminal_size().columns
+
+
+def definitions(rows: Sequence[tuple[str, str]], room: int) -> list[str]:
+    """Return words, each with its text beside it; below it where the word takes a third of the line."""
+    indent = 2 + min(max((len(word) for word, _ in rows), default=0), room // 3) + 2
+    lines = []
+    for word, text in rows:
+        first = f"  {word}".ljust(indent)
+        if len(first) > indent or not first.endswith("  "):
+            lines += _filled(word, room, "  ", "    ")
+            first = " " * indent
+        lines += _filled(text, room, first, " " * indent)
+    return lines
+
+
+def _filled(text: str, room: int, first: str, further: str) -> list[str]:
+    return textwrap.wrap(
+        text or " ",
+        max(room, len(further) + 10),
+        initial_indent=first,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
+
+
+def painted(text: str, colour: str | None) -> str:
+    """Return `text` in a colour of `COLOURS`, or as it is where there are no colours."""
+    if colour is None or not text.strip() or not has_colours():
+        return text
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+
+
+def status_colour(status: str) -> str | None:
+    """Return the colour of a status; `running on host-3, ...` is running."""
+    return STATUS_COLOURS.get(status.split(" ", 1)[0])
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "").casefold() in ("dumb", "unknown")

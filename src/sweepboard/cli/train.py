@@ -81,9 +81,10 @@ def _train(request: Request, composed: DictConfig) -> Path:
 
     def job(_: DictConfig) -> None:
         from sweepboard.cli.run_display import run_display
-        from sweepboard.runs.execute import execute, new_record
+        from sweepboard.runs.execute import execute, mask_hydra_files, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
+        mask_hydra_files(folder)
         record = new_record(prepared, request.command)
         settle()
         with run_display(bar=not request.of_program) as display:

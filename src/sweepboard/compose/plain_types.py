@@ -85,3 +85,10 @@ def field_types(kind: Any) -> dict[str, Any]:
     """Return the type of each field of a dataclass that its constructor takes."""
     known = get_type_hints(kind)
     return {item.name: known[item.name] for item in fields(kind) if item.init}
+
+
+def load_field_types(kind: Any) -> None:
+    """Call `field_types`, which remembers its results, for a dataclass and those in it."""
+    for annotation in field_types(kind).values():
+        if is_dataclass(annotation):
+            load_field_types(annotation)

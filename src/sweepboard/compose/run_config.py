@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain, field_types
 from sweepboard.names import without
 from sweepboard.secrets import masked, masked_overrides
@@ -139,6 +140,11 @@ class RunConfig:
     def steps(self) -> int:
         """The planned length of the run in steps; 0 if only the user's own function knows it."""
         return 0 if self.program else int(self.values["facts"]["steps"])
+
+    @cached_property
+    def text(self) -> str:
+        """The values as YAML with secrets masked, as in config.yaml."""
+        return plain_yaml.dump(masked(dict(self.values)))
 
     @cached_property
     def digest(self) -> str:

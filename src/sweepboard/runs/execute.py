@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import yaml
 
@@ -82,7 +82,6 @@ def execute(
     with logged_to(folder.log), printed_to(folder.log) if own else nullcontext():
         with writing(folder.path):  # the record comes last: a folder with a record is a run to resume
             remove_leftovers(folder.path)
-            mask_hydra_files(folder)
             save_config(prepared.config, folder, record)
             record.start()
             record.write(folder)
@@ -102,7 +101,7 @@ def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None
 
     A run made from someone else's is not signed, because only the parts that it builds were checked.
     """
-    text = config_text(config.values)
+    text = config.text
     now = sign(config_in(record, plain_yaml.load(text)).to_sign()) if config.own else None
     if config.own and now is None:
         log.warning("the run is not signed: %s", why_no_key())
@@ -123,20 +122,15 @@ def _record_both(folder: RunFolder, record: RunRecord, now: str | None, digest: 
 
 
 def mask_hydra_files(folder: RunFolder) -> None:
-    """Mask secrets in the files that Hydra wrote to the folder."""
+    """Mask secrets in the files that Hydra itself wrote to the folder."""
     for path in (folder.path / ".hydra").glob("*.yaml"):
         try:
             value = plain_yaml.load(read_text(path))
-        except (Unreadable, ValueError, yaml.YAMLError) as error:  # damaged since, in a resumed run
+        except (Unreadable, ValueError, yaml.YAMLError) as error:
             log.warning("%s cannot be read: %s", path, reason(error))
             continue
         if (safe := masked(value)) != value:
             write_atomic(path, plain_yaml.dump(safe))
-
-
-def config_text(config: Mapping[str, Any]) -> str:
-    """Return a configuration as YAML with secrets masked."""
-    return plain_yaml.dump(masked(dict(config)))
 
 
 def open_run_board(
@@ -151,6 +145,6 @@ def open_run_board(
     swept = asked_for(values, [override for override in typed if key_of(override) in varied], varied)
     row = hparams(values, config.groups, asked, config.interpolations)
     group = group_name(masked(row) | {DATA: work.content or config.data_root})
-    texts = {"config": config_text(config.values), "command": record.command}
+    texts = {"config": config.text, "command": record.command}
     columns = masked(board_columns(row, asked, swept))
     return open_board(folder.path, work.logging, columns, group, texts)

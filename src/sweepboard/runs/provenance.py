@@ -116,14 +116,16 @@ def hardware() -> dict[str, Any]:
 
 def git_state(code: Path, patch: str) -> dict[str, Any] | None:
     """Return commit, branch, changed files and digest of `patch` of the repository of `code`, or None."""
-    top = _git(code, "rev-parse", "--show-toplevel")
-    if top is None:
+    found = _git(code, "rev-parse", "--show-toplevel", "HEAD", "--abbrev-ref", "HEAD", codes=(0, 128))
+    if not found:
         return None
+    top, *head = found.splitlines()
+    commit, branch = head if len(head) == 2 else (None, None)  # 128: there is no commit yet
     status = _git(code, "status", "--porcelain", "--ignore-submodules=dirty") or ""
     return {
-        "repository": top.strip(),
-        "commit": (_git(code, "rev-parse", "HEAD") or "").strip() or None,
-        "branch": (_git(code, "rev-parse", "--abbrev-ref", "HEAD") or "").strip() or None,
+        "repository": top,
+        "commit": commit,
+        "branch": branch,
         "changed": [line[3:] for line in status.splitlines()],
         "patch": hashlib.sha256(patch.encode()).hexdigest()[:16] if patch else None,
     }
@@ -131,9 +133,9 @@ def git_state(code: Path, patch: str) -> dict[str, Any] | None:
 
 def uncommitted_patch(code: Path) -> str:
     """Return changes of tracked files and the content of small untracked ones as a patch for `git apply`."""
-    if _git(code, "rev-parse", "HEAD") is None:
+    patch = _git(code, "diff", "HEAD", *_PLAIN, "--ignore-submodules=dirty")
+    if patch is None:  # no repository, or no commit in it
         return ""
-    patch = _git(code, "diff", "HEAD", *_PLAIN, "--ignore-submodules=dirty") or ""
     untracked = (_git(code, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
     patch += "".join(_added(code, name) for name in untracked if name and not _is_result(code, name))
     return patch if len(patch) <= _LARGEST_PATCH else "# left out: the uncommitted changes are over 20 MiB\n"

@@ -13,7 +13,7 @@ from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import reason
 from sweepboard.files import read_text, write_atomic
-from sweepboard.runs.execute import config_text
+from sweepboard.runs.execute import mask_hydra_files
 from sweepboard.runs.folder import RunFolder
 from sweepboard.secrets import masked_overrides
 
@@ -24,12 +24,13 @@ COMPOSED = "multirun.yaml"
 
 
 def write_hydra_files(folder: RunFolder, config: RunConfig, number: int) -> None:
-    """Write `.hydra/{config,hydra,overrides}.yaml` of a job, secrets masked, unless they exist."""
+    """Write `.hydra/{config,hydra,overrides}.yaml` of a job; mask the secrets in those of Hydra."""
     place = folder.path / ".hydra"
     if place.exists():
+        mask_hydra_files(folder)
         return
     place.mkdir()
-    write_atomic(place / "config.yaml", config_text(config.values))
+    write_atomic(place / "config.yaml", config.text)
     write_atomic(place / "overrides.yaml", plain_yaml.dump(masked_overrides(config.overrides)))
     write_atomic(place / "hydra.yaml", plain_yaml.dump({"hydra": _hydra_block(folder, config, number)}))
 

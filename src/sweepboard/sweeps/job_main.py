@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 
 from sweepboard.building.build import build_work
 from sweepboard.building.prepare import Prepared, prepared_again
+from sweepboard.compose.plain_types import load_field_types
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import JobChannel
@@ -22,6 +24,8 @@ from sweepboard.runs.provenance import packages
 from sweepboard.runs.record_callback import ending
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
+from sweepboard.settings import Config
+from sweepboard.settings.queries import settings
 from sweepboard.startup import tune_allocator, write_output_to
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_files import write_hydra_files
@@ -105,6 +109,9 @@ def _on_the_same_data(sweep: SweepFolder, accept: bool, prepared: Prepared) -> W
 def warm_up() -> None:
     """Compute in the job server, once, what is slow and the same for all jobs."""
     packages()
+    platform.platform()
+    settings()
+    load_field_types(Config)
 
 
 def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, str | None]:

@@ -17,8 +17,8 @@ PACKAGE = Path(sweepboard.__file__).parent
 
 ROOMS = (
     # What everybody may use: small, without torch where it is imported by `--help`.
-    "compat", "import_path", "lazy_exports", "version", "errors", "formatting", "settings", "file_locks",
-    "files", "names", "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "metric_names",
+    "compat", "import_path", "lazy_exports", "version", "errors", "tracebacks", "formatting", "settings",
+    "file_locks", "files", "names", "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "metric_names",
     "expressions", "vision", "startup", "cgroups", "hardware",
     "parent_death", "stop_signals", "process_identity", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.

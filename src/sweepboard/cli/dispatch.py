@@ -56,7 +56,7 @@ def _run_verb(argv: list[str]) -> int:
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """Run a command, print the message of its error, and return its exit code.
+    """Run a command, print the message of its error and what to type next, and return its exit code.
 
     A `UserError` is one line and its own code; Ctrl-C is 130; a bug is a traceback and 1, and so is a
     `sys.exit` in other people's code.
@@ -64,26 +64,41 @@ def guarded(command: Callable[[], int]) -> int:
     try:
         with naming_open_files():
             return command()
-    except UserError as error:
-        print(f"sweepboard: {printable(error)}", file=sys.stderr)
-        return error.exit_code
-    except SystemExit as error:
-        if _is_ours(error):
-            raise
-        print(f"sweepboard: the code called sys.exit({error.code!r})", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # `sweepboard ls | head`: the reader is gone, and Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:
-        if message := broken_plugin(error):
-            print(f"sweepboard: {printable(message)}", file=sys.stderr)
-            return 2
-        print(printable(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
-        return 1
+    except SystemExit as error:
+        if _is_ours(error):
+            raise
+        return _reported(error)
+    except (Exception, KeyboardInterrupt) as error:
+        return _reported(error)
+
+
+def _reported(error: BaseException) -> int:
+    """Print an error, and below it, on standard output, what is saved and what to type."""
+    message, code = _message_of(error)
+    if message:
+        print(message, file=sys.stderr, flush=True)
+    for line in getattr(error, "advice", ()):
+        print(printable(line), flush=True)
+    return code
+
+
+def _message_of(error: BaseException) -> tuple[str, int]:
+    """Return what is said of an error, and the exit code."""
+    if isinstance(error, UserError):
+        return f"sweepboard: {printable(error)}", error.exit_code
+    if isinstance(error, SystemExit):
+        return f"sweepboard: the code called sys.exit({error.code!r})", 1
+    if isinstance(error, KeyboardInterrupt):
+        return "", 130
+    if message := broken_plugin(error):
+        return f"sweepboard: {printable(message)}", 2
+    from sweepboard.tracebacks import users_traceback  # only now: a start would take longer with it
+
+    return printable(users_traceback(error), keep="\n").rstrip("\n"), 1
 
 
 def _is_ours(error: SystemExit) -> bool:

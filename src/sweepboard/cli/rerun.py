@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
     saved = read_run(options.run)
     tune_allocator()
+    from sweepboard.cli.after_stop import telling_how_to_go_on
     from sweepboard.cli.run_display import run_display
     from sweepboard.runs.execute import execute, new_record
     from sweepboard.runs.lock import claimed
@@ -44,7 +45,9 @@ def main(arguments: list[str]) -> int:
     with claimed(new.path) as folder, run_display(bar=not saved.config.program) as display:
         print(f"run folder: {printable(folder)}", flush=True)
         check = DataCheck(saved, lambda found: print_differences([found]))
-        execute(prepared.placed(folder.path, record.number), folder, record, {"data check": check, **display})
+        with telling_how_to_go_on(folder):
+            placed = prepared.placed(folder.path, record.number)
+            execute(placed, folder, record, {"data check": check, **display})
     print_summary(record, folder)
     return 0
 

@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
         )
     saved = read_run(options.run)
     tune_allocator()
+    from sweepboard.cli.after_stop import telling_how_to_go_on
     from sweepboard.cli.run_display import run_display
     from sweepboard.runs.record import read_record
     from sweepboard.runs.resume import prepare_resume, resume, why_complete
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
         print(printable(f"{saved.folder} {complete}"))
         return 0
     settle()
-    with run_display(bar=not saved.config.program) as display:
+    with telling_how_to_go_on(saved.folder), run_display(bar=not saved.config.program) as display:
         resume(saved, prepared, display, options.accept_changes)
     print_summary(read_record(saved.folder), saved.folder)
     return 0

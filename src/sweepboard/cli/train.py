@@ -80,6 +80,7 @@ def _train(request: Request, composed: DictConfig) -> Path:
     callbacks = callbacks_of(composed)
 
     def job(_: DictConfig) -> None:
+        from sweepboard.cli.after_stop import telling_how_to_go_on
         from sweepboard.cli.run_display import run_display
         from sweepboard.runs.execute import execute, mask_hydra_files, new_record
 
@@ -87,7 +88,7 @@ def _train(request: Request, composed: DictConfig) -> Path:
         mask_hydra_files(folder)
         record = new_record(prepared, request.command)
         settle()
-        with run_display(bar=not request.of_program) as display:
+        with telling_how_to_go_on(folder), run_display(bar=not request.of_program) as display:
             execute(prepared.placed(folder.path), folder, record, display)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 

@@ -95,6 +95,9 @@ class RunRecord:
     checkpointed: bool = False
     """Whether a state to resume from (checkpoints/last.pt) was ever saved."""
 
+    checkpoint_step: int = 0
+    """The step of the last checkpoint that was saved."""
+
     total_steps: int = 0
     epoch: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)

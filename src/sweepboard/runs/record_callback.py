@@ -54,6 +54,7 @@ class RecordCallback(Callback):
 
     def on_checkpoint(self, progress: RunProgress) -> None:
         """Write the record at most once a second: that costs more than to copy a small model."""
+        self.record.checkpoint_step = progress.step
         self._enter(progress, write=time.monotonic() > self._written + 1.0)
 
     def on_end(self, progress: RunProgress) -> None:

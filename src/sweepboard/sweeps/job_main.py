@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
 from sweepboard.sweeps.plan_file import read_frozen, with_secrets
 from sweepboard.sweeps.same_data import refuse_other_content
+from sweepboard.tracebacks import users_traceback
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.ending import FAILED
 from sweepboard.training.signals import Interrupted, Pruned
@@ -121,7 +121,7 @@ def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, s
     reason says that the run is left unchanged.
     """
     reason = ending(error)[1]
-    lines = None if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+    lines = None if isinstance(error, UserError) else users_traceback(error)
     record = record_of(folder)
     if not isinstance(error, FolderLocked | Changed) and (record is None or record.reason != reason):
         folder.path.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.errors import UserError
 from sweepboard.formatting import printable
 from sweepboard.import_path import python
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     own, rest = _split(arguments)
     options = _parser().parse_intermixed_args(own)
     given, rest = _given().parse_known_args(rest)
-    folder = log_directory(Path(options.folder))
+    folder = log_directory(Path(chosen(options.folder, sweeps=True)))
     host = EVERYONE if given.bind_all else given.host or options.host
     asked = options.port if given.port is None else given.port
     port = free_port(host) if asked is None else usable_port(host, asked)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.formatting import printable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.analysis.load import read_runs
     from sweepboard.files import as_json
 
-    runs = matching(read_runs([Path(path) for path in options.paths]), options.where)
+    runs = matching(read_runs([Path(chosen(path, sweeps=True)) for path in options.paths]), options.where)
     differences = check(runs)
     if options.json:
         print(as_json([vars(difference) for difference in differences]))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.table import Column, print_columns
 from sweepboard.cli.terminal import status_colour, wrapped
 from sweepboard.formatting import duration, printable
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.analysis.compare import compare
     from sweepboard.analysis.load import read_runs
 
+    options.paths = [chosen(path, sweeps=True) for path in options.paths]
     comparison = compare(
         read_runs([Path(path) for path in options.paths]),
         where=options.where,

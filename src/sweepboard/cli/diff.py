@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from sweepboard.cli.chosen_run import RUN, chosen
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import number, yaml_text
 from sweepboard.metric_names import column_of
@@ -16,11 +17,11 @@ from sweepboard.runs.saved_run import SavedRun, read_run
 def main(arguments: list[str]) -> int:
     """Print the differences; the exit code is 0 with or without any."""
     made = argparse.ArgumentParser(prog="sweepboard diff", description=__doc__)
-    made.add_argument("first", help="a run's folder")
-    made.add_argument("second", help="another run's folder")
+    made.add_argument("first", help=RUN)
+    made.add_argument("second", help="the other run")
     made.add_argument("--json", action="store_true", help="print the differences as JSON")
     options = made.parse_args(arguments)
-    first, second = read_run(options.first), read_run(options.second)
+    first, second = read_run(chosen(options.first)), read_run(chosen(options.second))
     for saved in (first, second):
         warn_of_alteration(saved)
     found = differences(first, second)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.formatting import printable
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.analysis.doctor import examine
     from sweepboard.files import as_json
 
-    runs, faults = examine(Path(options.folder))
+    runs, faults = examine(Path(chosen(options.folder, sweeps=True)))
     if options.json:
         print(as_json([vars(fault) for fault in faults]))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import parser
 from sweepboard.formatting import printable
 from sweepboard.runs.saved_run import read_run
@@ -17,7 +18,7 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--checkpoint", choices=["best", "last"], default="best")
     made.add_argument("--output", metavar="FILE", help="file to write (default: <run's name>.<ending>)")
     options = made.parse_args(arguments)
-    saved = read_run(options.run)
+    saved = read_run(chosen(options.run))
     from sweepboard.runs.export import FORMATS, export, lost
     from sweepboard.runs.load_model import changed_attributes, model_of
     from sweepboard.runs.reload import refuse_foreign_model

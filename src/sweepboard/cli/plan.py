@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.command_line import multirun_request, parse
 from sweepboard.cli.sweep import new_task
 from sweepboard.cli.sweep_table import swept_columns
@@ -50,8 +51,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _frozen(arguments: Sequence[str]) -> tuple[SweepFolder, Plan, Sequence[JobView]] | None:
-    folder = SweepFolder(Path(arguments[0])) if arguments else None
-    if folder is None or not folder.plan.is_file():
+    first = arguments[0] if arguments else ""
+    folder = SweepFolder(Path(first if "=" in first else chosen(first, sweeps=True)))
+    if not first or not folder.plan.is_file():
         return None
     from sweepboard.sweeps.job_status import views_of
     from sweepboard.sweeps.plan_file import read_plan

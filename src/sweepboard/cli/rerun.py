@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.cli.summary import print_summary
 from sweepboard.formatting import printable
@@ -20,7 +21,7 @@ from sweepboard.startup import settle, tune_allocator
 def main(arguments: list[str]) -> int:
     """Rerun a run, after printing what differs from the original."""
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
-    saved = read_run(options.run)
+    saved = read_run(chosen(options.run))
     tune_allocator()
     from sweepboard.cli.after_stop import telling_how_to_go_on
     from sweepboard.cli.run_display import run_display

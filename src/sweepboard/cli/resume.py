@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import parser
 from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
         help="go on though the data or your own code are no longer those it was trained with",
     )  # fmt: skip
     options = made.parse_intermixed_args(arguments)
+    options.run = chosen(options.run, sweeps=True)
     if SweepFolder(Path(options.run)).plan.is_file():
         return go_on_with_sweep(options)
     if SweepFolder(Path(options.run)).plan_files():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.cli.table import print_table
 from sweepboard.files import NotWritable
@@ -19,7 +20,7 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--checkpoint", choices=["best", "last"], default="best")
     made.add_argument("--json", action="store_true", help="print the result as JSON")
     options = made.parse_intermixed_args(arguments)
-    saved = read_run(options.run)
+    saved = read_run(chosen(options.run))
     tune_allocator()
     from sweepboard.runs.evaluate import enter, measure, prepare_test
     from sweepboard.runs.lock import FolderLocked

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.formatting import printable
 from sweepboard.runs.saved_run import read_run
@@ -24,7 +25,7 @@ def main(arguments: list[str]) -> int:
     )  # fmt: skip
     made.add_argument("--json", action="store_true", help="print the verdict as JSON")
     options = made.parse_intermixed_args(arguments)
-    saved = read_run(options.run)
+    saved = read_run(chosen(options.run))
     tune_allocator()
     from sweepboard.runs.verify import verify
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.command import Command, command_in, own_imports
+from tests.slurm import Slurm, cluster, why_not
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -68,6 +69,15 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """A Slurm of two nodes, where it is installed."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with cluster() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

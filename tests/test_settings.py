@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,7 @@ from sweepboard.hyperparameters import hparams
 from sweepboard.names import flatten
 from sweepboard.settings import (
     GROUPS,
+    LAUNCHER,
     PROGRAM,
     SEARCH,
     SHARED_KEYS,
@@ -31,6 +33,7 @@ from sweepboard.settings import (
     ProgramSettings,
     SearchSettings,
     Setting,
+    SlurmSettings,
     SweepSettings,
     conditions,
     effect_of,
@@ -52,13 +55,15 @@ BASES = {
     "trainer/default": "trainer.",
     "logging/tensorboard": "logging.",
     "hydra/sweeper/optuna": f"{SEARCH}.",
+    "hydra/launcher/slurm": f"{LAUNCHER}.",
     "program": "",
 }
 """The files that hold the defaults, and where in the configuration they stand."""
 
 
 def all_settings() -> list[Setting]:
-    return [*settings().values(), *settings_in(SearchSettings, f"{SEARCH}."), *of_a_program()]
+    plugins = settings_in(SearchSettings, f"{SEARCH}."), settings_in(SlurmSettings, f"{LAUNCHER}.")
+    return [*settings().values(), *chain(*plugins), *of_a_program()]
 
 
 def of_a_program() -> list[Setting]:
@@ -77,12 +82,15 @@ def written() -> Iterator[str]:
 def test_every_setting_stands_in_one_file_of_yaml_and_every_key_there_is_a_setting() -> None:
     keys = Counter(written())
     ours = {each.key for each in all_settings()}
-    others = {f"{SEARCH}._target_", f"{SEARCH}.params", "hydra.output_subdir"}
+    others = {f"{SEARCH}._target_", f"{LAUNCHER}._target_", f"{SEARCH}.params", "hydra.output_subdir"}
     assert keys == Counter(ours | others)
 
 
 def test_the_defaults_in_yaml_are_in_force_and_those_of_the_fields() -> None:
-    config, program = composed(("hydra/sweeper=optuna",)), OmegaConf.load(CONF / "program.yaml")
+    config, program = (
+        composed(("hydra/sweeper=optuna", "hydra/launcher=slurm")),
+        OmegaConf.load(CONF / "program.yaml"),
+    )
     for each in all_settings():
         value = OmegaConf.select(program if each in of_a_program() else config, each.key)
         assert (value, type(each.default)) == (each.default, type(each.default)), each.key

@@ -80,6 +80,7 @@ def _records(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -
         {
             "job": job.label,
             "state": view.state,
+            "engine": view.engine,
             "device": job.config.device,
             "threads": job.threads,
             "folder": str(folder.job(job.label)) if folder is not None else None,
@@ -96,7 +97,7 @@ def _print(folder: SweepFolder | None, plan: Plan, views: Sequence[JobView]) -> 
         [
             Column("job", [job.label for job in plan.jobs], worth=20 if len(points) > 1 else 90),
             *swept_columns(points, points),
-            Column("state", [view.state for view in views], worth=80, colour=status_colour),
+            Column("state", [view.standing for view in views], worth=80, colour=status_colour),
             Column("threads", [str(job.threads) for job in plan.jobs], worth=30),
             Column("folder", [f"{place}/{job.label}" for job in plan.jobs], worth=10),
         ]

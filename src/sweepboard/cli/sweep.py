@@ -81,6 +81,4 @@ def _ran_here(folder: SweepFolder) -> bool:
 
 def exit_code(views: Sequence[JobView]) -> int:
     """Return 0 if no job is left to run."""
-    from sweepboard.sweeps.job_status import DONE
-
-    return int(any(view.state not in DONE for view in views))
+    return int(not all(view.is_settled for view in views))

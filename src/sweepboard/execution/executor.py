@@ -160,6 +160,9 @@ class Executor(ABC):
     ) -> None:
         self.close()
 
+    waits: bool = True
+    """Whether the caller waits for the jobs to end; else `busy` is true until they are submitted."""
+
     folder: Path | None = None
     """For logs, and whatever else the backend needs in files: all hosts share it. It may not exist yet."""
 

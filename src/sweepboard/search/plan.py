@@ -25,7 +25,7 @@ from sweepboard.search.samplers import check_packages, check_together
 from sweepboard.search.search_file import Search, frozen, is_own_search, read_search, write_search
 from sweepboard.search.space import Axis, Choices, Space, axis_of
 from sweepboard.secrets import is_masked, masked
-from sweepboard.settings import SEARCH, SearchSettings, SweepSettings
+from sweepboard.settings import LAUNCHER, SEARCH, SearchSettings, SweepSettings
 from sweepboard.sweeps.claim import AnotherSweep
 from sweepboard.sweeps.folder import SweepFolder, claim_sweep
 from sweepboard.sweeps.hydra_plugins import (
@@ -73,6 +73,8 @@ def executor_of(launcher: LauncherChoice, settings: SweepSettings) -> Executor:
     executor = launcher.executor(settings)
     if executor is None:
         raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
+    if not executor.waits:
+        raise ConfigError(f"{LAUNCHER}.wait=false: a search waits for its jobs, to choose those that follow")
     return executor
 
 

@@ -41,6 +41,7 @@ from sweepboard.settings.queries import (
     unused,
 )
 from sweepboard.settings.search import SEARCH, SearchSettings
+from sweepboard.settings.slurm import LAUNCHER, SlurmSettings
 from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, SchedulerSettings, TrainerSettings
 from sweepboard.settings.weights import WEIGHTS, WeightsSettings
@@ -50,6 +51,7 @@ __all__ = [
     "CLOSED_GROUPS",
     "DATASET_PARTS",
     "GROUPS",
+    "LAUNCHER",
     "LOGGERS",
     "NAMED_GROUPS",
     "NAMED_FUNCTIONS",
@@ -78,6 +80,7 @@ __all__ = [
     "SchedulerSettings",
     "SearchSettings",
     "Setting",
+    "SlurmSettings",
     "SweepSettings",
     "TrainerSettings",
     "WeightsSettings",

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from sweepboard.execution import Payload
 from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
 from sweepboard.runs.record import RUNNING, RunRecord
+from sweepboard.sweeps.engine_queue import at_engine
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.outcome import record_of
 from sweepboard.sweeps.plan import Plan
@@ -64,6 +65,9 @@ class JobView:
     altered: bool = False
     """Whether something but sweepboard has changed its record."""
 
+    engine: str | None = None
+    """How it stands at an engine that has it, where nobody waits for it."""
+
     gpu: str | None = None
     attempts: int = 0
     """The number of times it was started in this attempt."""
@@ -73,6 +77,7 @@ class JobView:
     def has_started(self, gpu: str | None) -> None:
         """Whether its process has started."""
         self.state, self.reason, self.traceback, self.gpu = RUNNING, None, None, gpu
+        self.engine = None
         self.attempts, self.since = self.attempts + 1, time.monotonic()
 
     def was_requeued(self, reason: str) -> None:
@@ -106,14 +111,28 @@ class JobView:
         }
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do for it here."""
+        return self.state in DONE or self.engine is not None
+
+    @property
+    def standing(self) -> str:
+        """The state, with that of the engine that has the job."""
+        return f"{self.state} ({self.engine})" if self.engine else self.state
+
+    @property
     def score(self) -> float | None:
         """The best value of the primary metric."""
         return self.best.get(self.primary_metric) if self.primary_metric else None
 
 
 def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
-    """Return a view of every job of the plan, from the records in its folder."""
-    return {job.label: view_of(job.label, folder, job.typed) for job in plan.jobs}
+    """Return a view of every job of the plan, from the records in its folder and the engine's queue."""
+    views = {job.label: view_of(job.label, folder, job.typed) for job in plan.jobs}
+    for label, how in at_engine(folder).items():
+        if label in views and views[label].state not in DONE:
+            views[label].engine = how
+    return views
 
 
 def view_of(label: str, folder: SweepFolder, typed: Mapping[str, str] = NOTHING) -> JobView:

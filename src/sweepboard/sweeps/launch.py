@@ -114,7 +114,7 @@ class Launch:
         folder = self.folder.job(view.label)
         if ended.stop_reason == LOST and self._stop.is_set:  # the signal has reached the job server, too
             ended = replace(ended, stop_reason=STOPPED)
-        record, said = record_of(folder), view.reason
+        record, said, view.engine = record_of(folder), view.reason, None
         view.state, view.reason = outcome(ended, record, said, self.settings.time_limit)
         if said is None:
             correct_record(folder, view.state, view.reason)
@@ -167,11 +167,21 @@ def run_jobs(
                 for job in jobs:
                     launch.submit(job)
                 launch.run()
+            if not executor.waits:
+                views = _left(folder, plan, listener)
     finally:
-        _note_killed(folder, views.values())
+        if executor.waits:
+            _note_killed(folder, views.values())
         write_results(folder, plan, list(views.values()))
         listener.on_end(folder, list(views.values()))
     return list(views.values())
+
+
+def _left(folder: SweepFolder, plan: Plan, listener: SweepCallback) -> dict[str, JobView]:
+    """Tell how jobs that were submitted and left are followed. Return their views."""
+    listener.on_note(f"submitted: `sweepboard plan {folder}` says how they stand, and")
+    listener.on_note(f"`sweepboard resume {folder} hydra.launcher.wait=true` waits for them")
+    return views_of(plan, folder)
 
 
 def _note_killed(folder: SweepFolder, views: Iterable[JobView]) -> None:

@@ -22,5 +22,9 @@ _SLOW_IMPORTS = ("torchvision", "torch._dynamo", "timm", "lightning", "transform
 def local_executor(settings: SweepSettings) -> LocalExecutor:
     """Return an executor for jobs on this machine, with the limits in `settings`. Imports torch."""
     jobs = settings.jobs if isinstance(settings.jobs, int) else None
-    needed = [module for module in _SLOW_IMPORTS if module in sys.modules]
-    return LocalExecutor(local_resources(jobs, settings.jobs_per_gpu), [*PRELOAD, *needed])
+    return LocalExecutor(local_resources(jobs, settings.jobs_per_gpu), needed())
+
+
+def needed() -> list[str]:
+    """Return what to import and call once for all jobs, after this process has planned them."""
+    return [*PRELOAD, *(module for module in _SLOW_IMPORTS if module in sys.modules)]

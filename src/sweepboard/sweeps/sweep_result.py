@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.job_status import DONE, JobView, view_of, views_of
+from sweepboard.sweeps.job_status import JobView, view_of, views_of
 from sweepboard.sweeps.plan import Plan
 from sweepboard.sweeps.plan_file import read_plan
 
@@ -24,8 +24,8 @@ class SweepResult:
 
     @property
     def is_done(self) -> bool:
-        """Whether every job has finished."""
-        return all(view.state in DONE for view in self.views)
+        """Whether every job has finished, or is with an engine that goes on alone."""
+        return all(view.is_settled for view in self.views)
 
 
 def result_in(folder: SweepFolder) -> SweepResult:

@@ -1,0 +1,121 @@
+"""Call Slurm's own commands: sbatch, squeue, scancel, scontrol."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sweepboard.errors import UserError
+
+ENDED = frozenset(
+    (
+        *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED"),
+        *("NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"),
+    )
+)
+"""States of a task that will not run again. PREEMPTED and REQUEUED may come back, or else vanish."""
+
+_OF_AN_ALLOCATION = "SLURM_"
+_OF_THE_SITE = ("SLURM_CONF", "SLURM_JWT", "SLURM_CLUSTERS")
+_PATIENCE = 60.0
+
+
+class SlurmError(UserError):
+    """A command of Slurm's that failed."""
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """An element of a job array in Slurm's queue."""
+
+    name: str
+    """`<array's id>_<index>`."""
+
+    state: str
+    comment: str
+
+
+def submit(options: Sequence[str], script: str, environment: Mapping[str, str]) -> str:
+    """Submit the file `script`, with more variables. Return the id of the array. Raise `SlurmError`."""
+    told = call("sbatch", "--parsable", *options, script, environment=environment)
+    return told.partition(";")[0].strip()
+
+
+def check(options: Sequence[str]) -> None:
+    """Raise `SlurmError` if Slurm would refuse a job with these options."""
+    call("sbatch", "--test-only", *options, "--wrap=true")
+
+
+def queue() -> dict[str, TaskState]:
+    """Return this user's tasks by name, those that ended some minutes ago included. Raise `SlurmError`."""
+    uid = str(os.getuid())
+    told = call("squeue", "--noheader", "--array", "--states=all", f"--user={uid}", "--format=%F_%K|%T|%k")
+    fields = (line.strip().split("|", 2) for line in told.splitlines() if line.count("|") >= 2)
+    return {name: TaskState(name, state, comment) for name, state, comment in fields}
+
+
+def cancel(tasks: Iterable[str], kill: bool = False) -> None:
+    """End tasks: SIGTERM, and SIGKILL after the site's `KillWait`; with `kill`, at once."""
+    names = list(tasks)
+    if names and kill:  # waiting tasks get no signal
+        _quietly("scancel", "--signal=KILL", "--full", *names)
+    if names:
+        _quietly("scancel", *names)
+
+
+def requeue_this() -> bool:
+    """Put this allocation back into the queue, which ends it. Return whether Slurm does so."""
+    return _quietly("scontrol", "requeue", os.environ.get("SLURM_JOB_ID", ""))
+
+
+def most_tasks() -> int:
+    """Return the number of elements that an array may have here."""
+    told = call("scontrol", "show", "config")
+    found = [line.partition("=")[2].strip() for line in told.splitlines() if line.startswith("MaxArraySize")]
+    return max(1, int(found[0]) - 1) if found and found[0].isdecimal() else 1000
+
+
+def call(*words: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Run one of Slurm's commands. Return what it printed. Raise `SlurmError`."""
+    try:
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            env={**_environment(), **environment},
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise SlurmError(
+            f"hydra/launcher=slurm: there is no {words[0]} here; log in where Slurm is, or add "
+            "hydra/launcher=local"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise SlurmError(f"hydra/launcher=slurm: {words[0]} does not answer") from error
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"{words[0]} ended with code {done.returncode}"]
+        raise SlurmError(f"hydra/launcher=slurm: {' '.join(lines)}")
+    return done.stdout
+
+
+def _quietly(*words: str) -> bool:
+    """Run a command whose failure changes nothing: the task has ended already, or will be asked about."""
+    try:
+        call(*words)
+    except SlurmError:
+        return False
+    return True
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment without what an allocation around it has set, which sbatch would pass on."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_OF_AN_ALLOCATION) or name in _OF_THE_SITE
+    }

@@ -1,0 +1,169 @@
+"""A task as the executor that submitted it sees it: how its jobs stand, from what the task reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from sweepboard.execution.executor import Ended, Event, Job, Message, Payload, Requeued, Started
+from sweepboard.execution.slurm.batch import Batch, Tail, append
+
+_FAILURES = ("FAILED", "OUT_OF_MEMORY", "COMPLETED")
+"""States of a task without an end of its own that are nobody's wish: its jobs have failed."""
+
+_LOG_LINES, _LOG_BYTES = 5, 4000
+
+
+@dataclass
+class Task:
+    """An element of a job array, with the jobs that share it."""
+
+    batch: Batch
+    index: int
+    jobs: Sequence[Job]
+    array: str
+    began: bool = False
+    """Whether it has run our code."""
+
+    done: bool = False
+    """Whether all its jobs have ended."""
+
+    gone_since: float | None = None
+    """When Slurm first said that it had ended."""
+
+    kill_at: float = float("inf")
+    """When it is killed, because it does not follow what it was told."""
+
+    started: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
+    followed: set[str] = field(default_factory=set)
+    """The names of the jobs whose events are wanted."""
+
+    stopping: dict[str, str] = field(default_factory=dict)
+    """The reason by the name of each job that was asked to stop."""
+
+    is_away: bool = False
+    """Whether it has put its jobs back, and has not begun again."""
+
+    def __post_init__(self) -> None:
+        self._tail = Tail(self.batch.events(self.index))
+        self._past: dict[str, list[Event]] = {}
+
+    @classmethod
+    def new(cls, batch: Batch, index: int, jobs: Sequence[Job], array: str) -> Task:
+        """Return a task that has just been submitted."""
+        return cls(batch, index, jobs, array, followed={job.name for job in jobs})
+
+    @classmethod
+    def earlier(cls, batch: Batch, index: int, jobs: Sequence[Job], array: str) -> Task:
+        """Return a task of an earlier executor, as it stands; `take_over` makes its jobs followed."""
+        task = cls(batch, index, jobs, array)
+        for event in task._read():
+            before = [] if isinstance(event, Started) else task._past.get(event.name, [])[:1]
+            task._past[event.name] = [*before, event]
+        return task
+
+    def take_over(self, job: Job) -> bool:
+        """Follow a job of an earlier executor. Return False if it waits and is out of date."""
+        was = next(each for each in self.jobs if each.name == job.name)
+        if job.name not in self.started and replace(job, secrets={}) != was:
+            self.stop(job.name, "it is submitted again")
+            return False
+        self.followed.add(job.name)
+        return True
+
+    @property
+    def name(self) -> str:
+        """Its name in Slurm's queue."""
+        return f"{self.array}_{self.index}"
+
+    @property
+    def left(self) -> list[str]:
+        """The names of the jobs that have not ended."""
+        return [name for name in self.unended if name in self.followed]
+
+    @property
+    def unended(self) -> list[str]:
+        """The names of all jobs that have not ended."""
+        return [job.name for job in self.jobs if job.name not in self.ended | self.dropped]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.done or not self.left
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits in Slurm's queue for the first time."""
+        return not self.began
+
+    def poll(self) -> list[Event]:
+        """Return what its jobs have reported since the last call."""
+        past = [event for name in self.followed for event in self._past.pop(name, [])]
+        wanted = self.followed - self.dropped
+        return [*past, *(event for event in self._read() if event.name in wanted)]
+
+    def _read(self) -> list[Event]:
+        return [event for payload in self._tail.poll() for event in self._events(payload)]
+
+    def _events(self, payload: Payload) -> Iterator[Event]:
+        if "began" in payload:
+            self.began, self.is_away = True, False
+        elif "done" in payload:
+            self.done = True
+        elif "started" in payload:
+            self.started.add(payload["started"])
+            yield Started(payload["started"], payload["gpu"])
+        elif "message" in payload:
+            yield Message(payload["message"], payload["payload"])
+        elif "put_back" in payload:
+            self.is_away = True
+            yield Requeued(payload["put_back"], f"its allocation was ended by {payload['why']}")
+        elif "ended" in payload:
+            self.ended.add(payload["ended"])
+            yield Ended(payload["ended"], payload["code"], payload["stop_reason"])
+
+    def tell(self, name: str, payload: Payload) -> None:
+        """Send a job a message."""
+        append(self.batch.commands(self.index), {"tell": name, "payload": payload})
+
+    def stop(self, name: str, reason: str) -> None:
+        """Ask a job to save and exit; one that has not started is dropped."""
+        if name in self.stopping or name not in self.unended:
+            return
+        self.stopping[name] = reason
+        if name not in self.started:
+            self.dropped.add(name)
+        append(self.batch.commands(self.index), {"stop": name, "reason": reason})
+
+    def is_gone(self, state: str | None) -> None:
+        """Note that Slurm will not run it any more, or that it will."""
+        self.gone_since = None if state is None else self.gone_since or time.monotonic()
+
+    def lost(self, state: str) -> list[Event]:
+        """Return the ends of the jobs whose ends it has not told, after it has ended as Slurm says."""
+        error, stopped = self._why(state)
+        ends: list[Event] = [
+            Ended(name, None, self.stopping.get(name, stopped), None if name in self.stopping else error)
+            for name in self.left
+        ]
+        self.done = True
+        return ends
+
+    def _why(self, state: str) -> tuple[str | None, str | None]:
+        """Return why its jobs have failed or, else, why they were stopped."""
+        if state in _FAILURES:
+            told = f"Slurm's job {self.name} ended ({state}) before its jobs did"
+            return f"{told}; {self.batch.log(self.index)} ends with: {' / '.join(self._last_lines())}", None
+        return None, f"Slurm ended job {self.name} ({state})"
+
+    def _last_lines(self) -> list[str]:
+        try:
+            with self.batch.log(self.index).open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - _LOG_BYTES))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return []
+        return [line.strip() for line in text.splitlines() if line.strip()][-_LOG_LINES:]

@@ -87,10 +87,8 @@ def test_every_setting_stands_in_one_file_of_yaml_and_every_key_there_is_a_setti
 
 
 def test_the_defaults_in_yaml_are_in_force_and_those_of_the_fields() -> None:
-    config, program = (
-        composed(("hydra/sweeper=optuna", "hydra/launcher=slurm")),
-        OmegaConf.load(CONF / "program.yaml"),
-    )
+    config = composed(("hydra/sweeper=optuna", "hydra/launcher=slurm"))
+    program = OmegaConf.load(CONF / "program.yaml")
     for each in all_settings():
         value = OmegaConf.select(program if each in of_a_program() else config, each.key)
         assert (value, type(each.default)) == (each.default, type(each.default)), each.key

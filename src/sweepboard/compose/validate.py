@@ -11,11 +11,13 @@ from sweepboard.errors import ConfigError, nearest
 from sweepboard.names import flatten
 from sweepboard.settings import (
     GROUPS,
+    LAUNCHER,
     NAMED_GROUPS,
     OPEN_GROUPS,
     SEARCH,
     SHARED_KEYS,
     SearchSettings,
+    SlurmSettings,
     settings,
     settings_in,
 )
@@ -58,8 +60,9 @@ def did_you_mean_key(key: str) -> str:
 def setting_like(key: str) -> str | None:
     """Return the setting or group with the same last name or nearest to `key`, or None."""
     valid = ["optimizer.lr", *settings()]
-    if key.startswith(f"{SEARCH}."):
-        valid = [each.key for each in settings_in(SearchSettings, f"{SEARCH}.")]
+    for block, group in ((SEARCH, SearchSettings), (LAUNCHER, SlurmSettings)):
+        if key.startswith(f"{block}."):
+            valid = [each.key for each in settings_in(group, f"{block}.")]
     if "." not in key:
         valid += [*GROUPS, "experiment"]
     name = key.rpartition(".")[2]

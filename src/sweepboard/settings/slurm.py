@@ -48,7 +48,7 @@ class SlurmSettings:
     setup: list[str] = setting([], "speed")
     """Lines of shell that are run before the jobs: `[module load cuda]`."""
 
-    extra: dict[str, Any] = setting({}, "speed")
+    extra: dict[str, Any] | None = setting(None, "speed")
     """Any other options of sbatch: `{exclude: node7, exclusive: true}`."""
 
     requeue: bool = setting(True, "speed")

@@ -8,6 +8,7 @@ from typing import Any
 
 from sweepboard.execution import LOST, Ended, Event, Executor, Job, Message, Requeued, Started
 from sweepboard.runs.record import RUNNING
+from sweepboard.secrets import masked_command
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
@@ -66,7 +67,7 @@ class Launch:
             "frozen": job.place,
             "checksum": job.checksum,
             "number": job.number,
-            "command": self.command,
+            "command": masked_command(self.command),
             "swept": self.swept,
             "waits": self.waits,
             "own": self.own,

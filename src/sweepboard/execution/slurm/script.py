@@ -32,7 +32,7 @@ def options(settings: SlurmSettings, cores: int) -> list[str]:
         "--requeue" if settings.requeue else "--no-requeue",
         *([f"--signal=B:USR1@{settings.warn}"] if settings.warn else []),
         *_given(_asked(settings)),
-        *_given({"job-name": "sweepboard", **settings.extra}),
+        *_given({"job-name": "sweepboard", **(settings.extra or {})}),
     ]
 
 

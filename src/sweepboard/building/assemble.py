@@ -47,6 +47,8 @@ def assemble(
     model = build_model(config) if model is None else model
     if anew:
         load_initial_weights(model, config.settings.weights)
+    if config.ranks > 1 and config.settings.trainer.sync_batch_norm:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     model.to(device)
     optimizers = build_optimizers(config.values["optimizer"], model)
     task = build_task(config, spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -16,16 +16,21 @@ from sweepboard.building.trial_model import InitialModel
 from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.data.dealing import ALONE as ONE
+from sweepboard.data.dealing import Dealing
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data, DataSpec
-from sweepboard.settings import LoggingSettings, TrainerSettings
+from sweepboard.names import without
+from sweepboard.settings import LOGGERS, LoggingSettings, TrainerSettings
 from sweepboard.startup import set_threads
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.distributed import ALONE, Group, Ranks
 from sweepboard.training.gradient_checkpointing import checkpoint_gradients
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
+from sweepboard.training.rank_loop import RankLoop
 from sweepboard.training.seeding import random_states_kept, seed_everything, set_random_states
 from sweepboard.training.signals import StopFlag
 from sweepboard.training.torch_flags import torch_flags
@@ -65,9 +70,14 @@ class Experiment:
         checkpoints: Checkpoints,
         stop: StopFlag,
         resume: LoopState | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """Train as the settings say (`training.loop.fit`)."""
+        """Train as the settings say (`training.loop.fit`), maybe as one of several ranks."""
         with torch_flags(self.trainer):
+            loop_class = None
+            if isinstance(ranks, Group):
+                self.learner.join(ranks)
+                loop_class = RankLoop
             fit(
                 self.learner,
                 self.data,
@@ -77,20 +87,24 @@ class Experiment:
                 checkpoints=checkpoints,
                 stop=stop,
                 resume=resume,
+                loop_class=loop_class,
             )
 
 
 def build_work(prepared: Prepared) -> Work:
-    """Build what a run executes: the trainer with its parts, or a training function of the user's own."""
+    """Build what a run executes: the trainer with its parts, or a training function of the user's own.
+
+    Of the trainer it is what rank 0 executes.
+    """
     if prepared.config.program is not None:
         from sweepboard.building.program import program_work  # most runs start sooner without it
 
         return program_work(prepared.config, prepared.folder)
-    return build(prepared)
+    return build(prepared, Dealing(0, prepared.config.ranks))
 
 
-def build(prepared: Prepared) -> Experiment:
-    """Read the data and build the model, the optimizer and the other parts.
+def build(prepared: Prepared, dealing: Dealing = ONE) -> Experiment:
+    """Read the data and build the model, the optimizer and the other parts, for one rank.
 
     Set torch's number of threads and seed every global generator, so that the weights depend on the seed
     alone. Raise `UserError` if the data cannot be read.
@@ -98,9 +112,9 @@ def build(prepared: Prepared) -> Experiment:
     config, settings = prepared.config.values, prepared.config.settings
     if not settings.trainer.compile:
         avoid_compiler_import()
-    device = torch.device(config["device"])
+    device = device_of(config["device"], dealing)
     threads = set_threads(config["threads"])
-    data = prepare_data(prepared.source, settings.dataset, config["seed"], device)
+    data = prepare_data(prepared.source, settings.dataset, config["seed"], device, dealing)
     seed_everything(config["seed"])
     learner = build_learner(prepared.config, data.spec, device, prepared.initial, prepared.anew)
     _warn_of_untrained(learner.task_modules, config["task"][TARGET])
@@ -112,11 +126,23 @@ def build(prepared: Prepared) -> Experiment:
         learner=learner,
         trainer=settings.trainer,
         logging=settings.logging,
-        callbacks=_callbacks(prepared.config),
+        callbacks=_callbacks(prepared.config, dealing),
     )
 
 
-def _callbacks(config: RunConfig) -> dict[str, Callback]:
+def device_of(name: str, dealing: Dealing) -> torch.device:
+    """Return the device of a rank: each has a GPU of its own."""
+    if name == "cuda" and dealing.size > 1:
+        torch.cuda.set_device(dealing.local_rank)
+        return torch.device("cuda", dealing.local_rank)
+    return torch.device(name)
+
+
+def _callbacks(config: RunConfig, dealing: Dealing) -> dict[str, Callback]:
+    """Build the callbacks of a rank: those that change no result are called by rank 0 alone."""
+    if dealing.rank:
+        kept = without(config.values, config.writes_only)
+        config = replace(config, values={**kept, LOGGERS: {}})
     with random_states_kept():  # a run with a logger trains like one without
         return build_callbacks(config)
 

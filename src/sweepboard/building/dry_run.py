@@ -16,6 +16,7 @@ from sweepboard.building.dry_run_task import check_task
 from sweepboard.building.instantiate import Refused
 from sweepboard.building.optimizer_check import check_optimizers_fit
 from sweepboard.building.optimizer_nodes import optimizer_nodes
+from sweepboard.building.rank_checks import check_ranks
 from sweepboard.building.schedules import metrics_of_schedules
 from sweepboard.building.trial_model import InitialModel
 from sweepboard.compose.locate import told
@@ -52,6 +53,7 @@ def dry_run(
         if metrics is not None:
             _check_metrics(config, metrics)
         check_optimizers_fit(run, model)
+        check_ranks(run, task, model)
         _check_gradient_checkpointing(model, run.settings.trainer)
         if anew:
             check_initial_weights(model, run.settings.weights)

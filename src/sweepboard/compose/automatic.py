@@ -7,20 +7,23 @@ from typing import Any
 
 import torch
 
+from sweepboard.compose.rank_settings import devices_of
 from sweepboard.errors import ConfigError
 from sweepboard.execution import Resources
 from sweepboard.hardware import default_threads
 
 
 def automatic(config: Mapping[str, Any], resources: Resources | None = None) -> dict[str, Any]:
-    """Return `device` and `threads` as the run will use them: here, or with an executor's `resources`.
+    """Return `device`, `threads` and `trainer` as the run will use them: here, or with `resources`.
 
     Raise `ConfigError` for a device that is not available or does not support `trainer.precision`.
     """
     device = device_for(config["device"], resources)
     if config["trainer"]["precision"] == "fp16" and device == "cpu":
         raise ConfigError("trainer.precision=fp16: needs a GPU, and this run is on the CPU; use bf16 or fp32")
-    return {"device": device, "threads": config["threads"] or default_threads()}
+    devices = devices_of(config["trainer"], device, resources)
+    threads = config["threads"] or max(1, default_threads() // devices)
+    return {"device": device, "threads": threads, "trainer": {**config["trainer"], "devices": devices}}
 
 
 def device_for(word: str, resources: Resources | None = None) -> str:

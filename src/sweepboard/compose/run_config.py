@@ -121,6 +121,14 @@ class RunConfig:
         return 0 if self.program else self.settings.dataset.workers
 
     @property
+    def ranks(self) -> int:
+        """The number of processes that train the run."""
+        if self.program:
+            return 1
+        trainer = self.settings.trainer
+        return int(trainer.devices) * trainer.nodes
+
+    @property
     def device(self) -> str:
         """The device that the run computes on."""
         return self.program.device if self.program else str(self.values["device"])

@@ -13,6 +13,7 @@ from sweepboard.data.augment import Augment
 from sweepboard.data.batch_transform import transformed
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
 from sweepboard.data.datasets.stream_source import is_stream
+from sweepboard.data.dealing import ALONE, Dealing, dealt
 from sweepboard.data.fetcher import Loading
 from sweepboard.data.fingerprint import fingerprint
 from sweepboard.data.loader import LoaderReader
@@ -27,15 +28,21 @@ from sweepboard.errors import DamagedFile
 from sweepboard.settings import DatasetSettings
 
 
-def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
-    """Read `source` and prepare it for training on `device`.
+def prepare_data(
+    source: Source,
+    settings: DatasetSettings,
+    seed: int,
+    device: torch.device,
+    dealing: Dealing = ALONE,
+) -> Data:
+    """Read `source` and prepare it for training on `device`, by the rank that `dealing` says.
 
     `seed` determines the validation split, the order of the training samples and their augmentation. Raise
     `ConfigError` for settings that do not fit, and any `UserError` of the source.
     """
     check_settings(settings, source)
     if getattr(source, "is_stream", False):
-        return _streams(source, settings, seed, device)
+        return _streams(source, settings, seed, device, dealing)
     splits = _load(source)
     members = _members(splits, settings, seed)
     mark = fingerprint(splits, members)
@@ -49,10 +56,12 @@ def prepare_data(source: Source, settings: DatasetSettings, seed: int, device: t
         test if on_test else layout.evaluation(splits.val or splits.plain or splits.train, members.get("val"))
     )
     train = transformed(layout.training(source, splits.train, members["train"]), source, seed, device)
-    return Data(spec, train, val, test, mark.whole, mark.content)
+    return Data(spec, dealt(train, dealing), val, test, mark.whole, mark.content)
 
 
-def _streams(source: Any, settings: DatasetSettings, seed: int, device: torch.device) -> Data:
+def _streams(
+    source: Any, settings: DatasetSettings, seed: int, device: torch.device, dealing: Dealing
+) -> Data:
     """Return the batches of streams; those to evaluate on may be map-style data sets."""
     loading = Loading.of(settings, getattr(source, "worker_init_fn", None))
     layout = _Layout(source.spec, settings, seed, device, loading)
@@ -69,7 +78,7 @@ def _streams(source: Any, settings: DatasetSettings, seed: int, device: torch.de
     train = transformed(source.batches_of("train", settings, seed, device, loading), source, seed, device)
     test = batches("test")
     val = test if settings.validate_on == "test" else batches("val")
-    return Data(source.spec, train, val, test, source.digest, source.digest)
+    return Data(source.spec, dealt(train, dealing), val, test, source.digest, source.digest)
 
 
 def _load(source: Source) -> Splits:

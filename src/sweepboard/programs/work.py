@@ -15,6 +15,7 @@ from sweepboard.startup import set_threads
 from sweepboard.training.callback import Callback
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.distributed import ALONE, Ranks
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.signals import StopFlag
@@ -48,8 +49,10 @@ class ProgramWork:
         checkpoints: Checkpoints,
         stop: StopFlag,
         resume: LoopState | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Call the function, and raise `Interrupted` or `Pruned` if it returned because of that."""
+        del ranks  # of a function only itself knows them
         listeners = CallbackList(callbacks, stop)
         with listeners.finishing():
             measured = Measured(self.primary_metric, self.mode)

@@ -85,7 +85,8 @@ def between_runs(then: RunConfig, now: RunConfig) -> list[Difference]:
     writers = {*then.writes_only, *now.writes_only} - {*_others(then), *_others(now)}
     found = ((change, effect_of(change.key, writers)) for change in between_configs(then.values, now.values))
     return [
-        replace(change, matters=effect in ("result", "length"), effect=effect) for change, effect in found
+        replace(change, matters=effect in ("result", "rounding", "length"), effect=effect)
+        for change, effect in found
     ]
 
 

@@ -25,6 +25,7 @@ from sweepboard.runs.epoch_log import EpochLog
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.log_file import logged_to, printed_to
 from sweepboard.runs.provenance import write_provenance
+from sweepboard.runs.ranks import ranks_together
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
 from sweepboard.runs.saved_run import config_in, origin_of, read_run
@@ -93,7 +94,9 @@ def execute(
             board = open_run_board(prepared.config, folder, record, work)
             epochs = {} if prepared.config.program else {"epoch log": EpochLog(record.groups)}
             every = {**board, "record": recorded, **epochs, **callbacks}
-            work.run(every, Checkpoints(folder.checkpoints, record.id), stop, resume)
+            checkpoints = Checkpoints(folder.checkpoints, record.id)
+            with ranks_together(prepared, folder, resume, recorded.fail) as ranks:
+                work.run(every, checkpoints, stop, resume, ranks)
 
 
 def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None:

@@ -44,6 +44,12 @@ class RecordCallback(Callback):
         if trouble is not None and error is None:
             raise NotSaved(self.folder.path, trouble)
 
+    def fail(self, reason: str) -> None:
+        """Write that the run has failed, in a process that will not leave the block."""
+        log.error("failed: %s", reason)
+        self.record.end(FAILED, reason)
+        self._write()
+
     def on_start(self, progress: RunProgress) -> None:
         self.record.data_fingerprint = self.record.data_fingerprint or progress.fingerprint
         self.record.data_content = self.record.data_content or progress.content

@@ -12,10 +12,11 @@ from sweepboard.formatting import yaml_text
 
 T = TypeVar("T")
 
-Effect: TypeAlias = Literal["result", "length", "speed", "place", "logging"]
+Effect: TypeAlias = Literal["result", "rounding", "length", "speed", "place", "logging"]
 """The effect of changing a setting.
 
 * `result`: the numbers change, if only in their last bits;
+* `rounding`: the numbers change in their last bits, and a run may go on so;
 * `length`: the run ends elsewhere; the numbers up to there stay the same;
 * `speed`: time, memory, processes or moments of saving change, but no number;
 * `place`: folders, files or names change, but no number;

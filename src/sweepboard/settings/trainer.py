@@ -29,6 +29,10 @@ def _stops_early(early_stopping: Mapping[str, Any]) -> bool:
     return early_stopping.get("patience") is not None
 
 
+def _has_ranks(trainer: Mapping[str, Any]) -> bool:
+    return (trainer.get("devices"), trainer.get("nodes")) != (1, 1)
+
+
 @dataclass
 class EarlyStopping:
     """Stop when a validation metric no longer improves."""
@@ -117,6 +121,23 @@ class TrainerSettings:
     )
     """Precision of float32 matrix products on a GPU: `highest`, `high` (TF32) or `medium` (bf16); null leaves
     torch's own, `highest`."""
+
+    devices: int | str = setting(1, "rounding", choices=("auto",), minimum=1)
+    """Processes that train this run together on each machine, each on its own GPU or with its own share of
+    the cores; `auto` takes all GPUs. A batch is divided among them."""
+
+    nodes: int = setting(1, "rounding", minimum=1, used=_has_ranks)
+    """Machines that train this run together: more than one is started by srun or torchrun."""
+
+    strategy: str = setting("ddp", "rounding", choices=("ddp", "fsdp"), used=_has_ranks)
+    """What each process holds: the whole model (`ddp`), or its part of every weight (`fsdp`), which takes
+    less memory and more messages."""
+
+    timeout: float = setting(600.0, "speed", above=0, used=_has_ranks)
+    """Seconds that a process waits for the others before the run ends and says which one is silent."""
+
+    sync_batch_norm: bool = setting(False, "result", used=_has_ranks)
+    """Let batch norm measure over the samples of all processes, on GPUs."""
 
     val_every_epochs: int | None = setting(1, "result", minimum=1)
     """Validate after every so many epochs; null: not by epochs. The end of a run is always validated."""

@@ -61,8 +61,8 @@ class PlannedJob:
 
     @property
     def cores(self) -> int:
-        """The number of cores it uses: its threads and its data-loading processes."""
-        return self.threads + self.config.data_workers
+        """The number of cores it uses: the threads and data-loading processes of each of its ranks."""
+        return self.config.ranks * (self.threads + self.config.data_workers)
 
     @property
     def gpu(self) -> bool:
@@ -158,7 +158,8 @@ def extended(plan: Plan, added: Sequence[RunConfig]) -> Plan:
 def threads_per_job(jobs: Sequence[Prepared], resources: Resources) -> int:
     """Return the cores divided by the jobs that run at once, at least 1."""
     on_gpu = any(job.config.device.startswith("cuda") for job in jobs)
-    return resources.cores_per_job(len(jobs), on_gpu)
+    cores = resources.cores_per_job(len(jobs), on_gpu)
+    return max(1, cores // max((job.config.ranks for job in jobs), default=1))
 
 
 def with_threads(point: Point, threads: int) -> RunConfig:

@@ -203,6 +203,22 @@ class Checkpoints:
         return True
 
 
+class NoCheckpoints(Checkpoints):
+    """The checkpoints of a rank that saves none: rank 0 does, with what this one sends."""
+
+    def clean(self, best_step: int | None = None) -> None:
+        """Do nothing."""
+
+    def save(
+        self,
+        last: Mapping[str, Any] | None = None,
+        best: Mapping[str, Any] | None = None,
+        first: Callable[[], None] = lambda: None,
+        of_end_only: bool = False,
+    ) -> None:
+        """Do nothing."""
+
+
 def _give_second_name(path: Path, second: Path) -> None:
     """Give a checkpoint that will be replaced its second name; the first name exists at every moment."""
     link = path.with_name(".previous.tmp")

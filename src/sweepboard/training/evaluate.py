@@ -15,19 +15,22 @@ from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.seeding import random_states_kept
 
 
-def evaluate(learner: Learner, batches: Iterable[Batch]) -> dict[str, float]:
+def evaluate(learner: Learner, batches: Iterable[Batch | None]) -> dict[str, float]:
     """Return loss and metrics of the learner's model over `batches`, in the precision of the run.
 
-    For a split: `evaluate(learner, data.test.epoch(0))`. Module modes, random states and the metric objects
-    of the task are restored, so that training is not affected.
+    For a split: `evaluate(learner, data.test.epoch(0))`, and with ranks what `data.dealing.rounds` yields.
+    Module modes, random states and the metric objects of the task are restored, so that training is not
+    affected.
     """
     task = learner.task
     gradients = torch.enable_grad() if task.evaluation_gradients else torch.inference_mode()
     evaluation = evaluating(learner.model, *learner.task_modules)
     with random_states_kept(), evaluation, fresh_metrics(task), gradients:
-        meter = Meter(task)
+        meter = Meter(task, learner.ranks)
         for batch in batches:
-            meter.add(learner.evaluation_step(batch))
+            if batch is not None:
+                meter.add(learner.evaluation_step(batch))
+            meter.end_batch()
         return meter.metrics()
 
 

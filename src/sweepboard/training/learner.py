@@ -10,19 +10,24 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sweepboard.data.dealing import Surplus
 from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
 from sweepboard.training.attributes import Attributes, set_attributes
 from sweepboard.training.checkpoint import copied
 from sweepboard.training.closures import Closure, needs_closure, takes_closure
 from sweepboard.training.compiled import check_compiler, compiled, new_step
+from sweepboard.training.distributed import ALONE, Group, Ranks, same_weights
+from sweepboard.training.gradient_sum import GradientSum
 from sweepboard.training.layout import Layout
 from sweepboard.training.learning_rates import LearningRates, Rate
 from sweepboard.training.meter import Meter
 from sweepboard.training.metric_objects import fresh_metrics
+from sweepboard.training.metric_ranks import keep_alone
 from sweepboard.training.optimizer_modes import begin_training, evaluation_weights, has_modes
 from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.precision import Precision
+from sweepboard.training.rank_states import seed_rank
 from sweepboard.training.schedules import Schedules
 from sweepboard.training.several_updates import SeveralUpdates
 from sweepboard.training.task import Model, Result, Step, Task, as_step, makes_updates, training_loss
@@ -88,10 +93,20 @@ class Learner:
         self._makes_updates = makes_updates(task)
         self.loss = torch.zeros(())
         self.on_gradients: Callable[[str], None] | None = None
+        self.ranks: Ranks = ALONE
+        self.gradient_sum: GradientSum | None = None
         self._closure = self._closure_for_steps()
         begin_training(self.optimizers.values())
         self.callable_model: Model = compiled(model, compile) if compile else model
         self._reuses_memory = isinstance(compile, str)
+
+    def join(self, ranks: Group) -> None:
+        """Train together with other ranks from here on, from the weights of rank 0."""
+        same_weights(ranks, self.model)
+        seed_rank(ranks.dealing)
+        keep_alone(self.task)
+        self.ranks, self.meter = ranks, Meter(self.task, ranks)
+        self.gradient_sum = GradientSum(ranks, self.model)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return a context manager for forward passes in the precision of the run."""
@@ -143,11 +158,16 @@ class Learner:
         return loss
 
     def check(self) -> None:
-        """Fetch losses from the device. Raise NonFiniteLoss for the first one that is not finite."""
+        """Fetch losses from the device. Raise NonFiniteLoss for the first one that is not finite.
+
+        It is raised by all ranks.
+        """
         finite = self.meter.fetch().isfinite()
         trace, self._trace = self._trace, []
-        if not finite.all():
-            step, rates = trace[int(finite.logical_not().nonzero()[0])]
+        wrong = None if finite.all() else trace[int(finite.logical_not().nonzero()[0])][0]
+        step = self.ranks.earliest(wrong)
+        if step is not None:
+            rates = dict(trace)[step]
             raise NonFiniteLoss(step, {tag: float(rate) for tag, rate in rates.items()})
 
     def state_dict(self) -> dict[str, Any]:
@@ -223,7 +243,7 @@ class Learner:
     def _gradients(self, batches: Sequence[Batch], measured: bool = True) -> Tensor:
         """Set the clipped gradients of the mean loss over `batches`, and return that loss."""
         self.clear_gradients()
-        mean = WeightedMean(len(batches))
+        mean = WeightedMean(len(batches), self.gradient_sum)
         for batch in batches:
             self.backward(mean.add(self._forward(batch, measured)))
         mean.divide(self._parameters)
@@ -232,13 +252,18 @@ class Learner:
 
     def _forward(self, batch: Batch, measured: bool) -> Step:
         try:
-            step = self.training_step(batch)
+            step = self._surplus(batch) if isinstance(batch, Surplus) else self.training_step(batch)
         except ValueError as error:
             _explain_batch_norm(error)
             raise
         if measured:
             self._measure(step)
         return step
+
+    def _surplus(self, batch: Surplus) -> Step:
+        """Return the step of a batch that another rank measures."""
+        with fresh_metrics(self.task):
+            return Step(training_loss(self.training_step(batch.batch)), samples=0, weight=0)
 
     def clear_gradients(self) -> None:
         """Set all gradients to None: `optimizer.zero_grad()` without its bookkeeping."""
@@ -317,6 +342,6 @@ def _explain_batch_norm(error: ValueError) -> None:
     """Raise RunFailed, which says what to do, if batch norm refused a batch of one sample."""
     if "more than 1 value per channel" in str(error):
         raise RunFailed(
-            "batch norm cannot train on one sample, and the last batch of an epoch has only one: "
-            "use dataset.drop_last=true, or another dataset.batch_size"
+            "batch norm cannot train on one sample, and the last batch of an epoch has only one (for this "
+            "rank, if there are several): use dataset.drop_last=true, or another dataset.batch_size"
         ) from error

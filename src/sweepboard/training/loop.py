@@ -43,12 +43,13 @@ def fit(
     checkpoints: Checkpoints | None = None,
     stop: StopFlag | None = None,
     resume: LoopState | None = None,
+    loop_class: type[Loop] | None = None,
 ) -> Progress:
     """Train, validate, log and save as `settings` say; then test the final weights.
 
     `logging_every_steps` is in updates (None: once an epoch). Checkpoints hold the state of a callback under
     its name in `callbacks`. `resume` is a state of `checkpoints.load()`: the run continues from it to the
-    same weights and scalars as a run that was never stopped.
+    same weights and scalars as a run that was never stopped. `loop_class` is that of a rank.
 
     Raise NonFiniteLoss; after a checkpoint, Interrupted if `stop` was set and Pruned if a callback raised it;
     NotSaved if the last checkpoint could not be written; ConfigError for settings that exclude each other.
@@ -58,7 +59,7 @@ def fit(
     listeners = CallbackList(callbacks, stop)
     with listeners.finishing():
         intervals = _intervals(learner, data, settings, logging_every_steps)
-        loop = _Loop(learner, data, settings, intervals, listeners, checkpoints, stop)
+        loop = (loop_class or Loop)(learner, data, settings, intervals, listeners, checkpoints, stop)
         if resume is not None:
             loop.restore(resume)
         if checkpoints is not None:
@@ -77,12 +78,15 @@ def _intervals(learner: Learner, data: Data, settings: TrainerSettings, log_ever
     return intervals
 
 
-class _Loop(LoopParts):
+class Loop(LoopParts):
+    """The loop of one process."""
+
     def run(self) -> None:
         """Train from the current state to the end."""
         self.stop.at_once = False  # from here on there is something to save
         try:
             self.callbacks.on_start(self._progress_now())
+            self._agree()
             if self.due:
                 self._do_what_is_due()
             while not self.progress.finished:
@@ -117,14 +121,13 @@ class _Loop(LoopParts):
     def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
         """Make updates until `step`, or until a signal comes or a checkpoint by the minute is due."""
         started, before, callbacks = time.perf_counter(), self.learner.step, self.callbacks
+        leaves = self._leaves
         try:
             for _, group in zip(range(before, step), groups, strict=False):
                 self.learner.update(group)
                 if callbacks.per_update:
                     callbacks.on_update(self.progress)
-                    if self.measured.stop_reason:
-                        break
-                if self.stop.is_set or (time.perf_counter() > self.looked + TICK and self._look()):
+                if leaves():
                     break
             else:
                 if self.learner.step < step:
@@ -135,7 +138,16 @@ class _Loop(LoopParts):
         self.busy += time.perf_counter() - started
         self.stop.check()
 
-    def _look(self) -> bool:
+    def _leaves(self) -> bool:
+        """Return whether to leave the updates before the next event."""
+        if self.measured.stop_reason or self.stop.is_set:
+            return True
+        return time.perf_counter() > self.looked + TICK and self.look()
+
+    def _agree(self) -> None:
+        """Let all ranks of the run know the same of signals and stops; one process knows all."""
+
+    def look(self) -> bool:
         """Check the clock; return whether to leave the updates for a checkpoint or a stop."""
         self.looked = time.perf_counter()
         self.measured.seconds = self.looked - self.began
@@ -148,6 +160,7 @@ class _Loop(LoopParts):
         A signal may interrupt the measurement; then everything happens after the resume.
         """
         self.log.flush(keep_current=True)  # loggers get the steps in their order
+        self._agree()
         step, val = self.learner.step, {}
         at_end = step >= self.intervals.total_steps or self.measured.stop_reason is not None
         if at_end:
@@ -158,6 +171,7 @@ class _Loop(LoopParts):
         last = at_end or monitor.should_stop
         test = self._measured(self.data.test, self.settings.limit_test_batches) if last else {}
         self._commit(step, val, monitor, test, last)
+        self._agree()
 
     def _commit(
         self, step: int, val: dict[str, float], monitor: Monitor, test: dict[str, float], last: bool
@@ -183,7 +197,7 @@ class _Loop(LoopParts):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
         monitor = self.monitor.seen(val, step) if val else self.monitor
         test = self._measured(self.data.test, self.settings.limit_test_batches)
-        if self.learner.meter.samples:
+        if not self.learner.meter.is_empty:
             self._log_training()
         if val:
             self._end_validation(val, monitor)

@@ -17,6 +17,7 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.monitor import Monitor
 from sweepboard.training.progress import Measured, Progress
+from sweepboard.training.rank_states import state_of_rank
 from sweepboard.training.replaced_weights import replaced
 from sweepboard.training.run_log import RunLog
 from sweepboard.training.seeding import random_states, set_random_states
@@ -92,7 +93,7 @@ class LoopParts:
     def restore(self, state: LoopState) -> None:
         """Load what `state()` returned. Raise `DamagedCheckpoint` if it does not fit this run."""
         with fitting():
-            self._restore(state)
+            self._restore(state_of_rank(state, self.learner.ranks.dealing))
         self.callbacks.load_state_dict(state.callbacks)
 
     def _restore(self, state: LoopState) -> None:

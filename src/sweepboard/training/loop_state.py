@@ -83,6 +83,9 @@ class LoopState(_State):
     evaluated_by: str = ""
     """The callback whose state holds the `weights` that the model is evaluated with; empty if none does."""
 
+    ranks: list[dict[str, Any]] = field(default_factory=list)
+    """What differs on ranks 1, 2, ... (`training.rank_states`); empty for one process."""
+
     log: dict[str, Any] = field(default_factory=dict)
     """What callbacks logged at the last update, and the tags that they log."""
 

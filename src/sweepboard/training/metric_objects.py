@@ -19,7 +19,7 @@ from sweepboard.training.task import Mode, Task
 def metric_objects(task: Task) -> dict[str, Any]:
     """Return the attributes of `task` that are metrics or containers of metrics, by name."""
     own = {**vars(task), **(vars(task).get("_modules") or {})}
-    return {name: value for name, value in own.items() if any(_metrics_in(name, value))}
+    return {name: value for name, value in own.items() if any(metrics_in(name, value))}
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def fresh_metrics(task: Task) -> Iterator[None]:
     try:
         for name, value in own.items():
             fresh = copy.deepcopy(value)
-            for _, metric in _metrics_in(name, fresh):
+            for _, metric in metrics_in(name, fresh):
                 metric.reset()
             setattr(task, name, fresh)
         yield
@@ -42,7 +42,7 @@ def computed(task: Task) -> dict[str, float]:
     """Return the values of the metric objects that were updated. Raise ConfigError for several numbers."""
     found: dict[str, float] = {}
     for attribute, value in metric_objects(task).items():
-        for name, metric in _metrics_in(attribute, value):
+        for name, metric in metrics_in(attribute, value):
             if _was_updated(metric):
                 found |= _numbers(task, name, metric.compute())
     return found
@@ -60,7 +60,7 @@ def _larger_is_better(task: Task) -> dict[str, bool | None]:
     """Return what each metric object says of itself, by the name of its value."""
     found: dict[str, bool | None] = {}
     for attribute, value in metric_objects(task).items():
-        for name, metric in _metrics_in(attribute, value):
+        for name, metric in metrics_in(attribute, value):
             for part, object_ in (
                 metric.items() if callable(getattr(metric, "items", None)) else [(name, metric)]
             ):
@@ -71,20 +71,20 @@ def _larger_is_better(task: Task) -> dict[str, bool | None]:
 def reset(task: Task) -> None:
     """Reset every metric object."""
     for name, value in metric_objects(task).items():
-        for _, metric in _metrics_in(name, value):
+        for _, metric in metrics_in(name, value):
             metric.reset()
 
 
-def _metrics_in(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def metrics_in(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the metrics in an attribute and their names; a container names its metrics."""
     if all(callable(getattr(value, method, None)) for method in ("update", "compute", "reset")):
         yield name, value
     elif isinstance(value, Mapping) or type(value).__name__ == "ModuleDict":
         for key, inner in value.items():
-            yield from _metrics_in(str(key), inner)
+            yield from metrics_in(str(key), inner)
     elif isinstance(value, list | tuple) or type(value).__name__ == "ModuleList":
         for number, inner in enumerate(value):
-            yield from _metrics_in(f"{name}_{number}", inner)
+            yield from metrics_in(f"{name}_{number}", inner)
 
 
 def _was_updated(metric: Any) -> bool:

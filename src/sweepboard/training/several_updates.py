@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from sweepboard.data.dealing import Surplus
 from sweepboard.data.tree import length_of
 from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
+from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.task import Step, as_step
 from sweepboard.training.weighted_mean import WeightedMean
 
@@ -26,7 +30,9 @@ class SeveralUpdates:
 
     def __init__(self, learner: Learner, batches: Sequence[Batch]) -> None:
         self._learner = learner
-        self._batches = [learner.laid_out(batch) for batch in batches]
+        self._surplus = [isinstance(batch, Surplus) for batch in batches]
+        plain = [batch.batch if isinstance(batch, Surplus) else batch for batch in batches]
+        self._batches = [learner.laid_out(batch) for batch in plain]
         self._running = [iter(learner.task.updates(learner.callable_model, batch)) for batch in self._batches]
         self._measured = _Measured()
 
@@ -42,13 +48,15 @@ class SeveralUpdates:
             raise ConfigError(
                 f"task: {type(self._learner.task).__name__}.updates yielded no loss for a batch"
             )
-        return self._measured.step(sum(length_of(batch) for batch in self._batches))
+        own = zip(self._batches, self._surplus, strict=True)
+        return self._measured.step(sum(length_of(batch) for batch, surplus in own if not surplus))
 
     def _gradients(self) -> str | None:
         """Set the gradients of the next update; return the name of its optimizer, or None at the end."""
-        mean, names = WeightedMean(len(self._batches)), list[str | None]()
-        for batch, results in zip(self._batches, self._running, strict=True):
-            with self._learner.autocast():
+        mean, names = WeightedMean(len(self._batches), self._learner.gradient_sum), list[str | None]()
+        for batch, results, surplus in zip(self._batches, self._running, self._surplus, strict=True):
+            metrics = fresh_metrics(self._learner.task) if surplus else nullcontext()
+            with self._learner.autocast(), metrics:
                 result = next(results, None)
             if result is None:
                 names.append(None)
@@ -56,14 +64,15 @@ class SeveralUpdates:
             if not any(names):
                 self._learner.clear_gradients()
             name, step = self._named(result, batch)
-            self._learner.backward(mean.add(step), name)
-            self._measured.add(step)
+            self._learner.backward(mean.add(replace(step, weight=0) if surplus else step), name)
+            if not surplus:
+                self._measured.add(step)
             names.append(name)
         if names[0] is None and not any(names):
             return None
         name = self._the_one(names)
-        self._measured.losses.setdefault(name, []).append(mean.loss)
         mean.divide(self._learner.parameters_of(name))
+        self._measured.losses.setdefault(name, []).append(mean.loss)
         return name
 
     def _named(self, result: Any, batch: Batch) -> tuple[str, Step]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from sweepboard.training.gradient_sum import GradientSum
 from sweepboard.training.task import Step, training_loss
 
 
@@ -13,11 +14,13 @@ class WeightedMean:
     """Adds up losses by their weights; the gradients that were added up so are divided in the end.
 
     The weights need not be known before the last batch: a loss that ignores targets knows its own only after
-    it has been computed. One batch alone is not weighted, so that its gradients stay exact.
+    it has been computed. One batch alone is not weighted, so that its gradients stay exact. With ranks the
+    mean is that over the batches of all.
     """
 
-    def __init__(self, batches: int) -> None:
-        self._alone = batches == 1
+    def __init__(self, batches: int, ranks: GradientSum | None = None) -> None:
+        self._ranks = ranks
+        self._alone = batches == 1 and ranks is None
         self._loss: float | Tensor = 0.0
         self._weight: float | Tensor = 0.0
 
@@ -35,7 +38,7 @@ class WeightedMean:
 
     @property
     def loss(self) -> Tensor:
-        """The mean loss over all samples."""
+        """The mean loss over all samples; with ranks once the gradients were divided."""
         mean = self._loss if self._alone else self._loss / self._weight
         assert isinstance(mean, Tensor)
         return mean
@@ -43,6 +46,9 @@ class WeightedMean:
     def divide(self, parameters: Iterable[nn.Parameter]) -> None:
         """Divide the gradients of `parameters` by the sum of the weights."""
         if self._alone:
+            return
+        if self._ranks is not None:
+            self._loss, self._weight = self._ranks(parameters, self._loss, self._weight), 1.0
             return
         for parameter in parameters:
             if parameter.grad is not None:

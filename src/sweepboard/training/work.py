@@ -8,6 +8,7 @@ from typing import Protocol
 from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.distributed import ALONE, Ranks
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.signals import StopFlag
 
@@ -108,8 +109,9 @@ class Work(Protocol):
         checkpoints: Checkpoints,
         stop: StopFlag,
         resume: LoopState | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """Execute it to its end, from `resume` on.
+        """Execute it to its end, from `resume` on, as the first of `ranks`.
 
         Raise `Interrupted` if `stop` was set and `Pruned` if a callback raised it, after a checkpoint;
         `NotSaved` if the last checkpoint could not be written. `finish` is called on every callback.

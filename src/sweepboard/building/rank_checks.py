@@ -1,0 +1,53 @@
+"""What a run of several processes cannot be, refused before anything is written."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import LBFGS
+
+from sweepboard.building.optimizer_nodes import optimizer_nodes
+from sweepboard.compose.run_config import RunConfig
+from sweepboard.errors import ConfigError
+from sweepboard.training.metric_ranks import check_metrics
+from sweepboard.training.task import Task
+
+
+def check_ranks(run: RunConfig, task: Task, model: nn.Module) -> None:
+    """Raise `ConfigError` for a configuration with more than one process that cannot be trained so."""
+    if run.ranks == 1:
+        return
+    _check_samples(run)
+    _check_optimizers(run)
+    _check_model(run, model)
+    check_metrics(task)
+
+
+def _check_samples(run: RunConfig) -> None:
+    samples = run.settings.dataset.batch_size
+    if samples < run.ranks:
+        raise ConfigError(
+            f"dataset.batch_size={samples}: is divided among {run.ranks} processes (trainer.devices), and "
+            f"each needs a sample; use {run.ranks} or more"
+        )
+
+
+def _check_optimizers(run: RunConfig) -> None:
+    for node in optimizer_nodes(run.values["optimizer"]):
+        if isinstance(node.target, type) and issubclass(node.target, LBFGS):
+            raise ConfigError(
+                f"{node.key}: LBFGS does not go with several processes: use trainer.devices=1, or another "
+                "optimizer"
+            )
+
+
+def _check_model(run: RunConfig, model: nn.Module) -> None:
+    if run.settings.trainer.sync_batch_norm and run.device != "cuda":
+        raise ConfigError(
+            f"trainer.sync_batch_norm: torch has it for GPUs, and this run is on {run.device}; leave it out"
+        )
+    for name, module in model.named_modules():
+        if getattr(module, "sparse", False) is True:
+            raise ConfigError(
+                f"model: {name or 'it'} has sparse gradients, which several processes cannot add up: use "
+                "sparse=False, or trainer.devices=1"
+            )

@@ -1,0 +1,187 @@
+"""The processes that train one run together: its ranks, and what they tell each other.
+
+`Ranks` is one process alone, for which nothing happens. `Group` is a process group of torch.distributed. All
+collectives are called by every rank in the same order, which the loop sees to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sweepboard.data.dealing import Dealing
+from sweepboard.errors import RunFailed
+from sweepboard.training.checkpoint_file import packed, unpacked
+
+SETUP_SECONDS = 1800.0
+"""How long ranks wait for each other until all are built: one may read or download the data first."""
+
+
+class RankLost(RunFailed):
+    """Another rank has ended, or does not answer; whoever started it knows why."""
+
+
+class Ranks:
+    """One process, which is all ranks of its run."""
+
+    dealing = Dealing()
+
+    @property
+    def together(self) -> bool:
+        """Whether there are others."""
+        return self.dealing.size > 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is rank 0, which alone keeps the record, the board and the checkpoints."""
+        return self.dealing.rank == 0
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all ranks, in their order: tensors, numbers, strings, and containers."""
+        return [value]
+
+    def earliest(self, step: int | None) -> int | None:
+        """Return the smallest of the steps that any rank gives."""
+        return step
+
+    def largest(self, numbers: Sequence[int]) -> list[int]:
+        """Return the largest number of any rank at each place."""
+        return list(numbers)
+
+
+ALONE = Ranks()
+
+
+class Group(Ranks):
+    """A rank of several; `Group.joined` makes it."""
+
+    def __init__(self, dealing: Dealing, device: torch.device, groups: tuple[Any, Any]) -> None:
+        self.dealing, self.device = dealing, device
+        self._numbers, self._tensors = groups  # for tensors on the CPU and on the device of the run
+
+    @classmethod
+    def of(cls, dealing: Dealing, device: torch.device, timeout: float) -> Group:
+        """Return the group of the process group that was initialised, once all ranks have come here.
+
+        From here on a rank waits `timeout` seconds for the others.
+        """
+        import torch.distributed as dist
+
+        with lost_as_error():
+            dist.barrier()
+            short = timedelta(seconds=timeout)
+            numbers = dist.new_group(timeout=short, backend="gloo")
+            cuda = device.type == "cuda"
+            tensors = dist.new_group(timeout=short, backend="nccl") if cuda else numbers
+        return cls(dealing, device, (numbers, tensors))
+
+    def sum(self, tensor: Tensor) -> None:
+        """Add up a tensor over the ranks, in place, to the same bits in all of them."""
+        with lost_as_error():
+            torch.distributed.all_reduce(tensor, group=self._tensors)
+
+    def take_first(self, tensor: Tensor) -> None:
+        """Replace the values of a tensor by those of rank 0."""
+        with lost_as_error():
+            torch.distributed.broadcast(tensor, 0, group=self._tensors)
+
+    def largest(self, numbers: Sequence[int]) -> list[int]:
+        """Implement `Ranks.largest`."""
+        tensor = torch.tensor(numbers, dtype=torch.int64)
+        with lost_as_error():
+            torch.distributed.all_reduce(tensor, torch.distributed.ReduceOp.MAX, group=self._numbers)
+        found: list[int] = tensor.tolist()
+        return found
+
+    def earliest(self, step: int | None) -> int | None:
+        """Implement `Ranks.earliest`."""
+        [found] = self.largest([-(2**62) if step is None else -step])
+        return None if found == -(2**62) else -found
+
+    def gather(self, value: Any) -> list[Any]:
+        """Implement `Ranks.gather`. Nothing is unpickled: values travel as checkpoints do."""
+        own = torch.frombuffer(bytearray(packed({"value": value})), dtype=torch.uint8)
+        longest = self.largest([len(own)])[0]
+        sent = torch.cat([torch.tensor([len(own)]).view(torch.uint8), own, own.new_zeros(longest - len(own))])
+        found = [torch.empty_like(sent) for _ in range(self.dealing.size)]
+        with lost_as_error():
+            torch.distributed.all_gather(found, sent, group=self._numbers)
+        return [_value_in(each) for each in found]
+
+    def from_first(self, value: Any) -> Any:
+        """Return the value of rank 0; what the others give is left."""
+        content = packed({"value": value}) if self.is_first else b""
+        sent = torch.empty(self.largest([len(content)])[0], dtype=torch.uint8)
+        if self.is_first:
+            sent.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+        with lost_as_error():
+            torch.distributed.broadcast(sent, 0, group=self._numbers)
+        return unpacked(sent.numpy().tobytes(), Path("what rank 0 sent"))["value"]
+
+
+def same_weights(ranks: Group, model: nn.Module) -> None:
+    """Give the model of every rank the weights and buffers of rank 0: its class may draw from anywhere."""
+    with torch.no_grad():
+        for tensor in (*model.parameters(), *model.buffers()):
+            dense = tensor.detach().contiguous()
+            ranks.take_first(dense)
+            tensor.copy_(dense)
+
+
+def _value_in(content: Tensor) -> Any:
+    size = int(content[:8].view(torch.int64))
+    return unpacked(content[8 : 8 + size].numpy().tobytes(), Path("what another rank sent"))["value"]
+
+
+@contextmanager
+def lost_as_error() -> Iterator[None]:
+    """Raise `RankLost` for what torch.distributed raises when a rank has ended or is silent."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RankLost(f"the connection to the other ranks was lost: {str(error).splitlines()[0]}") from error
+
+
+@contextmanager
+def process_group(dealing: Dealing, device: torch.device, meeting: str, local: bool) -> Iterator[None]:
+    """Be in the process group of the ranks that meet at the URL `meeting` during the block.
+
+    On one machine (`local`) no port is open to others. A rank that left without destroying its group would
+    be aborted.
+    """
+    import torch.distributed as dist
+
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with loopback_only() if local else nothing(), lost_as_error():
+        dist.init_process_group(
+            backend, init_method=meeting, rank=dealing.rank, world_size=dealing.size,
+            timeout=timedelta(seconds=SETUP_SECONDS),
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def loopback_only() -> Iterator[None]:
+    """Let gloo listen on the loopback interface alone during the block."""
+    name, before = "GLOO_SOCKET_IFNAME", os.environ.get("GLOO_SOCKET_IFNAME")
+    os.environ[name] = before or "lo"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]

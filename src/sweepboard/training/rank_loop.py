@@ -1,0 +1,108 @@
+"""The training loop of one rank: all ranks make the same decisions at the same step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sweepboard.data.dealing import rounds
+from sweepboard.data.types import Batch, Batches, Data
+from sweepboard.settings import TrainerSettings
+from sweepboard.training.callback_list import CallbackList
+from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.evaluate import evaluate
+from sweepboard.training.interruptible import interruptible
+from sweepboard.training.intervals import Intervals
+from sweepboard.training.learner import Learner
+from sweepboard.training.loop import TICK, Loop
+from sweepboard.training.loop_state import LoopState
+from sweepboard.training.rank_states import own_state
+from sweepboard.training.shared_stop import SharedStop
+from sweepboard.training.signals import StopFlag
+
+MEETING = 0.25
+"""Seconds between two meetings, where a signal to one rank, or the clock of rank 0, becomes known to all."""
+
+
+class RankLoop(Loop):
+    """A loop whose learner has joined a `Group`.
+
+    Metrics, schedules and losses are the same on all ranks. What is not (signals, clocks, callbacks that only
+    rank 0 has) counts only after a meeting: before and after the events of a step, before each round of an
+    evaluation, and every `MEETING` seconds, at a step that rank 0 has announced at the meeting before.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        data: Data,
+        settings: TrainerSettings,
+        intervals: Intervals,
+        callbacks: CallbackList,
+        checkpoints: Checkpoints | None,
+        stop: StopFlag,
+    ) -> None:
+        self._own_stop = stop
+        super().__init__(learner, data, settings, intervals, callbacks, checkpoints, SharedStop(stop))
+        self.ranks = learner.ranks
+        self._saves = False  # whether rank 0 wants a checkpoint by the minute
+        self._met, self._met_at = learner.step, time.perf_counter()
+        self._pause = 1  # updates between two meetings
+        [every] = self.ranks.largest([bool(callbacks.per_update)])
+        self._meets_always = bool(
+            every
+        )  # else a callback would end the run at another step than in one process
+
+    def state(self) -> LoopState:
+        """Return the state of rank 0, with what differs on the others."""
+        state = super().state()
+        return replace(state, ranks=self.ranks.gather(own_state(state))[1:])
+
+    def _agree(self) -> None:
+        own, is_first = self._own_stop, self.ranks.is_first
+        wishes = [
+            own.signum or 0,
+            own.pruned is not None,
+            self.measured.stop_reason is not None,
+            is_first and super()._minutes_are_over(),
+            self._next_pause() if is_first else 0,
+        ]
+        signum, pruned, stopped, saves, self._pause = self.ranks.largest(wishes)
+        self.stop.hear(signum, bool(pruned))  # type: ignore[attr-defined]
+        if stopped and self.measured.stop_reason is None:
+            self.measured.stop_reason = "a callback of another rank"
+        self._saves = bool(saves)
+        self._met, self._met_at = self.learner.step, time.perf_counter()
+
+    def _next_pause(self) -> int:
+        """Return the updates that take `MEETING` seconds, at the speed since the last meeting."""
+        made = self.learner.step - self._met
+        if not made:
+            return self._pause
+        each = (time.perf_counter() - self._met_at) / made
+        return max(1, min(int(MEETING / each), 2 * self._pause))
+
+    def _leaves(self) -> bool:
+        if time.perf_counter() > self.looked + TICK:
+            self.look()
+        if self.learner.step < self._met + self._pause and not self._meets_always:
+            return False
+        self._agree()
+        return self._saves or self.stop.is_set or self.measured.stop_reason is not None
+
+    def _minutes_are_over(self) -> bool:
+        return self._saves
+
+    def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
+        if split is None:
+            return {}
+        batches = interruptible(rounds(split, limit, self.ranks.dealing), self.stop)
+        with self.evaluated():
+            return evaluate(self.learner, self._together(batches))
+
+    def _together(self, batches: Iterator[Batch | None]) -> Iterator[Batch | None]:
+        for batch in batches:
+            self._agree()
+            self.stop.check()
+            yield batch

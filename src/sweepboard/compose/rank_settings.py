@@ -17,13 +17,18 @@ def devices_of(trainer: Mapping[str, Any], device: str, resources: Resources | N
     Raise `ConfigError` for more than the machine has GPUs, and for devices that cannot be several.
     """
     given = trainer["devices"]
-    elsewhere = resources is not None and not resources.here
-    gpus = len(resources.gpus) if resources and elsewhere else torch.cuda.device_count()
     if given == "auto":
-        return max(1, gpus) if device == "cuda" else 1
-    several = given * trainer["nodes"] > 1
-    if several and device not in ("cpu", "cuda"):
+        return max(1, _gpus(resources)) if device == "cuda" else 1
+    if given * trainer["nodes"] == 1:
+        return 1
+    if device not in ("cpu", "cuda"):
         raise ConfigError(f"trainer.devices: does not go with device={device}: use device=cuda, or cpu")
-    if several and device == "cuda" and given > gpus and not elsewhere:
-        raise ConfigError(f"trainer.devices={given}: there are {gpus} GPUs here; use fewer, or auto")
+    is_here = resources is None or resources.here
+    if device == "cuda" and is_here and given > (there := _gpus(None)):
+        raise ConfigError(f"trainer.devices={given}: there are {there} GPUs here; use fewer, or auto")
     return int(given)
+
+
+def _gpus(resources: Resources | None) -> int:
+    """Return the number of GPUs; to count them takes a moment."""
+    return torch.cuda.device_count() if resources is None or resources.here else len(resources.gpus)

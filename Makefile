@@ -19,7 +19,7 @@ test-slow: $(VENV)/dev.stamp    ## the slow proofs: kills, browsers, full data s
 	$(BIN)/python -m pytest -m slow
 
 test-next: $(NEXT)/next.stamp   ## the tests of composing and sweeping, on Hydra 1.4
-	$(NEXT)/bin/python -m pytest -m "not slow" tests/compose tests/cli tests/sweeps
+	$(NEXT)/bin/python -m pytest -m "not slow" tests/compose tests/building tests/cli tests/sweeps
 
 bench: $(VENV)/dev.stamp        ## measure against other tools: all rows, or ROW="help cnn"
 	$(BIN)/python -m benchmarks --save $(ROW)

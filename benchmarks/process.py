@@ -76,8 +76,13 @@ def _wait(pid: int, watch: bool) -> tuple[float, int, resource.struct_rusage]:
 
 
 def _environment() -> Mapping[str, str]:
-    """Ours, with the repository on Python's path so that `benchmarks` is found from any folder."""
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+    """Ours, with the repository on Python's path so that `benchmarks` is found from any folder.
+
+    Bytecode is kept, as pip does it for installed packages: else the arm with more files in the repository
+    would compile them in each process.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": str(ROOT)}
 
 
 def _adopt_orphans() -> None:

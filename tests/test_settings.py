@@ -46,7 +46,7 @@ from sweepboard.settings import (
 from sweepboard.settings.field import Effect, rules_of
 from sweepboard.settings.json_schema import SCHEMAS, json_schema
 from tests.command import Command
-from tests.compose.conftest import composed
+from tests.preparing import composed
 
 CONF = Path(str(files("sweepboard.conf")))
 BASES = {

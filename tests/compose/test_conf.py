@@ -16,7 +16,7 @@ from PIL import Image
 from sweepboard.compose.locate import PUBLIC
 from sweepboard.errors import ConfigError
 from sweepboard.settings import NAMED_GROUPS
-from tests.compose.conftest import Prepare
+from tests.preparing import Prepare
 
 CONF = Path(str(files("sweepboard.conf")))
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/*.yaml"))

@@ -10,7 +10,7 @@ from sweepboard.building.prepare import prepare_resolved
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from tests.command import Command
-from tests.compose.conftest import Prepare
+from tests.preparing import Prepare
 
 FOLDER, NUMBER = "${hydra:runtime.output_dir}", "${hydra:job.num}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.conftest import Mistake, Prepare
+from tests.preparing import Mistake, Prepare
 
 MISTAKES = {
     # Keys and options.

@@ -14,7 +14,7 @@ from sweepboard.compose.call_checks import check_type
 from sweepboard.compose.override_grammar import why_unreadable, with_home
 from sweepboard.errors import ConfigError
 from tests.command import Command
-from tests.compose.conftest import Mistake, Prepare
+from tests.preparing import Mistake, Prepare
 
 WORDS = {
     "model.path=ckpts/epoch=9-step=99.ckpt": ("=", "model.path", "ckpts/epoch=9-step=99.ckpt"),

@@ -9,7 +9,7 @@ import pytest
 from sweepboard.compose.value_origins import DEFAULT, origins
 from sweepboard.errors import ConfigError
 from sweepboard.names import flatten
-from tests.compose.conftest import Prepare
+from tests.preparing import Prepare
 
 
 def test_the_last_one_to_say_it_is_the_origin(tmp_path: Path) -> None:

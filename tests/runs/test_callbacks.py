@@ -13,7 +13,7 @@ from sweepboard.runs.record import read_record
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.progress import Progress
-from tests.compose.conftest import composed
+from tests.preparing import composed
 
 WORDS = ["model=mlp", "dataset=gaussian", "trainer=debug", "threads=1", "trainer.checkpoint.every_steps=1"]
 

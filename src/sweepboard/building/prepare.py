@@ -139,21 +139,9 @@ def prepare(
     _refuse_given_facts(node)
     if check is not None:
         check(_read(_with_facts(node, _stand_ins()), anew), built=["dataset"])
-    follow_typed_targets(node, overrides)
-    read_numbers(node)
-    interpolations = interpolations_of(node)
-    plain = _with_facts(node, _stand_ins())
-    if names_hydra:
-        refuse_computed_values(node)
-    _check_without_data(plain, interpolations)
+    plain, interpolations = _checked_without_data(node, overrides, names_hydra)
     source = open_data(plain)
-    facts = facts_of(plain, source)
-    _refuse_unknown_facts(interpolations, facts)
-    # Keep the values with which the data set was opened: a resolver may return others the second time.
-    plain = {**_with_facts(node, facts), "dataset": plain["dataset"]}
-    plain |= automatic(plain, resources)
-    for name in NOT_OF_A_RUN:
-        del plain[name]
+    plain = _with_values_of(source, node, plain, interpolations, resources)
     if check is not None:
         check(_read(plain, anew), built=_AFTER_DATA)
     if not plain["trainer"]["compile"]:
@@ -166,6 +154,38 @@ def prepare(
     options = chosen(groups, plain, _own_folders(config))
     made = RunConfig(plain, {**interpolations, **templates}, options, list(overrides))
     return Prepared(replace(made, writes_only=writes_only(plain)), source, metrics, initial, anew)
+
+
+def _checked_without_data(
+    node: DictConfig, overrides: Sequence[str], names_hydra: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values with stand-ins for the facts, and the interpolations. Raise `ConfigError`."""
+    follow_typed_targets(node, overrides)
+    read_numbers(node)
+    interpolations = interpolations_of(node)
+    plain = _with_facts(node, _stand_ins())
+    if names_hydra:
+        refuse_computed_values(node)
+    _check_without_data(plain, interpolations)
+    return plain, interpolations
+
+
+def _with_values_of(
+    source: Source,
+    node: DictConfig,
+    opened: Mapping[str, Any],
+    interpolations: Mapping[str, str],
+    resources: Resources | None,
+) -> dict[str, Any]:
+    """Return the values of a run with the facts of its data set and all automatic values filled in."""
+    facts = facts_of(opened, source)
+    _refuse_unknown_facts(interpolations, facts)
+    # Keep the values with which the data set was opened: a resolver may return others the second time.
+    plain = {**_with_facts(node, facts), "dataset": opened["dataset"]}
+    plain |= automatic(plain, resources)
+    for name in NOT_OF_A_RUN:
+        del plain[name]
+    return plain
 
 
 def _read(values: dict[str, Any], anew: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from sweepboard.building.prepare import prepare_resolved
 from sweepboard.compose.interpolations import escaped, interpolations_of, resolved
-from tests.compose.conftest import Prepare, composed
+from tests.preparing import Prepare, composed
 
 
 def test_facts_follow_from_the_data_and_the_length(prepare: Prepare) -> None:

@@ -14,7 +14,7 @@ from sweepboard.building.instantiate import construct
 from sweepboard.building.prepare import prepare_resolved
 from sweepboard.errors import ConfigError
 from sweepboard.training.loop import fit
-from tests.compose.conftest import Prepare
+from tests.preparing import Prepare
 
 SMALL = ("dataset=gaussian", "model=mlp", "model.hidden=[8]", "dataset.samples=40", "threads=1", "device=cpu")
 

@@ -13,7 +13,7 @@ from torch import nn
 from sweepboard.building.assemble import build_model
 from sweepboard.building.optimizers import build_optimizers
 from sweepboard.hyperparameters import hparams
-from tests.compose.conftest import Mistake, Prepare, told
+from tests.preparing import Mistake, Prepare, told
 
 NETS = """
 import torch

@@ -11,7 +11,7 @@ from torch import nn
 from sweepboard.building.optimizers import build_optimizers
 from sweepboard.building.schedules import build_schedules
 from sweepboard.training.schedules import Schedules
-from tests.compose.conftest import Mistake, Prepare, told
+from tests.preparing import Mistake, Prepare, told
 
 RUN = ("dataset=gaussian", "model=linear", "optimizer=sgd", "optimizer.lr=1.0", "trainer.steps=12")
 LINEAR = "{_target_: torch.optim.lr_scheduler.LinearLR, start_factor: 0.5, total_iters: 4}"

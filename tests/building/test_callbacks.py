@@ -9,7 +9,7 @@ import pytest
 
 from sweepboard.building.callbacks import build_callbacks
 from tests.command import own_imports
-from tests.compose.conftest import Mistake, Prepare
+from tests.preparing import Mistake, Prepare
 
 SOURCE = """
 from sweepboard import Callback, Logger

@@ -13,7 +13,7 @@ from sweepboard.building.optimizer_check import _check_fused
 from sweepboard.building.optimizer_nodes import OptimizerNode, optimizer_nodes
 from sweepboard.errors import ConfigError
 from tests.command import TINY, Command, record_of
-from tests.compose.conftest import Mistake, Prepare
+from tests.preparing import Mistake, Prepare
 
 NETS = """
 from typing import NamedTuple

@@ -22,8 +22,8 @@ from tests.board.tiny import IMAGES, NUMBERS, VECTORS, tiny_run
 OBSERVERS: dict[str, Callable[[EventWriter], Callback]] = {
     "graph": ModelGraph,
     "histograms": lambda writer: Histograms(writer, 1),
-    "images": lambda writer: SampleImages(writer, 4),
-    "predictions": lambda writer: Predictions(writer, 4),
+    "images": lambda writer: SampleImages(4),
+    "predictions": lambda writer: Predictions(4),
     "figures": lambda writer: FinalFigures(writer, True, True),
     "embeddings": lambda writer: Embeddings(writer.folder, 10),
     "profile": lambda writer: Profile(writer, writer.folder, 2),

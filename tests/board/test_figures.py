@@ -30,6 +30,7 @@ from sweepboard.board.figures import (
     draw_predictions,
     precision_recall,
 )
+from sweepboard.board.logger import TensorBoard
 from sweepboard.board.model_outputs import validation_outputs
 from sweepboard.data.types import DataSpec
 from tests.board.tiny import IMAGES, NUMBERS, VECTORS, tiny_run
@@ -86,7 +87,9 @@ def test_no_window_and_no_shared_state() -> None:
 
 def test_predictions_at_each_validation_and_figures_at_the_end(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path)
-    progress = tiny_run([Predictions(writer, 4), FinalFigures(writer, confusion_matrix=True, pr_curves=True)])
+    progress = tiny_run(
+        [TensorBoard(writer), Predictions(4), FinalFigures(writer, confusion_matrix=True, pr_curves=True)]
+    )
     writer.close()
     events = EventAccumulator(str(tmp_path), {"images": 0, "tensors": 0}).Reload()
     assert [image.step for image in events.Images("val/predictions")] == [5, 10, 15]
@@ -105,7 +108,7 @@ def test_predictions_at_each_validation_and_figures_at_the_end(tmp_path: Path) -
 
 def test_real_numbers_have_a_scatter_and_no_figures_of_classes(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path)
-    tiny_run([Predictions(writer, 8), FinalFigures(writer, True, True)], spec=NUMBERS)
+    tiny_run([TensorBoard(writer), Predictions(8), FinalFigures(writer, True, True)], spec=NUMBERS)
     writer.close()
     events = EventAccumulator(str(tmp_path)).Reload()
     assert events.Tags()["images"] == ["val/predictions"]

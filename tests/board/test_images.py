@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.images import CELL, COLUMNS, Caption, SampleImages, grid, to_pixels
+from sweepboard.board.logger import TensorBoard
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.types import DataSpec
 from tests.board.tiny import IMAGES, VECTORS, tiny_run
@@ -52,7 +53,7 @@ def test_captions_do_not_run_into_each_other() -> None:
 def test_samples_are_written_once_and_only_of_images(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path / "images")
     (tmp_path / "images").mkdir()
-    tiny_run([SampleImages(writer, 6)])
+    tiny_run([TensorBoard(writer), SampleImages(6)])
     writer.close()
     events = EventAccumulator(str(tmp_path / "images")).Reload()
     (image,) = events.Images("train/samples")
@@ -61,6 +62,6 @@ def test_samples_are_written_once_and_only_of_images(tmp_path: Path) -> None:
 
     (tmp_path / "vectors").mkdir()
     writer = EventWriter(tmp_path / "vectors")
-    tiny_run([SampleImages(writer, 6)], spec=VECTORS)
+    tiny_run([TensorBoard(writer), SampleImages(6)], spec=VECTORS)
     writer.close()
     assert not EventAccumulator(str(tmp_path / "vectors")).Reload().Tags()["images"]

@@ -164,7 +164,7 @@ def test_a_test_set_of_a_third_party(prepare: Prepare) -> None:
 def test_a_typed_class_takes_only_what_it_knows(prepare: Prepare, module: Callable[[str, str], None]) -> None:
     module("own", OWN)
     config = prepare("optimizer._target_=own.Opt", "model._target_=own.Net").config.values
-    ours = {"groups": None, "no_decay": None}
+    ours = {"groups": None, "no_decay": None, "create_graph": None}
     assert config["optimizer"] == {"_target_": "own.Opt", "lr": 0.001, "fused": True, **ours}
     assert config["model"] == {"_target_": "own.Net"}
 

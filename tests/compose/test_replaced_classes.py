@@ -13,6 +13,7 @@ from tests.command import TINY, Command, only_run
 PROBE = """
 import torch
 from torch import nn
+from sweepboard.models import MLP
 
 class Net(nn.Module):
     def __init__(self, features, outputs, act=None, **others):
@@ -23,6 +24,19 @@ class Net(nn.Module):
     def forward(self, inputs):
         return self.layer(inputs.flatten(1))
 
+class Wide(Net):
+    def __init__(self, features, outputs, dropout=0.1, hidden=(7,)):
+        super().__init__(features, outputs)
+        self.dropout, self.hidden = dropout, hidden
+
+class Deeper(MLP):
+    def __init__(self, input_shape, outputs, hidden=(7,), depth=1):
+        super().__init__(input_shape, outputs, hidden)
+
+class Step(torch.optim.SGD):
+    def __init__(self, params, lr=0.3, weight_decay=0.2):
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+
 class Data:
     def __init__(self, count): self.count = count
     def __len__(self): return self.count
@@ -30,6 +44,7 @@ class Data:
 """
 NET = "_target_: probe.Net\nfeatures: ${facts.features}\noutputs: ${facts.outputs}\n"
 OWN = ["--config-dir", "own", *TINY[1:], "dataset=gaussian"]
+WIDE = {"_target_": "probe.Wide", "features": "${facts.features}", "outputs": "${facts.outputs}"}
 PRESETS: dict[str, dict[str, Any]] = {
     "radam": {"optimizer": {"_target_": "torch.optim.RAdam"}},
     "adamax": {"optimizer": {"_target_": "torch.optim.Adamax", "lr": 0.5}},
@@ -45,6 +60,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "defaults": [{"override /dataset": "gaussian"}],
         "dataset": {"_target_": "probe.Data", "count": 40, "classes": 2},
     },
+    "wide": {"defaults": [{"override /model": "mlp"}], "model": {**WIDE, "dropout": 0.3}},
+    "wider": {"defaults": ["wide", "_self_"], "model": {"hidden": [5]}},
     "loss": {"task": {"_target_": "torch.nn.MultiMarginLoss", "margin": 2.0}},
     "nested": {"defaults": [{"override /model": "acting"}], "model": {"act": {"_target_": "torch.nn.Tanh"}}},
 }  # fmt: skip
@@ -99,6 +116,52 @@ def test_a_class_in_yaml(
     found = config_of_run()[group]
     assert {key: found[key] for key in has} == has
     assert not set(has_not) & set(found)
+
+
+WORDS = ["model.features=${facts.features}", "model._target_=probe.Wide"]
+
+
+@pytest.mark.parametrize(
+    ("words", "group", "expected"),
+    [
+        (["experiment=wide"], "model", {"dropout": 0.3}),
+        (["experiment=wider"], "model", {"dropout": 0.3, "hidden": [5]}),
+        (["experiment=wide", "model.hidden=[4]"], "model", {"dropout": 0.3, "hidden": [4]}),
+        (["model=mlp", *WORDS], "model", {}),
+        (["model=mlp", "model.dropout=0.2", *WORDS], "model", {"dropout": 0.2}),
+        (["experiment=wide", "model._target_=probe.Wide"], "model", {"dropout": 0.3}),
+        (["model=mlp", "model._target_=probe.Deeper"], "model",
+         {"input_shape": [32], "hidden": [256, 128]}),
+        (["model=linear", "optimizer=adamw", "optimizer._target_=probe.Step"], "optimizer",
+         {"lr": 0.001}),
+    ],
+)  # fmt: skip
+def test_what_was_chosen_for_another_class_is_no_argument_of_the_new_one(
+    own: Command, words: list[str], group: str, expected: dict[str, Any]
+) -> None:
+    own(*OWN, *words)
+    found = config_of_run()[group]
+    if group == "optimizer":  # the runner's own keys
+        found = {key: found[key] for key in found if key in ("lr", "weight_decay", "fused")}
+    of_facts = {"_target_", "features", "outputs"}
+    assert {key: value for key, value in found.items() if key not in of_facts} == expected
+
+
+def test_a_sweep_over_classes(own: Command) -> None:
+    own("-m", *OWN, "model=linear", "optimizer=adamw", "optimizer._target_=probe.Step,torch.optim.AdamW")
+    found = [plain_yaml.load(path.read_text()) for path in Path("outputs").glob("sweeps/*/*/config.yaml")]
+    decays = {each["optimizer"]["_target_"]: each["optimizer"].get("weight_decay") for each in found}
+    assert decays["probe.Step"] is None
+    assert decays["torch.optim.AdamW"] == 0.01
+
+
+def test_a_rerun_with_another_class(own: Command) -> None:
+    own(*OWN, "model=linear", "optimizer=adamw", "optimizer.lr=0.25")
+    run = str(only_run(Path("outputs")))
+    own("rerun", run, "optimizer._target_=probe.Step")
+    configs = [plain_yaml.load(path.read_text()) for path in Path("outputs").glob("*/*/config.yaml")]
+    found = next(each["optimizer"] for each in configs if each["optimizer"]["_target_"] == "probe.Step")
+    assert (found["lr"], "weight_decay" in found, "fused" in found) == (0.25, False, False)
 
 
 def test_a_class_in_ones_own_config(own: Command) -> None:

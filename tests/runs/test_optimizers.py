@@ -85,6 +85,49 @@ def test_another_group_is_refused_of_a_resume(command: Command) -> None:
     assert rates == pytest.approx([0.01] * len(rates))
 
 
+SECOND_ORDER = """
+import torch
+
+class Curvature(torch.optim.Optimizer):
+    def __init__(self, params, lr=0.1, begin=1):
+        super().__init__(params, {"lr": lr, "begin": begin, "steps": 0})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        group = self.param_groups[0]
+        group["steps"] += 1
+        weights = [one for one in group["params"] if one.grad is not None]
+        curvatures = [torch.zeros_like(one) for one in weights]
+        if group["steps"] >= group["begin"]:
+            noise = [torch.randn_like(one) for one in weights]
+            with torch.enable_grad():
+                products = torch.autograd.grad([one.grad for one in weights], weights, grad_outputs=noise)
+            curvatures = [(one * each).abs() for one, each in zip(products, noise)]
+        for one, curvature in zip(weights, curvatures):
+            one.add_(one.grad / (curvature + 1), alpha=-group["lr"])
+"""
+
+
+def test_one_that_differentiates_the_gradients_again(command: Command) -> None:
+    Path("own.py").write_text(SECOND_ORDER)
+    words = [*TINY, "model=mlp", "dataset=gaussian", "optimizer._target_=own.Curvature"]
+    said = command(*words, "hydra.run.dir=run", "trainer.accumulate=2", "trainer.grad_clip=1.0")
+    assert "Warning" not in said.err
+    assert "identical" in command("verify", "run").out
+    later = [*words, "optimizer.begin=2"]
+    assert "does not require grad" in command(*later, code=1).err
+    command(*later, "optimizer.create_graph=true")
+
+
+def test_compiled_gradients_have_no_graph(command: Command) -> None:
+    Path("own.py").write_text(SECOND_ORDER)
+    words = [*TINY, "model=mlp", "optimizer._target_=own.Curvature", "trainer.compile=true"]
+    assert command(*words, code=2).line == (
+        "sweepboard: trainer.compile: own.Curvature differentiates the gradients again, which does not go "
+        "with it; type trainer.compile=false"
+    )
+
+
 @pytest.mark.slow
 def test_groups_are_swept(command: Command) -> None:
     words = ["-m", *TINY, "model=mlp", "sweep.name=groups", "sweep.jobs=1"]

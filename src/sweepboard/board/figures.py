@@ -54,8 +54,7 @@ class Predictions(Callback):
 
     may_fail = True
 
-    def __init__(self, writer: EventWriter, count: int) -> None:
-        self.writer = writer
+    def __init__(self, count: int) -> None:
         self.count = count
         self.samples: Batch | None = None
 
@@ -69,7 +68,7 @@ class Predictions(Callback):
             return
         spec = progress.data.spec or spec_of(shown)
         picture = draw_dense(shown) if is_dense(shown) else draw_predictions(*shown, spec)
-        self.writer.add(progress.step, Summary(value=[summaries.image("val/predictions", picture)]))
+        progress.log.image("val/predictions", picture)
 
 
 class FinalFigures(Callback):
@@ -90,14 +89,13 @@ class FinalFigures(Callback):
         if found is None:
             return
         outputs, targets = found
-        values = []
         if self.confusion_matrix:
             counts = confusion(outputs.argmax(1), targets, spec.classes)
-            values.append(summaries.image("val/confusion_matrix", draw_confusion(counts, spec)))
+            progress.log.image("val/confusion_matrix", draw_confusion(counts, spec))
         if self.pr_curves:
-            for number, curve in enumerate(precision_recall(outputs.softmax(1), targets)):
-                values.append(summaries.pr_curve(f"pr_curve/{name_of(number, spec)}", curve))
-        self.writer.add(progress.step, Summary(value=values))
+            curves = enumerate(precision_recall(outputs.softmax(1), targets))
+            named = [summaries.pr_curve(f"pr_curve/{name_of(number, spec)}", each) for number, each in curves]
+            self.writer.add(progress.step, Summary(value=named))  # a kind of TensorBoard's own
 
 
 def draw_predictions(inputs: Tensor, outputs: Tensor, targets: Tensor, spec: DataSpec) -> Image.Image:

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 
-from sweepboard.board import summaries
 from sweepboard.board.fonts import class_label, font_file
 from sweepboard.training.callback import Callback
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from sweepboard.board.event_writer import EventWriter
     from sweepboard.data.types import DataSpec
     from sweepboard.training.progress import Progress
 
@@ -41,12 +38,11 @@ LINE = 13
 
 
 class SampleImages(Callback):
-    """Writes `train/samples` at the start of a run: the first samples, with their classes."""
+    """Logs `train/samples` at the start of a run: the first samples, with their classes."""
 
     may_fail = True
 
-    def __init__(self, writer: EventWriter, count: int) -> None:
-        self.writer = writer
+    def __init__(self, count: int) -> None:
         self.count = count
 
     def on_start(self, progress: Progress) -> None:
@@ -55,8 +51,7 @@ class SampleImages(Callback):
             return
         inputs, targets = progress.data.train.first(self.count)
         captions = [Caption(label_of(target, spec)) for target in targets.tolist()]
-        picture = grid(to_pixels(inputs, spec), captions)
-        self.writer.add(0, Summary(value=[summaries.image("train/samples", picture)]))
+        progress.log.image("train/samples", grid(to_pixels(inputs, spec), captions))
 
 
 def name_of(target: float, spec: DataSpec) -> str:

@@ -41,10 +41,10 @@ def open_board(
 def _pictures(writer: EventWriter, folder: Path, on: LoggingSettings) -> dict[str, Callback]:
     figures = on.confusion_matrix or on.pr_curves
     pictures: dict[str, Callback | None] = {
-        "sample images": SampleImages(writer, on.images) if on.images else None,
+        "sample images": SampleImages(on.images) if on.images else None,
         "graph": ModelGraph(writer) if on.graph else None,
         "histograms": Histograms(writer, on.histograms) if on.histograms else None,
-        "predictions": Predictions(writer, on.predictions) if on.predictions else None,
+        "predictions": Predictions(on.predictions) if on.predictions else None,
         "final figures": FinalFigures(writer, on.confusion_matrix, on.pr_curves) if figures else None,
         "embeddings": Embeddings(folder, on.embeddings) if on.embeddings else None,
         "profile": Profile(writer, folder, on.profile) if on.profile else None,

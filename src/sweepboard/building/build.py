@@ -12,6 +12,7 @@ from torch import nn
 from sweepboard.building.assemble import assemble
 from sweepboard.building.callbacks import build_callbacks
 from sweepboard.building.prepare import Prepared
+from sweepboard.building.second_order import second_order
 from sweepboard.building.trial_model import InitialModel
 from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.locate import TARGET
@@ -182,6 +183,7 @@ def build_learner(
         parts.task,
         parts.optimizers,
         parts.schedules,
+        second_order=second_order(config.values["optimizer"]),
         device=device,
         precision=trainer.precision,
         grad_clip=trainer.grad_clip,

@@ -18,6 +18,7 @@ from sweepboard.building.optimizer_check import check_optimizers_fit
 from sweepboard.building.optimizer_nodes import optimizer_nodes
 from sweepboard.building.rank_checks import check_ranks
 from sweepboard.building.schedules import metrics_of_schedules
+from sweepboard.building.second_order import check_second_order
 from sweepboard.building.trial_model import InitialModel
 from sweepboard.compose.locate import told
 from sweepboard.compose.run_config import RunConfig
@@ -54,6 +55,7 @@ def dry_run(
             _check_metrics(config, metrics)
         check_optimizers_fit(run, model)
         check_ranks(run, task, model)
+        check_second_order(run)
         _check_gradient_checkpointing(model, run.settings.trainer)
         if anew:
             check_initial_weights(model, run.settings.weights)

@@ -35,7 +35,7 @@ from sweepboard.compose.hydra_values import (
 )
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
-from sweepboard.compose.replaced_classes import follow_typed_targets
+from sweepboard.compose.replaced_classes import drop_unknown
 from sweepboard.compose.run_config import RunConfig, settings_of
 from sweepboard.compose.validate import check_settings
 from sweepboard.data.splits import batches_per_epoch, split_sizes
@@ -160,7 +160,7 @@ def _checked_without_data(
     node: DictConfig, overrides: Sequence[str], names_hydra: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values with stand-ins for the facts, and the interpolations. Raise `ConfigError`."""
-    follow_typed_targets(node, overrides)
+    drop_unknown(node, overrides)
     read_numbers(node)
     interpolations = interpolations_of(node)
     plain = _with_facts(node, _stand_ins())

@@ -103,10 +103,12 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     tune_allocator()  # before torch allocates anything
     from sweepboard.building.prepare import prepare
     from sweepboard.compose.hydra_values import refuse_values_of_a_job
-    from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
+    from sweepboard.compose.replaced_classes import follow_targets, overrides_of_hydra
 
-    follow_targets_in_yaml(composed, overrides_of_hydra(composed), request.config_dirs, request.config_name)
-    prepared = prepare(composed, dict(composed.hydra.runtime.choices), request.overrides, keep_model=True)
+    choices = dict(composed.hydra.runtime.choices)
+    typed = overrides_of_hydra(composed)
+    follow_targets(composed, typed, choices, request.config_dirs, request.config_name)
+    prepared = prepare(composed, choices, request.overrides, keep_model=True)
     refuse_values_of_a_job(prepared.config)
     require_secrets(prepared.config.values)
     return prepared

@@ -34,7 +34,7 @@ from sweepboard.compose.overrides import (
     refuse_to_delete,
     refuse_to_replace,
 )
-from sweepboard.compose.replaced_classes import follow_targets_in_yaml
+from sweepboard.compose.replaced_classes import Replacement, follow_targets, typed_keys
 from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError, NotAllowed
 from sweepboard.settings import GROUPS, NAMED_GROUPS, is_program
@@ -120,11 +120,25 @@ class Draft:
             parent[name] = before + self._resolved_value(place, [None] * len(before) + added)[len(before) :]
             return place
         self._drop_interpolations(place)
+        before = _child(parent, name)
         if override.is_delete():
             parent.pop(name, None)
         else:
             parent[name] = self._resolved_value(place, override.value())
+            if name == TARGET and before not in (_ABSENT, None, parent[name]):
+                self._drop_arguments(parent, place.removesuffix(f".{TARGET}"), str(before))
         return place
+
+    def _drop_arguments(self, node: dict[str, Any], place: str, old: str) -> None:
+        """Drop from `node` the arguments of the class `old`, which was replaced there."""
+        replacement = Replacement(place, old, typed_keys(self.overrides), importing=self.own)
+        written = {name: self._interpolation(f"{place}.{name}") or value for name, value in node.items()}
+        for name in replacement.dropped(written):
+            del node[name]
+
+    def _interpolation(self, key: str) -> str:
+        """Return the first interpolation at or below `key`, or an empty text."""
+        return next((f"${{{to}}}" for one, to in self.interpolations.items() if _is_below(one, key)), "")
 
     def _check_presence(self, override: Override) -> None:
         """Raise `ConfigError` if the override deletes a missing or required key, or adds an existing one."""
@@ -261,5 +275,5 @@ def _composed(overrides: list[str], config_dirs: Sequence[Path]) -> DictConfig:
             made = compose(primary_of(config_dirs), overrides, return_hydra_config=True)
     except Exception as error:
         raise explain(error, overrides, config_dirs) from error
-    follow_targets_in_yaml(made, overrides, config_dirs)
+    follow_targets(made, overrides, made.hydra.runtime.choices, config_dirs)
     return made

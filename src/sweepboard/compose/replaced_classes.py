@@ -1,18 +1,20 @@
 """Drop the arguments of a class that an override or YAML replaced with another class.
 
-`optimizer._target_=torch.optim.RAdam`, typed or in a preset, replaces Adam, but `fused: true` in adam.yaml is
-an argument of Adam. An argument is dropped if it was set before the new class and the new class has no
-parameter of that name.
+`model._target_=mine.Net`, typed or in a preset, replaces CNN, and `dropout: 0.5` in cnn.yaml was chosen for
+CNN: mine.Net gets its own default.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import isclass
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -24,49 +26,99 @@ from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET, locate, nodes
 from sweepboard.errors import ConfigError
-from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, is_program
+from sweepboard.files import read_text
+from sweepboard.settings import KEPT_BY_ANY_CLASS, NAMED_GROUPS, OPEN_GROUPS, is_program
 
-Layer = dict[str, Any]
-"""The values that one file sets, by flat key."""
+Layer = Mapping[str, Any]
+"""The values that one file, or the command line, sets, by flat key."""
 
 
-def follow_typed_targets(config: DictConfig, overrides: Sequence[str]) -> None:
-    """Drop from `config` the arguments of classes that typed overrides replaced.
+@dataclass(frozen=True)
+class Replacement:
+    """The class `old` at `place`, replaced with another one.
 
-    Typed arguments, and arguments that are parameters of the new class, are kept. Raise `ConfigError` if a
-    class cannot be found.
+    Of the earlier arguments those stay that the new class takes and that were not chosen for the old one:
+    interpolations (`${facts.outputs}`), the learning rate, the folder of data. A class that is derived from
+    the old one keeps all that it takes.
     """
-    if not any(TARGET in one for one in overrides):
+
+    place: str
+    old: str
+    given: frozenset[str]
+    """The keys that were set with the new class or later: they stay, right or wrong."""
+
+    importing: bool = True
+    """Whether the classes may be imported; if not, the new one is taken to accept everything."""
+
+    def dropped(self, node: Mapping[str, Any]) -> list[str]:
+        """Return the arguments in `node`, which has the new class, that were meant for the old one."""
+        target = self._located(node[TARGET]) if self.importing else None
+        if target is None and self.importing:  # reported when the whole configuration is checked
+            return []
+        return [name for name, value in node.items() if not self._stays(name, value, target)]
+
+    def _stays(self, name: str, value: Any, target: Any) -> bool:
+        if name in (*RESERVED, *shared_keys(self.place)) or _sets(self.given, f"{self.place}.{name}"):
+            return True
+        if target is not None and not takes(target, name):
+            return False
+        return self._fits_any(name, value) or self._derives(target)
+
+    def _fits_any(self, name: str, value: Any) -> bool:
+        """Return whether an argument was chosen for no class in particular."""
+        group, text = self.place.partition(".")[0], str(value)
+        beside = "${." in text or f"${{{self.place}." in text  # follows an argument that may be dropped
+        return name in KEPT_BY_ANY_CLASS.get(group, ()) or ("${" in text and not beside)
+
+    def _derives(self, target: Any) -> bool:
+        old = self._located(self.old) if isclass(target) else None
+        return isclass(old) and issubclass(target, old)
+
+    def _located(self, path: Any) -> Any:
+        try:
+            return locate(path, self.place)
+        except ConfigError:
+            return None
+
+
+def follow_targets(
+    config: DictConfig,
+    overrides: Sequence[str],
+    choices: Mapping[str, Any],
+    config_dirs: Sequence[Path] = (),
+    config_name: str = CONFIG,
+) -> None:
+    """Drop from `config` the arguments of classes that a later YAML file or a typed override replaced.
+
+    `config` must have been composed from these overrides and folders, with these options of the groups.
+    """
+    if is_program(config):  # its groups are the user's own
         return
-    typed = set(_typed(overrides))
+    if _types_target(overrides) or _own_yaml_replaces(choices, config_dirs, config_name):
+        _follow(config, [*_layers(overrides, config_dirs, config_name), _typed_layer(overrides)])
+
+
+def follow_typed_targets(config: DictConfig, overrides: Sequence[str], before: DictConfig) -> None:
+    """Drop from `config` the arguments of classes of `before` that the overrides have replaced since."""
+    if _types_target(overrides) and not is_program(config):
+        targets = {f"{place}.{TARGET}": target for place, target in _targets(before)}
+        _follow(config, [targets, _typed_layer(overrides)])
+
+
+def drop_unknown(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Drop from `config` what classes that were typed do not take, unless it was typed too.
+
+    This is for a saved run, whose earlier classes are not known. Raise `ConfigError` if a class cannot be
+    found.
+    """
+    if not _types_target(overrides):
+        return
+    typed = _typed_layer(overrides)
     for place, target in _targets(config):
         if f"{place}.{TARGET}" in typed:
             for name in _unknown_arguments(locate(target, f"{place}.{TARGET}"), config, place):
                 if not _sets(typed, f"{place}.{name}"):
                     del OmegaConf.select(config, place)[name]
-
-
-def follow_targets_in_yaml(
-    config: DictConfig, overrides: Sequence[str], config_dirs: Sequence[Path] = (), config_name: str = CONFIG
-) -> None:
-    """Drop from `config` the arguments of classes that a later YAML file replaced.
-
-    `config` must have been composed from these overrides and folders. Typed arguments, and arguments in the
-    file with the new class or in a later file, are kept.
-    """
-    suspects = {place: names for place, names in _suspects(config) if names}
-    if not suspects:  # avoids reading the files again
-        return
-    layers = _layers(overrides, config_dirs, config_name)
-    typed = set(_typed(overrides))
-    for place, names in suspects.items():
-        begin = _replaced_in(layers, place)
-        if begin is None or f"{place}.{TARGET}" in typed:
-            continue
-        kept = typed.union(*layers[begin:])
-        for name in names:
-            if not _sets(kept, f"{place}.{name}"):
-                del OmegaConf.select(config, place)[name]
 
 
 def overrides_of_hydra(config: DictConfig) -> list[str]:
@@ -75,12 +127,55 @@ def overrides_of_hydra(config: DictConfig) -> list[str]:
     return [*overrides["hydra"], *overrides["task"]]
 
 
-def _suspects(config: DictConfig) -> Iterator[tuple[str, list[str]]]:
-    for place, target in _targets(config):
-        try:
-            yield place, _unknown_arguments(locate(target, place), config, place)
-        except ConfigError:  # reported when the whole configuration is checked
-            continue
+def typed_keys(overrides: Sequence[str]) -> frozenset[str]:
+    """Return the keys that overrides set."""
+    return frozenset(_typed_layer(overrides))
+
+
+def _follow(config: DictConfig, layers: Sequence[Layer]) -> None:
+    for place, _ in _targets(config):
+        replacement = _replaced_in(layers, place)
+        if replacement is not None:
+            node: Any = OmegaConf.select(config, place)
+            for name in replacement.dropped(OmegaConf.to_container(node, resolve=False)):  # type: ignore[arg-type]
+                del node[name]
+
+
+def _replaced_in(layers: Sequence[Layer], place: str) -> Replacement | None:
+    """Return what the layers, of which the last is the typed one, replaced at `place`; None for nothing."""
+    having = [number for number, layer in enumerate(layers) if layer.get(f"{place}.{TARGET}") is not None]
+    classes = [layers[number][f"{place}.{TARGET}"] for number in having]
+    others = [number for number, each in zip(having, classes, strict=True) if each != classes[-1]]
+    if not others:
+        return None
+    begin = next(number for number in having if number > others[-1])
+    given = frozenset(layers[-1]).union(*layers[begin:])
+    return Replacement(place, str(layers[others[-1]][f"{place}.{TARGET}"]), given)
+
+
+def _own_yaml_replaces(choices: Mapping[str, Any], config_dirs: Sequence[Path], config_name: str) -> bool:
+    """Return whether the user's own YAML may replace a class: the shipped YAML replaces none.
+
+    This avoids that most commands read their files a second time.
+    """
+    named = {group: option if OmegaConf.is_list(option) else [option] for group, option in choices.items()}
+    files = [(f"{group}/{one}", len(options) > 1) for group, options in named.items() for one in options]
+    return any(_may_replace(name, merged, config_dirs) for name, merged in [(config_name, True), *files])
+
+
+def _may_replace(name: str, merged: bool, config_dirs: Sequence[Path]) -> bool:
+    """Return whether a file, which is `merged` over others, has a class; or one that it may build on."""
+    paths = (Path(folder, f"{name}.yaml") for folder in config_dirs)
+    file = next((path for path in paths if path.is_file()), None)
+    text = read_text(file, follow=True) if file else ""
+    if file is None or not (merged or "defaults" in text or "@package" in text):
+        return False
+    texts = (read_text(each, follow=True) for each in file.parent.glob("*.yaml") if "defaults" in text)
+    return any(TARGET in each for each in (text, *texts))
+
+
+def _types_target(overrides: Iterable[str]) -> bool:
+    return any(TARGET in one for one in overrides)
 
 
 def _targets(config: DictConfig) -> list[tuple[str, Any]]:
@@ -99,15 +194,7 @@ def _unknown_arguments(target: Any, config: DictConfig, place: str) -> list[str]
     return [name for name in names if name not in keep and not takes(target, name)]
 
 
-def _replaced_in(layers: Sequence[Layer], place: str) -> int | None:
-    """Return the index of the layer that replaced another class at `place`, or None if no layer did."""
-    having = [number for number, layer in enumerate(layers) if layer.get(f"{place}.{TARGET}") is not None]
-    classes = [layers[number][f"{place}.{TARGET}"] for number in having]
-    others = [number for number, each in zip(having, classes, strict=True) if each != classes[-1]]
-    return next((number for number in having if others and number > others[-1]), None)
-
-
-def _sets(keys: set[str], key: str) -> bool:
+def _sets(keys: Iterable[str], key: str) -> bool:
     """Return whether `key` or a key below it is in `keys`."""
     return any(one == key or one.startswith((f"{key}.", f"{key}[")) for one in keys)
 
@@ -131,17 +218,20 @@ def _layers(overrides: Sequence[str], config_dirs: Sequence[Path], config_name: 
     ]
 
 
-def _typed(overrides: Sequence[str]) -> Iterator[str]:
-    """Yield the flat key of every typed value: `model.width` for `model.width=8` and `model={width: 8}`."""
+def _typed_layer(overrides: Sequence[str]) -> Layer:
+    """Return the typed values by flat key: `model.width` for `model.width=8` and `model={width: 8}`."""
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:  # possible for the overrides in a saved record only
         raise explain(error, list(overrides)) from error
-    for override in parsed:
-        key = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.key_or_group)
-        value = override.value()
-        if isinstance(value, dict):
-            yield from (below for below, _ in leaves(value, key))
-            yield from (f"{key}.{name}" for name in value)
-        elif "." in key:
-            yield key
+    return dict(pair for override in parsed for pair in _values(override))
+
+
+def _values(override: Override) -> Iterator[tuple[str, Any]]:
+    key = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.key_or_group)
+    value = override.value()
+    if isinstance(value, dict):
+        yield from leaves(value, key)
+        yield from ((f"{key}.{name}", each) for name, each in value.items())
+    elif "." in key:
+        yield key, value

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from sweepboard.files import write_atomic
+from sweepboard.loggers.appended_file import AppendedFile
 from sweepboard.training.logger import Logger
 
 if TYPE_CHECKING:
@@ -27,46 +26,28 @@ class CSV(Logger):
     may_fail = True  # a full disk ends the table, not the run
 
     def __init__(self) -> None:
-        self._file: BinaryIO | None = None
-        self._size: int | None = None  # of the table at the checkpoint that the run goes on from
+        self._file = AppendedFile()
 
     def start(self, progress: Progress) -> None:
+        def is_earlier(row: bytes) -> bool:
+            return not row[:1].isdigit() or int(row.partition(b",")[0]) < progress.log_from
+
         path = (progress.folder or Path()) / NAME
-        kept = _kept(path, self._size, progress.log_from) if progress.step else b""
-        write_atomic(path, kept or b"step,tag,value\n")
-        self._file = path.open("ab")
+        self._file.open(path, progress.step > 0, b"step,tag,value\n", is_earlier)
 
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         rows = io.StringIO()
         csv.writer(rows, lineterminator="\n").writerows((step, tag, value) for tag, value in scalars.items())
-        self._open.write(rows.getvalue().encode())
+        self._file.write(rows.getvalue().encode())
 
     def state_dict(self) -> dict[str, Any]:
-        if self._file is None or self._file.closed:
-            return {} if self._size is None else {"size": self._size}
-        self._file.flush()
-        return {"size": self._file.tell()}
+        return self._file.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._size = state["size"]
+        self._file.load_state_dict(state)
 
     def make_durable(self) -> None:
-        os.fsync(self._open.fileno())
+        self._file.make_durable()
 
     def close(self, _: str) -> None:
-        if self._file is not None:
-            self._size = self._file.tell()
-            self._file.close()
-
-    @property
-    def _open(self) -> BinaryIO:
-        assert self._file is not None, "a logger is started before it logs"
-        return self._file
-
-
-def _kept(path: Path, size: int | None, log_from: int) -> bytes:
-    """Return what stays of an earlier table: up to its `size`, or up to its step if that is not known."""
-    lines = path.read_bytes()[:size].splitlines(keepends=True) if path.exists() else []
-    if size is None:
-        lines = [line for line in lines if not line[:1].isdigit() or int(line.partition(b",")[0]) < log_from]
-    return b"".join(lines)
+        self._file.close()

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sweepboard import plain_yaml
+from sweepboard.errors import ConfigError
 from sweepboard.files import read_json, read_text
 from sweepboard.names import flatten
+
+
+def require(package: str) -> None:
+    """Raise `ConfigError`, with what to install, if the package of a logger is not there."""
+    if find_spec(package) is None:
+        raise ConfigError(f"loggers: {package} is not installed; pip install 'sweepboard[{package}]'")
 
 
 def id_of(folder: Path) -> str:

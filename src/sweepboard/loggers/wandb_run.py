@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import html
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from sweepboard.board.summaries import animated, wav
-from sweepboard.errors import ConfigError
-from sweepboard.loggers.run_files import id_of, settings_of
-from sweepboard.training.logger import Logger
+from sweepboard.loggers.media_files import MediaFiles
+from sweepboard.loggers.run_files import id_of, require, settings_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +18,7 @@ if TYPE_CHECKING:
 Mode: TypeAlias = Literal["offline", "online"]
 
 
-class WandB(Logger):
+class WandB(MediaFiles):
     """Logs to W&B under the id of the run; `offline` writes into its folder, for `wandb sync` later.
 
     W&B takes no step twice: of a run that was killed and resumed, it keeps what it was told first.
@@ -33,8 +29,7 @@ class WandB(Logger):
     def __init__(
         self, project: str = "sweepboard", entity: str | None = None, mode: Mode = "offline"
     ) -> None:
-        if find_spec("wandb") is None:
-            raise ConfigError("loggers: wandb is not installed; pip install 'sweepboard[wandb]'")
+        require("wandb")
         self.project, self.entity, self.mode = project, entity, mode
         self._run: Any = None
 
@@ -55,18 +50,15 @@ class WandB(Logger):
     def image(self, step: int, tag: str, pixels: Tensor) -> None:
         self._run.log({tag: self._wandb.Image(pixels.numpy())}, step=step)
 
-    def audio(self, step: int, tag: str, samples: Tensor, rate: int) -> None:
-        with NamedTemporaryFile(suffix=".wav") as file:
-            file.write(wav(samples, rate))
-            file.flush()
-            self._run.log({tag: self._wandb.Audio(file.name)}, step=step)
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        self._run.log({tag: self._wandb.Html(f"<pre>{html.escape(markdown)}</pre>")}, step=step)
 
     def histogram(self, step: int, tag: str, values: Tensor) -> None:
         self._run.log({tag: self._wandb.Histogram(values.flatten().float().numpy())}, step=step)
 
-    def video(self, step: int, tag: str, frames: Tensor, fps: float) -> None:
-        film = io.BytesIO(animated(frames, fps))
-        self._run.log({tag: self._wandb.Video(film, format="gif")}, step=step)
+    def file(self, step: int, tag: str, path: Path) -> None:
+        media = self._wandb.Audio(str(path)) if path.suffix == ".wav" else self._wandb.Video(str(path))
+        self._run.log({tag: media}, step=step)
 
     def close(self, status: str) -> None:
         if self._run is not None:

@@ -45,6 +45,9 @@ KEYS_OF_ONE: dict[str, type] = {"optimizer": NamedOptimizerSettings, "scheduler"
 NOT_OF_A_RUN = ("sweep", "imports")
 """How jobs are run, and what the values were made by: left out of a run's own configuration."""
 
+KEPT_BY_ANY_CLASS = {"optimizer": ("lr",), "dataset": ("root",)}
+"""Arguments that are kept when a class is replaced with another one that takes them."""
+
 ROOT = "dataset.root"
 """Where data lies: an argument of those data sets that are read from a folder."""
 

@@ -34,6 +34,10 @@ class OptimizerSettings:
     no_decay: str | list[str] | None = setting(None, "result")
     """Parameters without weight decay: `bias`, `norm` (all others of one dimension), or patterns of names."""
 
+    create_graph: bool | None = setting(None, "result")
+    """Keep the graph of the gradients, for optimizers that differentiate them again; null: where the class
+    does not step without it."""
+
 
 @dataclass
 class NamedOptimizerSettings(OptimizerSettings):

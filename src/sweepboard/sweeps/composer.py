@@ -19,9 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compat.hydra import is_node, setting_changed_by_a_point
 from sweepboard.compose.hydra_errors import explain
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.option_names import with_names
 from sweepboard.compose.overrides import apply_overrides
-from sweepboard.compose.replaced_classes import follow_targets_in_yaml
+from sweepboard.compose.replaced_classes import follow_targets, follow_typed_targets
 from sweepboard.compose.user_imports import import_modules
 from sweepboard.errors import ConfigError
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of, typed_overrides
@@ -44,7 +45,9 @@ class Composer:
             config: DictConfig = pickle.loads(
                 self._composition(tuple(override for override in overrides if override not in values))
             )
+            before = config.copy() if any(TARGET in value for value in values) else config
             apply_overrides(self._parser.parse_overrides(values), config)
+            follow_typed_targets(config, overrides, before)
         except Exception as error:
             raise explain(error, overrides, self._config_dirs) from error
         config.hydra.overrides.task = list(overrides)
@@ -72,7 +75,8 @@ class Composer:
     def _follow_targets(self, composed: DictConfig, overrides: Sequence[str]) -> None:
         hydra: Any = self._master.hydra
         every = with_names([*hydra.overrides.hydra, *overrides], self._loader)
-        follow_targets_in_yaml(composed, every, self._config_dirs, hydra.job.config_name)
+        choices = dict(composed.hydra.runtime.choices)
+        follow_targets(composed, every, choices, self._config_dirs, hydra.job.config_name)
 
     def _refuse_sweep_settings(self, composed: DictConfig, overrides: Sequence[str]) -> None:
         """Raise `ConfigError` if an option changes the sweep's own settings, which are already in use."""

@@ -98,7 +98,7 @@ class SweepTask:
     def _composed(self, config: DictConfig) -> RunConfig:
         """Return an unplanned job: both its sweeper and its launcher are third-party."""
         from sweepboard.building.prepare import prepare
-        from sweepboard.compose.replaced_classes import follow_targets_in_yaml, overrides_of_hydra
+        from sweepboard.compose.replaced_classes import follow_targets, overrides_of_hydra
         from sweepboard.compose.user_imports import import_modules
 
         hydra: Any = HydraConfig.get()
@@ -106,5 +106,6 @@ class SweepTask:
         with open_dict(config):
             config.threads = config.threads or 1  # other jobs may run at the same time
         overrides = overrides_of_hydra(OmegaConf.create({"hydra": hydra}))
-        follow_targets_in_yaml(config, overrides, self.config_dirs, hydra.job.config_name)
-        return prepare(config, dict(hydra.runtime.choices), list(hydra.overrides.task)).config
+        choices = dict(hydra.runtime.choices)
+        follow_targets(config, overrides, choices, self.config_dirs, hydra.job.config_name)
+        return prepare(config, choices, list(hydra.overrides.task)).config

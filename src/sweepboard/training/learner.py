@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -46,6 +47,7 @@ class Learner:
 
     The model must already be on `device`, and the optimizers made from its parameters. `grad_clip` is the
     largest norm of the gradient over all parameters, `grad_clip_value` the largest of its numbers.
+    `second_order` are the optimizers that differentiate the gradients again.
     `channels_last` stores convolution weights and the
     images of (input, target) pairs in that order. `compile` runs the forward pass through torch.compile; a
     string is its mode. `model` and the names in its state dict stay those of the plain module.
@@ -63,6 +65,7 @@ class Learner:
         optimizers: Optimizer | Mapping[str, Optimizer],
         schedules: Schedules | None = None,
         *,
+        second_order: Collection[str] = (),
         device: torch.device | None = None,
         precision: str = "fp32",
         grad_clip: float | None = None,
@@ -75,6 +78,9 @@ class Learner:
         self.optimizers = {OPTIMIZER: optimizers} if isinstance(optimizers, Optimizer) else dict(optimizers)
         self.optimizer = next(iter(self.optimizers.values()))
         self.schedules = schedules or Schedules()
+        self._second_order = second_order
+        if second_order:  # the cycle it warns of is broken before each update
+            warnings.filterwarnings("ignore", message=r"Using backward\(\) with create_graph=True")
         self.precision = Precision(precision, self.device)
         check_compiler(self.device, compile)
         self.grad_clip, self.grad_clip_value = grad_clip, grad_clip_value
@@ -275,7 +281,8 @@ class Learner:
         if self.precision.scaler is not None:
             loss = self.precision.scaler.scale(loss)
         inputs = self.parameters_of(only) if only is not None and len(self.optimizers) > 1 else None
-        loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
+        twice = bool(self._second_order) if only is None else only in self._second_order
+        loss.backward(inputs=inputs, create_graph=twice)  # type: ignore[no-untyped-call]
 
     def parameters_of(self, name: str) -> list[nn.Parameter]:
         """Return the parameters that the optimizer `name` trains."""

@@ -1,4 +1,4 @@
-"""Steps of torch's optimizers that do not import `torch._dynamo`.
+"""What torch's optimizers need around their steps: no import of `torch._dynamo`, and a momentum for all.
 
 An optimizer imports `torch._dynamo` when it is created, and again at every step, to exclude itself from
 compilation. That import takes nearly as long as the import of torch, and is needed only with `torch.compile`.
@@ -7,11 +7,12 @@ compilation. That import takes nearly as long as the import of torch, and is nee
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
+from torch.nn import Parameter
+from torch.optim import SGD, Optimizer
 
 from sweepboard.compat.torch import counts_for_scheduler, has_step_hooks, mark_as_stepped
 
@@ -42,3 +43,12 @@ def is_of_torch(optimizer: Optimizer) -> bool:
     return type(optimizer).__module__.startswith("torch.optim.") and not optimizer.defaults.get(
         "differentiable"
     )
+
+
+def begin_momentum(optimizer: Optimizer, weights: Iterable[Parameter]) -> None:
+    """Give SGD a momentum of zero for `weights`: fused, it takes none that begin later than others."""
+    begun = {id(weight) for weight in weights}
+    for group in optimizer.param_groups if isinstance(optimizer, SGD) else ():
+        for weight in group["params"]:
+            if group["momentum"] and id(weight) in begun:
+                optimizer.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))

@@ -1,4 +1,4 @@
-"""Choose parameters of a model by patterns of their names, for optimizers and parameter groups."""
+"""Choose parameters of a model by patterns of their names, for optimizers, parameter groups and callbacks."""
 
 from __future__ import annotations
 
@@ -63,6 +63,14 @@ def divided(named: Named, choices: Mapping[str, Choice]) -> tuple[dict[str, dict
         if not chosen:
             raise ConfigError(_nothing_chosen(choices[one], named))
     return parts, left
+
+
+def matching(named: Named, words: Sequence[str], key: str) -> dict[str, Parameter]:
+    """Return the parameters that a pattern matches. Raise ConfigError for a pattern that matches none."""
+    for word in words:
+        if not any(_matches(name, [word]) for name in named):
+            raise ConfigError(f"{key}: {_no_such_name(word, named)}")
+    return {name: parameter for name, parameter in named.items() if _matches(name, words)}
 
 
 def _nothing_chosen(choice: Choice, named: Named) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ def launch() -> Iterator[Launch]:
     """Starts `sweepboard` as a process of its own; what still runs at the end is killed."""
     launched: list[Sweepboard] = []
 
-    def start(folder: Path, *words: str) -> Sweepboard:
-        launched.append(Sweepboard(folder, *words))
+    def start(folder: Path, *words: str, before: Sequence[str] = ()) -> Sweepboard:
+        launched.append(Sweepboard(folder, *words, before=before))
         return launched[-1]
 
     yield start

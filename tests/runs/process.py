@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -19,14 +19,14 @@ PATIENCE = 120.0
 
 
 class Sweepboard:
-    """A running command, started in `folder`."""
+    """A running command, started in `folder`, by another program if there are words `before` it."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, before: Sequence[str] = ()) -> None:
         self.folder = folder
         self._output = folder / f"said-{time.monotonic_ns()}.txt"
         with self._output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sweepboard", *words],
+                [sys.executable, *before, "-m", "sweepboard", *words],
                 cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 

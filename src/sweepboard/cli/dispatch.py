@@ -11,6 +11,7 @@ from importlib import import_module
 from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.errors import UserError, did_you_mean, naming_open_files
 from sweepboard.formatting import printable
+from sweepboard.rank_environment import started_rank
 from sweepboard.startup import load_torch_ahead, quick_start
 
 VERBS = {
@@ -32,6 +33,9 @@ VERBS = {
 }
 """Verbs in the order of `--help`; `main(arguments) -> exit code` is in the module `sweepboard.cli.<verb>`."""
 
+TRAINING = {"train", "resume", "rerun", "verify"}
+"""Verbs that train, maybe as one of several ranks."""
+
 QUESTIONS = {"--help", "-h", "--version", "--origin", "--cfg", "-c", "--info", "-i", "--hydra-help",
              "--shell-completion", "-sc"}  # fmt: skip
 """Options with which `train` only prints an answer, and needs no torch."""
@@ -51,8 +55,14 @@ def _run_verb(argv: list[str]) -> int:
         load_torch_ahead()
     if verb == "train" and arguments in (["--help"], ["-h"]):
         verb = "help"  # without Hydra, which takes most of the time
+    asks = not QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments)
+    place = started_rank() if verb in TRAINING and not asks else None
     with quick_start():
-        return int(import_module(f"sweepboard.cli.{verb.replace('-', '_')}").main(arguments))
+        if place is None:
+            return int(import_module(f"sweepboard.cli.{verb.replace('-', '_')}").main(arguments))
+        from sweepboard.cli.rank import run_rank  # imports torch
+
+        return run_rank(place, verb, arguments)
 
 
 def guarded(command: Callable[[], int]) -> int:

@@ -9,6 +9,7 @@ import torch
 
 from sweepboard.errors import ConfigError
 from sweepboard.execution import Resources
+from sweepboard.rank_environment import StartedRank, started_rank
 
 
 def devices_of(trainer: Mapping[str, Any], device: str, resources: Resources | None = None) -> int:
@@ -17,6 +18,9 @@ def devices_of(trainer: Mapping[str, Any], device: str, resources: Resources | N
     Raise `ConfigError` for more than the machine has GPUs, and for devices that cannot be several.
     """
     given = trainer["devices"]
+    started = started_rank()
+    if started is not None:
+        return _as_started(trainer, started)
     if given == "auto":
         return max(1, _gpus(resources)) if device == "cuda" else 1
     if given * trainer["nodes"] == 1:
@@ -27,6 +31,18 @@ def devices_of(trainer: Mapping[str, Any], device: str, resources: Resources | N
     if device == "cuda" and is_here and given > (there := _gpus(None)):
         raise ConfigError(f"trainer.devices={given}: there are {there} GPUs here; use fewer, or auto")
     return int(given)
+
+
+def _as_started(trainer: Mapping[str, Any], started: StartedRank) -> int:
+    """Return the processes on each machine as torchrun or srun has started them."""
+    devices = started.local_size if trainer["devices"] == "auto" else trainer["devices"]
+    if (devices, trainer["nodes"]) != (started.local_size, started.nodes):
+        nodes = f" trainer.nodes={started.nodes}" if started.nodes != trainer["nodes"] else ""
+        raise ConfigError(
+            f"trainer.devices={trainer['devices']}: {started.starter} has started {started.size} processes: "
+            f"type trainer.devices={started.local_size}{nodes}"
+        )
+    return int(devices)
 
 
 def _gpus(resources: Resources | None) -> int:

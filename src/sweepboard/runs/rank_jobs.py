@@ -15,6 +15,7 @@ from typing import Any
 from sweepboard.errors import RunFailed
 from sweepboard.execution.channel import Channel
 from sweepboard.execution.local.job_server import JobServer
+from sweepboard.runs.started_ranks import cause_said
 from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.training.distributed import RankLost
 from sweepboard.training.signals import Interrupted
@@ -79,11 +80,8 @@ class RankJobs:
         for rank, code in self._codes.items():
             if code < 0 and rank not in self._said:
                 return _killed(rank, code)
-        for rank, said in self._said.items():
-            if "signum" in said:
-                return Interrupted(said["signum"])
-            if "error" in said:
-                return RunFailed(f"rank {rank} (see ranks/{rank}.log): {said['error']}")
+        if (cause := cause_said(self._said)) is not None:
+            return cause
         for rank, code in self._codes.items():
             if rank not in self._said:
                 return RunFailed(f"rank {rank} exited with code {code} (see ranks/{rank}.log)")

@@ -1,82 +1,117 @@
-"""The main function of ranks 1, 2, ...: train from the configuration of rank 0, and write `ranks/<n>.log`."""
+"""The main functions of ranks 1, 2, ...: train as rank 0 says, and write `ranks/<n>.log`."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sweepboard.building.build import Experiment, build, device_of
+from sweepboard.building.build import Experiment, build
 from sweepboard.building.prepare import prepared_again
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.dealing import Dealing
 from sweepboard.execution import JobChannel
+from sweepboard.rank_environment import StartedRank
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.record_callback import ending
+from sweepboard.runs.started_ranks import Meeting
 from sweepboard.secrets import remember
 from sweepboard.startup import tune_allocator, write_output_to
 from sweepboard.training.checkpoint import NoCheckpoints
-from sweepboard.training.distributed import Group, RankLost, process_group
+from sweepboard.training.distributed import Group, RankLost, process_group, store_at
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 
 log = logging.getLogger(__name__)
 
 
+class Teller(Protocol):
+    """What a rank tells rank 0 through."""
+
+    def send(self, payload: dict[str, Any], /) -> None:
+        """Say why it ends."""
+
+
 def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
-    """Train as one rank, and tell rank 0 why it ends, if not because the run does."""
+    """Train as one rank that rank 0 has started, and tell it why this one ends, if not because the run does.
+
+    `arguments` are those of `runs.ranks`.
+    """
+    rank, size = arguments["rank"], arguments["size"]
+
+    def store() -> Any:
+        return store_at(arguments["meeting"], rank, size)
+
+    sys.exit(_train(arguments, Dealing(rank, size, rank), channel, store, local=True))
+
+
+def serve(place: StartedRank) -> int:
+    """Train as one of the ranks that torchrun or srun has started; return the exit code.
+
+    The first rank of each machine reads the data before the others there: it may download or cache them.
+    """
+    meeting = Meeting(place)
+    work = meeting.work()
+    if work is None:
+        return 0
+    dealing = Dealing(place.rank, place.size, place.local_rank)
+    meeting.wait_for_first_of_machine()
+
+    def store() -> Any:
+        meeting.first_of_machine_is_ready()
+        return meeting.store
+
+    return _train(work, dealing, meeting, store, local=place.nodes == 1)
+
+
+def _train(
+    work: Mapping[str, Any], dealing: Dealing, teller: Teller, store: Callable[[], Any], local: bool
+) -> int:
+    """Train, and return the exit code; `store` is where all meet once this rank is built."""
     tune_allocator()
-    config = RunConfig(**arguments["config"])
+    config, folder = RunConfig(**work["config"]), RunFolder(Path(work["folder"]))
     remember(config.values)
-    path = log_of(RunFolder(Path(arguments["folder"])), arguments["rank"])
+    path = _log_of(folder, dealing.rank)
     write_output_to(path)
-    dealing = Dealing(arguments["rank"], arguments["size"], arguments["rank"])
     with logged_to(path):
         try:
-            _train(config, dealing, arguments)
+            with StopFlag(at_once=True) as stop:
+                built = _built(config, dealing, folder)
+                with process_group(dealing, built.device, store(), local):
+                    _train_built(built, dealing, folder, stop)
         except Pruned:
-            return
+            return 0
         except RankLost as lost:
-            channel.send({"lost": str(lost)})
+            teller.send({"lost": str(lost)})
             log.error("%s", lost)
-            sys.exit(1)
-        except Interrupted as stop:
-            channel.send({"signum": stop.signum})
-            log.info("%s", stop)
-            sys.exit(stop.exit_code)
+        except Interrupted as stop_signal:
+            teller.send({"signum": stop_signal.signum})
+            log.info("%s", stop_signal)
+            return stop_signal.exit_code
         except BaseException as error:
-            channel.send({"error": ending(error)[1]})
+            teller.send({"error": ending(error)[1]})
             log.error("failed: %s", error, exc_info=error)
-            sys.exit(1)
+        else:
+            return 0
+    return 1
 
 
-def log_of(folder: RunFolder, rank: int) -> Path:
-    """Return the log of a rank; make its folder."""
+def _log_of(folder: RunFolder, rank: int) -> Path:
     path = folder.path / "ranks" / f"{rank}.log"
     path.parent.mkdir(exist_ok=True)
     return path
 
 
-def _train(config: RunConfig, dealing: Dealing, arguments: Mapping[str, Any]) -> None:
-    folder = RunFolder(Path(arguments["folder"]))
-    with StopFlag(at_once=True) as stop:
-        work = build_rank(config, dealing, folder)
-        with process_group(dealing, work.device, arguments["meeting"], local=True):
-            train_rank(work, dealing, folder, stop)
-
-
-def build_rank(config: RunConfig, dealing: Dealing, folder: RunFolder) -> Experiment:
+def _built(config: RunConfig, dealing: Dealing, folder: RunFolder) -> Experiment:
     """Build what rank 0 has built before; its weights will come from there."""
-    device_of(config.device, dealing)
     return build(replace(prepared_again(config), folder=folder.path, anew=False), dealing)
 
 
-def train_rank(work: Experiment, dealing: Dealing, folder: RunFolder, stop: StopFlag) -> None:
-    """Train once all ranks are in the process group."""
+def _train_built(work: Experiment, dealing: Dealing, folder: RunFolder, stop: StopFlag) -> None:
     ranks = Group.of(dealing, work.device, work.trainer.timeout)
     state = ranks.from_first(None)
     resume = None if state is None else LoopState.from_dict(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -14,8 +14,11 @@ from sweepboard.building.build import device_of
 from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.dealing import Dealing
+from sweepboard.errors import ConfigError
+from sweepboard.rank_environment import started_rank
 from sweepboard.runs.folder import RunFolder
-from sweepboard.training.distributed import ALONE, Ranks
+from sweepboard.runs.started_ranks import Meeting, met
+from sweepboard.training.distributed import ALONE, Group, RankLost, Ranks, process_group, store_at
 from sweepboard.training.loop_state import LoopState
 
 
@@ -28,37 +31,61 @@ def ranks_together(
     `resume` is the state from which all go on. `on_stuck` is told why the run ends if rank 0 hangs. Raise
     `RunFailed`, which names the rank, or `Interrupted` for the first that ends.
     """
-    size = prepared.config.ranks
+    config, meeting = prepared.config, met()
+    size = config.ranks
     if size == 1:
         yield ALONE
         return
-    with _local_ranks(prepared, folder, size, resume, on_stuck) as ranks:
+    work = {"config": _plain(config), "folder": str(folder.path.absolute()), "size": size}
+    if meeting is not None:
+        with _found(config, work, meeting, resume) as ranks:
+            yield ranks
+        return
+    if (place := started_rank()) is not None:
+        raise ConfigError(
+            f"trainer.devices: {place.starter} has started this process: let it start the command sweepboard"
+        )
+    if config.settings.trainer.nodes > 1:
+        raise ConfigError(
+            f"trainer.nodes={config.settings.trainer.nodes}: start this command on all machines, by srun "
+            "or torchrun"
+        )
+    with _started(config, work, resume, on_stuck) as ranks:
         yield ranks
 
 
 @contextmanager
-def _local_ranks(
-    prepared: Prepared,
-    folder: RunFolder,
-    size: int,
-    resume: LoopState | None,
-    on_stuck: Callable[[str], None],
+def _found(
+    config: RunConfig, work: Mapping[str, Any], meeting: Meeting, resume: LoopState | None
 ) -> Iterator[Ranks]:
-    from sweepboard.runs.rank_jobs import RankJobs
-    from sweepboard.training.distributed import RankLost, process_group
-
-    config = prepared.config
-    timeout = config.settings.trainer.timeout
-    place = Path(tempfile.mkdtemp(prefix="sweepboard-ranks-"))  # readable by this user alone
-    jobs = RankJobs(size, timeout, on_stuck)
-    wait = 0.0
+    """Yield rank 0 of those that torchrun or srun has started."""
+    place, dealing = meeting.place, Dealing(0, config.ranks)
+    device = device_of(config.device, dealing)
+    meeting.first_of_machine_is_ready()  # what rank 0 needs was built before
+    meeting.announce(dict(work))
     try:
-        meeting = f"file://{place / 'meeting'}"
-        jobs.start({"config": plain(config), "folder": str(folder.path), "size": size, "meeting": meeting})
-        dealing = Dealing(0, size)
+        with process_group(dealing, device, meeting.store, local=place.nodes == 1):
+            yield _joined(dealing, device, config.settings.trainer.timeout, resume)
+    except RankLost as lost:
+        raise meeting.why(lost) from None
+
+
+@contextmanager
+def _started(
+    config: RunConfig, work: Mapping[str, Any], resume: LoopState | None, on_stuck: Callable[[str], None]
+) -> Iterator[Ranks]:
+    """Yield rank 0, which starts the others on this machine."""
+    from sweepboard.runs.rank_jobs import RankJobs  # few runs need it
+
+    place = Path(tempfile.mkdtemp(prefix="sweepboard-ranks-"))  # readable by this user alone
+    dealing, timeout, wait = Dealing(0, config.ranks), config.settings.trainer.timeout, 0.0
+    jobs = RankJobs(config.ranks, timeout, on_stuck)
+    try:
+        url = f"file://{place / 'meeting'}"
+        jobs.start({**work, "meeting": url})
         device = device_of(config.device, dealing)
-        with process_group(dealing, device, meeting, local=True):
-            yield joined(dealing, device, timeout, resume)
+        with process_group(dealing, device, store_at(url, 0, config.ranks), local=True):
+            yield _joined(dealing, device, timeout, resume)
         wait = 5.0
     except RankLost as lost:
         raise jobs.why(lost) from None
@@ -67,10 +94,8 @@ def _local_ranks(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def joined(dealing: Dealing, device: Any, timeout: float, resume: LoopState | None) -> Ranks:
+def _joined(dealing: Dealing, device: Any, timeout: float, resume: LoopState | None) -> Ranks:
     """Return the group of rank 0 and send `resume` to the others."""
-    from sweepboard.training.distributed import Group
-
     ranks = Group.of(dealing, device, timeout)
     ranks.from_first(None if resume is None else resume.to_dict())
     return ranks
@@ -79,6 +104,6 @@ def joined(dealing: Dealing, device: Any, timeout: float, resume: LoopState | No
 _SENT = ("values", "interpolations", "groups", "overrides", "own", "writes_only")
 
 
-def plain(config: RunConfig) -> dict[str, Any]:
+def _plain(config: RunConfig) -> dict[str, Any]:
     """Return a configuration as JSON takes it, with its secrets: it goes to a process of the same user."""
     return {item.name: getattr(config, item.name) for item in fields(config) if item.name in _SENT}

@@ -149,9 +149,19 @@ def lost_as_error() -> Iterator[None]:
         raise RankLost(f"the connection to the other ranks was lost: {str(error).splitlines()[0]}") from error
 
 
+def store_at(url: str, rank: int, size: int) -> Any:
+    """Return the store of torch.distributed at a URL; the one of rank 0 may be what others connect to."""
+    from torch.distributed.rendezvous import rendezvous
+
+    with lost_as_error():
+        waits = timedelta(seconds=SETUP_SECONDS)
+        store, _, _ = next(rendezvous(url, rank, size, timeout=waits))
+    return store
+
+
 @contextmanager
-def process_group(dealing: Dealing, device: torch.device, meeting: str, local: bool) -> Iterator[None]:
-    """Be in the process group of the ranks that meet at the URL `meeting` during the block.
+def process_group(dealing: Dealing, device: torch.device, store: Any, local: bool) -> Iterator[None]:
+    """Be in the process group of the ranks that meet at `store` during the block.
 
     On one machine (`local`) no port is open to others. A rank that left without destroying its group would
     be aborted.
@@ -161,7 +171,7 @@ def process_group(dealing: Dealing, device: torch.device, meeting: str, local: b
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with loopback_only() if local else nothing(), lost_as_error():
         dist.init_process_group(
-            backend, init_method=meeting, rank=dealing.rank, world_size=dealing.size,
+            backend, store=store, rank=dealing.rank, world_size=dealing.size,
             timeout=timedelta(seconds=SETUP_SECONDS),
         )  # fmt: skip
     try:

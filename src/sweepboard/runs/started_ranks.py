@@ -1,0 +1,113 @@
+"""Ranks that torchrun or srun has started: they meet at a store, where rank 0 leaves the configuration."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sweepboard.errors import RunFailed
+from sweepboard.rank_environment import StartedRank
+from sweepboard.training.distributed import SETUP_SECONDS, RankLost, store_at
+from sweepboard.training.signals import Interrupted
+
+_WORK, _READ = "sweepboard/work", "sweepboard/read"
+_SAID = "sweepboard/said/"
+
+
+class Meeting:
+    """Where the processes that were started together leave messages for each other."""
+
+    def __init__(self, place: StartedRank) -> None:
+        self.place = place
+        self.store = store_at(place.meeting, place.rank, place.size)
+        self.announced = False
+
+    def announce(self, work: dict[str, Any] | None) -> None:
+        """As rank 0, give the others their work, or None if there is none."""
+        self.announced = True
+        self.store.set(_WORK, json.dumps(work))
+
+    def work(self) -> dict[str, Any] | None:
+        """As another rank, wait for rank 0."""
+        self.store.wait([_WORK], timedelta(seconds=SETUP_SECONDS))
+        work: dict[str, Any] | None = json.loads(self.store.get(_WORK))
+        self.store.add(_READ, 1)
+        return work
+
+    def wait_for_first_of_machine(self) -> None:
+        """As another rank of a machine, wait until its first one has read the data."""
+        if self.place.local_rank:
+            self.store.wait([self._ready], timedelta(seconds=SETUP_SECONDS))
+
+    def first_of_machine_is_ready(self) -> None:
+        """As the first rank of a machine, let the others there read the data."""
+        if not self.place.local_rank:
+            self.store.set(self._ready, "")
+
+    @property
+    def _ready(self) -> str:
+        return f"sweepboard/ready/{self.place.rank // self.place.local_size}"
+
+    def send(self, payload: dict[str, Any]) -> None:
+        """As another rank, say why it ends."""
+        try:
+            self.store.set(f"{_SAID}{self.place.rank}", json.dumps(payload))
+        except RuntimeError:  # rank 0, which holds the store, has ended
+            return
+
+    def why(self, lost: RankLost) -> RunFailed:
+        """As rank 0, return why the others were lost, as far as they have said it."""
+        said: dict[int, dict[str, Any]] = {}
+        deadline = time.monotonic() + 2.0
+        while len(said) < self.place.size - 1 and time.monotonic() < deadline:
+            for rank in range(1, self.place.size):
+                if rank not in said and self.store.check([f"{_SAID}{rank}"]):
+                    said[rank] = json.loads(self.store.get(f"{_SAID}{rank}"))
+            time.sleep(0.05)
+        return cause_said(said) or _silent(said, self.place.size) or lost
+
+    def dismiss(self) -> None:
+        """As rank 0, let the others go if they were given nothing to do; wait a moment until they know."""
+        if self.announced:
+            return
+        self.announce(None)
+        deadline = time.monotonic() + 10.0
+        while self.store.add(_READ, 0) < self.place.size - 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def cause_said(said: dict[int, dict[str, Any]]) -> RunFailed | None:
+    """Return what the first rank said that was stopped or failed by itself."""
+    for rank, one in said.items():
+        if "signum" in one:
+            return Interrupted(one["signum"])
+        if "error" in one:
+            return RunFailed(f"rank {rank} (see ranks/{rank}.log): {one['error']}")
+    return None
+
+
+def _silent(said: dict[int, dict[str, Any]], size: int) -> RunFailed | None:
+    silent = [str(rank) for rank in range(1, size) if rank not in said]
+    return RunFailed(f"rank {', '.join(silent)} has ended, or does not answer") if silent else None
+
+
+_met: list[Meeting] = []
+
+
+@contextmanager
+def meeting_of(place: StartedRank) -> Iterator[None]:
+    """As rank 0, be ready to meet the others; those that no run of the block needed are let go after it."""
+    _met.append(Meeting(place))
+    try:
+        yield
+    finally:
+        _met.pop().dismiss()
+
+
+def met() -> Meeting | None:
+    """Return where to meet the ranks that torchrun or srun has started, None if we start them."""
+    return _met[-1] if _met else None

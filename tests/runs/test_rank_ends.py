@@ -1,0 +1,144 @@
+"""Ranks that are killed, stopped or hang: the run ends within seconds, says who and why, and goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.command import record_of
+from tests.runs.process import Launch, Sweepboard, assert_the_same
+from tests.runs.rank_process import all_end, children, ranks
+
+pytestmark = pytest.mark.slow
+
+RUN = [
+    "model=mlp", "model.dropout=0.2", "dataset=gaussian", "dataset.batch_size=50", "dataset.val_fraction=0.149",
+    "threads=1", "trainer.devices=3", "trainer.accumulate=2", "trainer.epochs=60",
+    "trainer.checkpoint.every_steps=2", "logging.every_steps=7", "logging.images=0", "hydra.run.dir=run",
+]  # fmt: skip
+"""Nine updates in an epoch of 851 samples: a batch that 3 does not divide, and a last one of one sample."""
+
+LONG = [*RUN, "trainer.epochs=100000", "trainer.checkpoint.every_steps=null"]
+
+
+@pytest.fixture(scope="module")
+def reference(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished run that nothing disturbed."""
+    run = tmp_path_factory.mktemp("reference") / "run"
+    launch(run.parent, *RUN).finish()
+    return run
+
+
+def test_kill_nine_of_the_command_at_random_moments(reference: Path, launch: Launch, tmp_path: Path) -> None:
+    moments, run = random.Random(os.urandom(4)), tmp_path / "run"
+    process = launch(tmp_path, *RUN)
+    for _ in range(5):
+        process.wait_for_its_record(run)
+        process.sleep(moments.uniform(3, 6))
+        others = children(process.process.pid)
+        process.kill()
+        all_end(others, 2)
+        process = launch(tmp_path, "resume", "run")
+    process.finish()
+    assert_the_same(run, reference)
+
+
+def test_kill_nine_of_a_rank_ends_the_command_which_a_sweep_tries_again(
+    reference: Path, launch: Launch, tmp_path: Path
+) -> None:
+    process = launch(tmp_path, "-m", *RUN[:-1], "sweep.name=s", "sweep.retry=1", "seed=0")
+    job = tmp_path / "outputs" / "sweeps" / "s" / "seed=0"
+    process.wait_for(lambda: (job / "checkpoints" / "last.pt").exists())
+    inside = [pid for pid in children(process.process.pid) if _log(pid) == job / "ranks" / "2.log"]
+    os.kill(inside[0], signal.SIGKILL)
+    process.finish()
+    assert record_of(job)["attempts"] == 2
+    assert_the_same(job, reference)
+
+
+def _log(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/fd/1").readlink()
+    except OSError:
+        return None
+
+
+def started(launch: Launch, folder: Path, *words: str) -> tuple[Sweepboard, dict[int, int], list[int]]:
+    """A command that trains, its ranks, and all processes below it."""
+    process = launch(folder, *LONG, *words)
+    process.wait_until_it_says("epoch 3/")
+    return process, ranks(process, 3), children(process.process.pid)
+
+
+def test_a_killed_rank_is_named(launch: Launch, tmp_path: Path) -> None:
+    process, found, others = started(launch, tmp_path)
+    os.kill(found[2], signal.SIGKILL)
+    assert process.process.wait(5) == 1
+    all_end(others, 1)
+    told = "rank 2 was killed by SIGKILL (kill -9, or the system where memory ran out)"
+    assert f"sweepboard: {told}" in process.said()
+    assert record_of(tmp_path / "run")["reason"] == told
+
+
+@pytest.mark.parametrize(
+    ("signum", "reached"),
+    [
+        (signal.SIGTERM, [1]),
+        (signal.SIGUSR1, [0, 1, 2]),
+        (signal.SIGUSR2, [2]),
+        (signal.SIGINT, [0]),
+    ],
+)
+def test_a_signal_to_any_rank_saves_once_and_ends_all(
+    signum: signal.Signals, reached: list[int], launch: Launch, tmp_path: Path
+) -> None:
+    process, found, others = started(launch, tmp_path)
+    for rank in reached:
+        os.kill(found[rank], signum)
+    assert process.process.wait(15) == 128 + signum
+    all_end(others, 2)
+    record = record_of(tmp_path / "run")
+    assert (record["status"], record["reason"]) == ("interrupted", f"interrupted by {signum.name}")
+    assert record["step"] > 0
+    assert (tmp_path / "run" / "checkpoints" / "last.pt").exists()
+
+
+HANGING = """
+import time, torch
+from sweepboard.tasks import Classification
+
+class Hanging(Classification):
+    def __init__(self, rank):
+        super().__init__()
+        self.rank, self.calls = rank, 0
+    def loss(self, outputs, targets):
+        self.calls += 1
+        if self.calls > 60 and torch.distributed.is_initialized() and torch.distributed.get_rank() == self.rank:
+            time.sleep(600)
+        return super().loss(outputs, targets)
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_hangs_is_named(rank: int, launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(HANGING)
+    words = ["task._target_=own.Hanging", f"task.rank={rank}", "~task.label_smoothing", "trainer.timeout=3"]
+    process = launch(tmp_path, *LONG, *words)
+    found = ranks(process, 3)
+    others = children(process.process.pid)
+    assert len(found) == 3
+    assert process.process.wait(60) == 1
+    all_end(others, 2)
+    told = f"rank {rank} did not answer for 3 seconds (trainer.timeout)"
+    assert told in process.said()
+    assert record_of(tmp_path / "run")["reason"] == told
+
+
+def test_torchrun_starts_the_same_run(reference: Path, launch: Launch, tmp_path: Path) -> None:
+    start = ["-m", "torch.distributed.run", "--nproc-per-node=3"]
+    launch(tmp_path, *RUN, before=start).finish()
+    assert_the_same(tmp_path / "run", reference)

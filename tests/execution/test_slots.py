@@ -58,3 +58,10 @@ def test_cores_are_divided_among_the_jobs_that_run_at_once() -> None:
     assert Resources(8, gpus=("0", "1")).cores_per_job(100, on_gpu=True) == 4
     assert Resources(8, gpus=("0", "1"), jobs_per_gpu=2).cores_per_job(100, on_gpu=True) == 2
     assert Resources(8).cores_per_job(3, on_gpu=True) == 8, "without a GPU nothing is known"
+
+
+def test_a_job_of_several_ranks_gets_a_gpu_for_each() -> None:
+    slots = Slots(Resources(cores=1, gpus=("0", "1", "2")), memory=lambda: None)
+    assert slots.place(4, 2, []) == Place("0,1")
+    assert slots.place(4, 2, [Use(gpu="0,1")]) is None
+    assert slots.place(4, 1, [Use(gpu="0,1")]) == Place("2")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import record_of
+from tests.command import only_run, record_of
 from tests.runs.process import Launch, Sweepboard, assert_the_same
 from tests.runs.rank_process import all_end, children, ranks
 
 pytestmark = pytest.mark.slow
 
 RUN = [
-    "model=mlp", "model.dropout=0.2", "dataset=gaussian", "dataset.batch_size=50", "dataset.val_fraction=0.149",
-    "threads=1", "trainer.devices=3", "trainer.accumulate=2", "trainer.epochs=60",
+    "model=mlp", "model.dropout=0.2", "dataset=gaussian", "dataset.batch_size=50",
+    "dataset.val_fraction=0.149", "threads=1", "trainer.devices=3", "trainer.accumulate=2", "trainer.epochs=60",
     "trainer.checkpoint.every_steps=2", "logging.every_steps=7", "logging.images=0", "hydra.run.dir=run",
 ]  # fmt: skip
 """Nine updates in an epoch of 851 samples: a batch that 3 does not divide, and a last one of one sample."""
@@ -51,10 +51,10 @@ def test_kill_nine_of_a_rank_ends_the_command_which_a_sweep_tries_again(
     reference: Path, launch: Launch, tmp_path: Path
 ) -> None:
     process = launch(tmp_path, "-m", *RUN[:-1], "sweep.name=s", "sweep.retry=1", "seed=0")
-    job = tmp_path / "outputs" / "sweeps" / "s" / "seed=0"
-    process.wait_for(lambda: (job / "checkpoints" / "last.pt").exists())
-    inside = [pid for pid in children(process.process.pid) if _log(pid) == job / "ranks" / "2.log"]
-    os.kill(inside[0], signal.SIGKILL)
+    process.wait_for(lambda: list(tmp_path.rglob("checkpoints/last.pt")))
+    job = only_run(tmp_path)
+    [rank] = [pid for pid in children(process.process.pid) if _log(pid) == job / "ranks" / "2.log"]
+    os.kill(rank, signal.SIGKILL)
     process.finish()
     assert record_of(job)["attempts"] == 2
     assert_the_same(job, reference)
@@ -117,7 +117,8 @@ class Hanging(Classification):
         self.rank, self.calls = rank, 0
     def loss(self, outputs, targets):
         self.calls += 1
-        if self.calls > 60 and torch.distributed.is_initialized() and torch.distributed.get_rank() == self.rank:
+        ranks = torch.distributed
+        if self.calls > 60 and ranks.is_initialized() and ranks.get_rank() == self.rank:
             time.sleep(600)
         return super().loss(outputs, targets)
 """

@@ -40,7 +40,10 @@ class Job:
     """The number of cores it uses."""
 
     gpu: bool = False
-    """Whether it needs a GPU; it sees only the one it is assigned."""
+    """Whether it needs a GPU; it sees only those it is assigned."""
+
+    gpus: int = 1
+    """How many it needs, if it needs one."""
 
     time_limit: float | None = None
     """Seconds after its start until it is asked to stop."""

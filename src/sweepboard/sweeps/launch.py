@@ -74,7 +74,7 @@ class Launch:
             "accept": self.accept,
         }
         secrets, limit = secrets_in(job.config), self.settings.time_limit
-        return Job(job.label, JOB, arguments, secrets, job.cores, job.gpu, limit)
+        return Job(job.label, JOB, arguments, secrets, job.cores, job.gpu, job.gpus, limit)
 
     def prune(self, label: str, why: str) -> None:
         """Tell a running job to stop early because others do better."""

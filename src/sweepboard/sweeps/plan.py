@@ -69,6 +69,11 @@ class PlannedJob:
         """Whether it runs on the GPU that it is assigned (`cuda:1` names its own)."""
         return self.config.device == "cuda"
 
+    @property
+    def gpus(self) -> int:
+        """How many GPUs it needs if it needs one: each of its ranks has its own."""
+        return self.config.ranks
+
 
 @dataclass(frozen=True)
 class Plan:

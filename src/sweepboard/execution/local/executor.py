@@ -61,6 +61,10 @@ class _Running:
         return [*messages, Ended(self.job.name, code, stop_reason)]
 
 
+def _gpus(job: Job) -> int:
+    return job.gpus if job.gpu else 0
+
+
 class LocalExecutor(Executor):
     """Run jobs on this machine.
 
@@ -95,7 +99,7 @@ class LocalExecutor(Executor):
         return bool(self._running or self._waiting)
 
     def has_room(self, job: Job) -> bool:
-        return not self._waiting and self.slots.place(job.cores, job.gpu, self._uses()) is not None
+        return not self._waiting and self.slots.place(job.cores, _gpus(job), self._uses()) is not None
 
     def tell(self, name: str, payload: Payload) -> None:
         for running in self._running.values():
@@ -120,13 +124,13 @@ class LocalExecutor(Executor):
         return events
 
     def _fill(self) -> None:
-        refused: set[tuple[int, bool]] = set()
+        refused: set[tuple[int, int]] = set()
         for job in list(self._waiting):
-            if (job.cores, job.gpu) in refused:  # there may be thousands of equal jobs
+            if (job.cores, _gpus(job)) in refused:  # there may be thousands of equal jobs
                 continue
-            place = self.slots.place(job.cores, job.gpu, self._uses())
+            place = self.slots.place(job.cores, _gpus(job), self._uses())
             if place is None:
-                refused.add((job.cores, job.gpu))
+                refused.add((job.cores, _gpus(job)))
                 continue
             self._waiting.remove(job)
             self._start(job, place.gpu)

@@ -16,12 +16,14 @@ class Use:
 
     cores: int = 1
     gpu: str | None = None
+    """Its GPUs, with commas between them."""
+
     resident: int = 0
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job may run; `gpu` is None if it needs none."""
+    """Where a job may run; `gpu` are its GPUs with commas between them, or None if it needs none."""
 
     gpu: str | None = None
 
@@ -37,11 +39,13 @@ class Slots:
     peak: int = 0
     """The most memory that any ended job has used; 0 before the first has ended."""
 
-    def place(self, cores: int, gpu: bool, running: Sequence[Use]) -> Place | None:
-        """Return a place for another job, or None. There is always a place if no job runs."""
+    def place(self, cores: int, gpus: int, running: Sequence[Use]) -> Place | None:
+        """Return a place for another job of so many cores or GPUs; there is always one if no job runs."""
         if self._too_many(running):
             return None
-        place = self._on_a_gpu(running) if gpu and self.resources.gpus else self._on_cores(cores, running)
+        place = (
+            self._on_gpus(gpus, running) if gpus and self.resources.gpus else self._on_cores(cores, running)
+        )
         if place is None or not running:
             return place
         return (
@@ -62,11 +66,12 @@ class Slots:
         fits = not running or has_limit or _cores(running) + cores <= self.resources.cores
         return Place() if fits else None
 
-    def _on_a_gpu(self, running: Sequence[Use]) -> Place | None:
-        """Return the GPU with the fewest jobs, if it has room."""
-        taken = Counter(use.gpu for use in running)
-        gpu = min(self.resources.gpus, key=lambda name: taken[name])
-        return Place(gpu) if taken[gpu] < self.resources.jobs_per_gpu else None
+    def _on_gpus(self, count: int, running: Sequence[Use]) -> Place | None:
+        """Return the GPUs with the fewest jobs, if they have room."""
+        taken = Counter(name for use in running if use.gpu for name in use.gpu.split(","))
+        chosen = sorted(self.resources.gpus, key=lambda name: taken[name])[:count]
+        has_room = all(taken[name] < self.resources.jobs_per_gpu for name in chosen)
+        return Place(",".join(chosen)) if has_room else None
 
 
 def _cores(running: Sequence[Use]) -> int:

@@ -30,6 +30,15 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def bytes_text(count: int) -> str:
+    """Return a number of bytes: `512 B`, `1.5 MB`."""
+    size, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while size >= 1000 and unit != "TB":
+        size, unit = size / 1000, next(units)
+    return f"{size:.3g} {unit}"
+
+
 def age(seconds: float) -> str:
     """Return how long ago something was: `12s`, `5m`, `3h`, `4d`."""
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):

@@ -13,7 +13,7 @@ from sweepboard.analysis.query_names import PARTS, metric_key
 from sweepboard.analysis.run import Run
 from sweepboard.metric_names import UNKNOWN
 
-FIELDS = ("name", "seed", "status", "time")
+FIELDS = ("name", "seed", "status", "time", "tags", "note")
 """Fields by which every run can be sorted and filtered, besides hyperparameters and metrics."""
 
 
@@ -100,6 +100,8 @@ def _common_start(one: str, other: str) -> str:
 def values_of(run: Run) -> dict[str, Any]:
     """Return the values of a run, by the keys of `QueryNames`."""
     values = run.hparams | {"name": run.name, "seed": run.seed, "status": run.status, "time": run.seconds}
+    if run.record is not None:
+        values |= {"tags": run.record.tags, "note": run.record.note}
     for tag, score in run.scores.items():
         values |= {metric_key(tag, part): getattr(score, part) for part in PARTS}
         if run.modes[tag] == UNKNOWN:  # there is no best: the last value stands in

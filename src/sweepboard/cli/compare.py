@@ -214,7 +214,15 @@ def _end_columns(comparison: Comparison) -> Iterator[Column]:
         yield Column("time", seconds, worth=40)
     if {row.status for row in rows} - {"finished", "unknown"}:
         yield Column("status", [row.status for row in rows], worth=80, colour=status_colour)
+    tags = [", ".join(_tags(row)) for row in rows]
+    if any(tags):
+        yield Column("tags", tags, worth=75)
     yield Column("run", [row.name for row in rows], worth=50)
+
+
+def _tags(row: Row) -> list[str]:
+    """Return the tags of the runs of a row, each once."""
+    return list(dict.fromkeys(tag for run in row.runs if run.record for tag in run.record.tags))
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweepboard.cli.table import Column, print_columns
@@ -15,14 +15,26 @@ from sweepboard.files import as_json
 from sweepboard.formatting import age, duration, number, printable
 from sweepboard.metric_names import tag_of
 from sweepboard.runs.alteration import alteration
-from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, as_plain, read_record
+from sweepboard.runs.short_names import Numbered, numbered, numbers_in
 
 log = logging.getLogger(__name__)
 
-WORTH = {"run": 65, "status": 90, "age": 80, "time": 60, "epoch": 50, "best": 85, "overrides": 70}
+WORTH = {
+    "#": 100, "run": 65, "status": 90, "age": 80, "time": 60, "epoch": 50, "best": 85, "tags": 75, "note": 40,
+    "overrides": 70,
+}  # fmt: skip
 """The columns, and which of them gives way last on a narrow terminal."""
+
+EXAMPLES = """examples:
+  sweepboard ls outputs/sweeps/lr
+  sweepboard ls --where 'status == failed' --limit 5
+  sweepboard ls --sort val/accuracy
+
+The number of a run in outputs names it in every verb (sweepboard show 3), and so do last, best,
+best:METRIC and a unique beginning of its name. --where and --sort are those of compare.
+"""
 
 
 def main(arguments: list[str]) -> int:
@@ -31,23 +43,47 @@ def main(arguments: list[str]) -> int:
     root = Path(options.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder that holds your runs (default: outputs)")
-    runs = [RunFolder(path) for path in sorted(path for path, ours in walk_runs(root) if ours)]
+    runs = numbered(root)
+    if runs and (options.where or options.sort):
+        runs = _chosen(runs, root, options)
+    runs = runs[-options.limit :] if options.limit else runs
     if options.json:
-        print(as_json([_plain(run) for run in runs]))
+        print(as_json([_plain(each.folder) for each in runs]))
     elif runs:
-        print_columns(_columns([_row(run, root) for run in runs]))
+        numbers = numbers_in(root)
+        print_columns(_columns([_row(each.folder, root, numbers) for each in runs]))
     else:
         print(f"no runs in {printable(root)}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard ls", description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", default="outputs", help="folder to look below (default: outputs)"
+    parser = argparse.ArgumentParser(
+        prog="sweepboard ls",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print every field of every record as JSON")
+    add = parser.add_argument
+    add("folder", nargs="?", default="outputs", help="folder to look below (default: outputs)")
+    add("--where", metavar="CONDITION", help="list the runs for which this holds")
+    add("--sort", metavar="NAME", help="sort as compare does, its first row last (default: newest last)")
+    add("--limit", type=int, metavar="N", help="list only the last N")
+    add("--json", action="store_true", help="print every field of every record as JSON")
     return parser
+
+
+def _chosen(runs: Sequence[Numbered], root: Path, options: argparse.Namespace) -> list[Numbered]:
+    """Return the runs for which `--where` holds, in the order of `--sort`."""
+    from sweepboard.analysis.compare import compare
+    from sweepboard.analysis.load import read_runs
+
+    table = compare(read_runs([root]), options.where, options.sort, each=True)
+    places = {row.runs[0].path.resolve(): place for place, row in enumerate(table.rows)}
+    found = [each for each in runs if each.folder.path.resolve() in places]
+    if options.sort:
+        found.sort(key=lambda each: places[each.folder.path.resolve()], reverse=True)
+    return found
 
 
 def _plain(run: RunFolder) -> dict[str, object]:
@@ -57,28 +93,34 @@ def _plain(run: RunFolder) -> dict[str, object]:
         return {"folder": str(run), "status": "damaged", "reason": str(error)}
 
 
-def _row(run: RunFolder, root: Path) -> list[str]:
+def _row(run: RunFolder, root: Path, numbers: Mapping[Path, int]) -> list[str]:
     name = str(run.path.relative_to(root)) if run.path != root else str(root)
+    number_ = str(numbers.get(run.path.resolve(), ""))
     try:
         record = _read(run)
     except DamagedRecord as error:
-        return [name, "damaged", "", "", "", "", str(error)]
+        return [number_, name, "damaged", *[""] * 6, str(error)]
     return [
+        number_,
         name,
         _status(record, run),
         age(time.time() - record.started),
         duration(record.seconds),
         number(record.epoch),
         best_value(record),
+        ", ".join(record.tags),
+        record.note,
         " ".join(record.overrides),
     ]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[Column]:
-    return [
+    """Return the columns; those of tags, notes and numbers only if there are any."""
+    columns = [
         Column(header, cells, worth, header == "overrides", status_colour if header == "status" else None)
         for (header, worth), cells in zip(WORTH.items(), zip(*rows, strict=True), strict=True)
     ]
+    return [each for each in columns if each.header not in ("#", "tags", "note") or any(each.cells)]
 
 
 def _status(record: RunRecord, run: RunFolder) -> str:

@@ -14,6 +14,9 @@ from sweepboard.files import writing
 RECORD = "run.json"
 """The file that marks a run folder."""
 
+PLAN = "sweep.json"
+"""The file that marks the folder of a sweep."""
+
 
 class NotARun(UserError):
     """A path that is not a run folder."""

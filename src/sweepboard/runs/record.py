@@ -146,6 +146,12 @@ class RunRecord:
     and `weights` from then on.
     """
 
+    tags: list[str] = field(default_factory=list)
+    """What its user calls it by (`sweepboard tag`)."""
+
+    note: str = ""
+    """What its user wrote down (`sweepboard note`)."""
+
     weights_sha256: str | None = None
     """Digest of the final weights."""
 

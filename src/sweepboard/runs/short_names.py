@@ -12,7 +12,7 @@ from sweepboard.files import read_json
 from sweepboard.formatting import some
 from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
 from sweepboard.runs.discover import walk_runs
-from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.folder import PLAN, RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,6 @@ OUTPUTS = Path("outputs")
 """The folder whose runs have short names."""
 
 LAST, BEST = "last", "best"
-PLAN = "sweep.json"
-"""The file that marks the folder of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,13 @@ def numbered(root: Path = OUTPUTS) -> list[Numbered]:
     folders = [RunFolder(path) for path, ours in walk_runs(root) if ours] if root.is_dir() else []
     ordered = sorted(folders, key=lambda folder: (_started(folder), str(folder)))
     return [Numbered(number, folder) for number, folder in enumerate(ordered, 1)]
+
+
+def numbers_in(folder: Path, root: Path = OUTPUTS) -> dict[Path, int]:
+    """Return the numbers of the runs in `folder` by their resolved paths; none if it is not in `root`."""
+    if not folder.resolve().is_relative_to(root.resolve()):
+        return {}
+    return {each.folder.path.resolve(): each.number for each in numbered(root)}
 
 
 def _started(folder: RunFolder) -> float:

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from sweepboard.files import writing
-from sweepboard.runs.folder import RunFolder
+from sweepboard.runs.folder import PLAN, RunFolder
 
 SWEEPS = "sweeps"
 """Where sweeps lie below the output root."""
@@ -24,7 +24,7 @@ class SweepFolder:
     @property
     def plan(self) -> Path:
         """The frozen plan, written before the first job starts."""
-        return self.path / "sweep.json"
+        return self.path / PLAN
 
     def frozen(self, name: str) -> Path:
         """Return the file of a job's frozen configuration, by the job's label or its `place`."""

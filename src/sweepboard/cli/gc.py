@@ -1,0 +1,67 @@
+"""`sweepboard gc [DIR]`: free the disk of spare checkpoints, and of runs that came to nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sweepboard.cli.confirm import add_yes, agreed
+from sweepboard.cli.table import Column, print_columns
+from sweepboard.errors import UserError
+from sweepboard.formatting import bytes_text, printable
+from sweepboard.runs.lock import FolderLocked, LinkInFolder
+from sweepboard.runs.remove import Removal, unneeded
+
+DETAILS = """Of finished runs best.pt stays, and the other checkpoints go: such a run can no longer be made
+longer. Runs that failed, or were stopped before anything was saved, go as a whole, but for jobs of sweeps.
+What has a tag or a note is left alone. What would go is listed first.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """List what would be freed, ask, and remove it; the exit code is 1 if the answer is no."""
+    options = _parser().parse_args(arguments)
+    root = Path(options.folder)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; give the folder that holds your runs (default: outputs)")
+    both = options.checkpoints == options.failed
+    found = list(unneeded(root, both or options.checkpoints, both or options.failed))
+    if not found:
+        print(f"nothing to free in {printable(root)}")
+        return 0
+    print_columns(_columns(found))
+    if not agreed(f"free {bytes_text(sum(each.size for each in found))}?", options):
+        return 1
+    freed = sum(_carried_out(each) for each in found)
+    print(f"freed {bytes_text(freed)}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sweepboard gc", description=__doc__, epilog=DETAILS)
+    add = parser.add_argument
+    add("folder", nargs="?", default="outputs", help="folder to look below (default: outputs)")
+    add("--checkpoints", action="store_true", help="only checkpoints of finished runs")
+    add("--failed", action="store_true", help="only runs that failed, or never saved anything")
+    add_yes(parser)
+    return parser
+
+
+def _columns(found: list[Removal]) -> list[Column]:
+    return [
+        Column("frees", [bytes_text(each.size) for each in found], worth=90),
+        Column("run", [str(each.folder) for each in found], worth=80),
+        Column("what", [each.why for each in found], worth=70, wraps=True),
+    ]
+
+
+def _carried_out(removal: Removal) -> int:
+    """Return the bytes that were freed: none of a run that someone writes to."""
+    size = removal.size
+    try:
+        removal.carry_out()
+    except (FolderLocked, LinkInFolder) as error:
+        print(f"left as it is: {printable(error)}", file=sys.stderr)
+        return 0
+    return size

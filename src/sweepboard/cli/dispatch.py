@@ -15,6 +15,7 @@ from sweepboard.rank_environment import started_rank
 from sweepboard.startup import load_torch_ahead, quick_start
 
 VERBS = {
+    "init": "lay out a project of your own: data, model, task, YAML and tests that run at once",
     "train": "train one run, or with -m a sweep (this verb may be left out)",
     "resume": "go on with a run or a sweep that was stopped, to the end it would have had",
     "rerun": "a new run from a saved configuration, with overrides",

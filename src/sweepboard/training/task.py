@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ from sweepboard.errors import ConfigError
 from sweepboard.metric_names import MAX, direction
 
 Mode: TypeAlias = Literal["min", "max"]
-Model: TypeAlias = Callable[..., Any]
+Model: TypeAlias = Any  # so that a task of one's own may say the class of its model
 """The model as a task gets it: the `nn.Module`, or torch's wrapper around it where it is compiled."""
 
 OWN_NAMES = frozenset({"loss", "count"})

@@ -20,7 +20,7 @@ ROOMS = (
     "compat", "import_path", "lazy_exports", "version", "errors", "tracebacks", "formatting", "settings",
     "file_locks", "files", "names", "plain_yaml", "scratch", "spreadsheet", "hyperparameters", "metric_names",
     "expressions", "vision", "startup", "cgroups", "hardware", "rank_environment",
-    "parent_death", "stop_signals", "process_identity", "signing", "secret_names", "secrets",
+    "parent_death", "descendants", "stop_signals", "process_identity", "signing", "secret_names", "secrets",
     # The rooms, each of which may import only what stands above it in this list.
     "execution", "data", "models", "training", "board", "callbacks", "loggers", "programs", "compose",
     "building", "trust", "runs", "analysis", "sweeps", "search", "cli", "testing",

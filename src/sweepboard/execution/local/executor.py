@@ -30,7 +30,7 @@ GRACE = 30.0
 """Seconds between the request to stop and the kill."""
 
 WAIT = 0.2
-"""The longest wait of `poll`, in seconds: time limits, free memory and signals do not end it earlier."""
+"""Seconds that `poll` waits at most: time limits, free memory and signals do not end it earlier."""
 
 
 def local_resources(jobs: int | None = None, jobs_per_gpu: int = 1) -> Resources:
@@ -69,11 +69,21 @@ class LocalExecutor(Executor):
     """Run jobs on this machine.
 
     `preload` names what every job needs: modules to import and functions ("module:name") to call, once for
-    all jobs. `grace` is the time in seconds between the request to stop a job and its kill.
+    all jobs. `grace` is the time in seconds between the request to stop a job and its kill. `detached` is
+    that of `JobServer`.
     """
 
-    def __init__(self, resources: Resources, preload: Sequence[str] = (), grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        preload: Sequence[str] = (),
+        grace: float = GRACE,
+        detached: bool = False,
+    ) -> None:
         self.slots, self._preload, self._grace = Slots(resources), preload, grace
+        self._detached = detached
+        self.wait = WAIT
+        """The longest wait of `poll`, in seconds."""
         self._waiting: list[Job] = []
         self._running: dict[int, _Running] = {}
         self._started = 0
@@ -84,7 +94,7 @@ class LocalExecutor(Executor):
         return self.slots.resources
 
     def open(self) -> None:
-        self._server = job_server(self._preload)
+        self._server = job_server(self._preload, self._detached)
 
     def close(self) -> None:
         self._server.close()
@@ -150,7 +160,7 @@ class LocalExecutor(Executor):
             for running in self._running.values():
                 if not running.channel.ended:
                     selector.register(running.channel, selectors.EVENT_READ)
-            selector.select(WAIT)
+            selector.select(self.wait)
         return self._from_server()
 
     def _from_server(self) -> list[Event]:
@@ -183,7 +193,7 @@ class LocalExecutor(Executor):
             raise RunFailed("the process that starts the jobs ended before it had started one; see above why")
         lost, self._running = list(self._running.values()), {}
         self._server.close()
-        self._server = job_server(self._preload)
+        self._server = job_server(self._preload, self._detached)
         return [
             event
             for running in lost

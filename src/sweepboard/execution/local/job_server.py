@@ -18,14 +18,17 @@ from sweepboard.stop_signals import waiting_in_children
 class JobServer:
     """A process of `server_process`, which ends with this process and ends its jobs.
 
-    Jobs have numbers. Reports on them arrive through `channel`.
+    Jobs have numbers. Reports on them arrive through `channel`. A `detached` server is no child of this
+    process: a worker of Ray kills its children at its end, and a server could not end its jobs.
     """
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
+    def __init__(self, preload: Sequence[str] = (), detached: bool = False) -> None:
         if not hasattr(os, "fork"):
             raise UserError("hydra/launcher=local needs a system with fork: use hydra/launcher=basic")
         self.channel, theirs = Channel.pair()
-        start = f"from sweepboard.parent_death import die_with; die_with({os.getpid()}); "
+        start = "import os; os.fork() and os._exit(0); "
+        if not detached:
+            start = f"from sweepboard.parent_death import die_with; die_with({os.getpid()}); "
         start += f"from sweepboard.execution.local.server_process import serve; serve({theirs.fileno()})"
         with theirs, waiting_in_children():
             # A session of its own: Ctrl-C and a closed terminal reach this process, which stops the jobs.
@@ -88,8 +91,8 @@ def prestarted_server(preload: Sequence[str]) -> Iterator[None]:
             _prestarted.pop().close()
 
 
-def job_server(preload: Sequence[str]) -> JobServer:
+def job_server(preload: Sequence[str], detached: bool = False) -> JobServer:
     """Return the prestarted server, or a new one, with everything in `preload` loaded."""
-    server = _prestarted.pop() if _prestarted else JobServer()
+    server = _prestarted.pop() if _prestarted else JobServer(detached=detached)
     server.preload(preload)
     return server

@@ -23,15 +23,18 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'sweepboard
 pytestmark = pytest.mark.slow
 
 CLUSTER = """
-import os, sys
-from sweepboard.descendants import adopt_orphans
+import os, sys, tempfile
+from pathlib import Path
+from sweepboard.descendants import adopt_orphans, end_descendants
 from sweepboard.execution.ray.cluster import RayCluster
-from sweepboard.execution.ray.driver_process import connected
+from sweepboard.execution.ray.driver_process import connect
 adopt_orphans()
-with connected(RayCluster()):
+with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+    connect(RayCluster(), Path(folder))
     import ray
     print(ray.get_runtime_context().gcs_address, os.environ["RAY_AUTH_TOKEN"], flush=True)
     sys.stdin.read()
+    end_descendants()
 os._exit(0)
 """
 
@@ -147,15 +150,16 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path, killed: str) -
     program = PARENT.format(here=str(Path(__file__).parent), file=str(tmp_path / "pids"))
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        driver = int(parent.stdout.readline())
+        keeper = int(parent.stdout.readline())
         while not (tmp_path / "pids").is_file() or not (tmp_path / "pids").read_text():
             assert parent.poll() is None
             time.sleep(0.05)
-        family = [driver, *tree_below(driver), *map(int, (tmp_path / "pids").read_text().split())]
-        os.kill(parent.pid if killed == "parent" else driver, signal.SIGKILL)
+        driver, *family = tree_below(keeper)
+        os.kill({"parent": parent.pid, "driver": driver}[killed], signal.SIGKILL)
         parent.wait()
+    family += map(int, (tmp_path / "pids").read_text().split())
     assert len(family) > 5
-    assert gone(family), f"alive after the {killed}'s death"
+    assert gone([keeper, driver, *family]), f"alive after the {killed}'s death"
 
 
 def tree_below(pid: int) -> list[int]:

@@ -149,7 +149,6 @@ PLUGINS = {
     "submitit_local": "hydra-submitit-launcher",
     "submitit_slurm": "hydra-submitit-launcher",
     "joblib": "hydra-joblib-launcher",
-    "ray": "hydra-ray-launcher",
     "ray_aws": "hydra-ray-launcher",
     "rq": "hydra-rq-launcher",
     "ax": "hydra-ax-sweeper",

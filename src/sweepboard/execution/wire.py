@@ -1,12 +1,12 @@
-"""Write an executor's events and commands as JSON, for executors whose jobs run in or behind another process."""
+"""Write the events and commands of an executor as JSON, for one that works in another process."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from sweepboard.execution.executor import Ended, Event, Executor, Job, Message, Payload, Started
+from sweepboard.execution.executor import Ended, Event, Executor, Job, Message, Payload, Requeued, Started
 
-_EVENTS = {kind.__name__: kind for kind in (Started, Message, Ended)}
+_EVENTS = {kind.__name__: kind for kind in (Started, Message, Requeued, Ended)}
 
 
 def plain_event(event: Event) -> Payload:

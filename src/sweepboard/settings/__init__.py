@@ -41,6 +41,7 @@ from sweepboard.settings.queries import (
     settings_in,
     unused,
 )
+from sweepboard.settings.ray import RaySettings
 from sweepboard.settings.search import SEARCH, SearchSettings
 from sweepboard.settings.slurm import LAUNCHER, SlurmSettings
 from sweepboard.settings.sweep import SweepSettings
@@ -78,6 +79,7 @@ __all__ = [
     "ParameterGroupSettings",
     "Plugin",
     "ProgramSettings",
+    "RaySettings",
     "Rules",
     "SchedulerSettings",
     "SearchSettings",

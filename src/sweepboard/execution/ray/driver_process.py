@@ -5,20 +5,21 @@ leaves processes behind when a driver is killed. Its parent, the process with th
 over a `Channel`, first how to begin and then those of `execution.wire`, and `{"room": cores}`.
 
 It reports events as `execution.wire` writes them, `{"room": …}`, `{"dropped": name}` for a waiting job that
-was stopped, and `{"broken": why}` where no job can run. When the parent is gone, it ends every job, and
-every process of a private cluster.
+was stopped, and `{"broken": why}` where no job can run. When the parent is gone, it ends every job.
+Between the two stands a process that does nothing but end what the driver leaves behind, however it ends.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import select
 import signal
 import socket
+import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from sweepboard.descendants import adopt_orphans, end_descendants
@@ -26,34 +27,67 @@ from sweepboard.execution.channel import Channel
 from sweepboard.execution.executor import Payload
 from sweepboard.execution.ray.cluster import RayCluster
 from sweepboard.hardware import cores
+from sweepboard.parent_death import die_with
 from sweepboard.scratch import scratch_folder
 from sweepboard.stop_signals import STOP_SIGNALS
 
 OBJECT_STORE = 80_000_000
 """Bytes of a private cluster's object store, about the least that Ray accepts: we send no data."""
 
-_QUIET = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
+PATIENCE = 5.0
+"""Seconds that a connection may take, and a regular end."""
 
 
 def serve(handle: int) -> None:
-    """Serve the parent at the other end of socket `handle` until it is gone."""
+    """Serve the parent at the other end of socket `handle` until it is gone, in a process of its own.
+
+    End every process that it leaves behind, and remove its files.
+    """
     _outlive_signals()
+    adopt_orphans()
+    keeper, short = os.getpid(), Path("/tmp")  # the paths of Ray's sockets must stay below 108 bytes
+    with scratch_folder("sweepboard-ray-", short if short.is_dir() else None) as folder:
+        driver = os.fork()
+        if driver == 0:
+            die_with(keeper)
+            _drive(handle, folder)
+            os._exit(0)  # Ray would look for a cluster that is gone
+        os.close(handle)
+        os.waitpid(driver, 0)
+        end_descendants()
+
+
+def _outlive_signals() -> None:
+    """Do nothing at signals: the parent decides what they mean. What Ray starts has its own handlers."""
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def _drive(handle: int, folder: Path) -> None:
     os.set_inheritable(handle, False)
     parent = Channel(socket.socket(fileno=handle))
-    adopt_orphans()
+    Thread(target=_end_with, args=[parent], daemon=True).start()
     try:
         [begin, *commands] = _first(parent)
         cluster = RayCluster(**begin["cluster"])
-        with connected(cluster):
-            from sweepboard.execution.ray.slots import RaySlots
+        connect(cluster, folder)
+        _outlive_signals()  # Ray has set a handler
+        from sweepboard.execution.ray.slots import RaySlots
 
-            RaySlots(parent, cluster, begin).run(commands)
+        RaySlots(parent, cluster, begin).run(commands)
     except Exception as error:
         traceback.print_exc()
         parent.send({"broken": str(error)})
-    finally:
-        end_descendants()
-        os._exit(0)  # Ray would look for a cluster that is gone
+
+
+def _end_with(parent: Channel) -> None:
+    """End this process soon after its parent: Ray may be waiting for a cluster that does not answer."""
+    end = select.poll()
+    end.register(parent, select.POLLRDHUP)
+    end.poll()
+    time.sleep(PATIENCE)
+    os._exit(1)
 
 
 def _first(parent: Channel) -> list[Payload]:
@@ -64,43 +98,26 @@ def _first(parent: Channel) -> list[Payload]:
     return messages
 
 
-def _outlive_signals() -> None:
-    """Do nothing at signals: the parent decides what they mean. What Ray starts has its own handlers."""
-    for signum in STOP_SIGNALS:
-        signal.signal(signum, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-
-
-@contextmanager
-def connected(cluster: RayCluster) -> Iterator[None]:
-    """Connect Ray to the cluster, or to a new one, for the block."""
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+def connect(cluster: RayCluster, folder: Path) -> None:
+    """Connect this process to a cluster, or to a new one of its own, whose files are in `folder`."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if cluster.address is not None:
-        yield from _init(address=cluster.address)
+        _refuse_silent(cluster.address)
+        _init(address=cluster.address)
         return
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    short = Path("/tmp")  # the paths of Ray's sockets must stay below 108 bytes
-    with scratch_folder("sweepboard-ray-", short if short.is_dir() else None) as folder:
-        try:
-            yield from _init(
-                address="local",
-                num_cpus=cores(),
-                object_store_memory=OBJECT_STORE,
-                _temp_dir=str(folder),
-                _node_ip_address="127.0.0.1",
-            )
-        finally:
-            end_descendants()  # they write into the folder
+    place = {"_temp_dir": str(folder), "_node_ip_address": "127.0.0.1"}
+    _init(address="local", num_cpus=cores(), object_store_memory=OBJECT_STORE, **place)
 
 
-def _init(**settings: Any) -> Iterator[None]:
+def _init(**settings: Any) -> None:
     import ray
 
-    ray.init(**settings, **_QUIET)
-    _outlive_signals()  # Ray has set a handler
-    try:
-        yield
-    finally:
-        if settings["address"] != "local":
-            with suppress(Exception):
-                ray.shutdown()
+    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **settings)
+
+
+def _refuse_silent(address: str) -> None:
+    """Raise `OSError` if nothing listens at an address: Ray would wait for it."""
+    host, _, port = address.rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), PATIENCE).close()

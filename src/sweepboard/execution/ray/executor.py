@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import subprocess
 import tempfile
@@ -41,11 +42,12 @@ class RayExecutor(Executor):
 
     def resources(self) -> Resources:
         """Return the resources of one job: how many run at once is Ray's decision."""
-        return Resources(max(1, int(self._cluster.cpus)), jobs=1)
+        gpus = tuple(map(str, range(math.ceil(self._cluster.gpus))))
+        return Resources(max(1, int(self._cluster.cpus)), gpus=gpus, jobs=1, here=False)
 
     def open(self) -> None:
         self._channel, theirs = Channel.pair()
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - until `close`
         start = f"from sweepboard.execution.ray.driver_process import serve; serve({theirs.fileno()})"
         with theirs, waiting_in_children():
             # A session of its own: Ctrl-C and a closed terminal reach this process, which stops the jobs.

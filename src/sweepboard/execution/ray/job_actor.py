@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 
@@ -18,8 +19,9 @@ class JobActor:
     handlers of signals and a number of threads that are Ray's own.
     """
 
-    def __init__(self, folder: str, preload: Sequence[str], grace: float) -> None:
+    def __init__(self, folder: str, path: Sequence[str], preload: Sequence[str], grace: float) -> None:
         os.chdir(folder)
+        sys.path[:] = [*path, *(each for each in sys.path if each not in path)]  # the driver's, in its order
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray's, and not the user's
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         resources = Resources(1, gpus=(visible,) if visible else (), jobs=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,7 +28,7 @@ IDLE = 3.0
 """Seconds after which an actor without a job gives its room back: the next job is often submitted at once."""
 
 SOON, LATE = 0.02, 0.5
-"""Seconds that an actor waits for an event of its job: short after one, which may be answered, then longer."""
+"""Seconds that an actor waits for an event of its job: short after one, which may be answered."""
 
 
 @dataclass(eq=False)
@@ -149,7 +150,7 @@ class RaySlots:
         options |= {"memory": share["memory"]} if "memory" in share else {}
         rest = {name: amount for name, amount in share.items() if name not in ("CPU", "GPU", "memory")}
         made = ray.remote(JobActor).options(max_restarts=0, max_task_retries=0, resources=rest, **options)
-        actor = made.remote(str(Path.cwd()), self._begin["preload"], self._begin["grace"])
+        actor = made.remote(str(Path.cwd()), sys.path, self._begin["preload"], self._begin["grace"])
         return self._call(Slot(share, actor))
 
     def _remove(self, slot: Slot) -> None:
@@ -209,5 +210,3 @@ class RaySlots:
         self._lost_in_a_row += 1
         if self._lost_in_a_row > 1:
             self._parent.send({"broken": str(error).strip().splitlines()[-1]})
-
-

@@ -1,0 +1,31 @@
+"""Settings of `hydra/launcher=ray`: the cluster, and what the jobs of a sweep take of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweepboard.settings.field import setting
+
+
+@dataclass(frozen=True)
+class RaySettings:
+    """The settings in `conf/hydra/launcher/ray.yaml`, with their defaults."""
+
+    address: str | None = setting(None, "speed")
+    """`host:port` of a cluster, or `auto` for the one that this machine belongs to; null starts one on this
+    machine, for the sweep alone."""
+
+    cpus: float = setting(1, "speed", above=0)
+    """CPUs of a job; a job with more threads takes as many."""
+
+    gpus: float = setting(0, "speed", minimum=0)
+    """GPUs of a job; `0.25` lets four share one."""
+
+    memory: int | str | None = setting(None, "speed", minimum=1)
+    """Memory that Ray counts for a job: `16G`, or a number of MiB; null counts none."""
+
+    resources: dict[str, float] = setting({}, "speed")
+    """What a job takes of the cluster's own resources: `{a100: 1}`."""
+
+    at_once: int | None = setting(None, "speed", minimum=1)
+    """Jobs at once; null for as many as Ray has room for."""

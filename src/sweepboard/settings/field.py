@@ -117,7 +117,7 @@ class Rules:
 def setting(default: T, effect: Effect, **rules: Any) -> T:
     """Return a dataclass field for a setting with this default; `rules` are the other fields of `Rules`."""
     metadata = {_METADATA: Rules(effect, **rules)}
-    if isinstance(default, list | dict):
+    if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)  # type: ignore[return-value]
     return field(default=default, metadata=metadata)
 

@@ -15,8 +15,8 @@ class RaySettings:
     """`host:port` of a cluster, or `auto` for the one that this machine belongs to; null starts one on this
     machine, for the sweep alone."""
 
-    cpus: float = setting(1, "speed", above=0)
-    """CPUs of a job; a job with more threads takes as many."""
+    cpus: float | None = setting(None, "speed", above=0)
+    """CPUs of a job; null for those that it computes and loads data with, at most a node's."""
 
     gpus: float = setting(0, "speed", minimum=0)
     """GPUs of a job; `0.25` lets four share one."""
@@ -24,7 +24,7 @@ class RaySettings:
     memory: int | str | None = setting(None, "speed", minimum=1)
     """Memory that Ray counts for a job: `16G`, or a number of MiB; null counts none."""
 
-    resources: dict[str, float] = setting({}, "speed")
+    resources: dict[str, float] | None = setting(None, "speed")
     """What a job takes of the cluster's own resources: `{a100: 1}`."""
 
     at_once: int | None = setting(None, "speed", minimum=1)

@@ -12,11 +12,12 @@ from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
 from sweepboard.execution.ray import RayCluster, RayExecutor
 from sweepboard.hardware import cores, gpus
-from sweepboard.settings import RaySettings, SweepSettings
+from sweepboard.settings import LAUNCHER, RaySettings, SweepSettings
 from sweepboard.sweeps.local_jobs import needed
 
-_KEY = "hydra.launcher"
 _OPTION = "hydra/launcher=ray"
+
+_ELSEWHERE = f"on a cluster, type its {LAUNCHER}.address=host:port, or auto"
 
 _UNITS = {"": 20, "K": 10, "M": 20, "G": 30, "T": 40}
 """Powers of two, by the letter after a number of bytes."""
@@ -24,7 +25,7 @@ _UNITS = {"": 20, "K": 10, "M": 20, "G": 30, "T": 40}
 
 def ray_executor(values: Mapping[str, Any], sweep: SweepSettings) -> RayExecutor:
     """Return an executor for jobs on Ray. Raise `ConfigError`."""
-    settings = read_settings(RaySettings, values, _KEY)
+    settings = read_settings(RaySettings, values, LAUNCHER)
     if find_spec("ray") is None:
         raise ConfigError(
             f"{_OPTION}: Ray is not installed here; pip install 'sweepboard[ray]', "
@@ -36,7 +37,7 @@ def ray_executor(values: Mapping[str, Any], sweep: SweepSettings) -> RayExecutor
         settings.cpus,
         settings.gpus,
         _bytes(settings.memory),
-        dict(settings.resources),
+        dict(settings.resources or {}),
         settings.at_once,
     )
     _check(cluster)
@@ -45,10 +46,10 @@ def ray_executor(values: Mapping[str, Any], sweep: SweepSettings) -> RayExecutor
 
 def _refuse_settings_of_local(sweep: SweepSettings) -> None:
     if sweep.jobs != "auto":
-        raise ConfigError(f"sweep.jobs={sweep.jobs}: on Ray it is {_KEY}.at_once={sweep.jobs}")
+        raise ConfigError(f"sweep.jobs={sweep.jobs}: on Ray it is {LAUNCHER}.at_once={sweep.jobs}")
     if sweep.jobs_per_gpu != 1:
         share = f"{1 / sweep.jobs_per_gpu:.3g}"
-        raise ConfigError(f"sweep.jobs_per_gpu={sweep.jobs_per_gpu}: on Ray it is {_KEY}.gpus={share}")
+        raise ConfigError(f"sweep.jobs_per_gpu={sweep.jobs_per_gpu}: on Ray it is {LAUNCHER}.gpus={share}")
 
 
 def _bytes(memory: int | str | None) -> int | None:
@@ -56,26 +57,23 @@ def _bytes(memory: int | str | None) -> int | None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", str(memory))
     if found is None:
-        raise ConfigError(f"{_KEY}.memory={memory}: write 16G, 500M, or a number of MiB")
+        raise ConfigError(f"{LAUNCHER}.memory={memory}: write 16G, 500M, or a number of MiB")
     return int(float(found[1]) * 2 ** _UNITS[found[2]])
 
 
 def _check(cluster: RayCluster) -> None:
     """Raise `ConfigError` for what Ray refuses or this machine cannot give: such jobs would wait for ever."""
     for name, amount in (("cpus", cluster.cpus), ("gpus", cluster.gpus)):
-        if amount > 1 and amount != math.floor(amount):
-            raise ConfigError(f"{_KEY}.{name}={amount:g}: above 1, Ray takes whole numbers only")
+        if amount and amount > 1 and amount != math.floor(amount):
+            raise ConfigError(f"{LAUNCHER}.{name}={amount:g}: above 1, Ray takes whole numbers only")
     if cluster.address is not None:
         if cluster.address != "auto" and not re.fullmatch(r"[^\s:/]+:\d+", cluster.address):
-            raise ConfigError(f"{_KEY}.address={cluster.address}: write host:port, or auto")
+            raise ConfigError(f"{LAUNCHER}.address={cluster.address}: write host:port, or auto")
         return
     for name, amount, found in (("cpus", cluster.cpus, cores()), ("gpus", cluster.gpus, len(gpus()))):
-        if amount > found:
-            raise ConfigError(
-                f"{_KEY}.{name}={amount:g}: this machine has {found}; {_KEY}.address=auto takes a cluster"
-            )
+        if amount and amount > found:
+            raise ConfigError(f"{LAUNCHER}.{name}={amount:g}: this machine has {found}; {_ELSEWHERE}")
     for name in cluster.resources:
         raise ConfigError(
-            f"{_KEY}.resources.{name}: Ray on this machine alone has no {name}; "
-            f"{_KEY}.address=auto takes a cluster"
+            f"{LAUNCHER}.resources.{name}: Ray on this machine alone has no {name}; {_ELSEWHERE}"
         )

@@ -13,8 +13,8 @@ class RayCluster:
     address: str | None = None
     """`host:port`, or `auto` for the one of this machine; None starts a private one, which ends with us."""
 
-    cpus: float = 1
-    """CPUs for each job, or the job's own cores where it uses more."""
+    cpus: float | None = None
+    """CPUs for each job; None for the job's own cores."""
 
     gpus: float = 0
     """GPUs for each job; a fraction lets several jobs share one."""
@@ -28,7 +28,8 @@ class RayCluster:
     at_once: int | None = None
     """The most jobs at once; None for as many as Ray has room for."""
 
-    def share(self, cores: int) -> dict[str, float]:
-        """Return what a job of so many cores takes, by Ray's names of resources."""
-        share = {"CPU": max(self.cpus, cores), "GPU": self.gpus, "memory": self.memory or 0, **self.resources}
+    def share(self, cores: int, most: float | None = None) -> dict[str, float]:
+        """Return what a job of so many cores takes, by Ray's names of resources; a node has `most` CPUs."""
+        own = min(cores, most or cores)
+        share = {"CPU": self.cpus or own, "GPU": self.gpus, "memory": self.memory or 0, **self.resources}
         return {name: amount for name, amount in share.items() if amount}

@@ -43,7 +43,7 @@ class RayExecutor(Executor):
     def resources(self) -> Resources:
         """Return the resources of one job: how many run at once is Ray's decision."""
         gpus = tuple(map(str, range(math.ceil(self._cluster.gpus))))
-        return Resources(max(1, int(self._cluster.cpus)), gpus=gpus, jobs=1, here=False)
+        return Resources(max(1, int(self._cluster.cpus or 1)), gpus=gpus, jobs=1, here=False)
 
     def open(self) -> None:
         self._channel, theirs = Channel.pair()

@@ -58,6 +58,7 @@ class RaySlots:
         self._parent, self._cluster, self._begin = parent, cluster, begin
         self._waiting: list[Job] = []
         self._slots: list[Slot] = []
+        self._cpus = max((node["Resources"].get("CPU", 0) for node in ray.nodes()), default=0)  # of a node
         self._lost_in_a_row = 0  # actors that were lost before they ran anything
         self._done = socket.socketpair()  # wakes the loop when a call has returned
         for end in self._done:
@@ -86,7 +87,7 @@ class RaySlots:
             case {"submit": job}:
                 self._waiting.append(Job(**job))
             case {"room": cores}:
-                self._parent.send({"room": self._has_room(self._cluster.share(cores))})
+                self._parent.send({"room": self._has_room(self._share(cores))})
             case {"tell": name}:
                 self._pass_on(name, command)
             case {"stop": name, "reason": reason}:
@@ -120,18 +121,21 @@ class RaySlots:
                 return False
         return True
 
+    def _share(self, cores: int) -> dict[str, float]:
+        """Return what a job takes, which some node must have: else it would wait for ever."""
+        return self._cluster.share(cores, self._cpus)
+
     def _is_full(self) -> bool:
         return self._cluster.at_once is not None and len(self._slots) >= self._cluster.at_once
 
     def _fill(self) -> None:
         """Give waiting jobs to free actors, and have as many more actors as jobs wait."""
-        for job in [*self._waiting]:
-            share = self._cluster.share(job.cores)
-            free = [slot for slot in self._slots if slot.up and slot.job is None and slot.share == share]
-            if free:
+        for slot in [slot for slot in self._slots if slot.up and slot.job is None]:
+            fitting = (job for job in self._waiting if self._share(job.cores) == slot.share)
+            if job := next(fitting, None):
                 self._waiting.remove(job)
-                self._give(free[0], job)
-        wanted = [self._cluster.share(job.cores) for job in self._waiting[:MOST_PENDING]]
+                self._give(slot, job)
+        wanted = [self._share(job.cores) for job in self._waiting[:MOST_PENDING]]
         for slot in [slot for slot in self._slots if slot.job is None]:
             if not slot.up and slot.share in wanted:
                 wanted.remove(slot.share)

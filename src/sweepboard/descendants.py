@@ -20,12 +20,12 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_descendants() -> None:
+def enddescendants() -> None:
     """Kill all processes that this process and its descendants have started, until none is left.
 
     Do nothing where there is no /proc. The ends of all children are taken: `Popen.wait` no longer knows them.
     """
-    while found := [*_descendants(os.getpid())]:
+    while found := [*descendants(os.getpid())]:
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -35,10 +35,10 @@ def end_descendants() -> None:
                 pass
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     for child in _children(pid):
         yield child
-        yield from _descendants(child)
+        yield from descendants(child)
 
 
 def _children(pid: int) -> list[int]:

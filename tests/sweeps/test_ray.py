@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sweepboard import load_runs
-from sweepboard.descendants import _descendants
+from sweepboard.descendants import descendants
 from sweepboard.process_identity import process_started
 from tests.command import Command
 
@@ -84,7 +84,7 @@ def test_a_killed_sweep_leaves_no_process_and_is_resumed(command: Command, tmp_p
     program = [sys.executable, "-m", "sweepboard", *words]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL, start_new_session=True) as sweep:
         wait_for(lambda: len([*SWEEP.glob("seed=*/checkpoints/last.pt")]) >= 1)
-        family = [sweep.pid, *_descendants(sweep.pid)]
+        family = [sweep.pid, *descendants(sweep.pid)]
         os.kill(sweep.pid, signal.SIGKILL)
     wait_for(lambda: not any(process_started(pid) for pid in family))
     command("resume", str(SWEEP))

@@ -6,13 +6,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import sweepboard
-from tests.documents import play
+from tests.command import Command
+from tests.documents import blocks, play
 
 ROOT = Path(__file__).parent.parent
+CLUSTERS = ROOT / "docs/clusters.md"
 PACKAGE = Path(sweepboard.__file__).parent
 PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"])
 
@@ -55,3 +59,28 @@ def test_every_example_of_starting_points_runs(tmp_path: Path, monkeypatch: pyte
     folder = tmp_path / "work"
     folder.mkdir()
     assert len(play((ROOT / "docs/starting_points.md").read_text(), folder)) >= 5
+
+
+@pytest.mark.slow
+def test_every_example_of_clusters_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'sweepboard[ray]'")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert len(play(CLUSTERS.read_text(), tmp_path)) >= 5
+
+
+def test_manifests_of_clusters_are_yaml_whose_commands_compose(command: Command) -> None:
+    manifests = [text for language, _, text in blocks(CLUSTERS.read_text()) if language == "yaml"]
+    assert len(manifests) == 3
+    for manifest in manifests:
+        command("plan", *words_of(yaml.safe_load(manifest)))
+
+
+def words_of(manifest: dict[str, Any]) -> list[str]:
+    """The overrides in a manifest of Kubernetes, SkyPilot or dstack, without `-m`."""
+    if "kind" in manifest:
+        [container] = manifest["spec"]["template"]["spec"]["containers"]
+        words: list[str] = container["command"]
+    else:
+        words = (manifest.get("run") or manifest["commands"][-1]).removeprefix("exec ").split()
+    assert words[:2] == ["sweepboard", "-m"]
+    return words[2:]

@@ -20,7 +20,7 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def enddescendants() -> None:
+def end_descendants() -> None:
     """Kill all processes that this process and its descendants have started, until none is left.
 
     Do nothing where there is no /proc. The ends of all children are taken: `Popen.wait` no longer knows them.
@@ -36,6 +36,7 @@ def enddescendants() -> None:
 
 
 def descendants(pid: int) -> Iterator[int]:
+    """Yield the processes that a process has started, and those that they have."""
     for child in _children(pid):
         yield child
         yield from descendants(child)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 CLUSTER = """
 import os, sys, tempfile
 from pathlib import Path
-from sweepboard.descendants import adopt_orphans, enddescendants
+from sweepboard.descendants import adopt_orphans, end_descendants
 from sweepboard.execution.ray.cluster import RayCluster
 from sweepboard.execution.ray.driver_process import connect
 adopt_orphans()
@@ -34,7 +34,7 @@ with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as fold
     import ray
     print(ray.get_runtime_context().gcs_address, os.environ["RAY_AUTH_TOKEN"], flush=True)
     sys.stdin.read()
-    enddescendants()
+    end_descendants()
 os._exit(0)
 """
 

@@ -86,6 +86,7 @@ def test_a_killed_sweep_leaves_no_process_and_is_resumed(command: Command, tmp_p
         wait_for(lambda: len([*SWEEP.glob("seed=*/checkpoints/last.pt")]) >= 1)
         family = [sweep.pid, *descendants(sweep.pid)]
         os.kill(sweep.pid, signal.SIGKILL)
+    assert len(family) > 5
     wait_for(lambda: not any(process_started(pid) for pid in family))
     command("resume", str(SWEEP))
     assert {run.status for run in load_runs(SWEEP)} == {"finished"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sweepboard.execution.executor import Job
+
 
 @dataclass(frozen=True)
 class RayCluster:
@@ -17,7 +19,7 @@ class RayCluster:
     """CPUs for each job; None for the job's own cores."""
 
     gpus: float = 0
-    """GPUs for each job; a fraction lets several jobs share one."""
+    """GPUs for each rank of a job that needs one; a fraction lets several jobs share one."""
 
     memory: int | None = None
     """Bytes that Ray counts for each job."""
@@ -28,8 +30,9 @@ class RayCluster:
     at_once: int | None = None
     """The most jobs at once; None for as many as Ray has room for."""
 
-    def share(self, cores: int, most: float | None = None) -> dict[str, float]:
-        """Return what a job of so many cores takes, by Ray's names of resources; a node has `most` CPUs."""
-        own = min(cores, most or cores)
-        share = {"CPU": self.cpus or own, "GPU": self.gpus, "memory": self.memory or 0, **self.resources}
+    def share(self, job: Job, most: float) -> dict[str, float]:
+        """Return what a job takes, by Ray's names of resources; no node has more than `most` CPUs."""
+        cpus = self.cpus or min(job.cores, most or job.cores)
+        gpus = self.gpus * job.gpus if job.gpu else 0
+        share = {"CPU": cpus, "GPU": gpus, "memory": self.memory or 0, **self.resources}
         return {name: amount for name, amount in share.items() if amount}

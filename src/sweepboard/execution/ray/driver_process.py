@@ -2,7 +2,7 @@
 
 It is a process of its own because Ray ends its driver when the cluster is lost, takes over signals, and
 leaves processes behind when a driver is killed. Its parent, the process with the executor, sends commands
-over a `Channel`, first how to begin and then those of `execution.wire`, and `{"room": cores}`.
+over a `Channel`, first how to begin and then those of `execution.wire`, and `{"room": job}`.
 
 It reports events as `execution.wire` writes them, `{"room": …}`, `{"dropped": name}` for a waiting job that
 was stopped, and `{"broken": why}` where no job can run. When the parent is gone, it ends every job.

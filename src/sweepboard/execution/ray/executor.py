@@ -69,7 +69,7 @@ class RayExecutor(Executor):
 
     def has_room(self, job: Job) -> bool:
         self._room = None
-        self._channel.send({"room": job.cores})
+        self._channel.send({"room": asdict(job)})
         while self._room is None:
             self._receive()
         return self._room

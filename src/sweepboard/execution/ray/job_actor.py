@@ -23,8 +23,8 @@ class JobActor:
         os.chdir(folder)
         sys.path[:] = [*path, *(each for each in sys.path if each not in path)]  # the driver's, in its order
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray's, and not the user's
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        resources = Resources(1, gpus=(visible,) if visible else (), jobs=1)
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ""  # what Ray has assigned
+        resources = Resources(1, gpus=tuple(filter(None, visible.split(","))), jobs=1)
         self._executor = LocalExecutor(resources, preload, grace, detached=True)
         self._executor.open()
 

@@ -86,8 +86,8 @@ class RaySlots:
         match command:
             case {"submit": job}:
                 self._waiting.append(Job(**job))
-            case {"room": cores}:
-                self._parent.send({"room": self._has_room(self._share(cores))})
+            case {"room": job}:
+                self._parent.send({"room": self._has_room(self._share(Job(**job)))})
             case {"tell": name}:
                 self._pass_on(name, command)
             case {"stop": name, "reason": reason}:
@@ -121,9 +121,9 @@ class RaySlots:
                 return False
         return True
 
-    def _share(self, cores: int) -> dict[str, float]:
-        """Return what a job takes, which some node must have: else it would wait for ever."""
-        return self._cluster.share(cores, self._cpus)
+    def _share(self, job: Job) -> dict[str, float]:
+        """Return what a job takes; some node must have its CPUs, or it would wait for ever."""
+        return self._cluster.share(job, self._cpus)
 
     def _is_full(self) -> bool:
         return self._cluster.at_once is not None and len(self._slots) >= self._cluster.at_once
@@ -131,11 +131,11 @@ class RaySlots:
     def _fill(self) -> None:
         """Give waiting jobs to free actors, and have as many more actors as jobs wait."""
         for slot in [slot for slot in self._slots if slot.up and slot.job is None]:
-            fitting = (job for job in self._waiting if self._share(job.cores) == slot.share)
+            fitting = (job for job in self._waiting if self._share(job) == slot.share)
             if job := next(fitting, None):
                 self._waiting.remove(job)
                 self._give(slot, job)
-        wanted = [self._share(job.cores) for job in self._waiting[:MOST_PENDING]]
+        wanted = [self._share(job) for job in self._waiting[:MOST_PENDING]]
         for slot in [slot for slot in self._slots if slot.job is None]:
             if not slot.up and slot.share in wanted:
                 wanted.remove(slot.share)

@@ -46,6 +46,52 @@ def test_seeds_of_one_config_are_one_row_and_only_what_differs_is_a_column(
     ]
 
 
+def table_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:
+    assert main(["compare", *arguments, "--metric", "val/loss", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    return [
+        [row["label"], str(len(row["runs"])), f"{row['metrics']['val/loss']['last']['mean']:g}"]
+        for row in rows
+    ]
+
+
+def test_folds_are_one_row_as_seeds_are(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for lr in (0.1, 0.2):
+        for fold in (0, 1, 2):
+            config = {
+                "optimizer.lr": lr,
+                "dataset.fold": fold,
+                "dataset.val.fold": fold,
+                "dataset.subset": fold,
+                "seed": 1,
+            }
+            write_run(tmp_path / f"lr={lr},fold={fold}", config, {"val/loss": [(1, lr + fold)]})
+    where = str(tmp_path)
+    assert table_of(capsys, where, "--average", "dataset.subset") == [
+        ["lr=0.1", "3", "1.1"],
+        ["lr=0.2", "3", "1.2"],
+    ]
+    assert table_of(capsys, where, "--average", "subset") == table_of(capsys, where, "--average", "*.subset")
+    assert len(table_of(capsys, where)) == 6  # they differ in dataset.subset, too
+    assert len(table_of(capsys, where, "--average", "subset", "--runs")) == 6
+    assert (
+        len(table_of(capsys, where, "--average", "subset", "--where", "dataset.fold > 0 and lr < 0.2")) == 1
+    )
+    assert not caplog.messages
+    assert main(["compare", where, "--average", "dataset.subst"]) == 2
+    assert "--average dataset.subst: no run has it; did you mean dataset.subset?" in capsys.readouterr().err
+
+
+def test_runs_that_differ_in_the_fold_only(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for fold in (0, 1):
+        write_run(tmp_path / f"fold={fold}", {"dataset.fold": fold}, {"val/loss": [(1, fold)]})
+    assert table_of(capsys, str(tmp_path)) == [["fold=*", "2", "0.5"]]
+
+
 def test_where_and_sort(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["compare", str(sweep), "--where", "lr < 1 and seed == 1", "--sort", "lr", "--runs", "--json"]
     assert main(command) == 0

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+from sweepboard.analysis.averaged import averaged_keys
 from sweepboard.analysis.differing_hparams import description, differing
 from sweepboard.analysis.query_names import QueryNames, metric_key
 from sweepboard.analysis.run import Run
@@ -68,11 +69,13 @@ def compare(
     reverse: bool = False,
     metrics: Sequence[str] = (),
     each: bool = False,
+    average: Sequence[str] = (),
 ) -> Comparison:
     """Return the table of `runs`.
 
     `where` keeps the runs that fulfil a condition (`optimizer.lr<0.1 and status==finished`). `metrics` are
-    the tags or patterns to show. With `each`, every run has its own row. Rows are sorted by `sort`, or else
+    the tags or patterns to show. Runs that differ in the seed, a fold or a key of `average` share a row; with
+    `each`, every run has its own. Rows are sorted by `sort`, or else
     by the first metric shown, best first; missing values come last. Raise `UserError` for a name that no run
     has.
     """
@@ -80,8 +83,11 @@ def compare(
     tags = metric_tags({tag for run in runs for tag in run.modes}, _common_primary_metric(runs))
     modes = {tag: mode for run in runs for tag, mode in run.modes.items()}
     shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
-    rows = [Row([run]) for run in chosen] if each else [Row(group) for group in grouped(chosen)]
+    left_out = averaged_keys(chosen, average)
+    rows = [Row([run]) for run in chosen] if each else [*map(Row, grouped(chosen))]
     _warn_equal_seeds(rows)
+    if left_out and not each:
+        rows = [Row(group, left_out) for group in grouped(chosen, left_out)]
     keys = differing([row.hparams for row in rows], {key for run in chosen for key in run.asked})
     key = Expression(sort).name(names_of(runs)) if sort else _by_first(shown, modes)
     return Comparison(_sorted(rows, key, reverse, modes), keys, tags, shown, modes)

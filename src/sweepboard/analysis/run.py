@@ -60,7 +60,12 @@ class Run:
 
         A run without hyperparameters is its own group, unless there is a seed in its name.
         """
-        return group_name(self.hparams) if self.hparams else without_seed(str(self.path))
+        return self.group_without(frozenset())
+
+    def group_without(self, keys: frozenset[str]) -> str:
+        """Return a key that is equal for runs that differ only in the seed and in these hyperparameters."""
+        shared = {key: value for key, value in self.hparams.items() if key not in keys}
+        return group_name(shared) if self.hparams else without_seed(str(self.path))
 
     @property
     def primary_metric(self) -> str | None:

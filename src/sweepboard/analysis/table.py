@@ -22,11 +22,13 @@ class Row:
     """The runs of one config."""
 
     runs: Sequence[Run]
+    left_out: frozenset[str] = frozenset()
+    """The hyperparameters over which it is averaged."""
 
     @property
     def hparams(self) -> dict[str, Any]:
         """The hyperparameters, equal in all its runs."""
-        return self.runs[0].hparams
+        return {key: value for key, value in self.runs[0].hparams.items() if key not in self.left_out}
 
     @property
     def name(self) -> str:
@@ -70,11 +72,11 @@ class Row:
         return {key: _middle([each.get(key) for each in means]) for key in keys}
 
 
-def grouped(runs: Sequence[Run]) -> list[list[Run]]:
-    """Return the runs grouped by config, each group sorted by seed."""
+def grouped(runs: Sequence[Run], left_out: frozenset[str] = frozenset()) -> list[list[Run]]:
+    """Return the runs grouped by config without the keys `left_out`, each group sorted by seed."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run.group, []).append(run)
+        groups.setdefault(run.group_without(left_out), []).append(run)
     return [
         sorted(group, key=lambda run: (run.seed is None, run.seed, run.name)) for group in groups.values()
     ]

@@ -1,4 +1,4 @@
-"""`sweepboard compare PATH...`: a table of runs, with seeds of one config as mean ± standard deviation."""
+"""`sweepboard compare PATH...`: a table of runs, with seeds and folds of a config as mean ± deviation."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   sweepboard compare outputs/sweeps/lr --plot lr.png
   sweepboard compare outputs --where 'optimizer.lr < 0.1 and status == finished' --sort val/loss
   sweepboard compare outputs --metric 'test/*' --runs --csv > runs.csv
+  sweepboard compare outputs/sweeps/subsets --average dataset.subset
 
 --where and --sort take hyperparameters (optimizer.lr, or lr where that is clear), name, seed, status, time
 and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(val/accuracy) where that was.
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         reverse=options.reverse,
         metrics=options.metric,
         each=options.runs,
+        average=options.average,
     )
     _print(comparison, options)
     if options.plot:
@@ -82,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="show this metric; 'val/*' works, and again",
+    )
+    add(
+        "--average",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="one row for runs that differ in it only, as for seeds and folds (dataset.fold); and again",
     )
     add("--runs", action="store_true", help="a row for every run, not one for all seeds of a config")
     add("--plot", metavar="FILE.png", help="draw curves and the metric against what was swept")

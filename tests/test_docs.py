@@ -54,6 +54,12 @@ def test_every_example_of_extending_runs(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+def test_every_example_of_ranks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert len(play((ROOT / "docs/ranks.md").read_text(), tmp_path)) >= 4
+
+
+@pytest.mark.slow
 def test_every_example_of_starting_points_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = tmp_path / "work"

@@ -1,7 +1,7 @@
 """The table: one row per claim with its bar, by the name that `python -m benchmarks NAME` takes."""
 
 from benchmarks.harness import Row
-from benchmarks.rows import board, learning, runs, startup, sweeps, tasks, updates
+from benchmarks.rows import board, learning, ranks, runs, startup, sweeps, tasks, updates
 
 ROWS: dict[str, Row] = {
     row.name: row
@@ -11,6 +11,7 @@ ROWS: dict[str, Row] = {
         runs.MEMORY_ROW,
         updates.CNN_ROW,
         updates.MLP_ROW,
+        ranks.RANKS_ROW,
         tasks.LANGUAGE_MODEL_ROW,
         tasks.GAN_ROW,
         runs.MLP_ROW,

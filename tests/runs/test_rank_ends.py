@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 
 RUN = [
     "model=mlp", "model.dropout=0.2", "dataset=gaussian", "dataset.batch_size=50",
-    "dataset.val_fraction=0.149", "threads=1", "trainer.devices=3", "trainer.accumulate=2", "trainer.epochs=60",
-    "trainer.checkpoint.every_steps=2", "logging.every_steps=7", "logging.images=0", "hydra.run.dir=run",
+    "dataset.val_fraction=0.149", "threads=1", "trainer.devices=3", "trainer.accumulate=2",
+    "trainer.epochs=60", "trainer.checkpoint.every_steps=2", "logging.every_steps=7", "logging.images=0",
+    "hydra.run.dir=run",
 ]  # fmt: skip
 """Nine updates in an epoch of 851 samples: a batch that 3 does not divide, and a last one of one sample."""
 

@@ -49,10 +49,9 @@ class RankLoop(Loop):
         self._saves = False  # whether rank 0 wants a checkpoint by the minute
         self._met, self._met_at = learner.step, time.perf_counter()
         self._pause = 1  # updates between two meetings
-        [every] = self.ranks.largest([bool(callbacks.per_update)])
-        self._meets_always = bool(
-            every
-        )  # else a callback would end the run at another step than in one process
+        ending = [name for name, each in callbacks.per_update if not each.writes_only]
+        # Such a callback may end the run, which must be at the step of one process.
+        self._meets_always = self.ranks.largest([len(ending)]) != [0]
 
     def state(self) -> LoopState:
         """Return the state of rank 0, with what differs on the others."""

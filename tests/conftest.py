@@ -99,7 +99,7 @@ def command(
         yield command_in(folder, monkeypatch, capfd)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_run() -> WriteRun:
     """Writes run folders as training leaves them, without training.
 

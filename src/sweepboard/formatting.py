@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,22 @@ def number(value: float) -> str:
     """Return a metric with four significant digits; an integer unchanged."""
     whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
     return str(int(value)) if whole else f"{value:.4g}"
+
+
+def as_logged(value: float) -> float:
+    """Return the number that was logged: 0.9 for 0.8999999761581421, which single precision makes of it."""
+    for digits in range(6, 10):
+        short = float(f"{value:.{digits}g}")
+        if _single(short) == value:
+            return short
+    return value
+
+
+def _single(value: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.inf
 
 
 def yaml_text(value: Any, longest: int = 60) -> str:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sweepboard.formatting import as_logged
 from sweepboard.metric_names import MAX, UNKNOWN
 
 Steps: TypeAlias = npt.NDArray[np.int64]
@@ -48,10 +49,10 @@ def score(steps: Steps, values: Numbers, mode: str) -> Score | None:
         return None
     finite = np.flatnonzero(np.isfinite(values))
     if mode == UNKNOWN or not finite.size:
-        return Score(float(values[-1]), None, None)
+        return Score(as_logged(float(values[-1])), None, None)
     sign = 1.0 if mode == MAX else -1.0
     best = finite[np.argmax(sign * values[finite])]
-    return Score(float(values[-1]), float(values[best]), int(steps[best]))
+    return Score(as_logged(float(values[-1])), as_logged(float(values[best])), int(steps[best]))
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

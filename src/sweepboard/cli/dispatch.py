@@ -33,6 +33,7 @@ VERBS = {
     "rm": "remove runs or sweeps",
     "gc": "free the disk of spare checkpoints and of runs that came to nothing",
     "compare": "put runs side by side, in a table or a picture",
+    "report": "write one HTML page with table, curves and all that is recorded of runs",
     "check": "say whether runs can be compared, and if not, why",
     "doctor": "say what is wrong with a log directory, and the remedy",
     "schema": "print a JSON schema by which editors complete and check YAML",

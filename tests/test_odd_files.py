@@ -30,7 +30,7 @@ def _put(path: Path, odd: str) -> None:
 
 
 def _try_verbs(folder: Path, what: str, capfd: pytest.CaptureFixture[str]) -> None:
-    verbs = [["ls", "all"], ["compare", "all"], ["check", "all"], ["doctor", "all"]]
+    verbs = [["ls", "all"], ["compare", "all"], ["report", "all"], ["check", "all"], ["doctor", "all"]]
     verbs += [["diff", str(folder), "all/whole"], ["plan", str(folder)]]
     verbs += [["rerun", str(folder), "hydra.run.dir=again"]]
     verbs += [[verb, str(folder)] for verb in ("verify", "test", "export", "resume")]

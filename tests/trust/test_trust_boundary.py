@@ -295,5 +295,5 @@ def test_the_audit_sees_what_the_rule_of_paths_keeps_from_being_read(command: Co
 @pytest.mark.slow
 def test_no_verb_opens_anything_beyond_any_folder(command: Command) -> None:
     command(*TINY)
-    verbs = ["ls", "compare", "check", "doctor", "rerun", "verify", "test", "export", "resume"]
+    verbs = ["ls", "compare", "report", "check", "doctor", "rerun", "verify", "test", "export", "resume"]
     check_watched(only_run(Path("outputs")), list(STRANGE), verbs)

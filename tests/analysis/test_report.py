@@ -105,7 +105,7 @@ def test_secrets_of_runs_are_masked(tmp_path: Path, write_run: WriteRun) -> None
 
 def test_where_it_is_written(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(sweep), "--output", str(sweep)]) == 2
-    assert "is a folder; give the name of a file" in capsys.readouterr().err
+    assert "is a folder; give a file" in capsys.readouterr().err
     assert main(["report", str(sweep), "--output", "missing/a.html"]) == 2
     assert (
         capsys.readouterr().err == "sweepboard: missing/a.html cannot be written: No such file or directory\n"

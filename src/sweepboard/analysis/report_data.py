@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def bounded_rows(rows: Sequence[Row]) -> list[Row]:
         room = MOST_RUNS - sum(len(each.runs) for each in kept)
         if room <= 0:
             break
-        kept.append(Row(row.runs[:room]))
+        kept.append(replace(row, runs=row.runs[:room]))
     return kept
 
 

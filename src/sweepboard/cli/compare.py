@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepboard.cli.chosen_run import chosen
+from sweepboard.cli.comparison_options import compared, parser
 from sweepboard.cli.table import Column, print_columns
 from sweepboard.cli.terminal import status_colour, wrapped
 from sweepboard.formatting import duration, printable
@@ -31,34 +31,21 @@ and metrics: val/accuracy is the best value, last(val/accuracy) the last, step(v
 def main(arguments: list[str]) -> int:
     """Print the table, or another output that was asked for."""
     options = _parser().parse_args(arguments)
-    from sweepboard.analysis.compare import compare
-    from sweepboard.analysis.load import read_runs
-
-    options.paths = [chosen(path, sweeps=True) for path in options.paths]
-    comparison = compare(
-        read_runs([Path(path) for path in options.paths]),
-        where=options.where,
-        sort=options.sort,
-        reverse=options.reverse,
-        metrics=options.metric,
-        each=options.runs,
-        average=options.average,
-    )
+    paths, comparison = compared(options)
     _print(comparison, options)
     if options.plot:
         from sweepboard.analysis.plots import plot
 
         plot(comparison, Path(options.plot), options.smooth)
     if options.aggregate is not None:
-        _aggregate(comparison, options)
+        _aggregate(comparison, paths, options.aggregate)
     return 0
 
 
-def _aggregate(comparison: Comparison, options: argparse.Namespace) -> None:
+def _aggregate(comparison: Comparison, paths: Sequence[Path], place: str) -> None:
     from sweepboard.analysis.aggregate import default_folder, write_aggregate
 
-    paths = [Path(path) for path in options.paths]
-    folder = Path(options.aggregate) if options.aggregate else default_folder(paths)
+    folder = Path(place) if place else default_folder(paths)
     labels = write_aggregate(comparison, folder)
     count = f"{len(labels)} config" + ("s" if len(labels) > 1 else "")
     print(
@@ -67,32 +54,8 @@ def _aggregate(comparison: Comparison, options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sweepboard compare",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("paths", nargs="*", default=["outputs"], help="runs, or folders that hold runs (default: outputs)")
-    add("--where", metavar="CONDITION", help="keep the runs for which this holds")
-    add("--sort", metavar="NAME", help="sort by this (default: the first metric shown, best first)")
-    add("--reverse", action="store_true", help="sort the other way round")
-    add(
-        "--metric",
-        metavar="TAG",
-        action="append",
-        default=[],
-        help="show this metric; 'val/*' works, and again",
-    )
-    add(
-        "--average",
-        metavar="KEY",
-        action="append",
-        default=[],
-        help="one row for runs that differ in it only, as for seeds and folds (dataset.fold); and again",
-    )
-    add("--runs", action="store_true", help="a row for every run, not one for all seeds of a config")
+    made = parser("compare", __doc__, EXAMPLES)
+    add = made.add_argument
     add("--plot", metavar="FILE.png", help="draw curves and the metric against what was swept")
     add(
         "--smooth",
@@ -108,11 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         const="",
         help="write mean and spread over seeds as TensorBoard runs into FOLDER (default: aggregate/ there)",
     )
-    form = parser.add_mutually_exclusive_group()
+    form = made.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print every metric in full precision as CSV")
     form.add_argument("--json", action="store_true", help="print everything as JSON")
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    return parser
+    return made
 
 
 def _weight(text: str) -> float:

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEXT := $(VENV)-next
 
-.PHONY: run test test-slow test-next bench check format clean help
+.PHONY: run test test-slow test-next bench check docs format clean help
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -29,6 +29,9 @@ check: $(VENV)/dev.stamp        ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/dev.stamp         ## the documentation site, in build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 format: $(VENV)/dev.stamp       ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -38,13 +41,14 @@ clean:          ## forget the environment and every cache; runs stay
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first that knows dependency groups
 
 $(VENV)/run.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]' 'hydra-core<1.4'  # test-next has the other one
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev 'hydra-core<1.4'  # test-next: 1.4
 	touch $@ $(VENV)/run.stamp
 
 # Hard links, so that torch is not installed again: pip removes a file before it writes another in its place.

@@ -30,7 +30,7 @@ check: $(VENV)/dev.stamp        ## lint, format and types
 	$(BIN)/mypy
 
 docs: $(VENV)/dev.stamp         ## the documentation site, in build/site; a warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 format: $(VENV)/dev.stamp       ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -56,4 +56,4 @@ def test_nothing_else_is_ever_replaced(seeds: Path, capsys: pytest.CaptureFixtur
     assert "holds something else" in capsys.readouterr().err
     assert (seeds / "alone" / "run.json").is_file()
     assert main(["compare", str(seeds / "alone"), "--aggregate"]) == 2
-    assert "no config has two runs" in capsys.readouterr().err
+    assert "no config has two seeds" in capsys.readouterr().err

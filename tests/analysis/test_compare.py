@@ -40,9 +40,27 @@ def test_seeds_of_one_config_are_one_row_and_only_what_differs_is_a_column(
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
     assert cells == [
         ["lr", "runs", "best val/accuracy", "at step", "last", "time", "status", "run"],
-        ["0.01", "2", "0.9150 ± 0.0071", "200", "0.9 ± 0", "0:50", "finished", "lr=0.01,seed=*"],
-        ["0.1", "2", "0.7150 ± 0.0071", "200", "0.7 ± 0", "0:50", "finished", "lr=0.1,seed=*"],
-        ["9", "1", "0.1", "100", "nan", "0:50", "failed", "lr=9,seed=1"],
+        [
+            "0.01",
+            "2",
+            "0.9150 ± 0.0071 (n = 2)",
+            "200",
+            "0.9 ± 0.0 (n = 2)",
+            "0:50",
+            "finished",
+            "lr=0.01,seed=*",
+        ],
+        [
+            "0.1",
+            "2",
+            "0.7150 ± 0.0071 (n = 2)",
+            "200",
+            "0.7 ± 0.0 (n = 2)",
+            "0:50",
+            "finished",
+            "lr=0.1,seed=*",
+        ],
+        ["9", "1", "0.1000", "100", "nan", "0:50", "failed", "lr=9,seed=1"],
     ]
 
 
@@ -149,7 +167,7 @@ def test_markdown(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines() == [
         "| runs | best train/loss | at step | last | time | run |",
         "| --- | --- | --- | --- | --- | --- |",
-        "| 2 | 0.3 ± 0 | 300 | 0.3 ± 0 | 0:50 | lr=0.1,seed=* |",
+        "| 2 | 0.3 ± 0.0 (n = 2) | 300 | 0.3 ± 0.0 (n = 2) | 0:50 | lr=0.1,seed=* |",
     ]
 
 
@@ -279,3 +297,22 @@ def test_numbers_as_text_are_sorted_as_numbers(
         write_run(tmp_path / name, {"optimizer.lr": lr})
     rows = compare(read_runs([tmp_path]), sort="lr").rows
     assert [row.values["optimizer.lr"] for row in rows] == ["2e-3", 0.02, "1e-1", "auto", "nan"]
+
+
+def test_runs_of_one_seed_are_one_repeat(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, seed, value in (("a", 1, 0.5), ("again", 1, 0.5), ("b", 2, 0.7)):
+        write_run(tmp_path / name, {"seed": seed}, {"val/accuracy": [(1, 0.25), (2, value)]})
+    write_run(tmp_path / "other", {"seed": 1, "optimizer.lr": 9.0}, {"val/accuracy": [(1, 0.1), (2, 0.2)]})
+    write_run(tmp_path / "twice", {"seed": 1, "optimizer.lr": 9.0}, {"val/accuracy": [(1, 0.1), (2, 0.2)]})
+    assert main(["compare", str(tmp_path), "--metric", "val/accuracy"]) == 0
+    said = capsys.readouterr()
+    assert "0.60 ± 0.14 (n = 2)" in said.out
+    assert "0.20  " in said.out  # no deviation of one repeat
+    assert "one repeat, their mean; --runs shows them apart" in caplog.text
+    rows = compare(read_runs([tmp_path])).rows
+    assert [len(row.repeats) for row in rows] == [2, 1]
+    assert [len(row.curves("val/accuracy")) for row in rows] == [2, 1]
+    steps, values = rows[1].curves("val/accuracy")[0]
+    assert (steps.tolist(), values.round(6).tolist()) == ([1, 2], [0.1, 0.2])

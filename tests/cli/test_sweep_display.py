@@ -100,8 +100,8 @@ def test_seeds_rank_as_groups_and_swept_values_are_columns_with_short_keys(
     print_results(FOLDER, jobs(lucky))
     table = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert table[1][:2] == ["lr", "state"]
-    assert table[2][:6] == ["0.01", "2", "finished", "0.85", "±", "0.071"]
-    assert table[3][:6] == ["0.1", "2", "finished", "0.5", "±", "0.69"]
+    assert table[2][:6] == ["0.01", "2", "finished", "0.850", "±", "0.071"]
+    assert table[3][:6] == ["0.1", "2", "finished", "0.500", "±", "0.693"]
     assert ["best:", "optimizer.lr=0.01,seed=2"] in [line[:2] for line in table]
     assert ["in", "outputs/sweeps/lr/optimizer.lr=0.01,seed=2"] in table
 

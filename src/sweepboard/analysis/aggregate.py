@@ -42,9 +42,9 @@ def write_aggregate(comparison: Comparison, folder: Path) -> list[str]:
     Return the configs' labels. Raise `UserError` if no config has two runs, or if `folder` holds anything but
     an aggregate.
     """
-    repeated = [row for row in comparison.rows if len(row.runs) > 1]
+    repeated = [row for row in comparison.rows if len(row.repeats) > 1]
     if not repeated:
-        raise UserError("--aggregate: no config has two runs; it needs seeds, and rows without --runs")
+        raise UserError("--aggregate: no config has two seeds; it needs them, and rows without --runs")
     labels = _labels(repeated, comparison.keys)
     found = {name: bands(row, comparison.tags) for name, row in zip(labels, repeated, strict=True)}
     _warn_left_out(comparison.tags, found)
@@ -102,7 +102,7 @@ def _write(folder: Path, rows: Mapping[str, Row], found: Mapping[str, dict[str, 
 def bands(row: Row, tags: Sequence[str]) -> dict[str, Band]:
     """Return mean and spread of each metric that all runs of the row logged at common steps."""
     common = [tag for tag in tags if all(tag in run.curves for run in row.runs)]
-    found = {tag: band([run.curves[tag] for run in row.runs]) for tag in common}
+    found = {tag: band(row.curves(tag)) for tag in common}
     return {tag: each for tag, each in found.items() if each.steps.size}
 
 

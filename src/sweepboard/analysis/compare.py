@@ -94,11 +94,13 @@ def compare(
 
 
 def _warn_equal_seeds(rows: Sequence[Row]) -> None:
-    """Warn about runs with the same config and seed: their spread is not a spread over seeds."""
-    twice = [row for row in rows if len(set(row.seeds)) < len(row.seeds)]
+    """Warn about runs with the same config and seed."""
+    twice = [row for row in rows if len(row.repeats) < len(row.runs)]
     if twice:
         names = some([row.name for row in twice])
-        log.warning("%s: several runs of one seed, each counted as a repeat; --runs shows them apart", names)
+        log.warning(
+            "%s: several runs of one seed count as one repeat, their mean; --runs shows them apart", names
+        )
 
 
 def _by_first(shown: Sequence[str], modes: Mapping[str, str]) -> str:

@@ -1,8 +1,7 @@
-"""A comparison as CSV and as records for JSON, and its numbers as text."""
+"""A comparison as CSV and as records for JSON."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from sweepboard.analysis.compare import Comparison
@@ -22,7 +21,12 @@ def as_csv(comparison: Comparison) -> str:
 
 def _flat(row: Row, comparison: Comparison) -> dict[str, Any]:
     record = {key: row.hparams.get(key) for key in comparison.keys}
-    record |= {"runs": len(row.runs), "seeds": " ".join(map(str, row.seeds)), "status": row.status}
+    record |= {
+        "runs": len(row.runs),
+        "repeats": len(row.repeats),
+        "seeds": " ".join(map(str, row.seeds)),
+        "status": row.status,
+    }
     record["seconds"] = row.seconds.mean if row.seconds else None
     for tag in comparison.tags:
         for part in PARTS:
@@ -63,17 +67,3 @@ def _record(row: Row, label: str, comparison: Comparison) -> dict[str, Any]:
 
 def _plain(value: Spread | None) -> dict[str, float | int | None] | None:
     return None if value is None else {"mean": value.mean, "std": value.std, "n": value.n}
-
-
-def plus_minus(value: Spread | None) -> str:
-    """Return `0.8912 ± 0.0021`: two digits of the deviation, and as many decimals of the mean."""
-    if value is None:
-        return ""
-    if value.std is None:
-        return f"{value.mean:.4g}"
-    if value.std == 0 or not math.isfinite(value.std):
-        return f"{value.mean:.4g} ± {value.std:.2g}"
-    decimals = max(0, 1 - math.floor(math.log10(value.std)))
-    if decimals > 8 or value.std >= 1e5:
-        return f"{value.mean:.4g} ± {value.std:.2g}"
-    return f"{value.mean:.{decimals}f} ± {value.std:.{decimals}f}"

@@ -24,6 +24,11 @@ class Band:
     std: Numbers
     runs: int
 
+    @property
+    def points(self) -> Points:
+        """The mean as a curve."""
+        return self.steps, self.mean
+
 
 def sorted_by_step(steps: Steps, values: Numbers) -> Points:
     """Return the curve with steps in order and each step once; the value written last wins."""

@@ -36,8 +36,7 @@ def draw_curves(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: 
 
 
 def _curves(row: Row, tag: str, smooth: float) -> list[Points]:
-    points = [run.curves[tag] for run in row.runs if tag in run.curves]
-    return [(steps, smoothed(values, smooth)) for steps, values in points]
+    return [(steps, smoothed(values, smooth)) for steps, values in row.curves(tag)]
 
 
 def _draw_row(axes: Axes, curves: Sequence[Points], look: Look) -> None:
@@ -60,7 +59,7 @@ def _draw_row(axes: Axes, curves: Sequence[Points], look: Look) -> None:
 
 
 def _draw_raw(axes: Axes, row: Row, tag: str, look: Look) -> None:
-    steps, values = row.runs[0].curves[tag]
+    steps, values = row.curves(tag)[0]
     axes.plot(steps, values, color=look.color, linewidth=0.6, alpha=0.3)
 
 

@@ -84,7 +84,7 @@ def _thinning(runs: Sequence[Run], tags: Sequence[str]) -> dict[str, int]:
 
 
 def _rows(comparison: Comparison, rows: Sequence[Row], tags: Sequence[str]) -> list[dict[str, Any]]:
-    numbers = iter(range(sum(len(row.runs) for row in rows)))
+    numbers = {id(run): number for number, run in enumerate(run for row in rows for run in row.runs)}
     return [
         {
             "label": _text(label),
@@ -93,7 +93,8 @@ def _rows(comparison: Comparison, rows: Sequence[Row], tags: Sequence[str]) -> l
             "hparams": [_plain(row.hparams.get(key)) for key in comparison.keys],
             "seconds": _spread(row.seconds),
             "metrics": {_text(tag): _parts(row, tag) for tag in tags if tag in comparison.modes},
-            "runs": [next(numbers) for _ in row.runs],
+            "runs": [numbers[id(run)] for run in row.runs],
+            "repeats": [numbers[id(repeat[0])] for repeat in row.repeats],
         }
         for row, label in zip(rows, comparison.labels, strict=False)  # rows may have been left out
     ]

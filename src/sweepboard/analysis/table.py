@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sweepboard.analysis.curves import Points, band
 from sweepboard.analysis.metrics import Spread, spread
 from sweepboard.analysis.query_names import PARTS, metric_key
 from sweepboard.analysis.run import Run
@@ -53,10 +54,26 @@ class Row:
         """Training time in seconds."""
         return spread(run.seconds for run in self.runs)
 
+    @cached_property
+    def repeats(self) -> list[list[Run]]:
+        """The runs by their seed and the keys over which it is averaged: those that agree are one repeat."""
+        repeats: dict[Any, list[Run]] = {}
+        for number, run in enumerate(self.runs):
+            values = tuple(str(run.hparams.get(key)) for key in sorted(self.left_out))
+            own = number if run.seed is None and not self.left_out else None
+            repeats.setdefault((run.seed, values, own), []).append(run)
+        return list(repeats.values())
+
     def metric(self, tag: str, part: str) -> Spread | None:
-        """Return the `best`, `last` or best `step` of a metric over the runs that have it."""
-        scores = [run.scores[tag] for run in self.runs if tag in run.scores]
-        return spread(getattr(each, part) for each in scores)
+        """Return the `best`, `last` or best `step` of a metric over the repeats that have it."""
+        scores = ([run.scores[tag] for run in repeat if tag in run.scores] for repeat in self.repeats)
+        found = (spread(getattr(each, part) for each in repeat) for repeat in scores)
+        return spread(each.mean for each in found if each)
+
+    def curves(self, tag: str) -> list[Points]:
+        """Return the curve of a metric in each repeat that has it; the mean of runs of one repeat."""
+        found = ([run.curves[tag] for run in repeat if tag in run.curves] for repeat in self.repeats)
+        return [each[0] if len(each) == 1 else band(each).points for each in found if each]
 
     def drawn(self, tag: str) -> list[float]:
         """Return each run's value for a plot: the best, or the last if the metric's direction is unknown."""

@@ -149,13 +149,13 @@ def _metric_columns(comparison: Comparison) -> Iterator[Column]:
     rows = comparison.rows
     for tag in comparison.shown:
         worth = 95 if tag == comparison.shown[0] else 70
-        last = [_value(row, tag, "last") for row in rows]
+        last = _values(rows, tag, "last")
         if comparison.modes[tag] == "unknown":
             yield Column(f"last {tag} (unknown which is better)", last, worth)
         elif _measured_once(tag, comparison):
             yield Column(tag, last, worth)
         else:
-            yield Column(f"best {tag}", [_value(row, tag, "best") for row in rows], worth)
+            yield Column(f"best {tag}", _values(rows, tag, "best"), worth)
             yield Column("at step", [_step(row, tag) for row in rows], worth=20)
             yield Column("last", last, worth=30)
 
@@ -165,13 +165,19 @@ def _measured_once(tag: str, comparison: Comparison) -> bool:
     return all(run.logged and len(run.curves[tag][0]) == 1 for run in comparison.runs if tag in run.curves)
 
 
-def _value(row: Row, tag: str, part: str) -> str:
-    from sweepboard.analysis.csv_json import plus_minus
+def _values(rows: Sequence[Row], tag: str, part: str) -> list[str]:
+    from sweepboard.analysis.column_texts import column_texts
 
-    value = row.metric(tag, part)
+    texts = column_texts([row.metric(tag, part) for row in rows])
+    return [_with_count(text, row, tag, part) for text, row in zip(texts, rows, strict=True)]
+
+
+def _with_count(text: str, row: Row, tag: str, part: str) -> str:
+    """Return the text of a value with the number of repeats that have it, if not all have."""
+    value, repeats = row.metric(tag, part), len(row.repeats)
     if value is None:
         return "nan" if any(tag in run.scores for run in row.runs) else ""
-    return plus_minus(value) + (f" ({value.n} of {len(row.runs)})" if value.n < len(row.runs) else "")
+    return f"{text.removesuffix(' (n = 2)')} ({value.n} of {repeats})" if value.n < repeats else text
 
 
 def _step(row: Row, tag: str) -> str:

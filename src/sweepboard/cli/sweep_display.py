@@ -19,7 +19,7 @@ from sweepboard.cli.sweep_table import (
     live_columns,
     metric,
     result_columns,
-    spread_text,
+    spread_texts,
 )
 from sweepboard.cli.table import fitting, print_columns, table_lines
 from sweepboard.cli.terminal import is_live, painted, status_colour
@@ -152,8 +152,7 @@ def _next_commands(folder: SweepFolder, views: Sequence[JobView]) -> dict[str, l
 def _print_best(folder: SweepFolder, group: JobGroup) -> None:
     """Print the best job and its folder; of several seeds the best mean, and the best of these runs."""
     best = group.best
-    mean = (
-        f" (mean of {len(group.scores)} seeds: {spread_text(group.scores)})" if len(group.views) > 1 else ""
-    )
+    over_seeds = spread_texts([group.scores])[0].removesuffix(" (n = 2)")
+    mean = f" (mean of {len(group.scores)} seeds: {over_seeds})" if len(group.views) > 1 else ""
     print(painted(f"best: {printable(best.label)}  {metric(best)}{mean}", "bold"))
     print(f"  in {printable(folder.job(best.label))}")

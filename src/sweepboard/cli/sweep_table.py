@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TypeAlias
 
+from sweepboard.analysis.column_texts import column_texts
 from sweepboard.analysis.differing_hparams import short_names
+from sweepboard.analysis.metrics import spread
 from sweepboard.analysis.table import common_name
 from sweepboard.cli.table import Column
 from sweepboard.cli.terminal import status_colour
@@ -86,8 +88,8 @@ def result_columns(groups: Sequence[JobGroup]) -> list[Column]:
     return [
         *(swept_columns(points, points) or [labels]),
         Column("state", [group.state for group in groups], worth=80, colour=status_colour),
-        Column(f"best {primary}", [spread_text(group.scores) for group in groups], worth=95),
-        Column("test", [spread_text(_tests(group)) for group in groups], worth=60),
+        Column(f"best {primary}", spread_texts(group.scores for group in groups), worth=95),
+        Column("test", spread_texts(map(_tests, groups)), worth=60),
         Column("time", [duration(sum(view.seconds for view in group.views)) for group in groups], worth=40),
         Column("reason", [group.reason for group in groups], worth=70, wraps=True),
     ]
@@ -126,11 +128,9 @@ def _tests(group: JobGroup) -> list[float]:
     return [value for value in found if value is not None]
 
 
-def spread_text(values: Sequence[float]) -> str:
-    """Return a value, or the mean of several ± their standard deviation."""
-    if len(values) < 2:
-        return "".join(map(number, values))
-    return f"{number(fmean(values))} ± {stdev(values):.2g}"
+def spread_texts(values: Iterable[Sequence[float]]) -> list[str]:
+    """Return the mean of each group of values ± their standard deviation, as a column."""
+    return column_texts([spread(each) for each in values])
 
 
 def counts(views: Sequence[JobView]) -> str:

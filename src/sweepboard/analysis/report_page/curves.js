@@ -37,7 +37,7 @@ const lowEnd = (mean, std) => (mean == null || (curveView.logY && mean - std <= 
 function seriesOf(tag) {
   const tables = [], series = [], bands = [];
   for (const [row, at] of drawnRows().reverse()) { // the best on top
-    const runs = row.runs.map((each) => DATA.runs[each]).filter((run) => run.curves[tag]);
+    const runs = (curveView.apart ? row.runs : row.repeats).map((each) => DATA.runs[each]).filter((run) => run.curves[tag]);
     const curves = runs.map((run) => pointsOf(run, tag));
     const band = curves.length > 1 && !curveView.apart ? bandOf(curves) : null;
     if (band && band.xs.length) {

@@ -19,6 +19,9 @@ Sample: TypeAlias = dict[str, float]
 """What one run of an arm gave: `wall` and `cpu` in seconds, `memory` in MiB, and what it says of itself."""
 
 ROOT = Path(__file__).resolve().parents[1]
+LOGS = ("outputs/sweeps/*/*/train.log", "outputs/sweeps/*/.submitit/*/*.out")
+"""Where the jobs of a sweep print."""
+
 GRACE = 10.0
 """Seconds that processes which outlive their command are given to end."""
 
@@ -35,8 +38,8 @@ def run(command: Sequence[str], folder: Path, watch: bool = False) -> Sample:
     `cpu` counts every descendant, also those that outlive the command; `memory` is the largest resident size
     of any one process. With `watch`, `added` is the most memory (MiB) that any job which the command's server
     forked wrote to and has for itself: what one more job adds. Looking costs the command a little time.
-    Facts are the numbers in the lines of JSON that the command printed; a fact that ends in `_at` is a time
-    of day and is turned into seconds since the start.
+    Facts are the numbers in the lines of JSON that the command or its jobs printed, of several jobs the
+    smallest; a fact that ends in `_at` is a time of day and is turned into seconds since the start.
     """
     _adopt_orphans()
     output = folder / "output.txt"
@@ -52,7 +55,8 @@ def run(command: Sequence[str], folder: Path, watch: bool = False) -> Sample:
         raise CommandFailed(f"exit code {code}: {' '.join(command)}\n{tail}")
     cpu = sum(one.ru_utime + one.ru_stime for one in usages)
     sample = {"wall": wall, "cpu": cpu, "memory": max(one.ru_maxrss for one in usages) / 1024}
-    return sample | ({"added": added} if watch else {}) | _facts(output, started)
+    logs = [log for pattern in LOGS for log in folder.glob(pattern)]
+    return sample | ({"added": added} if watch else {}) | _facts([output, *logs], started)
 
 
 def _start(command: Sequence[str], folder: Path, output: Path) -> int:
@@ -147,11 +151,12 @@ def _private(pid: int) -> float:
     return next((float(line.split()[1]) for line in lines if line.startswith("Private_Dirty:")), 0.0)
 
 
-def _facts(output: Path, started: float) -> Sample:
+def _facts(outputs: Sequence[Path], started: float) -> Sample:
     facts: Sample = {}
-    for line in output.read_text(errors="replace").splitlines():
+    for line in (line for output in outputs for line in output.read_text(errors="replace").splitlines()):
         if line.startswith("{") and line.endswith("}"):
-            facts |= {key: float(value) for key, value in json.loads(line).items()}
+            for key, value in json.loads(line).items():
+                facts[key] = min(float(value), facts.get(key, float(value)))
     return {
         key.removesuffix("_at"): value - started if key.endswith("_at") else value
         for key, value in facts.items()

@@ -1,7 +1,7 @@
 """The table: one row per claim with its bar, by the name that `python -m benchmarks NAME` takes."""
 
 from benchmarks.harness import Row
-from benchmarks.rows import board, learning, ranks, runs, startup, sweeps, tasks, updates
+from benchmarks.rows import board, launchers, learning, ranks, runs, startup, sweeps, tasks, updates
 
 ROWS: dict[str, Row] = {
     row.name: row
@@ -22,6 +22,7 @@ ROWS: dict[str, Row] = {
         sweeps.MEMORY_ROW,
         startup.HELP_ROW,
         startup.FIRST_ROW,
+        launchers.LAUNCHERS_ROW,
         board.SCALARS_ROW,
         board.READING_ROW,
         learning.ACCURACY_ROW,

@@ -142,17 +142,18 @@ def test_points_are_added_to_a_sweep(command: Command) -> None:
 
 
 @pytest.mark.slow
-def test_every_launcher_gives_the_same_numbers(command: Command) -> None:
-    for launcher in ("local", "basic", "joblib"):
-        words = ["optimizer.lr=0.1,0.01", "seed=1,2", *TINY, "model=cnn", "threads=null"]
-        command("-m", *words, f"hydra/launcher={launcher}", f"sweep.name={launcher}")
-    local = results("local")
-    for launcher in ("basic", "joblib"):
-        other = results(launcher)
-        for job, row in local.items():
-            assert {**row, "seconds": 0} == {**other[job], "seconds": 0}
-            one, two = (record_of(Path(f"outputs/sweeps/{name}/{job}")) for name in ("local", launcher))
-            assert one["weights_sha256"] == two["weights_sha256"]
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+def test_every_launcher_gives_the_same_numbers(command: Command, launcher: str) -> None:
+    if launcher != "basic":
+        pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
+    words = ["optimizer.lr=0.1,0.01", *TINY, "model=cnn", "threads=null", "seed=1,2"]
+    for name in ("local", launcher):
+        command("-m", *words, f"hydra/launcher={name}", f"sweep.name={name}")
+    local, other = results("local"), results(launcher)
+    for job, row in local.items():
+        assert {**row, "seconds": 0} == {**other[job], "seconds": 0}
+        one, two = (record_of(Path(f"outputs/sweeps/{name}/{job}")) for name in ("local", launcher))
+        assert one["weights_sha256"] == two["weights_sha256"]
 
 
 def test_other_sweepers_run_on_our_launcher(command: Command) -> None:

@@ -16,8 +16,9 @@ LABEL_LENGTH = 100
 """Longest label in characters. Common file systems allow 255, to which a time and a suffix may be added."""
 
 _UNLABELLED = {"hydra", PROGRAM, *NOT_OF_A_RUN}
-_CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.+-]*|\[[\w.,+-]*\])", re.ASCII)
-_UNSAFE = re.compile(r"[^\w.,=+\[\]-]|(?<=\.)\.|\.\Z", re.ASCII)
+_CLEAN = re.compile(r"no-[\w.]+|[\w.]+=(?:[\w.-]*|\[[\w.,-]*\])", re.ASCII)
+_UNSAFE = re.compile(r"[^\w.,=+-]|(?<=\.)\.|\.\Z", re.ASCII)
+_LIST = re.compile(r"\[([\w.,-]*)\]", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows
 
 
@@ -25,19 +26,28 @@ def label(overrides: Sequence[str]) -> str:
     """Return the overrides as one name for a folder: `model=mlp,optimizer.lr=0.1`.
 
     The order is as typed; for a key typed twice the last value counts. Settings of places and of the
-    execution of jobs (`hydra.*`, `sweep.*`, `output_root`) are omitted. The name is a safe path on any
-    system: if a character had to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a hash of
+    execution of jobs (`hydra.*`, `sweep.*`, `output_root`) are omitted. A list is written `128+64`: brackets
+    are patterns to shells. The name is a safe path on any system and needs no quotes in bash, zsh and fish:
+    if another character had to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a hash of
     the whole.
     """
     parts: dict[str, str] = {}
     for key, part in filter(None, map(_part, overrides)):
         parts[key] = part
     full = ",".join(parts.values())
-    safe = _RESERVED.sub("_", _UNSAFE.sub("-", full).lstrip(".-"), count=1)
-    if safe == full and len(full) <= LABEL_LENGTH and all(map(_CLEAN.fullmatch, parts.values())):
-        return full
+    clean = all(map(_CLEAN.fullmatch, parts.values()))
+    plain = _LIST.sub(_joined, full) if clean else full
+    safe = _RESERVED.sub("_", _UNSAFE.sub("-", plain).lstrip(".-"), count=1)
+    if clean and safe == plain and len(plain) <= LABEL_LENGTH:
+        return plain
     digest = hashlib.sha256(full.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{safe[: LABEL_LENGTH - 1 - len(digest)]}-{digest}".lstrip("-")
+
+
+def _joined(found: re.Match[str]) -> str:
+    """Return a list as `128+64`, and one of a single item as `128+`, which no other value looks like."""
+    items = found[1].split(",")
+    return "+".join(items if len(items) > 1 else [*items, ""])
 
 
 def _part(override: str) -> tuple[str, str] | None:

@@ -21,6 +21,7 @@ from hydra_plugins.sweepboard.search import SearchSweeper
 from sweepboard.cli.config_dirs import own_folders, yaml_of_program
 from sweepboard.cli.flags import parse_flags
 from sweepboard.cli.multirun import multirun
+from sweepboard.cli.short_keys import with_whole_keys
 from sweepboard.compose.config_search import CONFIG, find_file, hydra_ready, primary_of
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.option_names import with_names
@@ -95,7 +96,10 @@ def parse(argv: list[str], script: ProgramYaml | None = None) -> Request:
     folders = own_folders(flags)
     yaml = yaml_of_program(flags, folders, script)
     program = "sweepboard" if script is None else f"python {shlex.quote(sys.argv[0])}"
-    return Request(argv, flags, folders if yaml is None else yaml, program)
+    request = Request(argv, flags, folders if yaml is None else yaml, program)
+    if not request.of_program:
+        flags.overrides = with_whole_keys(request.overrides, folders, request.config_name)
+    return request
 
 
 def compose_request(request: Request, extra: tuple[str, ...] = ()) -> DictConfig:

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from sweepboard.cli.terminal import is_live
 from sweepboard.formatting import printable
@@ -38,7 +38,7 @@ def run_display(bar: bool = True) -> Iterator[dict[str, Callback]]:
         with _bar() as shown:
             yield {"progress bar": ProgressBar(shown)}
     else:
-        lines = logging.StreamHandler(sys.stdout)
+        lines = _Lines(sys.stdout)
         warnings_ = logging.StreamHandler(sys.stderr)
         with _attached(lines, _is_line), _attached(warnings_, _is_warning):
             yield {}
@@ -117,6 +117,14 @@ def _attached(handler: logging.Handler, wanted: Callable[[logging.LogRecord], bo
         yield
     finally:
         LOGGER.removeHandler(handler)
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Prints to a pipe; where its reader is gone (`sweepboard | head`), training goes on without it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            super().handleError(record)
 
 
 class _Plain(logging.Formatter):

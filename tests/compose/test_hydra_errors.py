@@ -17,7 +17,7 @@ MISTAKES = {
     "lr=0.1": "lr: there is no such setting; did you mean optimizer.lr?",
     "modle=cnn": "modle: there is no such setting; did you mean model?",
     "precision=bf16": "precision: there is no such setting; did you mean trainer.precision?",
-    "+trainer.foo=1": "trainer.foo: there is no such setting; did you mean trainer.epochs?",
+    "+trainer.foo=1": "trainer.foo: there is no such setting; did you mean trainer.nodes?",
     "+xyzzy=1": "xyzzy: there is no such setting; sweepboard --help lists them all",
     "model=cn": "model=cn: there is no such option; choose from cnn, linear, mlp, resnet18",
     "model=null": "model=null: there is no such option; choose from cnn, linear, mlp, resnet18",

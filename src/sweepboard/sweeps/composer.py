@@ -14,10 +14,11 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compat.hydra import is_node, setting_changed_by_a_point
+from sweepboard.compat.hydra import is_node, setting_changed_by_a_point, value_of
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.option_names import with_names
@@ -37,21 +38,48 @@ class Composer:
         self._loader, self._master, self._config_dirs = loader, master, config_dirs
         self._parser = OverridesParser.create(loader)
         self._compositions: dict[tuple[str, ...], bytes] = {}
+        self._last: tuple[object, DictConfig | None] = None, None
+        self._parsed: dict[str, Override] = {}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Return the configuration of one point, with its `hydra` block. Raise `ConfigError`."""
+        """Return the configuration of one point, with its `hydra` block. Raise `ConfigError`.
+
+        It is valid until the next call, which may change it: points that set the same keys share one.
+        """
         values = [override for override in overrides if self.sets_a_value(override)]
+        options = [override for override in overrides if override not in values]
         try:
-            config: DictConfig = pickle.loads(
-                self._composition(tuple(override for override in overrides if override not in values))
-            )
+            parsed = [self._parse(override) for override in values]
+            config = self._base(options, parsed)
             before = config.copy() if any(TARGET in value for value in values) else config
-            apply_overrides(self._parser.parse_overrides(values), config)
+            apply_overrides(parsed, config)
             follow_typed_targets(config, overrides, before)
         except Exception as error:
             raise explain(error, overrides, self._config_dirs) from error
         config.hydra.overrides.task = list(overrides)
         import_modules(config)
+        return config
+
+    def _parse(self, override: str) -> Override:
+        if override not in self._parsed:  # most points share most overrides
+            [self._parsed[override]] = self._parser.parse_overrides([override])
+        return self._parsed[override]
+
+    def _base(self, options: Sequence[str], values: Sequence[Override]) -> DictConfig:
+        """Return a configuration of these options, to which `values` are applied next.
+
+        Numbers and texts replace those of the point before; a list or a mapping may add to them, and a class
+        drops the arguments of another.
+        """
+        single = all(
+            isinstance(value_of(each), int | float | str | None) and TARGET not in each.key_or_group
+            for each in values
+        )
+        kind = (options, [each.key_or_group for each in values]) if single else None
+        known, config = self._last
+        if kind is None or kind != known or config is None:
+            config = pickle.loads(self._composition(tuple(options)))
+        self._last = kind, config
         return config
 
     def _composition(self, overrides: tuple[str, ...]) -> bytes:

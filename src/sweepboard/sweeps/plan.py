@@ -147,8 +147,10 @@ def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[RunConfig]) -> tuple[
     new = [config for digest, config in _by_digest(added).items() if digest not in have]
     typed = [overrides_by_key(config.overrides, config.values) for config in new]
     names = labels([*(job.typed for job in jobs), *typed], [job.label for job in jobs])
-    numbered = enumerate(zip(names[len(jobs) :], new, strict=True), len(jobs))
-    return jobs + tuple(PlannedJob.of(name, config, number) for number, (name, config) in numbered)
+    numbered = enumerate(zip(names[len(jobs) :], typed, new, strict=True), len(jobs))
+    return jobs + tuple(
+        PlannedJob(name, one, config, number=number) for number, (name, one, config) in numbered
+    )
 
 
 def _by_digest(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.building.prepare import prepare
+from sweepboard.building.number_variants import NumberVariants, sets_a_number
+from sweepboard.building.prepare import Prepared, prepare
 from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.execution import Resources
 from sweepboard.expressions import BadExpression, Expression
 from sweepboard.hardware import threads_of_environment
-from sweepboard.names import flatten
+from sweepboard.names import flatten, key_of
 from sweepboard.secrets import require_secrets
 from sweepboard.sweeps.notebook_classes import refuse_notebook_classes
 from sweepboard.sweeps.plan import Point
@@ -41,15 +42,36 @@ def check_points(
     point.
     """
     condition = read_filter(only)
-    composed = [(point, _composed(point, points, compose)) for point in points]
-    kept = [
-        (point, config) for point, config in composed if condition is None or _of_point(condition, config)
-    ]
-    if not kept:
+    preparation = _Preparation(resources)
+    checked = []
+    for point in points:
+        config = _composed(point, points, compose)
+        if condition is None or _of_point(condition, config):
+            checked.append(_checked(point, points, config, preparation, compose if complete else None))
+    if not checked:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
-    return [
-        _checked(point, points, config, resources, compose if complete else None) for point, config in kept
-    ]
+    return checked
+
+
+class _Preparation:
+    """Prepare the points of a sweep; those that differ in a few numbers only are made from the first one."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self._variants: dict[tuple[str, ...], NumberVariants | None] = {}
+
+    def prepare(self, point: Sequence[str], config: DictConfig) -> Prepared:
+        """Return a point's configuration after all checks. Raise `UserError`."""
+        kind = tuple(key_of(override) if sets_a_number(override) else override for override in point)
+        variants = self._variants.get(kind)
+        if variants is not None:
+            return variants.prepare(config, point)
+        prepared = prepare(config, dict(config.hydra.runtime.choices), point, resources=self.resources)
+        require_secrets(prepared.config.values)
+        refuse_notebook_classes(prepared.config.values)
+        if kind not in self._variants:
+            self._variants[kind] = NumberVariants.of(prepared, config, point)
+        return prepared
 
 
 def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Compose) -> DictConfig:
@@ -123,17 +145,17 @@ def _checked(
     point: Sequence[str],
     points: Sequence[Sequence[str]],
     config: DictConfig,
-    resources: Resources,
+    preparation: _Preparation,
     compose: Compose | None,
 ) -> Point:
     try:
-        prepared = prepare(config, dict(config.hydra.runtime.choices), point, resources=resources)
-        require_secrets(prepared.config.values)
-        refuse_notebook_classes(prepared.config.values)
+        prepared = preparation.prepare(point, config)
     except UserError as error:
         mistake = with_sub_grid_advice(error, points, compose) if compose else error
         raise _bad(point, points, mistake) from error
-    of_environment = threads_of_environment() if resources.here else None  # a login node's is not the job's
+    of_environment = (
+        threads_of_environment() if preparation.resources.here else None
+    )  # a login node's is not the job's
     return Point(prepared, (config.threads or of_environment) is not None)
 
 

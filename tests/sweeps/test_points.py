@@ -1,0 +1,85 @@
+"""Points of a sweep: prepared together, they are what each of them is alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from unittest.mock import Mock
+
+import pytest
+from hydra.types import RunMode
+
+from sweepboard.building import prepare as building
+from sweepboard.compose.config_search import hydra_ready
+from sweepboard.errors import UserError
+from sweepboard.execution import Resources
+from sweepboard.sweeps.composer import Composer
+from sweepboard.sweeps.grid import grid
+from sweepboard.sweeps.plan import Point
+from sweepboard.sweeps.points import BadPoint, check_points
+
+FAST = ["model=linear", "dataset=gaussian", "threads=1", "trainer.epochs=2"]
+RATES = "optimizer.lr=0.1,1e-2,1"
+
+SWEEPS = {
+    "numbers": (["seed=1,2,3", RATES, "optimizer.weight_decay=0,0.1"], 1),
+    "numbers and options": (["optimizer=sgd,adam", RATES, "model=linear,mlp", "seed=1,2"], 4),
+    "a schedule that follows": (["scheduler=onecycle", RATES], 1),
+    "an optimizer's number that follows": (["optimizer.weight_decay=${optimizer.lr}", RATES, "seed=1,2"], 1),
+    "a chain": (["scheduler=cosine", "optimizer.weight_decay=${optimizer.lr}",
+                 "scheduler.eta_min=${optimizer.weight_decay}", RATES], 1),
+    "a model that follows": (["model=mlp", "model.dropout=${optimizer.lr}", "optimizer.lr=0.1,0.2"], 2),
+    "a list that follows": (["model=mlp", "model.hidden=[${seed},8]", "seed=4,5"], 2),
+    "a computed value": (["optimizer.weight_decay=${oc.select:optimizer.lr}", RATES], 3),
+    "other values": (["dataset.batch_size=8,16", "seed=1,2", "optimizer.fused=true,false"], 4),
+    "lists": (["optimizer.betas=[0.9,0.99],[0.8,0.9]", RATES], 2),
+    "longer lists": (["model=mlp", "model.hidden=extend_list(8),extend_list(16)", "seed=1,2"], 2),
+    "mappings": (["optimizer.groups={w:{params:'*weight',lr:1}},{b:{params:'*bias',lr:2}}", "seed=1,2"], 2),
+    "a class": (["optimizer._target_=torch.optim.SGD", RATES, "+optimizer.momentum=0,0.9"], 2),
+}  # fmt: skip
+"""Sweeps, and how many of their points are prepared from nothing."""
+
+
+def composer_and_points(words: Sequence[str]) -> tuple[Composer, list[list[str]]]:
+    with hydra_ready() as hydra:
+        master = hydra.compose_config("config", [*FAST, *words], run_mode=RunMode.MULTIRUN)
+        return Composer(hydra.config_loader, master), grid([*FAST, *words], (), hydra.config_loader)
+
+
+def prepared(composer: Composer, points: Sequence[Sequence[str]]) -> list[Point]:
+    with hydra_ready():
+        return check_points(points, composer.compose, Resources(2))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_points_are_what_they_are_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, whole = SWEEPS[name]
+    composer, points = composer_and_points(words)
+    prepare = Mock(wraps=building.prepare)
+    monkeypatch.setattr("sweepboard.sweeps.points.prepare", prepare)
+    together = [point.prepared.config for point in prepared(composer, points)]
+    assert prepare.call_count == whole
+    assert len({config.digest for config in together}) == len(points) > 1
+    for point, config in zip(points, together, strict=True):
+        alone = prepared(composer_and_points(words)[0], [point])[0].prepared.config
+        assert config == alone
+        assert config.checksum == alone.checksum
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        (["optimizer.lr=0.1,-1"], "optimizer.lr=-1"),
+        (["optimizer.lr=0.1", "seed=1,-1"], "seed=-1"),
+        (["seed=1,0.5"], "seed=0.5"),
+        (["scheduler=onecycle", "scheduler.max_lr=${optimizer.lr}", "optimizer.lr=0.1,0"], "optimizer.lr=0"),
+        (["optimizer=sgd", "optimizer.momentum=0.5,-1"], "optimizer.momentum=-1"),
+        (["optimizer=adam", "optimizer.eps=1e-8,1e-9,-1"], "optimizer.eps=-1"),
+    ],
+)
+def test_a_later_point_is_refused_as_it_would_be_alone(words: list[str], own: str) -> None:
+    composer, points = composer_and_points(words)
+    with pytest.raises(BadPoint) as told:
+        prepared(composer, points)
+    with pytest.raises(UserError) as alone:
+        prepared(composer, [point for point in points if own in point])
+    assert str(told.value) == f"in {own}: {alone.value}"

@@ -76,8 +76,8 @@ MISTAKES = {  # where ~ stands for hydra.sweeper.
     ("seed=1",): "there is nothing to search: give a key an interval, "
     "as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))'",
     (LR, "sweep.zip=[a,b]"): "sweep.zip: hydra/sweeper=optuna knows nothing of it; use hydra/sweeper=grid",
-    (LR, "hydra/launcher=basic"): "hydra/sweeper=optuna looks at its jobs while they run: "
-    "use hydra/launcher=local",
+    (LR, "hydra/launcher=basic"): "hydra/sweeper=optuna looks at its jobs while they run, "
+    "which hydra/launcher=basic does not let it: use hydra/launcher=local, slurm or ray",
 }
 
 

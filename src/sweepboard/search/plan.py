@@ -72,7 +72,10 @@ def executor_of(launcher: LauncherChoice, settings: SweepSettings) -> Executor:
     """Return the executor for trials. Raise `ConfigError` for a launcher that has none."""
     executor = launcher.executor(settings)
     if executor is None:
-        raise ConfigError("hydra/sweeper=optuna looks at its jobs while they run: use hydra/launcher=local")
+        raise ConfigError(
+            "hydra/sweeper=optuna looks at its jobs while they run, which "
+            f"hydra/launcher={launcher.option} does not let it: use hydra/launcher=local, slurm or ray"
+        )
     if not executor.waits:
         raise ConfigError(f"{LAUNCHER}.wait=false: a search waits for its jobs, to choose those that follow")
     return executor

@@ -50,7 +50,7 @@ def outcome(
 
 def _end_of_process(ended: Ended) -> str:
     if ended.stop_reason == LOST:
-        return "killed with the job server of the sweep"
+        return "lost with the process, or the machine, that ran it for the sweep"
     if ended.code is None:
         return "process ended before training finished"
     if ended.code == -signal.SIGKILL:

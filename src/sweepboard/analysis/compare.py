@@ -80,9 +80,11 @@ def compare(
     has.
     """
     chosen = matching(runs, where)
-    tags = metric_tags({tag for run in runs for tag in run.modes}, _common_primary_metric(runs))
+    tags = _common_first(
+        metric_tags({tag for run in runs for tag in run.modes}, _common_primary_metric(runs)), chosen
+    )
     modes = {tag: mode for run in runs for tag, mode in run.modes.items()}
-    shown = _asked_for(metrics, tags) if metrics else tags[:SHOWN]
+    shown = _asked_for(metrics, tags) if metrics else _shown(tags, chosen)
     left_out = averaged_keys(chosen, average)
     rows = [Row([run]) for run in chosen] if each else [*map(Row, grouped(chosen))]
     _warn_equal_seeds(rows)
@@ -133,6 +135,20 @@ def _with_seed(label: str, row: Row) -> str:
 def _common_primary_metric(runs: Sequence[Run]) -> str | None:
     primary_metrics = [run.primary_metric for run in runs if run.primary_metric]
     return max(set(primary_metrics), key=primary_metrics.count) if primary_metrics else None
+
+
+def _common_first(tags: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """Return the tags with those last that fewer than half of the runs have."""
+    return sorted(tags, key=lambda tag: _is_rare(tag, runs))
+
+
+def _shown(tags: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """Return the metrics of a table if none were asked for: those that most runs have, or else the first."""
+    return [tag for tag in tags if not _is_rare(tag, runs)][:SHOWN] or list(tags[:1])
+
+
+def _is_rare(tag: str, runs: Sequence[Run]) -> bool:
+    return 2 * sum(tag in run.scores for run in runs) < sum(bool(run.scores) for run in runs)
 
 
 def _asked_for(patterns: Sequence[str], tags: Sequence[str]) -> list[str]:

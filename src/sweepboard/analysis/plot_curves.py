@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.curves import Points, band, smoothed
+from sweepboard.analysis.metrics import Numbers, Steps
+from sweepboard.analysis.plot_options import PlotOptions
 from sweepboard.analysis.plot_style import Look, set_steps_axis
 from sweepboard.analysis.table import Row
 from sweepboard.board.fonts import as_label
+from sweepboard.errors import UserError
 
-FEW_SEEDS = 3
+SHORT = 12
+"""Up to so many points of a curve have markers."""
+
+FEW_SEEDS = 2
 """Up to this many seeds are drawn as lines behind their mean; more as a band of one standard deviation."""
 
 
@@ -22,30 +30,48 @@ def has_curves(comparison: Comparison, tag: str) -> bool:
     return any(len(run.curves[tag][0]) > 1 for run in comparison.runs if tag in run.curves)
 
 
-def draw_curves(axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, smooth: float) -> None:
-    """Draw every row's curve of one metric; `smooth` is the weight of the moving average."""
+def draw_curves(
+    axes: Axes, comparison: Comparison, looks: Sequence[Look], tag: str, options: PlotOptions
+) -> None:
+    """Draw every row's curve of one metric."""
     for row, look in zip(reversed(comparison.rows), reversed(looks), strict=True):  # the best on top
-        curves = _curves(row, tag, smooth)
-        if curves:
+        if curves := _curves(row, tag, options):
             _draw_row(axes, curves, look)
-            if smooth and look.front and len(curves) == 1:
-                _draw_raw(axes, row, tag, look)
-    axes.set_title(as_label(tag + (f", smoothed {smooth:g}" if smooth else "")))
-    set_steps_axis(axes, "updates" if all(run.record for run in comparison.runs) else "step")
+            if options.smooth and look.front and len(curves) == 1:
+                _draw_raw(axes, row, tag, look, options)
+    axes.set_title(as_label(tag + (f", smoothed {options.smooth:g}" if options.smooth else "")))
+    _set_axes(axes, comparison, options)
     _keep_in_view(axes, comparison, tag)
 
 
-def _curves(row: Row, tag: str, smooth: float) -> list[Points]:
-    return [(steps, smoothed(values, smooth)) for steps, values in row.curves(tag)]
+def _set_axes(axes: Axes, comparison: Comparison, options: PlotOptions) -> None:
+    steps = "updates" if all(run.record for run in comparison.runs) else "step"
+    set_steps_axis(axes, "epoch" if options.x == "epoch" else steps)
+    if "x" in options.log:
+        axes.set_xscale("log")
+    if "y" in options.log:
+        axes.set_yscale("log")
+
+
+def _curves(row: Row, tag: str, options: PlotOptions) -> list[Points]:
+    scale = _epochs_per_step(row) if options.x == "epoch" else 1
+    return [(steps * scale, smoothed(values, options.smooth)) for steps, values in row.curves(tag)]
+
+
+def _epochs_per_step(row: Row) -> float:
+    """Return the epochs of an update. Raise `UserError` if a run does not record them."""
+    record = row.runs[0].record
+    if record is None or not (record.step and record.epoch):
+        raise UserError(f"--x epoch: {row.runs[0].name} does not record epochs; leave it out")
+    return record.epoch / record.step
 
 
 def _draw_row(axes: Axes, curves: Sequence[Points], look: Look) -> None:
+    style: Any = {"color": look.color, "linewidth": 1.6 if look.front else 0.7, "zorder": _depth(look)}
     over = band(curves)
     if len(curves) == 1 or not over.steps.size:
         for steps, values in curves:
-            axes.plot(
-                steps, values, color=look.color, linewidth=1.5 if look.front else 0.7, zorder=_depth(look)
-            )
+            axes.plot(steps, values, **_marked(steps), **style)
         return
     if len(curves) > FEW_SEEDS:
         low, high = over.mean - over.std, over.mean + over.std
@@ -53,14 +79,17 @@ def _draw_row(axes: Axes, curves: Sequence[Points], look: Look) -> None:
     elif look.front:
         for steps, values in curves:
             axes.plot(steps, values, color=look.color, linewidth=0.7, alpha=0.45)
-    axes.plot(
-        over.steps, over.mean, color=look.color, linewidth=1.8 if look.front else 0.7, zorder=_depth(look)
-    )
+    axes.plot(over.steps, over.mean, **_marked(over.steps), **style)
 
 
-def _draw_raw(axes: Axes, row: Row, tag: str, look: Look) -> None:
-    steps, values = row.curves(tag)[0]
-    axes.plot(steps, values, color=look.color, linewidth=0.6, alpha=0.3)
+def _marked(steps: Numbers | Steps) -> dict[str, Any]:
+    """Return markers for a short curve, whose points get lost in its line."""
+    return {"marker": "o", "markersize": 3} if len(steps) <= SHORT else {}
+
+
+def _draw_raw(axes: Axes, row: Row, tag: str, look: Look, options: PlotOptions) -> None:
+    for steps, values in _curves(row, tag, replace(options, smooth=0.0)):
+        axes.plot(steps, values, color=look.color, linewidth=0.6, alpha=0.3)
 
 
 def _depth(look: Look) -> float:

@@ -53,7 +53,12 @@ STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "lines.solid_capstyle": "round",
+    "pdf.fonttype": 42,  # TrueType: journals refuse the default, Type 3
+    "ps.fonttype": 42,
 }
+
+SMALL: Any = {"font.size": 7.5, "axes.titlesize": 8, "legend.fontsize": 7, "axes.linewidth": 0.6}
+"""On top of `STYLE` where the width is given, as for a paper."""
 
 
 @dataclass(frozen=True)

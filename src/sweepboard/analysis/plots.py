@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -17,7 +18,8 @@ from matplotlib.lines import Line2D
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.plot_curves import draw_curves, has_curves
-from sweepboard.analysis.plot_style import PALE, STYLE, Look, is_numeric, legend_title, looks
+from sweepboard.analysis.plot_options import PlotOptions
+from sweepboard.analysis.plot_style import PALE, SMALL, STYLE, Look, is_numeric, legend_title, looks
 from sweepboard.analysis.plot_swept import (
     both_numeric,
     draw_along,
@@ -31,34 +33,55 @@ from sweepboard.errors import UserError
 from sweepboard.files import write_atomic
 from sweepboard.metric_names import is_training
 
-Panel: TypeAlias = Callable[[Axes], None]
 
-WIDTH, HEIGHT = 4.6, 3.6
-"""Size of a panel in inches."""
+@dataclass(frozen=True)
+class Panel:
+    """A part of a plot."""
 
-MOST_COLUMNS = 3
+    name: str
+    draw: Callable[[Axes], None]
+
+
 MOST_SWEPT_PANELS = 4
 MOST_NAMES = 25
 DPI = 150
+PRINTED_DPI = 300
+"""Dots per inch where the width is given, as for a paper."""
 
 
-def plot(comparison: Comparison, path: Path, smooth: float = 0.0) -> None:
+def plot(comparison: Comparison, path: Path, options: PlotOptions | None = None) -> list[Path]:
     """Draw the first metric shown, and a training curve, into `path` (.png, .svg, .pdf).
 
-    `smooth` is the weight of a moving average, 0 for none. Raise `UserError` if there is nothing to draw or
-    the file cannot be written.
+    Return the files that were written. Raise `UserError` if there is nothing to draw or a file cannot be
+    written.
     """
+    options = options or PlotOptions()
     if not any(row.drawn(tag) for tag in comparison.shown[:1] for row in comparison.rows):
         raise UserError("--plot: these runs have no metric to draw; --metric chooses another")
-    with mpl.rc_context(STYLE), fonts_for(_texts(comparison)), warnings.catch_warnings():
+    style = STYLE | (SMALL if options.width else {})
+    with mpl.rc_context(style), fonts_for(_texts(comparison)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "constrained_layout not applied")  # where names leave no room
-        figure = _figure(comparison, smooth)
-        picture = io.BytesIO()
-        try:
-            figure.savefig(picture, dpi=DPI, format=path.suffix.removeprefix(".") or "png")
-            write_atomic(path, picture.getvalue())
-        except (OSError, ValueError) as error:
-            raise UserError(f"--plot {path}: {error}") from error
+        look = looks(comparison)
+        panels = _panels(comparison, look, options)
+        pictures = {_file(path, each.name): [each] for each in panels} if options.split else {path: panels}
+        for file, shown in pictures.items():
+            _write(_figure(comparison, look, shown, options), file, options)
+    return list(pictures)
+
+
+def _file(path: Path, name: str) -> Path:
+    """Return the file of one panel: `lr-val-loss-curve.pdf`."""
+    return path.with_name(f"{path.stem}-{re.sub(r'[^A-Za-z0-9.]+', '-', name)}{path.suffix}")
+
+
+def _write(figure: Figure, path: Path, options: PlotOptions) -> None:
+    picture = io.BytesIO()
+    dpi = PRINTED_DPI if options.width else DPI
+    try:
+        figure.savefig(picture, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
+        write_atomic(path, picture.getvalue())
+    except (OSError, ValueError) as error:
+        raise UserError(f"--plot {path}: {error}") from error
 
 
 def _texts(comparison: Comparison) -> list[str]:
@@ -66,43 +89,57 @@ def _texts(comparison: Comparison) -> list[str]:
     return [*comparison.tags, *comparison.keys, *comparison.labels, *values]
 
 
-def _figure(comparison: Comparison, smooth: float) -> Figure:
-    look = looks(comparison)
-    panels = [*_curve_panels(comparison, look, smooth), *_swept_panels(comparison, look)]
+def _panels(comparison: Comparison, look: Sequence[Look], options: PlotOptions) -> list[Panel]:
+    panels = [*_curve_panels(comparison, look, options), *_swept_panels(comparison, look)]
     if not panels:  # one point of each curve, and only the seed differs
         raise UserError("--plot: these runs have neither curves nor a swept setting to draw")
-    columns = min(MOST_COLUMNS, len(panels))
+    return panels
+
+
+def _figure(
+    comparison: Comparison, look: Sequence[Look], panels: Sequence[Panel], options: PlotOptions
+) -> Figure:
+    columns = options.columns(len(panels))
     lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(WIDTH * columns, HEIGHT * lines), layout="constrained")
+    figure = Figure(figsize=options.size(columns, lines), layout="constrained")
     FigureCanvasAgg(figure)
     for place, panel in enumerate(panels, start=1):
-        panel(figure.add_subplot(lines, columns, place))
+        panel.draw(figure.add_subplot(lines, columns, place))
     _add_legend(figure, comparison, look)
     return figure
 
 
-def _curve_panels(comparison: Comparison, look: Sequence[Look], smooth: float) -> list[Panel]:
+def _curve_panels(comparison: Comparison, look: Sequence[Look], options: PlotOptions) -> list[Panel]:
     training = [tag for tag in comparison.tags if is_training(tag) and comparison.modes[tag] == "min"]
     tags = dict.fromkeys([comparison.shown[0], *training[:1], *comparison.shown[1:2]])
     drawn = [tag for tag in tags if has_curves(comparison, tag)][:2]
-    return [partial(draw_curves, comparison=comparison, looks=look, tag=tag, smooth=smooth) for tag in drawn]
+    return [
+        Panel(
+            f"{tag} curve", partial(draw_curves, comparison=comparison, looks=look, tag=tag, options=options)
+        )
+        for tag in drawn
+    ]
 
 
 def _swept_panels(comparison: Comparison, look: Sequence[Look]) -> list[Panel]:
     tag, keys = comparison.shown[0], comparison.keys
     if is_grid(comparison):
-        return [partial(draw_heat_map, comparison=comparison, tag=tag)]
+        return [Panel(f"{tag} grid", partial(draw_heat_map, comparison=comparison, tag=tag))]
     if both_numeric(comparison):
-        return [partial(draw_scatter, comparison=comparison, tag=tag)]
+        return [Panel(f"{tag} points", partial(draw_scatter, comparison=comparison, tag=tag))]
     if not keys:
-        few = 1 < len(comparison.rows) <= MOST_NAMES
-        return [partial(draw_choices, comparison=comparison, looks=look, tag=tag, key=None)] if few else []
+        return [_choices(comparison, look, tag)] if 1 < len(comparison.rows) <= MOST_NAMES else []
     return [_along(comparison, look, tag, key) for key in keys[:MOST_SWEPT_PANELS]]
+
+
+def _choices(comparison: Comparison, look: Sequence[Look], tag: str) -> Panel:
+    draw = partial(draw_choices, comparison=comparison, looks=look, tag=tag, key=None)
+    return Panel(f"{tag} runs", draw)
 
 
 def _along(comparison: Comparison, look: Sequence[Look], tag: str, key: str) -> Panel:
     draw = draw_along if is_numeric(comparison, key) else draw_choices
-    return partial(draw, comparison=comparison, looks=look, tag=tag, key=key)
+    return Panel(f"{tag} by {key}", partial(draw, comparison=comparison, looks=look, tag=tag, key=key))
 
 
 def _add_legend(figure: Figure, comparison: Comparison, look: Sequence[Look]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   sweepboard compare outputs/sweeps/lr --plot lr.png
+  sweepboard compare outputs/sweeps/lr --plot lr.pdf --width column --split
   sweepboard compare outputs --where 'optimizer.lr < 0.1 and status == finished' --sort val/loss
   sweepboard compare outputs --metric 'test/*' --runs --csv > runs.csv
   sweepboard compare outputs/sweeps/subsets --average dataset.subset
@@ -34,12 +35,19 @@ def main(arguments: list[str]) -> int:
     paths, comparison = compared(options)
     _print(comparison, options)
     if options.plot:
-        from sweepboard.analysis.plots import plot
-
-        plot(comparison, Path(options.plot), options.smooth)
+        _plot(comparison, options)
     if options.aggregate is not None:
         _aggregate(comparison, paths, options.aggregate)
     return 0
+
+
+def _plot(comparison: Comparison, options: argparse.Namespace) -> None:
+    from sweepboard.analysis.plot_options import PlotOptions
+    from sweepboard.analysis.plots import plot
+
+    asked = PlotOptions(options.smooth, options.x, options.log, options.width, options.split)
+    for path in plot(comparison, Path(options.plot), asked):
+        print(f"wrote {printable(path)}", file=sys.stderr)
 
 
 def _aggregate(comparison: Comparison, paths: Sequence[Path], place: str) -> None:
@@ -56,7 +64,12 @@ def _aggregate(comparison: Comparison, paths: Sequence[Path], place: str) -> Non
 def _parser() -> argparse.ArgumentParser:
     made = parser("compare", __doc__, EXAMPLES)
     add = made.add_argument
-    add("--plot", metavar="FILE.png", help="draw curves and the metric against what was swept")
+    drawn = "draw curves and the metric against what was swept; .png, .svg or .pdf"
+    add("--plot", metavar="FILE", help=drawn)
+    add("--split", action="store_true", help="a file for each panel of the plot: FILE-val-loss-curve.pdf")
+    add("--width", metavar="INCHES", type=_inches, help="width of the plot: inches, column or text")
+    add("--x", choices=["step", "epoch"], default="step", help="the x axis of curves")
+    add("--log", choices=["x", "y", "xy"], default="", help="logarithmic axes of curves")
     add(
         "--smooth",
         metavar="WEIGHT",
@@ -74,8 +87,21 @@ def _parser() -> argparse.ArgumentParser:
     form = made.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print every metric in full precision as CSV")
     form.add_argument("--json", action="store_true", help="print everything as JSON")
+    form.add_argument("--latex", action="store_true", help="print the table for LaTeX, with booktabs")
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return made
+
+
+def _inches(text: str) -> float:
+    from sweepboard.analysis.plot_options import WIDTHS
+
+    try:
+        inches = WIDTHS.get(text) or float(text)
+    except ValueError:
+        inches = 0.0
+    if not 1 <= inches <= 60:
+        raise argparse.ArgumentTypeError("give inches from 1 to 60, column (3.25) or text (6.75)")
+    return inches
 
 
 def _weight(text: str) -> float:
@@ -87,12 +113,15 @@ def _weight(text: str) -> float:
 
 def _print(comparison: Comparison, options: argparse.Namespace) -> None:
     from sweepboard.analysis.csv_json import as_csv, as_records
+    from sweepboard.analysis.latex import latex
     from sweepboard.files import as_json
 
     if options.json:
         print(as_json(as_records(comparison)))
     elif options.csv:
         print(as_csv(comparison), end="")
+    elif options.latex:
+        print(latex(*table(comparison), best=_best_row(comparison)))
     elif options.markdown:
         print(markdown(*table(comparison)))
     else:

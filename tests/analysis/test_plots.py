@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -32,7 +34,12 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures that a plot makes."""
     figures: list[Figure] = []
     figure = plots._figure
-    monkeypatch.setattr(plots, "_figure", lambda *given: figures.append(figure(*given)) or figures[-1])
+
+    def kept(*given: Any) -> Figure:
+        figures.append(figure(*given))
+        return figures[-1]
+
+    monkeypatch.setattr(plots, "_figure", kept)
     return figures
 
 
@@ -77,7 +84,7 @@ def test_axes_bands_and_markers(sweep: Path, drawn: list[Figure]) -> None:
     accuracy, loss, _ = drawn[0].axes
     assert (accuracy.get_xscale(), accuracy.get_yscale()) == ("log", "log")
     assert accuracy.get_xlabel() == "epoch"
-    assert list(accuracy.lines[0].get_xdata()) == pytest.approx(
+    assert np.asarray(accuracy.lines[0].get_xdata()).tolist() == pytest.approx(
         [5 / 3, 10 / 3, 5.0]
     )  # 5 epochs of 60 updates
     assert len(accuracy.collections) == 2  # bands over three seeds

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from sweepboard.cli.dispatch import VERBS
-from sweepboard.cli.terminal import definitions, help_width, painted
+from sweepboard.cli.terminal import definitions, filled, help_width, painted
 from sweepboard.formatting import yaml_text
 from sweepboard.settings import settings
 
@@ -45,7 +44,7 @@ def print_help(config_dirs: Sequence[Path]) -> None:
     """Print the help, including options of the user's own groups."""
     print("sweepboard [VERB] [OVERRIDES...] [-m]\n")
     what = "Train a PyTorch model from composable YAML; the run's folder is its TensorBoard log directory."
-    print("\n".join(textwrap.wrap(what, help_width())) + "\n")
+    print("\n".join(filled(what, help_width())) + "\n")
     section("Examples", EXAMPLES)
     section("Verbs (each has --help)", list(VERBS.items()))
     section("Config groups: group=option", group_rows(config_dirs))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sweepboard.cli.terminal import painted, width, wrapped
+from sweepboard.cli.terminal import filled, painted, width, wrapped
 from sweepboard.formatting import printable
 
 GAP = "  "
@@ -112,4 +111,4 @@ def _row_lines(cells: Sequence[str], widths: Sequence[int], colours: Sequence[st
 def _wrapped(text: str, room: int) -> list[str]:
     if len(text) <= room:
         return [text]
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return filled(text, room)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -46,7 +45,7 @@ def wrapped(text: str) -> list[str]:
     room = width()
     if room is None:
         return [text]
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return filled(text, room)
 
 
 def help_width() -> int:
@@ -61,21 +60,24 @@ def definitions(rows: Sequence[tuple[str, str]], room: int) -> list[str]:
     for word, text in rows:
         first = f"  {word}".ljust(indent)
         if len(first) > indent or not first.endswith("  "):
-            lines += _filled(word, room, "  ", "    ")
+            lines += filled(word, room, "  ", "    ")
             first = " " * indent
-        lines += _filled(text, room, first, " " * indent)
+        lines += filled(text, room, first, " " * indent)
     return lines
 
 
-def _filled(text: str, room: int, first: str, further: str) -> list[str]:
-    return textwrap.wrap(
-        text or " ",
-        max(room, len(further) + 10),
-        initial_indent=first,
-        subsequent_indent=further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [first.rstrip()]
+def filled(text: str, room: int, first: str = "", further: str = "") -> list[str]:
+    """Return `text` in lines of whole words of at most `room` characters, the words that are longer alone.
+
+    It does what textwrap does, which takes a tenth of the time of `--help`.
+    """
+    lines, line = [], first
+    for word in text.split():
+        if len(line) + len(word) > room and line.strip():
+            lines.append(line.rstrip())
+            line = further
+        line += f"{word} "
+    return [*lines, line.rstrip()]
 
 
 def painted(text: str, colour: str | None) -> str:

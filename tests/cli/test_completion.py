@@ -15,6 +15,7 @@ import pytest
 
 from sweepboard.cli.completion import INSTALL, UNINSTALL, candidates
 from tests.command import Command
+from tests.conftest import WriteRun
 
 LINES = {
     "sweepboard mod": ["model.", "model="],
@@ -40,6 +41,19 @@ def test_what_a_word_may_become(line: str, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "c" / "model").mkdir(parents=True)
     (tmp_path / "c" / "model" / "probe.yaml").write_text("_target_: probe.Net\n")
     assert candidates(line) == LINES[line]
+
+
+def test_runs_are_completed_by_short_names_and_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: WriteRun
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for hour, name in enumerate(("day/a", "sweeps/lr/b")):
+        write_run(Path("outputs") / name, record={"started": 1e9 + hour})
+    assert candidates("sweepboard show ") == ["last", "best", "lr", "outputs/sweeps/lr/b", "outputs/day/a"]
+    assert candidates("sweepboard rm last l") == ["last", "lr"]
+    assert candidates("sweepboard logs outputs/d") == ["outputs/day/a"]
+    assert candidates("sweepboard show last ") == []
+    assert candidates("sweepboard rerun last trainer.ep") == ["trainer.epochs="]
 
 
 def test_every_word_of_an_empty_line() -> None:

@@ -15,6 +15,8 @@ from sweepboard.compat.hydra import completions
 from sweepboard.compat.python import flags_of
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.errors import ConfigError, UserError, did_you_mean
+from sweepboard.runs.short_names import BEST, LAST, OUTPUTS, numbered
+from sweepboard.sweeps.folder import SWEEPS
 
 _BASH = r"""_sweepboard_complete() {
     local IFS=$'\n' typed="${COMP_LINE:0:COMP_POINT}"
@@ -53,6 +55,15 @@ UNINSTALL = {
 }
 
 
+THEN_OVERRIDES = ("resume", "rerun", "verify", "test")
+"""Verbs that take a run and then overrides."""
+
+SEVERAL = ("diff", "compare", "check", "rm")
+"""Verbs that take several runs."""
+
+RUN_VERBS = (*THEN_OVERRIDES, *SEVERAL, "show", "logs", "tag", "note", "export", "board", "doctor")
+
+
 def complete(arguments: Sequence[str]) -> int:
     """Answer `-sc install=bash`, `-sc uninstall=bash` or `-sc query=bash`."""
     action, _, shell = (arguments[0] if len(arguments) == 1 else "").partition("=")
@@ -75,12 +86,25 @@ def candidates(line: str) -> list[str]:
     if word.startswith("-"):
         return sorted(flag for flag in flags_of(flag_parser()) if flag.startswith(word))
     verbs = [verb for verb in VERBS if verb.startswith(word)] if not before else []
-    if verb not in ("train", "plan") or rest[-1:] in (["-cd"], ["--config-dir"], ["-cp"], ["--config-path"]):
+    if rest[-1:] in (["-cd"], ["--config-dir"], ["-cp"], ["--config-path"]):
         return []
+    if verb in RUN_VERBS and (verb in SEVERAL or not rest):
+        return _runs(word)
+    if verb not in ("train", "plan", *THEN_OVERRIDES):
+        return []
+    rest = rest[1:] if verb in THEN_OVERRIDES else rest
     try:
         return verbs + _overrides([word for word in rest if word != "--json"], word)
     except (UserError, HydraException, OmegaConfBaseException):
         return verbs  # the words before are invalid: the command itself reports why
+
+
+def _runs(word: str) -> list[str]:
+    """Return the short names of runs, the names of sweeps, and the folders of runs, the newest first."""
+    sweeps = [sweep.name for sweep in sorted(OUTPUTS.glob(f"{SWEEPS}/*"))]
+    short = [LAST, BEST, *sweeps] if OUTPUTS.is_dir() else []
+    folders = [str(each.folder) for each in reversed(numbered())]
+    return [name for name in (*short, *folders) if name.startswith(word)]
 
 
 def _overrides(before: list[str], word: str) -> list[str]:

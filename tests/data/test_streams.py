@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, TensorDataset, get_worker_info
+from torch.utils.data import Dataset, IterableDataset, TensorDataset, get_worker_info
 
 from sweepboard.data.datasets.stream_source import Rebuilt, StreamSource
 from sweepboard.data.datasets.torch_dataset import open_source
@@ -292,7 +292,32 @@ def test_a_state_that_no_checkpoint_can_hold_is_told() -> None:
 def test_what_does_not_go_with_a_stream_is_told(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         prepared(Plain(), **settings)
-    with pytest.raises(
-        ConfigError, match=r"dataset.val: Plain is a stream, but the data set to train on is no"
-    ):
-        open_source(TensorDataset(torch.rand(3), torch.rand(3)), val=Plain())
+
+
+def test_streams_to_evaluate_on_beside_a_map_style_training_set() -> None:
+    class Numbers(Dataset[Any]):
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def __len__(self) -> int:
+            return self.size
+
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            return {"x": torch.tensor(index), "noise": 0.5}
+
+    settings = DatasetSettings(batch_size=4, eval_batch_size=4)
+
+    def prepared(**streams: Any) -> Data:
+        return prepare_data(open_source(Numbers(10), **streams), settings, 0, torch.device("cpu"))
+
+    data = prepared(val=Plain(), test=Numbers(3))
+    assert data.train.size == 10  # nothing is held out
+    assert data.val is not None
+    assert data.test is not None
+    assert data.test.size == 3
+    first = [batch["x"] for batch in data.val.epoch(0)]
+    assert len(first) > 1
+    assert all(torch.equal(one, batch["x"]) for one, batch in zip(first, data.val.epoch(3), strict=True))
+    other = prepared(val=Sized())
+    assert other.fingerprint != data.fingerprint
+    assert prepared(test=Plain()).val is not None  # held out

@@ -109,7 +109,12 @@ def test_targets_are_classes_or_real_numbers(
 
 @pytest.mark.parametrize(
     ("attributes", "classes"),
-    [({"classes": ["a", "b", "c"]}, 3), ({"num_classes": 4}, 4), ({"targets": [0, 2, 1]}, 3)],
+    [
+        ({"classes": ["a", "b", "c"]}, 3),
+        ({"num_classes": 4}, 4),
+        ({"classes": 4}, 4),
+        ({"targets": [0, 2, 1]}, 3),
+    ],
 )
 def test_the_number_of_classes_is_what_they_tell(attributes: dict[str, Any], classes: int) -> None:
     spec = described(open_source(Listed((torch.zeros(3), 0), **attributes)))

@@ -22,14 +22,15 @@ class Fingerprint:
     """SHA-256 over the content alone, equal for every seed; empty if the data set has no digest."""
 
 
-def fingerprint(splits: Splits, members: Mapping[str, Tensor]) -> Fingerprint:
+def fingerprint(splits: Splits, members: Mapping[str, Tensor], streams: str = "") -> Fingerprint:
     """Return the digests of `splits`, and of the `members` (indices) that a run divides them into.
 
     They do not depend on how the data are read. For data in memory every byte counts; for image files names,
-    sizes, classes and the content of some.
+    sizes, classes and the content of some; for streams that the run is evaluated on, what `streams` tells.
     """
     digests = {name: _digest(split) for name, split in vars(splits).items() if split is not None}
     content = hashlib.sha256("".join(f"{name}:{digest}\n" for name, digest in digests.items()).encode())
+    content.update(streams.encode())
     whole = content.copy()
     for name, indices in members.items():
         whole.update(f"{name}:{len(indices)}\n".encode())

@@ -12,7 +12,7 @@ from torch import Tensor
 from sweepboard.data.augment import Augment
 from sweepboard.data.batch_transform import transformed
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
-from sweepboard.data.datasets.stream_source import is_stream
+from sweepboard.data.datasets.stream_source import EvaluationStreams, is_stream
 from sweepboard.data.dealing import ALONE, Dealing, dealt
 from sweepboard.data.fetcher import Loading
 from sweepboard.data.fingerprint import fingerprint
@@ -43,18 +43,17 @@ def prepare_data(
     check_settings(settings, source)
     if getattr(source, "is_stream", False):
         return _streams(source, settings, seed, device, dealing)
-    splits = _load(source)
-    members = _members(splits, settings, seed)
-    mark = fingerprint(splits, members)
+    streams = getattr(source, "evaluation", None)
+    splits = _load(source, streams)
+    members = _members(splits, settings, seed, streams)
+    mark = fingerprint(splits, members, streams.names if streams else "")
     spec, loading = source.spec, Loading.of(settings, getattr(source, "worker_init_fn", None))
     if settings.in_memory:
         splits = _kept(splits, spec, device, loading)
     layout = _Layout(spec, settings, seed, device, loading)
-    test = layout.evaluation(splits.test, members.get("test"))
-    on_test = settings.validate_on == "test"
-    val = (
-        test if on_test else layout.evaluation(splits.val or splits.plain or splits.train, members.get("val"))
-    )
+    test = layout.evaluated("test", splits.test, members, streams)
+    on_test, held_out = settings.validate_on == "test", splits.val or splits.plain or splits.train
+    val = test if on_test else layout.evaluated("val", held_out, members, streams)
     train = transformed(layout.training(source, splits.train, members["train"]), source, seed, device)
     return Data(spec, dealt(train, dealing), val, test, mark.whole, mark.content)
 
@@ -81,10 +80,10 @@ def _streams(
     return Data(source.spec, dealt(train, dealing), val, test, source.digest, source.digest)
 
 
-def _load(source: Source) -> Splits:
+def _load(source: Source, streams: EvaluationStreams | None) -> Splits:
     """Read the source, and check that its sizes are those announced, on which the schedule is based."""
     splits = source.load()
-    for name in ("train", "test", "val"):
+    for name in {"train", "test", "val"} - set(streams.sizes if streams else ()):
         found, announced = len(splits.parts.get(name, ())), source.sizes.get(name, 0)
         if found != announced:
             raise DamagedFile(
@@ -94,10 +93,13 @@ def _load(source: Source) -> Splits:
     return splits
 
 
-def _members(splits: Splits, settings: DatasetSettings, seed: int) -> Mapping[str, Tensor]:
+def _members(
+    splits: Splits, settings: DatasetSettings, seed: int, streams: EvaluationStreams | None
+) -> Mapping[str, Tensor]:
     """Return indices of the samples of `train`, `test` and `val` into the splits that they come from."""
     own = {name: torch.arange(len(split)) for name, split in splits.parts.items()}
-    held_out = held_out_samples(settings, {name: len(indices) for name, indices in own.items()})
+    sizes = {name: len(indices) for name, indices in own.items()}
+    held_out = held_out_samples(settings, {**sizes, **(streams.sizes if streams else {})})
     if not held_out:
         return own
     shuffled = torch.randperm(len(own["train"]), generator=generator(seed, "validation split"))
@@ -129,6 +131,14 @@ class _Layout:
             return SampledOrder.of(source.sampling, source.training_samples, members, settings, seed)
         shuffle_seed = seed if settings.shuffle else None
         return PlainOrder(members, settings.batch_size, shuffle_seed, settings.drop_last)
+
+    def evaluated(
+        self, name: str, split: Split | None, members: Mapping[str, Tensor], streams: EvaluationStreams | None
+    ) -> Batches | None:
+        """Return the batches of `val` or `test`: of a stream, or of its members of `split`."""
+        if streams is not None and name in streams.sizes:
+            return streams.batches_of(name, self.settings, self.seed, self.device, self.loading)
+        return self.evaluation(split, members.get(name))
 
     def evaluation(self, split: Split | None, members: Tensor | None) -> SplitBatches | None:
         """Return batches in order and unchanged; None if there are no such samples."""

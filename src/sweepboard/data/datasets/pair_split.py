@@ -105,9 +105,9 @@ def _names_in(names: Any) -> tuple[str, ...]:
 
 def _counted_classes(dataset: Any) -> int:
     """Return the number of classes from the data set's attributes, or from its list of all targets."""
-    count = getattr(dataset, "num_classes", None)
-    if isinstance(count, int):
-        return count
+    for count in (getattr(dataset, name, None) for name in ("num_classes", "classes")):
+        if isinstance(count, int):
+            return count
     targets = getattr(dataset, "targets", None)
     if targets is not None and len(targets) > 0:
         if (least := int(min(targets))) < 0:

@@ -25,7 +25,7 @@ from sweepboard.data.samples import stacked
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.stream_share import Stream, fresh_copy
 from sweepboard.data.streams import StreamBatches
-from sweepboard.data.types import ENDLESS, Batch, DataSpec, Splits
+from sweepboard.data.types import ENDLESS, Batch, DataSpec, Source, Splits
 from sweepboard.errors import ConfigError, RunFailed
 from sweepboard.settings import DatasetSettings
 
@@ -140,6 +140,23 @@ class StreamSource:
             collated([sample], [0], name_of(self.train))
         except RunFailed as error:
             raise ConfigError(f"dataset: {error}") from error
+
+
+@dataclass(frozen=True)
+class EvaluationStreams(StreamSource):
+    """Streams to validate and test on, beside a map-style training set that says what samples are."""
+
+    described_by: Source | None = None
+
+    @property
+    def spec(self) -> DataSpec | None:
+        """The description of the training set."""
+        return self.described_by.spec if self.described_by is not None else None
+
+    @property
+    def names(self) -> str:
+        """What is known of the streams without reading them."""
+        return f"{name_of(self.val)} {name_of(self.test)} {dict(self.sizes)}"
 
 
 def _length(dataset: Any) -> int:

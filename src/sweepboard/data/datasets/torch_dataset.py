@@ -16,7 +16,7 @@ from sweepboard.data.datasets.collated_split import CollatedSplit
 from sweepboard.data.datasets.input_target import Unfit, pair_of
 from sweepboard.data.datasets.pair_split import PairSplit, spec_of
 from sweepboard.data.datasets.reading import UserSplit, name_of
-from sweepboard.data.datasets.stream_source import StreamSource, is_stream
+from sweepboard.data.datasets.stream_source import EvaluationStreams, StreamSource, is_stream
 from sweepboard.data.images import hush_decoders
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.samples import fetch
@@ -73,14 +73,16 @@ def open_source(
                 f"{plain.key}: nothing is held out of a stream; leave it out, or use dataset.val"
             )
         return StreamSource(train, test, val, classes, collate_fn)
-    for key, dataset in (("dataset.test", test), ("dataset.val", val)):
-        if dataset is not None and is_stream(dataset):
-            raise ConfigError(f"{key}: {name_of(dataset)} is a stream, but the data set to train on is none")
     if plain.dataset is not None and len(plain.dataset) != len(train):
         raise ConfigError(
             f"{plain.key}: {name_of(train)} has {len(plain.dataset):,} samples with it, but "
             f"{len(train):,} without"
         )
+    held_out = {"test": test, "val": val}
+    streams = {name: one for name, one in held_out.items() if one is not None and is_stream(one)}
+    if streams:
+        own: dict[str, Any] = {**held_out, **dict.fromkeys(streams)}
+        return MixedSource(train, own["test"], own["val"], classes, plain, collate_fn, streams)
     return UserSource(train, test, val, classes, plain, collate_fn)
 
 
@@ -171,6 +173,24 @@ class UserSource:
             split.collate([sample], [0])
         except RunFailed as error:
             raise ConfigError(f"dataset: {error}") from error
+
+
+@dataclass(frozen=True)
+class MixedSource(UserSource):
+    """A map-style training set, with streams to validate or test on."""
+
+    streams: Mapping[str, Any]
+    """The streams among `test` and `val`, by these names."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Lengths of the data sets; `ENDLESS` for a stream that does not tell its own."""
+        return {**super().sizes, **self.evaluation.sizes}
+
+    @cached_property
+    def evaluation(self) -> EvaluationStreams:
+        """The streams, which give batches like those of the training set."""
+        return EvaluationStreams(None, **self.streams, collate_fn=self.collate_fn, described_by=self)
 
 
 def _first_sample(dataset: Any) -> Any:

@@ -93,3 +93,30 @@ def test_dropout_changes_a_run(keras: Any, command: Command) -> None:
     for rate in ("0.0", "0.5"):
         command("dataset=gaussian", *model, f"model.rate={rate}", "trainer=debug", f"hydra.run.dir={rate}")
     assert record_of(Path("0.0"))["weights_sha256"] != record_of(Path("0.5"))["weights_sha256"]
+
+
+UNBUILT = """
+import keras
+
+def net(outputs):
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(outputs)])
+"""
+
+
+def test_a_model_without_its_input_shape_is_told_before_a_folder_is_made(
+    keras: Any, command: Command
+) -> None:
+    del keras
+    Path("unbuilt.py").write_text(UNBUILT)
+    for words in ([], ["-m", "optimizer.lr=0.1,0.2"]):
+        said = command("model._target_=unbuilt.net", "trainer=debug", "dataset=gaussian", *words, code=2).line
+        assert "model: unbuilt.net makes its weights at its first call" in said
+    assert not Path("outputs").exists()
+
+
+def test_keras_without_its_backend_is_told(command: Command) -> None:
+    Path("vendored/keras").mkdir(parents=True)
+    Path("vendored/keras/backend.py").write_text("raise ModuleNotFoundError(name='tensorflow')\n")
+    Path("no_backend.py").write_text("import vendored.keras.backend\n")
+    said = command("model._target_=no_backend.net", "trainer=debug", code=2).line
+    assert said.endswith("Keras is to run on torch: type KERAS_BACKEND=torch before the command")

@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from sweepboard.building.assemble import build_model
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.errors import ConfigError
 from sweepboard.startup import set_threads
 from sweepboard.training.model_copy import copied
 from sweepboard.training.seeding import random_states, random_states_kept, seed_everything
@@ -51,11 +53,29 @@ def try_model(run: RunConfig, initial: InitialModel | None, check: Callable[[nn.
     if _weights(run, initial) > MANY:
         try:
             with torch.device("meta"):
-                return check(build_model(run) if initial is None else copied(initial.model, "meta"))
+                model = build_model(run) if initial is None else copied(initial.model, "meta")
+                return _checked(run, model, check)
         except Exception:
             pass  # the run on the CPU shows whether the model or the meta device failed
     with torch.device("cpu"):
-        return check(build_model(run) if initial is None else _copied_or_built(run, initial.model))
+        model = build_model(run) if initial is None else _copied_or_built(run, initial.model)
+        return _checked(run, model, check)
+
+
+def _checked(run: RunConfig, model: nn.Module, check: Callable[[nn.Module], T]) -> T:
+    """Return what `check` returns. Raise `ConfigError` for a model without weights before its first call."""
+    has_none = not _has_weights(model)
+    result = check(model)
+    if has_none and _has_weights(model):
+        raise ConfigError(
+            f"model: {run.values['model'][TARGET]} makes its weights at its first call, and the optimizer "
+            "needs them before: build it with the shape of its inputs (of Keras, keras.Input(input_shape))"
+        )
+    return result
+
+
+def _has_weights(model: nn.Module) -> bool:
+    return next(model.parameters(), None) is not None
 
 
 def _copied_or_built(run: RunConfig, model: nn.Module) -> nn.Module:

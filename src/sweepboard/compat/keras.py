@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from torch import nn
+
+
+def explained(error: BaseException) -> str | None:
+    """Return what to do about Keras that looks for another backend; None for any other error."""
+    if getattr(error, "name", None) not in ("tensorflow", "jax"):
+        return None
+    if any("keras" in Path(frame.filename).parts for frame in extract_tb(error.__traceback__)):
+        return "Keras is to run on torch: type KERAS_BACKEND=torch before the command"
+    return None
 
 
 def begin_names() -> None:

@@ -130,7 +130,9 @@ def _import_explained(name: str, key: str) -> Iterator[None]:
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        reason = explained(error) or f"{name} cannot be imported: {told(error)}"
+        from sweepboard.compat.keras import explained as of_keras  # imports torch
+
+        reason = explained(error) or of_keras(error) or f"{name} cannot be imported: {told(error)}"
         raise ConfigError(f"{key}: {reason}") from error
 
 

@@ -49,8 +49,10 @@ def main(argv: list[str], script: ProgramYaml | None = None) -> int:
         return complete(request.overrides)
     if request.flags.help and not request.of_program:
         from sweepboard.cli.help import print_help
+        from sweepboard.cli.option_help import print_option_help
 
-        print_help(request.config_dirs)
+        if not print_option_help(request.overrides, request.config_dirs):
+            print_help(request.config_dirs)
         return 0
     if request.only_asks:
         compose_request(request)  # reports a mistake in our one line

@@ -66,3 +66,26 @@ def test_nothing_heavy_is_imported(outputs: Path, code: str, absent: list[str]) 
     program = f"{code}\nimport sys\nprint([name for name in {absent} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=outputs, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_a_notebook_shows_runs_as_tables(outputs: Path, write_run: WriteRun) -> None:
+    hostile = "<script>alert(1)</script>"
+    write_run(outputs / "odd", {"model": hostile}, {f"val/{hostile}loss": [(1, 0.5)]}, {"status": "failed"})
+    runs = sweepboard.load_runs(outputs)
+    shown = runs._repr_html_()
+    assert shown.count("<tr>") == 4
+    assert "<td>lr=0.1</td><td>" in shown
+    assert "<th>best val/accuracy</th>" in shown
+    assert "<td>0.9</td>" in shown
+    odd = next(run for run in runs if run.name == "odd")
+    assert "<td>failed</td>" in odd._repr_html_()
+    assert "(best 0.9 at step " in runs[0]._repr_html_()
+    for html in (shown, odd._repr_html_()):
+        assert "<script" not in html
+        assert "&lt;script&gt;" in html
+
+
+def test_a_notebook_shows_that_there_are_no_runs(outputs: Path) -> None:
+    runs = sweepboard.load_runs(outputs)
+    runs.clear()
+    assert runs._repr_html_() == "<p>no runs</p>"

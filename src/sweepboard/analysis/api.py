@@ -10,6 +10,7 @@ from typing import Any
 
 from sweepboard.analysis.compare import matching
 from sweepboard.analysis.load import read_runs
+from sweepboard.analysis.notebook import run_html, runs_html
 from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import values_of
 from sweepboard.errors import UserError
@@ -87,6 +88,9 @@ class Result:
     def __repr__(self) -> str:
         return f"<run {self.name}: {self.status}>"
 
+    def _repr_html_(self) -> str:
+        return run_html(self.run)
+
 
 class Results(list[Result]):
     """A list of runs, ordered by folder."""
@@ -101,6 +105,9 @@ class Results(list[Result]):
         rows = [values_of(result.run) for result in self]
         pandas = _pandas()
         return rows if pandas is None else pandas.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        return runs_html([result.run for result in self])
 
 
 def load_runs(path: str | Path = "outputs", where: str | None = None) -> Results:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.curves import Points, band, smoothed
-from sweepboard.analysis.metrics import Numbers, Steps
+from sweepboard.analysis.metrics import Steps
 from sweepboard.analysis.plot_options import PlotOptions
 from sweepboard.analysis.plot_style import Look, set_steps_axis
 from sweepboard.analysis.table import Row
@@ -35,10 +34,10 @@ def draw_curves(
 ) -> None:
     """Draw every row's curve of one metric."""
     for row, look in zip(reversed(comparison.rows), reversed(looks), strict=True):  # the best on top
-        if curves := _curves(row, tag, options):
-            _draw_row(axes, curves, look)
+        if curves := _curves(row, tag, options.smooth):
+            _draw_row(axes, curves, look, _scale(row, options))
             if options.smooth and look.front and len(curves) == 1:
-                _draw_raw(axes, row, tag, look, options)
+                _draw_raw(axes, row, tag, look, _scale(row, options))
     axes.set_title(as_label(tag + (f", smoothed {options.smooth:g}" if options.smooth else "")))
     _set_axes(axes, comparison, options)
     _keep_in_view(axes, comparison, tag)
@@ -53,9 +52,13 @@ def _set_axes(axes: Axes, comparison: Comparison, options: PlotOptions) -> None:
         axes.set_yscale("log")
 
 
-def _curves(row: Row, tag: str, options: PlotOptions) -> list[Points]:
-    scale = _epochs_per_step(row) if options.x == "epoch" else 1
-    return [(steps * scale, smoothed(values, options.smooth)) for steps, values in row.curves(tag)]
+def _curves(row: Row, tag: str, smooth: float) -> list[Points]:
+    return [(steps, smoothed(values, smooth)) for steps, values in row.curves(tag)]
+
+
+def _scale(row: Row, options: PlotOptions) -> float:
+    """Return by what steps are multiplied for the x axis."""
+    return _epochs_per_step(row) if options.x == "epoch" else 1
 
 
 def _epochs_per_step(row: Row) -> float:
@@ -66,30 +69,30 @@ def _epochs_per_step(row: Row) -> float:
     return record.epoch / record.step
 
 
-def _draw_row(axes: Axes, curves: Sequence[Points], look: Look) -> None:
+def _draw_row(axes: Axes, curves: Sequence[Points], look: Look, scale: float) -> None:
     style: Any = {"color": look.color, "linewidth": 1.6 if look.front else 0.7, "zorder": _depth(look)}
     over = band(curves)
     if len(curves) == 1 or not over.steps.size:
         for steps, values in curves:
-            axes.plot(steps, values, **_marked(steps), **style)
+            axes.plot(steps * scale, values, **_marked(steps), **style)
         return
     if len(curves) > FEW_SEEDS:
         low, high = over.mean - over.std, over.mean + over.std
-        axes.fill_between(over.steps, low, high, color=look.color, alpha=0.18, linewidth=0)
+        axes.fill_between(over.steps * scale, low, high, color=look.color, alpha=0.18, linewidth=0)
     elif look.front:
         for steps, values in curves:
-            axes.plot(steps, values, color=look.color, linewidth=0.7, alpha=0.45)
-    axes.plot(over.steps, over.mean, **_marked(over.steps), **style)
+            axes.plot(steps * scale, values, color=look.color, linewidth=0.7, alpha=0.45)
+    axes.plot(over.steps * scale, over.mean, **_marked(over.steps), **style)
 
 
-def _marked(steps: Numbers | Steps) -> dict[str, Any]:
+def _marked(steps: Steps) -> dict[str, Any]:
     """Return markers for a short curve, whose points get lost in its line."""
     return {"marker": "o", "markersize": 3} if len(steps) <= SHORT else {}
 
 
-def _draw_raw(axes: Axes, row: Row, tag: str, look: Look, options: PlotOptions) -> None:
-    for steps, values in _curves(row, tag, replace(options, smooth=0.0)):
-        axes.plot(steps, values, color=look.color, linewidth=0.6, alpha=0.3)
+def _draw_raw(axes: Axes, row: Row, tag: str, look: Look, scale: float) -> None:
+    steps, values = row.curves(tag)[0]
+    axes.plot(steps * scale, values, color=look.color, linewidth=0.6, alpha=0.3)
 
 
 def _depth(look: Look) -> float:

@@ -156,3 +156,60 @@ class Nan(Classification):
     def loss(self, outputs, targets):
         return super().loss(outputs, targets) * (float("nan") if on_rank_1() else 1.0)
 """
+
+
+BLOCKS = """
+from torch import nn
+
+class Blocks(nn.Module):
+    def __init__(self, width=24):
+        super().__init__()
+        self.first = nn.Linear(32, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.Dropout(0.2)) for _ in range(2)
+        )
+        self.last = nn.Linear(width, 10)
+    def forward(self, inputs):
+        hidden = self.first(inputs)
+        for block in self.blocks:
+            hidden = block(hidden).relu()
+        return self.last(hidden)
+"""
+
+
+@pytest.mark.slow
+def test_a_sharded_run_goes_on_to_the_bit_and_its_checkpoint_is_that_of_one_process(command: Command) -> None:
+    write_files({"own.py": BLOCKS})
+    words = [*RUN[1:], "model._target_=own.Blocks", "trainer.strategy=fsdp", "trainer.devices=3"]
+    command(*words, "trainer.epochs=4", "hydra.run.dir=whole")
+    command(*words, "trainer.epochs=2", "hydra.run.dir=part")
+    command("resume", "part", "trainer.epochs=4")
+    assert_the_same(Path("part"), Path("whole"))
+    command("test", "part")
+    command("resume", "part", "trainer.epochs=5", "trainer.devices=1")
+    command("resume", "part", "trainer.epochs=6", "trainer.devices=3")
+    command("resume", "part", "trainer.epochs=7", "trainer.devices=2", "trainer.strategy=ddp")
+    assert record_of(Path("part"))["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_a_sharded_run_has_the_curves_of_one_process(command: Command) -> None:
+    command(*RUN, "trainer.accumulate=2", "trainer.grad_clip=1.0", "hydra.run.dir=r1")
+    sharded = ["trainer.devices=3", "trainer.strategy=fsdp"]
+    command(*RUN, "trainer.accumulate=2", "trainer.grad_clip=1.0", *sharded, "hydra.run.dir=r3")
+    one, three = curves(Path("r1")), curves(Path("r3"))
+    for tag, points in one.items():
+        assert [value for _, value in points] == pytest.approx([value for _, value in three[tag]], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["logging.predictions=4"], "logging.predictions: does not go with trainer.strategy=fsdp"),
+        (["trainer.compile=true"], "trainer.compile: does not go with trainer.strategy=fsdp"),
+        (["callbacks=ema"], "callbacks.ema: does not go with trainer.strategy=fsdp"),
+    ],
+)
+def test_what_a_sharded_run_cannot_do_is_refused(words: list[str], told: str, command: Command) -> None:
+    said = command(*RUN, "trainer.devices=3", "trainer.strategy=fsdp", *words, code=2)
+    assert said.line.startswith(f"sweepboard: {told}")

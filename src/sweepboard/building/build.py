@@ -77,7 +77,7 @@ class Experiment:
         with torch_flags(self.trainer):
             loop_class = None
             if isinstance(ranks, Group):
-                self.learner.join(ranks)
+                self.learner.join(ranks, sharded=self.trainer.strategy == "fsdp")
                 loop_class = RankLoop
             fit(
                 self.learner,
@@ -188,6 +188,6 @@ def build_learner(
         precision=trainer.precision,
         grad_clip=trainer.grad_clip,
         grad_clip_value=trainer.grad_clip_value,
-        channels_last=trainer.channels_last,
+        channels_last=trainer.channels_last and not (config.ranks > 1 and trainer.strategy == "fsdp"),
         compile=trainer.compile,
     )

@@ -6,10 +6,13 @@ from torch import nn
 from torch.optim import LBFGS
 
 from sweepboard.building.optimizer_nodes import optimizer_nodes
+from sweepboard.compose.locate import TARGET
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
+from sweepboard.names import named_entries
+from sweepboard.settings import CALLBACKS
 from sweepboard.training.metric_ranks import check_metrics
-from sweepboard.training.task import Task
+from sweepboard.training.task import Task, makes_updates
 
 
 def check_ranks(run: RunConfig, task: Task, model: nn.Module) -> None:
@@ -20,6 +23,8 @@ def check_ranks(run: RunConfig, task: Task, model: nn.Module) -> None:
     _check_optimizers(run)
     _check_model(run, model)
     check_metrics(task)
+    if run.settings.trainer.strategy == "fsdp":
+        _check_sharded(run, task)
 
 
 def _check_samples(run: RunConfig) -> None:
@@ -51,3 +56,26 @@ def _check_model(run: RunConfig, model: nn.Module) -> None:
                 f"model: {name or 'it'} has sparse gradients, which several processes cannot add up: use "
                 "sparse=False, or trainer.devices=1"
             )
+
+
+_ON_RANK_0 = ("histograms", "graph", "predictions", "confusion_matrix", "pr_curves", "embeddings")
+"""What rank 0 alone makes from the model, of which it has a part only."""
+
+
+def _check_sharded(run: RunConfig, task: Task) -> None:
+    trainer, logging = run.settings.trainer, run.settings.logging
+    refused = {
+        "trainer.precision=fp16": trainer.precision == "fp16",
+        "trainer.compile": bool(trainer.compile),
+        "trainer.gradient_checkpointing": bool(trainer.gradient_checkpointing),
+        "task.updates": makes_updates(task),
+        **{f"logging.{name}": bool(getattr(logging, name)) for name in _ON_RANK_0},
+        **{key: key.startswith(CALLBACKS) for key in named_entries(run.values)},
+    }
+    for node in optimizer_nodes(run.values["optimizer"]):
+        refused[f"{node.key} {node.arguments[TARGET]}"] = not node.arguments[TARGET].startswith(
+            "torch.optim."
+        )
+    for key, is_given in refused.items():
+        if is_given:
+            raise ConfigError(f"{key}: does not go with trainer.strategy=fsdp: leave it out, or use ddp")

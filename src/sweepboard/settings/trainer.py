@@ -129,6 +129,10 @@ class TrainerSettings:
     nodes: int = setting(1, "rounding", minimum=1, used=_has_ranks)
     """Machines that train this run together: more than one is started by srun or torchrun."""
 
+    strategy: str = setting("ddp", "rounding", choices=("ddp", "fsdp"), used=_has_ranks)
+    """What each process holds: the whole model (`ddp`), or its part of every weight (`fsdp`), which takes
+    less memory and more messages."""
+
     timeout: float = setting(600.0, "speed", above=0, used=_has_ranks)
     """Seconds that a process waits for the others before the run ends and says which one is silent."""
 

@@ -64,7 +64,7 @@ class Group(Ranks):
 
     def __init__(self, dealing: Dealing, device: torch.device, groups: tuple[Any, Any]) -> None:
         self.dealing, self.device = dealing, device
-        self._numbers, self._tensors = groups  # for tensors on the CPU and on the device of the run
+        self._numbers, self.tensors = groups  # for tensors on the CPU and on the device of the run
 
     @classmethod
     def of(cls, dealing: Dealing, device: torch.device, timeout: float) -> Group:
@@ -85,12 +85,12 @@ class Group(Ranks):
     def sum(self, tensor: Tensor) -> None:
         """Add up a tensor over the ranks, in place, to the same bits in all of them."""
         with lost_as_error():
-            torch.distributed.all_reduce(tensor, group=self._tensors)
+            torch.distributed.all_reduce(tensor, group=self.tensors)
 
     def take_first(self, tensor: Tensor) -> None:
         """Replace the values of a tensor by those of rank 0."""
         with lost_as_error():
-            torch.distributed.broadcast(tensor, 0, group=self._tensors)
+            torch.distributed.broadcast(tensor, 0, group=self.tensors)
 
     def largest(self, numbers: Sequence[int]) -> list[int]:
         """Implement `Ranks.largest`."""
@@ -140,12 +140,21 @@ def _value_in(content: Tensor) -> Any:
     return unpacked(content[8 : 8 + size].numpy().tobytes(), Path("what another rank sent"))["value"]
 
 
+def _is_of_messages(error: RuntimeError) -> bool:
+    return isinstance(error, torch.distributed.DistError) or "gloo/" in str(error) or "NCCL" in str(error)
+
+
 @contextmanager
-def lost_as_error() -> Iterator[None]:
-    """Raise `RankLost` for what torch.distributed raises when a rank has ended or is silent."""
+def lost_as_error(only_messages: bool = False) -> Iterator[None]:
+    """Raise `RankLost` for what torch.distributed raises when a rank has ended or is silent.
+
+    `only_messages` says that the block computes as well, whose errors are others.
+    """
     try:
         yield
     except RuntimeError as error:
+        if only_messages and not _is_of_messages(error):
+            raise
         raise RankLost(f"the connection to the other ranks was lost: {str(error).splitlines()[0]}") from error
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from sweepboard.data.dealing import Surplus
 from sweepboard.data.types import Batch
 from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
@@ -15,7 +16,7 @@ from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.seeding import random_states_kept
 
 
-def evaluate(learner: Learner, batches: Iterable[Batch | None]) -> dict[str, float]:
+def evaluate(learner: Learner, batches: Iterable[Batch | Surplus | None]) -> dict[str, float]:
     """Return loss and metrics of the learner's model over `batches`, in the precision of the run.
 
     For a split: `evaluate(learner, data.test.epoch(0))`, and with ranks what `data.dealing.rounds` yields.
@@ -23,12 +24,17 @@ def evaluate(learner: Learner, batches: Iterable[Batch | None]) -> dict[str, flo
     affected.
     """
     task = learner.task
-    gradients = torch.enable_grad() if task.evaluation_gradients else torch.inference_mode()
+    # Weights that were gathered in inference mode could not be trained.
+    without = torch.no_grad() if learner.sharded else torch.inference_mode()
+    gradients = torch.enable_grad() if task.evaluation_gradients else without
     evaluation = evaluating(learner.model, *learner.task_modules)
     with random_states_kept(), evaluation, fresh_metrics(task), gradients:
         meter = Meter(task, learner.ranks)
         for batch in batches:
-            if batch is not None:
+            if isinstance(batch, Surplus):
+                with fresh_metrics(task):
+                    learner.evaluation_step(batch.batch)
+            elif batch is not None:
                 meter.add(learner.evaluation_step(batch))
             meter.end_batch()
         return meter.metrics()

@@ -24,8 +24,8 @@ class GradientSum:
     """
 
     def __init__(self, ranks: Group, model: nn.Module) -> None:
-        self._ranks = ranks
-        self._statistics, self._others = _buffers(model)
+        self.ranks = ranks
+        self.statistics, self._others = _buffers(model)
         self._seen = self._marks()
 
     def __call__(
@@ -40,45 +40,51 @@ class GradientSum:
         marks = self._marks()
         bits = [parameter.grad is not None for parameter in trained]
         bits += [mark != seen for mark, seen in zip(marks, self._seen, strict=True)]
-        agreed = self._ranks.largest(bits)
+        agreed = self.ranks.largest(bits)
         used = [each for each, bit in zip(trained, agreed, strict=False) if bit]
-        mean = self._summed(used, loss, weight)
+        mean = self.summed(used, loss, weight)
         self._take_first(agreed[len(trained) :])
         self._seen = self._marks()
         return mean
 
-    def _summed(self, used: Sequence[nn.Parameter], loss: Tensor | float, weight: Tensor | float) -> Tensor:
-        means = list(_tensors(self._statistics))
+    def summed(self, used: Sequence[nn.Parameter], loss: Tensor | float, weight: Tensor | float) -> Tensor:
+        """Add up the gradients of the parameters that have some; return the mean loss."""
+        means = list(tensors(self.statistics))
         kinds = {parameter.dtype: None for parameter in used}  # in order, unlike a set
         kind = torch.float64 if torch.float64 in kinds else torch.float32
-        head = self._head(means, loss, weight, kind)
+        head = self.head_of(means, loss, weight, kind)
         flats = {
             each: _Flat(used, each, head if each == kind else head[:0]) for each in {kind: None, **kinds}
         }
         for flat in flats.values():
-            self._ranks.sum(flat.numbers)
+            self.ranks.sum(flat.numbers)
         head = flats[kind].head.clone()
-        head[2:] /= head[1]
         for flat in flats.values():
             flat.give_back(head[1])
-        for mean, part in zip(means, torch.split(head[2:], [one.numel() for one in means]), strict=True):
+        return self.told(means, head)
+
+    def told(self, means: Sequence[Tensor], head: Tensor) -> Tensor:
+        """Set the statistics from a head that was summed; return the mean loss."""
+        parts = torch.split(head[2:] / head[1], [one.numel() for one in means])
+        for mean, part in zip(means, parts, strict=True):
             mean.copy_(part.view_as(mean))
         return head[0] / head[1]
 
-    def _head(
+    def head_of(
         self, means: Sequence[Tensor], loss: Tensor | float, weight: Tensor | float, kind: torch.dtype
     ) -> Tensor:
-        told = [torch.as_tensor(one, dtype=kind, device=self._ranks.device) for one in (loss, weight)]
+        """Return the numbers to add up beside the gradients: loss, weight, and weighted statistics."""
+        told = [torch.as_tensor(one, dtype=kind, device=self.ranks.device) for one in (loss, weight)]
         return torch.cat([torch.stack(told), *(mean.to(kind).reshape(-1) * told[1] for mean in means)])
 
     def _take_first(self, changed: Sequence[int]) -> None:
         for (owner, name), bit in zip(self._others, changed, strict=True):
             if bit:
-                self._ranks.take_first(owner.get_buffer(name))
+                self.ranks.take_first(owner.get_buffer(name))
 
     def _marks(self) -> list[Any]:
         """Return what differs after a buffer was set anew or changed in place."""
-        return [(id(one), changes_in_place(one)) for one in _tensors(self._others)]
+        return [(id(one), changes_in_place(one)) for one in tensors(self._others)]
 
 
 class _Flat:
@@ -116,7 +122,8 @@ _Buffers: TypeAlias = "list[tuple[nn.Module, str]]"
 """Owners and names, since a forward pass may set a buffer anew."""
 
 
-def _tensors(buffers: _Buffers) -> Iterator[Tensor]:
+def tensors(buffers: _Buffers) -> Iterator[Tensor]:
+    """Yield buffers by their owners and names."""
     return (owner.get_buffer(name) for owner, name in buffers)
 
 

@@ -15,7 +15,7 @@ from sweepboard.data.dealing import Surplus
 from sweepboard.data.types import Batch
 from sweepboard.errors import ConfigError, NonFiniteLoss, RunFailed, UserError
 from sweepboard.training.attributes import Attributes, set_attributes
-from sweepboard.training.checkpoint import copied
+from sweepboard.training.checkpoint import copied, tensors_sha256, weights_sha256
 from sweepboard.training.closures import Closure, needs_closure, takes_closure
 from sweepboard.training.compiled import check_compiler, compiled, new_step
 from sweepboard.training.distributed import ALONE, Group, Ranks, same_weights
@@ -100,19 +100,37 @@ class Learner:
         self.loss = torch.zeros(())
         self.on_gradients: Callable[[str], None] | None = None
         self.ranks: Ranks = ALONE
+        self._sharding: Any = None
+        self.whole_model: dict[str, Any] = {}  # the last state dict, of a sharded model
         self.gradient_sum: GradientSum | None = None
         self._closure = self._closure_for_steps()
         begin_training(self.optimizers.values())
         self.callable_model: Model = compiled(model, compile) if compile else model
         self._reuses_memory = isinstance(compile, str)
 
-    def join(self, ranks: Group) -> None:
-        """Train together with other ranks from here on, from the weights of rank 0."""
+    def join(self, ranks: Group, sharded: bool = False) -> None:
+        """Train together with other ranks from here on, from the weights of rank 0.
+
+        `sharded` leaves each rank a part of every weight.
+        """
         same_weights(ranks, self.model)
         seed_rank(ranks.dealing)
+        if sharded:
+            from sweepboard.training import sharding  # imports much that few runs need
+
+            self._sharding = sharding
+            sharding.shard(self.model, ranks, self.optimizers.values())
+            self._parameters = list(self.model.parameters())
+            self._steps = {name: optimizer.step for name, optimizer in self.optimizers.items()}
         keep_alone(self.task)
         self.ranks, self.meter = ranks, Meter(self.task, ranks)
-        self.gradient_sum = GradientSum(ranks, self.model)
+        kind = self._sharding.ShardedGradients if sharded else GradientSum
+        self.gradient_sum = kind(ranks, self.model)
+
+    @property
+    def sharded(self) -> bool:
+        """Whether this rank has a part of every weight only."""
+        return self._sharding is not None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return a context manager for forward passes in the precision of the run."""
@@ -189,7 +207,7 @@ class Learner:
             **self.model_state(),
             "evaluated": self.evaluated_weights(),
             "task": [module.state_dict() for module in self.task_modules],
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "optimizers": {name: self._whole(one.state_dict()) for name, one in self.optimizers.items()},
             "schedules": self.schedules.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else {},
             "meter": self.meter.state_dict(),
@@ -197,7 +215,18 @@ class Learner:
 
     def model_state(self) -> dict[str, Any]:
         """Return the state dict of the model, and its attributes that training changed."""
-        return {"model": self.model.state_dict(), "attributes": self._attributes.changed()}
+        state = self._whole(self.model.state_dict())
+        if self.sharded and self.ranks.is_first:
+            self.whole_model = state
+        return {"model": state, "attributes": self._attributes.changed()}
+
+    def _whole(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return a state dict as one process has it."""
+        return self._sharding.whole(state) if self.sharded else state
+
+    def weights_sha256(self) -> str:
+        """Return the digest of the weights; of a sharded model of those that were saved last."""
+        return tensors_sha256(self.whole_model) if self.sharded else weights_sha256(self.model)
 
     def evaluation_weights(self) -> AbstractContextManager[None]:
         """Return a context manager in which the model has the weights that its optimizers evaluate."""
@@ -221,7 +250,10 @@ class Learner:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what `state_dict()` returned. Raise UserError for the state of another model."""
         try:
-            self.model.load_state_dict(state["model"])
+            model = state["model"]
+            self.model.load_state_dict(
+                self._sharding.part_of_model(self.model, model) if self.sharded else model
+            )
             self._load_task(state["task"])
             set_attributes(self._changing, state["attributes"])
             self._load_optimizers(state["optimizers"])
@@ -244,7 +276,10 @@ class Learner:
         if states.keys() != self.optimizers.keys():
             raise ValueError(f"it has the optimizers {', '.join(states)}")
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(states[name])
+            own = states[name]
+            optimizer.load_state_dict(
+                self._sharding.part_of_optimizer(optimizer, own) if self.sharded else own
+            )
 
     def _gradients(self, batches: Sequence[Batch], measured: bool = True) -> Tensor:
         """Set the clipped gradients of the mean loss over `batches`, and return that loss."""

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from sweepboard.data.types import Data
 from sweepboard.settings import TrainerSettings
-from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
 from sweepboard.training.metric_objects import mode_of
@@ -105,7 +104,7 @@ class Progress:
 
     def weights_sha256(self) -> str:
         """Return the digest of the weights."""
-        return weights_sha256(self.learner.model)
+        return self.learner.weights_sha256()
 
     @property
     def samples_per_second(self) -> float:

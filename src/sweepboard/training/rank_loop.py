@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sweepboard.data.dealing import rounds
+from sweepboard.data.dealing import Surplus, rounds
 from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints
+from sweepboard.training.distributed import lost_as_error
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.interruptible import interruptible
 from sweepboard.training.intervals import Intervals
@@ -97,11 +98,16 @@ class RankLoop(Loop):
         if split is None:
             return {}
         batches = interruptible(rounds(split, limit, self.ranks.dealing), self.stop)
-        with self.evaluated():
-            return evaluate(self.learner, self._together(batches))
+        with self.evaluated(), lost_as_error(only_messages=True):
+            return evaluate(self.learner, self._together(batches, split))
 
-    def _together(self, batches: Iterator[Batch | None]) -> Iterator[Batch | None]:
+    def _together(self, batches: Iterator[Batch | None], split: Batches) -> Iterator[Batch | Surplus | None]:
+        """Yield a batch in each round; where the weights are divided, all ranks must compute in each."""
         for batch in batches:
             self._agree()
             self.stop.check()
-            yield batch
+            yield Surplus(split.first(1)) if batch is None and self.learner.sharded else batch
+
+    def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
+        with lost_as_error(only_messages=True):
+            super()._update_until(step, groups)

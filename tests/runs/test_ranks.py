@@ -185,7 +185,6 @@ def test_a_sharded_run_goes_on_to_the_bit_and_its_checkpoint_is_that_of_one_proc
     command(*words, "trainer.epochs=2", "hydra.run.dir=part")
     command("resume", "part", "trainer.epochs=4")
     assert_the_same(Path("part"), Path("whole"))
-    command("test", "part")
     command("resume", "part", "trainer.epochs=5", "trainer.devices=1")
     command("resume", "part", "trainer.epochs=6", "trainer.devices=3")
     command("resume", "part", "trainer.epochs=7", "trainer.devices=2", "trainer.strategy=ddp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -19,4 +20,6 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[list[str], Cal
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(homes[name]), name)
 
+    if package in sys.modules:  # for `help(sweepboard)` and completion in a notebook
+        vars(sys.modules[package])["__dir__"] = lambda: sorted({*vars(sys.modules[package]), *homes})
     return sorted(homes), get

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import pydoc
 import sys
 from pathlib import Path
 
@@ -94,3 +96,39 @@ def test_an_interrupt_is_one_and_the_run_can_be_resumed(command: Command) -> Non
         sweepboard.run(*TINY, "model._target_=interrupting.Interrupting", "trainer.steps=40")
     (run,) = sweepboard.load_runs("outputs")
     assert run.status == "interrupted"
+
+
+class NotebookStream(io.StringIO):
+    """Stands for the output of a cell."""
+
+
+NotebookStream.__module__ = "ipykernel.iostream"
+
+
+def shown_in_a_notebook(written: str) -> list[list[str]]:
+    """The lines of a cell's output, in which a carriage return begins the line anew."""
+    return [[part for part in line.split("\r") if part.strip()] for line in written.split("\n")]
+
+
+def test_a_run_shows_its_progress_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = NotebookStream()
+    monkeypatch.setattr(sys, "stdout", cell)
+    sweepboard.run(*TINY, "trainer.epochs=2")
+    lines = shown_in_a_notebook(cell.getvalue())
+    progress = [part for parts in lines for part in parts if "%  " in part]
+    assert progress[0].startswith("epoch 1/2  0%  ")
+    lasting = [parts[-1] for parts in lines if parts]
+    assert [line.split("  ")[0] for line in lasting if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
+    assert not any("%  " in line for line in lasting)  # the progress line is gone in the end
+    assert max(map(len, progress)) <= 100
+
+
+def test_help_shows_what_is_public() -> None:
+    shown = pydoc.plain(pydoc.render_doc(sweepboard.run))
+    assert "in module sweepboard:" in shown
+    assert "\n    Args:\n        overrides: " in shown
+    shown = pydoc.plain(pydoc.render_doc(sweepboard))
+    assert all(
+        f" {name}(" in shown for name in ("run", "sweep", "main", "load_run", "load_runs", "load_model")
+    )
+    assert {"Callback", "Task", "run"} <= {*dir(sweepboard)}

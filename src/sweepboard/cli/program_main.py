@@ -42,13 +42,13 @@ def main(
 ) -> Any:
     """Make runs of a training function of your own: `@sweepboard.main("conf", "config")`.
 
-        Args:
-            config_path: the folder of your YAML, relative to the file of the function.
-            config_name: the primary configuration in it.
-            version_base: accepted, as `hydra.main` has it, and without effect.
-            primary_metric: the tag by which runs are compared, such as `"val/loss"`.
-            mode: `"min"` or `"max"`, if the name of the primary metric does not tell.
-            device: what a sweep reserves for a job: `"cpu"`, or `"cuda"` for a GPU.
+    Args:
+        config_path: the folder of your YAML, relative to the file of the function.
+        config_name: the primary configuration in it.
+        version_base: accepted, as `hydra.main` has it, and without effect.
+        primary_metric: the tag by which runs are compared, such as `"val/loss"`.
+        mode: `"min"` or `"max"`, if the name of the primary metric does not tell.
+        device: what a sweep reserves for a job: `"cpu"`, or `"cuda"` for a GPU.
 
     The function takes `(cfg)` or `(cfg, run)`; `run` is a `sweepboard.Run`. Called without arguments, it
     reads the command line: `python train.py optimizer.lr=0.1`, `python train.py -m optimizer.lr=0.1,0.01`,

@@ -17,9 +17,9 @@ from sweepboard.errors import UserError
 def run(*overrides: str, config_dir: str | Path | None = None) -> Result:
     """Train one run in this process, as `sweepboard [overrides]` does, and return it.
 
-        Args:
-            overrides: overrides in Hydra's grammar: `"optimizer.lr=0.1"`, `"model=mlp"`.
-            config_dir: a folder of YAML of your own, as `--config-dir`.
+    Args:
+        overrides: overrides in Hydra's grammar: `"optimizer.lr=0.1"`, `"model=mlp"`.
+        config_dir: a folder of YAML of your own, as `--config-dir`.
 
     The weights are a function of the configuration alone. Random seeds and torch's number of threads stay as
     the run has set them.
@@ -36,9 +36,9 @@ def run(*overrides: str, config_dir: str | Path | None = None) -> Result:
 def sweep(*overrides: str, config_dir: str | Path | None = None) -> Results:
     """Run a sweep, as `sweepboard -m [overrides]` does, and return its runs, including failed ones.
 
-        Args:
-            overrides: overrides in Hydra's grammar, some with several values: `"optimizer.lr=0.1,0.01"`.
-            config_dir: a folder of YAML of your own, as `--config-dir`.
+    Args:
+        overrides: overrides in Hydra's grammar, some with several values: `"optimizer.lr=0.1,0.01"`.
+        config_dir: a folder of YAML of your own, as `--config-dir`.
 
     Each job has a process of its own. Raise `sweepboard.errors.UserError` for a mistake in any of its points,
     before any work.
@@ -50,6 +50,9 @@ def sweep(*overrides: str, config_dir: str | Path | None = None) -> Results:
     if result.folder is None:
         raise UserError("sweepboard.sweep: another tool's sweeper ran the jobs; read them with load_runs")
     return load_runs(result.folder.path)
+
+
+run.__module__ = sweep.__module__ = "sweepboard"  # their public names
 
 
 def _request(overrides: tuple[str, ...], config_dir: str | Path | None, *flags: str) -> Request:

@@ -1,4 +1,4 @@
-"""The terminal output of a training run: a line per validation, and on a terminal a progress bar below."""
+"""The output of a training run: a line per validation, and a progress bar or, in a notebook, line below."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from sweepboard.cli.terminal import is_live
+from sweepboard.cli.progress_line import ProgressLine
+from sweepboard.cli.terminal import is_live, is_notebook
 from sweepboard.formatting import printable
 from sweepboard.runs.epoch_log import (
     EPOCHS,
@@ -38,10 +39,11 @@ def run_display(bar: bool = True) -> Iterator[dict[str, Callback]]:
         with _bar() as shown:
             yield {"progress bar": ProgressBar(shown)}
     else:
-        lines = _Lines(sys.stdout)
+        line = ProgressLine(sys.stdout) if bar and is_notebook() else None
+        lines = _Lines(line or sys.stdout)  # type: ignore[arg-type]
         warnings_ = logging.StreamHandler(sys.stderr)
         with _attached(lines, _is_line), _attached(warnings_, _is_warning):
-            yield {}
+            yield {"progress line": line} if line is not None else {}
 
 
 @contextmanager

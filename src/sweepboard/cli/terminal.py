@@ -30,6 +30,11 @@ def is_live(stream: TextIO | None = None) -> bool:
     return (stream or sys.stdout).isatty() and not _is_dumb() and not os.environ.get("CI")
 
 
+def is_notebook() -> bool:
+    """Return whether the output is that of a notebook, which can write a line anew but shows no terminal."""
+    return type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
+
+
 def has_colours(stream: TextIO | None = None) -> bool:
     """Return whether text is coloured: on a terminal, unless NO_COLOR is set (https://no-color.org)."""
     return is_live(stream) and not os.environ.get("NO_COLOR")

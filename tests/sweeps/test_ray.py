@@ -37,6 +37,7 @@ needs_ray = pytest.mark.skipif(
         ("hydra.launcher.cpus=1.5", "hydra.launcher.cpus=1.5: above 1, Ray takes whole numbers only"),
         ("hydra.launcher.memory=lots", "hydra.launcher.memory=lots: write 16G, 500M, or a number of MiB"),
         ("hydra.launcher.address=ray://h:1", "hydra.launcher.address=ray://h:1: write host:port, or auto"),
+        ("hydra.launcher.address=127.0.0.1:9", "hydra.launcher.address=127.0.0.1:9: no Ray answers there"),
         ("+hydra.launcher.resources.a100=1", "hydra.launcher.resources.a100: Ray on this machine alone has"),
         ("hydra.launcher.at_once=0", "hydra.launcher.at_once: must be 1 or more, got 0"),
         ("sweep.jobs=2", "sweep.jobs=2: on Ray it is hydra.launcher.at_once=2"),

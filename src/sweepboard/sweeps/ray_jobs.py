@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from sweepboard.compose.read_settings import read_settings
-from sweepboard.errors import ConfigError
+from sweepboard.errors import ConfigError, reason
 from sweepboard.execution.ray import RayCluster, RayExecutor
 from sweepboard.hardware import cores, gpus
 from sweepboard.settings import LAUNCHER, RaySettings, SweepSettings
@@ -69,6 +69,7 @@ def _check(cluster: RayCluster) -> None:
     if cluster.address is not None:
         if cluster.address != "auto" and not re.fullmatch(r"[^\s:/]+:\d+", cluster.address):
             raise ConfigError(f"{LAUNCHER}.address={cluster.address}: write host:port, or auto")
+        _refuse_silent(cluster)
         return
     for name, amount, found in (("cpus", cluster.cpus, cores()), ("gpus", cluster.gpus, len(gpus()))):
         if amount and amount > found:
@@ -77,3 +78,13 @@ def _check(cluster: RayCluster) -> None:
         raise ConfigError(
             f"{LAUNCHER}.resources.{name}: Ray on this machine alone has no {name}; {_ELSEWHERE}"
         )
+
+
+def _refuse_silent(cluster: RayCluster) -> None:
+    try:
+        cluster.refuse_silent()
+    except OSError as error:
+        raise ConfigError(
+            f"{LAUNCHER}.address={cluster.address}: no Ray answers there ({reason(error)}); "
+            f"{LAUNCHER}.address=null starts one on this machine"
+        ) from error

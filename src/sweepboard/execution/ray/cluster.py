@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sweepboard.execution.executor import Job
+
+PATIENCE = 5.0
+"""Seconds that a connection may take."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class RayCluster:
 
     at_once: int | None = None
     """The most jobs at once; None for as many as Ray has room for."""
+
+    def refuse_silent(self) -> None:
+        """Raise `OSError` if nothing listens at the address: Ray would wait for it."""
+        host, _, port = (self.address or "").rpartition(":")
+        if host:
+            socket.create_connection((host, int(port)), PATIENCE).close()
 
     def share(self, job: Job, most: float) -> dict[str, float]:
         """Return what a job takes, by Ray's names of resources; no node has more than `most` CPUs."""

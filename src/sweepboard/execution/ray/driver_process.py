@@ -35,7 +35,7 @@ OBJECT_STORE = 80_000_000
 """Bytes of a private cluster's object store, about the least that Ray accepts: we send no data."""
 
 PATIENCE = 5.0
-"""Seconds that a connection may take, and a regular end."""
+"""Seconds that a regular end may take."""
 
 
 def serve(handle: int) -> None:
@@ -102,7 +102,7 @@ def connect(cluster: RayCluster, folder: Path) -> None:
     """Connect this process to a cluster, or to a new one of its own, whose files are in `folder`."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if cluster.address is not None:
-        _refuse_silent(cluster.address)
+        cluster.refuse_silent()
         _init(address=cluster.address)
         return
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -113,11 +113,9 @@ def connect(cluster: RayCluster, folder: Path) -> None:
 def _init(**settings: Any) -> None:
     import ray
 
-    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **settings)
-
-
-def _refuse_silent(address: str) -> None:
-    """Raise `OSError` if nothing listens at an address: Ray would wait for it."""
-    host, _, port = address.rpartition(":")
-    if host:
-        socket.create_connection((host, int(port)), PATIENCE).close()
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **settings)
+    except ConnectionError as error:
+        if settings["address"] == "auto":
+            raise ConnectionError("no Ray runs on this machine, and RAY_ADDRESS names none") from error
+        raise

@@ -10,7 +10,7 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 INTRODUCTION = """# Options
 
 The YAML that comes with sweepboard. `model=mlp` chooses a file of the folder `model`; each of its keys can be
-changed (`model.hidden=[64]`). A file of the same name in a folder of your own (`--config-dir`) takes its place.
+changed (`'model.hidden=[64]'`). A file of that name in a folder of your own (`--config-dir`) takes its place.
 """
 
 

@@ -26,9 +26,9 @@ Every setting of the runner: `key=value` on the command line, or a line of YAML.
 `dataset`, `optimizer`, `scheduler` and `task` are arguments of the class that `_target_` names;
 [Options](options.md) shows them.
 
-The *effect* says what another value changes: the numbers of a run (`result`), only their last bits (`rounding`),
-where the run ends (`length`), time and memory (`speed`), folders and names (`place`), or the content of the
-event files (`logging`).
+The *effect* says what another value changes: the numbers of a run (`result`), only their last bits
+(`rounding`), where the run ends (`length`), time and memory (`speed`), folders and names
+(`place`), or the content of the event files (`logging`).
 """
 _COLUMNS = "| setting | default | valid | effect | |\n|---|---|---|---|---|"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -51,7 +52,7 @@ class Example:
         """The words of every command in its README that trains; the proof is of the first after `before`."""
         readme = (self.source / "README.md").read_text()
         console = [content for language, _, content in blocks(readme) if language == "console"]
-        typed = [step.command.split() for content in console for step in steps(content)]
+        typed = [shlex.split(step.command) for content in console for step in steps(content)]
         return [words for program, *words in typed if program == "sweepboard" and "=" in " ".join(words)]
 
     def copy(self, folder: Path) -> None:

@@ -125,10 +125,9 @@ def test_a_run_shows_its_progress_in_a_notebook(monkeypatch: pytest.MonkeyPatch)
 
 def test_help_shows_what_is_public() -> None:
     shown = pydoc.plain(pydoc.render_doc(sweepboard.run))
-    assert "in module sweepboard:" in shown
+    assert "function run in module sweepboard\n" in shown
     assert "\n    Args:\n        overrides: " in shown
     shown = pydoc.plain(pydoc.render_doc(sweepboard))
-    assert all(
-        f" {name}(" in shown for name in ("run", "sweep", "main", "load_run", "load_runs", "load_model")
-    )
+    names = ("run", "sweep", "main", "load_run", "load_runs", "load_model")
+    assert all(f"\n    {name}(" in shown for name in names)
     assert {"Callback", "Task", "run"} <= {*dir(sweepboard)}

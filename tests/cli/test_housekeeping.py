@@ -15,7 +15,7 @@ import pytest
 
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import only_writer
-from tests.command import Command, change_record, record_of
+from tests.command import TINY, Command, change_record, record_of
 from tests.conftest import WriteRun
 
 Make = Callable[..., Path]
@@ -201,3 +201,25 @@ def test_gc_leaves_checkpoints_where_the_best_is_missing_or_a_link_leads_away(
     assert command("gc", "--yes").out == "nothing to free in outputs\n"
     assert len(list(elsewhere.iterdir())) == 3
     assert len(list((lone / "checkpoints").iterdir())) == 2
+
+
+KEPT = {
+    "all": ["best.pt", "last.previous.pt", "last.pt"],
+    "both": ["best.pt", "last.pt"],
+    "best": ["best.pt"],
+    "last": ["last.pt"],
+}
+
+
+@pytest.mark.parametrize("keep", KEPT)
+def test_a_finished_run_keeps_what_was_asked_for(keep: str, command: Command) -> None:
+    words = [*TINY, f"trainer.checkpoint.keep={keep}", "hydra.run.dir=run"]
+    command(*words)
+    kept = {path.name for path in Path("run/checkpoints").iterdir()} - {"best.previous.pt"}
+    assert sorted(kept) == sorted(KEPT[keep])
+    assert "nothing is left to do" in command("resume", "run").out
+
+
+def test_a_run_without_validation_keeps_its_last_checkpoint(command: Command) -> None:
+    command(*TINY, "trainer.checkpoint.keep=best", "dataset.val_fraction=0", "hydra.run.dir=run")
+    assert [path.name for path in Path("run/checkpoints").iterdir()] == ["last.pt"]

@@ -97,6 +97,8 @@ def execute(
             checkpoints = Checkpoints(folder.checkpoints, record.id)
             with ranks_together(prepared, folder, resume, recorded.fail) as ranks:
                 work.run(every, checkpoints, stop, resume, ranks)
+        if not own:  # the record says by now that the run has finished
+            checkpoints.keep_only(prepared.config.settings.trainer.checkpoint.keep)
 
 
 def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None:

@@ -63,6 +63,10 @@ class CheckpointSettings:
     every_minutes: float | None = setting(None, "speed", above=0)
     """Save `last` when so many minutes have passed since the last save; null: not by time."""
 
+    keep: str = setting("all", "speed", choices=("all", "both", "best", "last"))
+    """What a finished run keeps on the disk: `all` (`last`, the one before it, and `best`), `both` (`last`
+    and `best`), or one of them. Without `last` it cannot be made longer; without validation `last` stays."""
+
     metric: str | None = setting(None, "result")
     """Validation metric by which `best` is chosen; null takes the task's own primary metric."""
 

@@ -67,6 +67,23 @@ class Checkpoints:
             self._best_step = int(load_checkpoint(self.best)["step"])
             self._keep_best = self._best_step != best_step
 
+    def keep_only(self, kept: str) -> None:
+        """Remove the checkpoints that a finished run need not keep: see `trainer.checkpoint.keep`.
+
+        A missing best.pt or last.pt is not replaced by nothing: then the other one stays.
+        """
+        lasting, best = [self.last, self.previous], [self.best, self.previous_best]
+        spare = {
+            "both": [self.previous],
+            "best": [*lasting, self.previous_best] if self.best.is_file() else [self.previous],
+            "last": [self.previous, *best] if self.last.is_file() else [self.previous_best],
+        }
+        try:
+            for path in spare.get(kept, []):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s cannot be removed: %s", error.filename, error.strerror or error)
+
     def save(
         self,
         last: Mapping[str, Any] | None = None,

@@ -93,6 +93,17 @@ _LOSS = ("loss", "error", "errors")
 _ENDS = ("accuracy", "auroc", "iou", "ap50", "ap75", "reward", "bleu")
 
 
+def with_weights(tag: str, several: bool) -> str:
+    """Return a test metric named with its weights: `test/accuracy (last)`, `test/accuracy (best)`.
+
+    `several` says whether a run has best weights that are not its last ones; other tags stay as they are.
+    """
+    place, _, name = tag.partition("/")
+    if place == "test_best":
+        return f"test/{name} (best)"
+    return f"{tag} (last)" if place == "test" and several else tag
+
+
 @lru_cache(maxsize=4096)
 def words(tag: str) -> tuple[str, ...]:
     """Split a tag into words: `train/valLoss_epoch` gives train, val, loss, valloss, epoch.

@@ -316,3 +316,20 @@ def test_runs_of_one_seed_are_one_repeat(
     assert [len(row.curves("val/accuracy")) for row in rows] == [2, 1]
     steps, values = rows[1].curves("val/accuracy")[0]
     assert (steps.tolist(), values.round(6).tolist()) == ([1, 2], [0.1, 0.2])
+
+
+def test_a_test_says_of_which_weights_it_is(
+    tmp_path: Path, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    curves = {
+        "val/accuracy": [(1, 0.9), (2, 0.8)],
+        "test/accuracy": [(2, 0.7)],
+        "test_best/accuracy": [(1, 0.8)],
+    }
+    command = ["compare", str(tmp_path), "--metric", "test*/accuracy", "--markdown"]
+    write_run(tmp_path / "a", {"model": "a"}, curves, {"best_steps": {"accuracy": 2}})
+    assert main(command) == 0
+    assert "| test/accuracy | test/accuracy (best) |" in capsys.readouterr().out
+    write_run(tmp_path / "b", {"model": "b"}, curves, {"best_steps": {"accuracy": 1}})
+    assert main(command) == 0
+    assert "| test/accuracy (last) | test/accuracy (best) |" in capsys.readouterr().out

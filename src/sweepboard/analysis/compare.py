@@ -18,7 +18,7 @@ from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
 from sweepboard.errors import UserError, did_you_mean
 from sweepboard.expressions import Expression, as_number
 from sweepboard.formatting import some
-from sweepboard.metric_names import UNKNOWN, metric_tags
+from sweepboard.metric_names import UNKNOWN, metric_tags, with_weights
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,10 @@ class Comparison:
     def drawn(self, tag: str) -> str:
         """Return what a plot shows of a metric: its best value, or the last if its direction is unknown."""
         return f"{'last' if self.modes[tag] == UNKNOWN else 'best'} {tag}"
+
+    def titled(self, tag: str) -> str:
+        """Return the name of a metric; that of a test says of which weights it is."""
+        return with_weights(tag, any(run.improved_before_end for run in self.runs))
 
     @property
     def runs(self) -> list[Run]:

@@ -46,7 +46,7 @@ def report_data(comparison: Comparison) -> dict[str, Any]:
     names = short_names(comparison.keys)
     return {
         "keys": [{"key": _text(key), "name": _text(names[key])} for key in comparison.keys],
-        "tags": [{"tag": _text(tag), "mode": comparison.modes.get(tag, "unknown")} for tag in tags],
+        "tags": [_tag(comparison, tag) for tag in tags],
         "metrics": [_text(tag) for tag in comparison.tags if tag in tags],
         "shown": [_text(tag) for tag in comparison.shown if tag in tags],
         "rows": _rows(comparison, rows, tags),
@@ -73,6 +73,11 @@ def _tags(comparison: Comparison, runs: Sequence[Run]) -> list[str]:
     """Return the tags of all curves, metrics first, at most `MOST_TAGS`."""
     others = sorted({tag for run in runs for tag in run.curves})
     return list(dict.fromkeys([*comparison.tags, *others]))[:MOST_TAGS]
+
+
+def _tag(comparison: Comparison, tag: str) -> dict[str, str]:
+    mode = comparison.modes.get(tag, "unknown")
+    return {"tag": _text(tag), "name": _text(comparison.titled(tag)), "mode": mode}
 
 
 def _thinning(runs: Sequence[Run], tags: Sequence[str]) -> dict[str, int]:

@@ -73,6 +73,14 @@ class Run:
         return self.record.primary_metric if self.record else None
 
     @property
+    def improved_before_end(self) -> bool:
+        """Whether its best weights are not the last ones."""
+        record = self.record
+        if record is None:
+            return False
+        return record.best_steps.get(record.primary_metric or "", record.step) != record.step
+
+    @property
     def asked(self) -> set[str]:
         """Keys that were swept or given on the command line."""
         return asked_for(self.config, self.record.overrides, self.record.swept) if self.record else set()

@@ -141,10 +141,9 @@ def _best_row(comparison: Comparison) -> int | None:
 
 def _say_whose_tests(comparison: Comparison) -> None:
     """Print a note that test metrics are of the last weights, not those with the best validation."""
-    records = [run.record for row in comparison.rows for run in row.runs if run.record]
-    earlier = any(step != record.step for record in records for step in record.best_steps.values())
+    earlier = any(run.improved_before_end for run in comparison.runs)
     if earlier and any(tag.startswith("test/") for tag in comparison.shown):
-        note = "test/... is of the last weights, not of those with the best validation"
+        note = "(last): of the last weights, not of those with the best validation"
         for line in wrapped(f"{note}: `sweepboard test RUN` measures these"):
             print(line, file=sys.stderr)
 
@@ -180,11 +179,11 @@ def _metric_columns(comparison: Comparison) -> Iterator[Column]:
         worth = 95 if tag == comparison.shown[0] else 70
         last = _values(rows, tag, "last")
         if comparison.modes[tag] == "unknown":
-            yield Column(f"last {tag} (unknown which is better)", last, worth)
+            yield Column(f"last {comparison.titled(tag)} (unknown which is better)", last, worth)
         elif _measured_once(tag, comparison):
-            yield Column(tag, last, worth)
+            yield Column(comparison.titled(tag), last, worth)
         else:
-            yield Column(f"best {tag}", _values(rows, tag, "best"), worth)
+            yield Column(f"best {comparison.titled(tag)}", _values(rows, tag, "best"), worth)
             yield Column("at step", [_step(row, tag) for row in rows], worth=20)
             yield Column("last", last, worth=30)
 

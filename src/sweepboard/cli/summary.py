@@ -9,15 +9,16 @@ from pathlib import Path
 
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import duration, number, printable
-from sweepboard.metric_names import column_of
+from sweepboard.metric_names import column_of, with_weights
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:
     """Print a small table and the command that shows the run in TensorBoard."""
-    last = " (last weights)" if any(_when(record, name) for name in record.best) else ""
-    rows = [[tag + last, number(value)] for tag, value in record.metrics.items() if tag.startswith("test/")]
+    several = any(_when(record, name) for name in record.best)
+    tests = {tag: value for tag, value in record.metrics.items() if tag.startswith(("test/", "test_best/"))}
+    rows = [[with_weights(tag, several), number(value)] for tag, value in tests.items()]
     if not rows:
         rows = [[tag, number(value)] for tag, value in record.metrics.items()]
     rows += [

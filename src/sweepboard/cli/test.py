@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps({"step": measured.step, **measured.tagged}))
     else:
-        print_table(["result", ""], [[tag, number(value)] for tag, value in measured.tagged.items()])
+        weights = f"{options.checkpoint} weights, step {measured.step}"
+        print_table([weights, ""], [[tag, number(value)] for tag, value in measured.tagged.items()])
     try:
         enter(saved, measured)
     except (NotWritable, FolderLocked) as error:

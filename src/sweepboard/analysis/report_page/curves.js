@@ -102,7 +102,7 @@ function drawCurves() {
     const { tables, series, bands } = seriesOf(tag);
     if (!tables.some(([xs]) => xs.length)) continue;
     const format = { x: curveView.x, logX: curveView.logX, logY: curveView.logY };
-    charts.push(chart(place, tag, uPlot.join(tables), (width) => options(width, series, bands, format)));
+    charts.push(chart(place, nameOf[tag], uPlot.join(tables), (width) => options(width, series, bands, format)));
   }
   if (!charts.length) place.append(el("p", { class: "note" }, "Nothing is left to draw."));
 }

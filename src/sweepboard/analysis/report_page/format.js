@@ -47,6 +47,7 @@ function graded(share) {
 
 const isNumericKey = (at) => DATA.rows.every((row) => isNumber(row.hparams[at]));
 const modeOf = Object.fromEntries(DATA.tags.map(({ tag, mode }) => [tag, mode]));
+const nameOf = Object.fromEntries(DATA.tags.map(({ tag, name }) => [tag, name]));
 const partOf = (tag) => (modeOf[tag] === "unknown" ? "last" : "best");
 
 // The value by which a row is judged: the mean of its best, or of its last where no direction is known.

@@ -50,7 +50,7 @@ function sweptChart(tag, { key, name }, at) {
   const format = { x: name, logX: log, draw: (u) => drawDots(u, points, numeric && DATA.keys.length === 1) };
   format.ticks = numeric ? (u, splits) => splits.map((value) => (value == null ? "" : exact(value))) : (u, splits) => splits.map((value) => names[value] ?? "");
   if (!numeric) format.splits = () => names.map((_, each) => each);
-  const made = chart(document.querySelector("#swept .charts"), `${partOf(tag)} ${tag} by ${key}`, [points.map(({ x }) => x), points.map(({ y }) => y)], (width) => {
+  const made = chart(document.querySelector("#swept .charts"), `${partOf(tag)} ${nameOf[tag]} by ${key}`, [points.map(({ x }) => x), points.map(({ y }) => y)], (width) => {
     const opts = options(width, [{ paths: () => null, points: { show: false } }], [], format);
     opts.cursor = { drag: { x: numeric, y: true, uni: 20 }, points: { show: false } };
     opts.hooks.ready = [(u) => { u.root.onmouseleave = hideTip; u.root.onmousemove = (event) => { const dot = nearestDot(u, points, event); dot ? showTip(event, `${dot.text}\n${tag} ${exact(dot.y)}`) : hideTip(); }; }];

@@ -15,7 +15,7 @@ function metricColumns(tag) {
   const once = DATA.runs.every((run) => !run.curves[tag] || run.curves[tag][0].length <= 1);
   const kinds = modeOf[tag] === "unknown" || once ? [["last", ""]] : [["best", "best "], ["last", "last "]];
   return kinds.map(([part, word]) => ({
-    name: `${word}${tag}`, tag, part, numeric: true, up: modeOf[tag] === "min",
+    name: `${word}${nameOf[tag]}`, title: tag, tag, part, numeric: true, up: modeOf[tag] === "min",
     value: (row) => row.metrics[tag]?.[part]?.[0] ?? null,
     spread: (row) => row.metrics[tag]?.[part] ?? null,
   }));

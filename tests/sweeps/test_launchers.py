@@ -16,7 +16,7 @@ import torch
 
 from hydra_plugins.sweepboard.executor_launcher import ExecutorLauncher
 from sweepboard.errors import ConfigError
-from sweepboard.execution import LocalExecutor, Resources
+from sweepboard.execution import Ended, Event, Job, LocalExecutor, Resources
 from sweepboard.execution.executor import Executor
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.folder import SweepFolder
@@ -135,6 +135,45 @@ class _Cluster(ExecutorLauncher):
     def executor(self, settings: SweepSettings) -> Executor:
         gpus = tuple(map(str, range(self.gpus)))
         return LocalExecutor(Resources(self.cores, gpus=gpus, jobs=2, here=False), PRELOAD)
+
+
+class _Refusing(LocalExecutor):
+    """An executor that says of every job that it could not be run."""
+
+    def open(self) -> None:
+        self._refused: list[Job] = []
+
+    def close(self) -> None:
+        pass
+
+    def submit(self, job: Job) -> None:
+        self._refused.append(job)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._refused)
+
+    def poll(self) -> list[Event]:
+        refused, self._refused = self._refused, []
+        return [Ended(job.name, None, error="there is no room") for job in refused]
+
+
+@dataclass
+class _Full(_Cluster):
+    """A launcher of a cluster that takes no job."""
+
+    def executor(self, settings: SweepSettings) -> Executor:
+        return _Refusing(Resources(1, here=False))
+
+
+def test_a_job_that_cannot_be_started_has_failed_and_is_tried_again_as_often_as_asked(
+    cluster: list[str], command: Command
+) -> None:
+    vars(sys.modules["hydra_plugins.cluster"])["Cluster"] = _Full
+    said = command("-m", *cluster, *TINY, "seed=1,2", "sweep.name=s", "sweep.retry=1", code=1)
+    assert "2 failed" in said.out
+    assert "there is no room" in said.out
+    assert said.out.count("is tried again (1 of 1)") == 2
 
 
 @pytest.fixture

@@ -18,8 +18,12 @@ from sweepboard.runs.alteration import alteration
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, as_plain, read_record
 from sweepboard.runs.short_names import Numbered, numbered, numbers_in
+from sweepboard.sweeps.engine_queue import at_engines_below
 
 log = logging.getLogger(__name__)
+
+WAITING = "waiting"
+"""The status of a job that an engine has and that has not begun."""
 
 WORTH = {
     "#": 100, "run": 65, "status": 90, "age": 80, "time": 60, "epoch": 50, "best": 85, "tags": 75, "note": 40,
@@ -47,11 +51,15 @@ def main(arguments: list[str]) -> int:
     if runs and (options.where or options.sort):
         runs = _chosen(runs, root, options)
     runs = runs[-options.limit :] if options.limit else runs
+    engines = at_engines_below(root)
+    waiting = {path: how for path, how in engines.items() if not (options.where or RunFolder(path).begun)}
     if options.json:
-        print(as_json([_plain(each.folder) for each in runs]))
-    elif runs:
+        records = [_plain(each.folder, engines.get(each.folder.path)) for each in runs]
+        print(as_json(records + [_plain_waiting(path, how) for path, how in waiting.items()]))
+    elif runs or waiting:
         numbers = numbers_in(root)
-        print_columns(_columns([_row(each.folder, root, numbers) for each in runs]))
+        rows = [_row(each.folder, root, numbers, engines.get(each.folder.path)) for each in runs]
+        print_columns(_columns([*rows, *(_waiting_row(path, root, how) for path, how in waiting.items())]))
     else:
         print(f"no runs in {printable(root)}")
     return 0
@@ -86,14 +94,23 @@ def _chosen(runs: Sequence[Numbered], root: Path, options: argparse.Namespace) -
     return found
 
 
-def _plain(run: RunFolder) -> dict[str, object]:
+def _plain(run: RunFolder, engine: str | None) -> dict[str, object]:
+    known = {"folder": str(run)} | ({"engine": engine} if engine else {})
     try:
-        return {"folder": str(run)} | as_plain(_read(run))
+        return known | as_plain(_read(run))
     except DamagedRecord as error:
         return {"folder": str(run), "status": "damaged", "reason": str(error)}
 
 
-def _row(run: RunFolder, root: Path, numbers: Mapping[Path, int]) -> list[str]:
+def _waiting_row(path: Path, root: Path, engine: str) -> list[str]:
+    return ["", str(path.relative_to(root)), f"{WAITING} ({engine})", *[""] * 7]
+
+
+def _plain_waiting(path: Path, engine: str) -> dict[str, object]:
+    return {"folder": str(path), "status": WAITING, "engine": engine}
+
+
+def _row(run: RunFolder, root: Path, numbers: Mapping[Path, int], engine: str | None) -> list[str]:
     name = str(run.path.relative_to(root)) if run.path != root else str(root)
     number_ = str(numbers.get(run.path.resolve(), ""))
     try:
@@ -103,7 +120,7 @@ def _row(run: RunFolder, root: Path, numbers: Mapping[Path, int]) -> list[str]:
     return [
         number_,
         name,
-        _status(record, run),
+        _status(record, run) + (f" ({engine})" if engine else ""),
         age(time.time() - record.started),
         duration(record.seconds),
         number(record.epoch),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sweepboard.errors import UserError
 from sweepboard.execution.slurm.adoption import standing
 from sweepboard.sweeps.folder import SweepFolder
@@ -16,3 +18,12 @@ def at_engine(folder: SweepFolder) -> dict[str, str]:
         return standing(folder.launcher)
     except UserError:
         return {}
+
+
+def at_engines_below(root: Path) -> dict[Path, str]:
+    """Return the same by the folder of the run; `root` is an output root, its `sweeps`, or a sweep."""
+    found = [
+        path.parents[2] for depth in ("", "*/", "sweeps/*/") for path in root.glob(f"{depth}launcher/*/array")
+    ]
+    sweeps = map(SweepFolder, dict.fromkeys(found))
+    return {sweep.path / label: how for sweep in sweeps for label, how in at_engine(sweep).items()}

@@ -115,7 +115,10 @@ class Launch:
         folder = self.folder.job(view.label)
         if ended.stop_reason == LOST and self._stop.is_set:  # the signal has reached the job server, too
             ended = replace(ended, stop_reason=STOPPED)
-        record, said, view.engine = record_of(folder), view.reason, None
+        said = view.reason if view.state == RUNNING else None
+        if view.state == WAITING:  # its process was never created, or put back: that is an attempt, too
+            view.attempts += 1
+        record, view.engine = record_of(folder), None
         view.state, view.reason = outcome(ended, record, said, self.settings.time_limit)
         if said is None:
             correct_record(folder, view.state, view.reason)
@@ -128,6 +131,7 @@ class Launch:
     def _after_failure(self, view: JobView) -> None:
         if view.attempts <= self.settings.retry:
             self.listener.on_note(f"{view.label} is tried again ({view.attempts} of {self.settings.retry})")
+            view.state = WAITING
             self.executor.submit(self.as_job(self._jobs[view.label]))
         elif self.settings.on_failure == "stop":
             self.executor.stop_all(ANOTHER_FAILED)

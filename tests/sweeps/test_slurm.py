@@ -1,0 +1,259 @@
+"""`hydra/launcher=slurm`: sweeps on a Slurm of two nodes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import TINY, Command, record_of
+from tests.runs.process import Sweepboard, assert_the_same, curves
+from tests.slurm import Slurm, wait_for
+
+pytestmark = pytest.mark.slow
+
+SLURM = "hydra/launcher=slurm"
+SWEEP = Path("outputs/sweeps/s")
+
+CALLBACK = """\
+import time
+from sweepboard import Callback
+
+class Slow(Callback):
+    writes_only = True
+
+    def __init__(self, seconds: float = 0.1) -> None:
+        self.seconds = seconds
+
+    def on_update(self, progress) -> None:
+        time.sleep(self.seconds)
+"""
+SLOW = [*TINY, "+callbacks.slow._target_=slow.Slow", "trainer.epochs=10", "trainer.checkpoint.every_steps=6"]
+"""Ten epochs of six updates, a tenth of a second each."""
+
+Launch = Callable[..., Sweepboard]
+
+
+@pytest.fixture
+def start(slurm: Slurm, tmp_path: Path) -> Iterator[Launch]:
+    """Starts commands in a folder that has the slow callback; at the end nothing of them is left."""
+    (tmp_path / "slow.py").write_text(CALLBACK)
+    started: list[Sweepboard] = []
+
+    def launch(*words: str) -> Sweepboard:
+        started.append(Sweepboard(tmp_path, *words))
+        return started[-1]
+
+    yield launch
+    for each in started:
+        each.kill()
+    slurm.cancel_all()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same jobs, here and undisturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "slow.py").write_text(CALLBACK)
+    Sweepboard(folder, "-m", *SLOW, "+callbacks.slow.seconds=0", "seed=1,2,3", "sweep.name=s").finish()
+    return folder / SWEEP
+
+
+def step_of(run: Path) -> int:
+    return int(record_of(run)["step"]) if (run / "run.json").is_file() else 0
+
+
+def running(slurm: Slurm) -> list[str]:
+    return [name for name, state in slurm.states().items() if state == "RUNNING"]
+
+
+def pending(slurm: Slurm) -> list[str]:
+    return [name for name, state in slurm.states().items() if state == "PENDING"]
+
+
+def test_six_jobs_two_allocations_at_once_two_jobs_in_each(slurm: Slurm, command: Command) -> None:
+    before = set(slurm.states())
+    said = command(
+        "-m", *TINY, "seed=1,2,3,4,5,6", "sweep.name=s", SLURM, "hydra.launcher.jobs_per_task=2",
+        "hydra.launcher.at_once=2", "trainer.epochs=1",
+    )  # fmt: skip
+    assert "6 finished" in said.out
+    records = [record_of(SWEEP / f"seed={seed}") for seed in range(1, 7)]
+    assert {(record["status"], record["attempts"]) for record in records} == {("finished", 1)}
+    assert len(set(slurm.states()) - before) == 3
+    assert not list(SWEEP.rglob("*.pkl"))
+
+
+def test_a_sweep_that_a_time_limit_of_slurms_would_not_fit_or_slurm_refuses_is_one_line(
+    slurm: Slurm, command: Command
+) -> None:
+    for words, line in {
+        ("hydra.launcher.partition=nope",): "hydra/launcher=slurm: sbatch: error: invalid partition",
+        ("hydra.launcher.cpus=64",): "hydra/launcher=slurm: allocation failure",
+        ("hydra.launcher.minutes=1",): "hydra.launcher.warn=120: is as long as hydra.launcher.minutes=1",
+        ("sweep.jobs=2",): "sweep.jobs: under Slurm, type hydra.launcher.at_once=2",
+        ("hydra.launcher.cpu=2",): "hydra.launcher.cpu: there is no such setting; did you mean",
+        ("hydra.launcher.wait=false", "sweep.retry=1"): "hydra.launcher.wait=false: nobody is there",
+    }.items():
+        assert line in command("-m", *TINY, "seed=1,2", SLURM, *words, code=2).line
+    assert not Path("outputs").exists()
+
+
+def test_without_slurm_it_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    told = command("-m", *TINY, "seed=1,2", SLURM, code=2).line
+    assert told == (
+        "sweepboard: hydra/launcher=slurm: there is no sbatch here; log in where Slurm is, or add "
+        "hydra/launcher=local"
+    )
+
+
+def test_a_broken_line_of_setup_is_told_with_the_end_of_the_log(slurm: Slurm, command: Command) -> None:
+    setup = "hydra.launcher.setup=[no_such_module load]"
+    said = command("-m", *TINY, "seed=1,2", "sweep.name=s", SLURM, setup, code=1)
+    assert "no_such_module: command not found" in said.out
+    assert "2 failed" in said.out
+    again = command("resume", str(SWEEP), "--failed", "hydra.launcher.setup=['export A=1']")
+    assert "2 finished" in again.out
+
+
+def test_a_requeued_job_goes_on_in_its_folder(
+    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+) -> None:
+    sweep = start("-m", *SLOW, "seed=1,2", "sweep.name=s", SLURM)
+    run = tmp_path / SWEEP / "seed=1"
+    sweep.wait_for(lambda: step_of(run) >= 12)
+    for task in running(slurm):
+        slurm.requeue(task)
+    said = sweep.finish()
+    assert "failed" not in said
+    assert "its allocation was ended by SIGTERM" in said
+    for seed in (1, 2):
+        assert_the_same(tmp_path / SWEEP / f"seed={seed}", whole / f"seed={seed}")
+    assert record_of(run)["attempts"] == 2
+
+
+def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
+    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+) -> None:
+    limit = ["hydra.launcher.minutes=1", "hydra.launcher.warn=15"]
+    sweep = start("-m", *SLOW, "+callbacks.slow.seconds=1.2", "seed=1,2", "sweep.name=s", SLURM, *limit)
+    run = tmp_path / SWEEP / "seed=1"
+    sweep.wait_for(lambda: sweep.said().count("waits again") == 2)
+    assert record_of(run)["status"] == "interrupted"
+    wait_for(lambda: len(pending(slurm)) == 2, "both tasks to wait")
+    for task in pending(slurm):
+        slurm.hurry(task)
+    said = sweep.finish()
+    assert "its allocation was ended by SIGUSR1" in said
+    assert "failed" not in said
+    assert_the_same(run, whole / "seed=1")
+
+
+def test_after_scancel_of_everything_resume_does_what_is_missing(
+    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+) -> None:
+    sweep = start("-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, "hydra.launcher.at_once=2")
+    run = tmp_path / SWEEP / "seed=1"
+    sweep.wait_for(lambda: step_of(run) >= 12)
+    slurm.cancel_all()
+    assert sweep.end() == 1
+    assert "failed" not in sweep.said()
+    assert record_of(run)["status"] == "interrupted"
+    assert "3 finished" in start("resume", str(SWEEP)).finish()
+    for seed in (1, 2, 3):
+        assert_the_same(tmp_path / SWEEP / f"seed={seed}", whole / f"seed={seed}")
+
+
+def test_ctrl_c_saves_every_job_and_leaves_nothing_at_slurm(
+    start: Launch, slurm: Slurm, tmp_path: Path
+) -> None:
+    sweep = start("-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, "hydra.launcher.at_once=1")
+    sweep.wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 12)
+    said = sweep.stop(2)
+    assert "1 interrupted" in said
+    assert "2 waiting" in said
+    wait_for(lambda: not slurm.active(), "the end of the tasks", 30)
+    assert "3 finished" in start("resume", str(SWEEP)).finish()
+
+
+def test_what_a_killed_command_has_left_is_followed_and_not_started_twice(
+    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+) -> None:
+    sweep = start("-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, "hydra.launcher.at_once=2")
+    sweep.wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 6)
+    sweep.kill()
+    tasks = set(slurm.states())
+    said = start("resume", str(SWEEP)).finish()
+    assert "3 finished" in said
+    assert set(slurm.states()) == tasks
+    for seed in (1, 2, 3):
+        run = tmp_path / SWEEP / f"seed={seed}"
+        assert record_of(run)["attempts"] == 1
+        assert_the_same(run, whole / f"seed={seed}")
+
+
+def test_submit_and_leave_and_come_back(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
+    left = "hydra.launcher.wait=false"
+    words = ["-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, left, "hydra.launcher.at_once=1"]
+    said = start(*words).finish()
+    assert "hydra.launcher.wait=true` waits for them" in said
+    tasks = set(slurm.states())
+    start("resume", str(SWEEP)).finish()  # again submitted and left
+    start(*words).finish()
+    assert set(slurm.states()) == tasks
+    wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") > 0, "the first job")
+    plan = start("plan", str(SWEEP)).finish()
+    assert "PENDING" in plan
+    assert "RUNNING" in plan
+    listed = start("ls").finish()
+    assert "running" in listed
+    assert "PENDING" in listed
+    assert "3 finished" in start("resume", str(SWEEP), "hydra.launcher.wait=true").finish()
+    assert set(slurm.states()) == tasks
+
+
+def test_a_whole_sweep_in_one_allocation_survives_a_requeue(
+    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+) -> None:
+    start("--version").finish()  # for the callback
+    words = " ".join(["-m", "sweepboard", "-m", *SLOW, "seed=1,2,3", "sweep.name=s", "sweep.jobs=2"])
+    script = tmp_path / "sweep.sh"
+    script.write_text(f"#!/bin/bash\nexec {sys.executable} {words}\n")
+    submit = ["sbatch", "--parsable", "--cpus-per-task=2", "--open-mode=append", "--output=whole.log"]
+    task = subprocess.run(
+        [*submit, str(script)], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 12, "the first jobs")
+    slurm.run("scontrol", "requeue", task)
+    wait_for(lambda: f"{task}_N/A" in pending(slurm), "the allocation to wait")
+    slurm.run("scontrol", "update", f"JobId={task}", "StartTime=now")
+    wait_for(lambda: "3 finished" in (tmp_path / "whole.log").read_text(), "the end of the sweep")
+    for seed in (1, 2, 3):
+        assert_the_same(tmp_path / SWEEP / f"seed={seed}", whole / f"seed={seed}")
+
+
+def test_a_search_with_pruning(slurm: Slurm, command: Command) -> None:
+    pytest.importorskip("optuna")
+    said = command(
+        "-m", *TINY, "hydra/sweeper=optuna", "optimizer.lr=1e-7,1e-2,1e-6,1e-1", SLURM, "sweep.name=s",
+        "hydra.sweeper.sampler=grid", "hydra.sweeper.trials=4", "hydra.sweeper.pruner=median",
+        "hydra.sweeper.startup=1", "hydra.launcher.at_once=2", "trainer.epochs=4",
+    )  # fmt: skip
+    assert "pruned" in said.out
+    assert "failed" not in said.out
+
+
+def test_the_launcher_changes_no_number(slurm: Slurm, command: Command) -> None:
+    found: list[Any] = []
+    for name in ("local", "basic", "slurm"):
+        command("-m", *TINY, "seed=1,2", f"sweep.name={name}", f"hydra/launcher={name}")
+        runs = [Path("outputs/sweeps") / name / f"seed={seed}" for seed in (1, 2)]
+        found.append([(curves(run), record_of(run)["weights_sha256"]) for run in runs])
+    assert found[0] == found[1] == found[2]
+    shutil.rmtree("outputs")

@@ -74,7 +74,7 @@ CASES = {
     "hydra/sweeper/sampler=random": "hydra/sweeper/sampler: there is no such group; a setting is written hydra.sweeper.sampler=...",
     "hydra/launcher/jobs=2": "hydra/launcher/jobs: there is no such group; a setting is written hydra.launcher.jobs=...",
     "+experiment=base": "+experiment: is chosen already; leave out the +",
-    "hydra/launcher=submitit_local": "hydra/launcher=submitit_local: there is no such option; pip install hydra-submitit-launcher, or choose from basic",
+    "hydra/launcher=rq": "hydra/launcher=rq: there is no such option; pip install hydra-rq-launcher, or choose from basic",
     "hydra/sweeper=ax": "hydra/sweeper=ax: there is no such option; pip install hydra-ax-sweeper, or choose from basic, grid, optuna",
 }  # fmt: skip
 

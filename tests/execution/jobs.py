@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
@@ -19,6 +20,13 @@ Arguments = dict[str, Any]
 def say(arguments: Arguments, channel: JobChannel) -> None:
     """Send the GPU and whether torch is loaded."""
     channel.send({"gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "torch": "torch" in sys.modules})
+
+
+def digest(arguments: Arguments, channel: JobChannel) -> None:
+    """Send the arguments, with the digest of a secret one in its place."""
+    arguments = dict(arguments)
+    secret = arguments.pop("secrets")["key"]
+    channel.send({**arguments, "digest": hashlib.sha256(secret.encode()).hexdigest()})
 
 
 def eat(arguments: Arguments, channel: JobChannel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,14 +142,15 @@ def test_a_requeued_job_goes_on_in_its_folder(
 def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
     start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
 ) -> None:
-    limit = ["hydra.launcher.minutes=1", "hydra.launcher.warn=15"]
-    sweep = start("-m", *SLOW, "+callbacks.slow.seconds=1.2", "seed=1,2", "sweep.name=s", SLURM, *limit)
+    limit = ["hydra.launcher.minutes=1", "hydra.launcher.warn=15"]  # Slurm warns 15 to 60 seconds before
+    sweep = start("-m", *SLOW, "+callbacks.slow.seconds=1", "seed=1,2", "sweep.name=s", SLURM, *limit)
     run = tmp_path / SWEEP / "seed=1"
-    sweep.wait_for(lambda: sweep.said().count("waits again") == 2)
-    assert record_of(run)["status"] == "interrupted"
-    wait_for(lambda: len(pending(slurm)) == 2, "both tasks to wait")
-    for task in pending(slurm):
-        slurm.hurry(task)
+    deadline = time.monotonic() + 600
+    while sweep.process.poll() is None:
+        assert time.monotonic() < deadline, sweep.said()
+        for task in pending(slurm):
+            slurm.hurry(task)
+        time.sleep(1)
     said = sweep.finish()
     assert "its allocation was ended by SIGUSR1" in said
     assert "failed" not in said
@@ -236,6 +238,22 @@ def test_a_whole_sweep_in_one_allocation_survives_a_requeue(
     wait_for(lambda: "3 finished" in (tmp_path / "whole.log").read_text(), "the end of the sweep")
     for seed in (1, 2, 3):
         assert_the_same(tmp_path / SWEEP / f"seed={seed}", whole / f"seed={seed}")
+
+
+def test_preemption_under_submitit_interrupts(
+    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    limits = ["hydra.launcher.timeout_min=9", "hydra.launcher.cpus_per_task=1"]
+    sweep = start("-m", *SLOW, "seed=1,2", "sweep.name=s", "hydra/launcher=submitit_slurm", *limits)
+    runs = [tmp_path / SWEEP / f"seed={seed}" for seed in (1, 2)]
+    sweep.wait_for(lambda: all(step_of(run) >= 12 for run in runs))
+    slurm.run("scancel", "--signal=USR2", *running(slurm))
+    assert sweep.end() == 1, sweep.said()
+    assert [record_of(run)["status"] for run in runs] == ["interrupted", "interrupted"]
+    assert "2 finished" in start("resume", str(SWEEP), "hydra/launcher=local").finish()
+    for run in runs:
+        assert_the_same(run, whole / run.name)
 
 
 def test_a_search_with_pruning(slurm: Slurm, command: Command) -> None:

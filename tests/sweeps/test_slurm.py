@@ -149,7 +149,7 @@ def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
     while sweep.process.poll() is None:
         assert time.monotonic() < deadline, sweep.said()
         for task in pending(slurm):
-            slurm.hurry(task)
+            slurm.start_now(task)
         time.sleep(1)
     said = sweep.finish()
     assert "its allocation was ended by SIGUSR1" in said

@@ -256,6 +256,20 @@ def test_preemption_under_submitit_interrupts(
         assert_the_same(run, whole / run.name)
 
 
+def test_one_run_over_two_nodes(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
+    sweep = start("-m", *SLOW, "seed=1", "trainer.nodes=2", "sweep.name=s", SLURM)
+    run = tmp_path / SWEEP / "seed=1"
+    sweep.wait_for(lambda: step_of(run) >= 12)
+    [task] = running(slurm)
+    assert slurm.run("squeue", "-h", "-j", task, "--format=%D %N").split() == ["2", "n[1-2]"]
+    slurm.requeue(task)
+    said = sweep.finish()
+    assert "failed" not in said
+    assert record_of(run)["attempts"] == 2
+    start("-m", *SLOW, "seed=1", "trainer.devices=2", "+callbacks.slow.seconds=0", "sweep.name=one").finish()
+    assert curves(run) == curves(tmp_path / "outputs/sweeps/one/seed=1")
+
+
 def test_a_search_with_pruning(slurm: Slurm, command: Command) -> None:
     pytest.importorskip("optuna")
     said = command(

@@ -45,6 +45,9 @@ class Job:
     gpus: int = 1
     """How many it needs, if it needs one."""
 
+    nodes: int = 1
+    """The number of machines that share its `cores` and `gpus`; several only where the backend says so."""
+
     time_limit: float | None = None
     """Seconds after its start until it is asked to stop."""
 

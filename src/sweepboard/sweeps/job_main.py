@@ -16,6 +16,7 @@ from sweepboard.compose.plain_types import load_field_types
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import JobChannel
+from sweepboard.rank_environment import started_rank
 from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
@@ -45,8 +46,23 @@ NEWS = 0.5
 def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     """Train one job from the `arguments` that `sweeps.launch` made.
 
-    Exit with code 0 if the run finished or was pruned. Output and tracebacks go to the folder's train.log.
+    Where an engine has started several processes for it, on several machines, this is one of them. Exit with
+    code 0 if the run finished or was pruned. Output and tracebacks go to the folder's train.log.
     """
+    place = started_rank() if arguments.get("nodes", 1) > 1 else None  # else, one around the whole sweep
+    if place is None:
+        _run(arguments, channel)
+        return
+    from sweepboard.runs.rank_main import serve
+    from sweepboard.runs.started_ranks import meeting_of
+
+    if place.rank:
+        sys.exit(serve(place))
+    with meeting_of(place):
+        _run(arguments, channel)
+
+
+def _run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     tune_allocator()
     folder = RunFolder(Path(arguments["folder"]))
     folder.path.mkdir(parents=True, exist_ok=True)

@@ -67,6 +67,7 @@ class Launch:
             "frozen": job.place,
             "checksum": job.checksum,
             "number": job.number,
+            "nodes": job.nodes,
             "command": masked_command(self.command),
             "swept": self.swept,
             "waits": self.waits,
@@ -74,7 +75,7 @@ class Launch:
             "accept": self.accept,
         }
         secrets, limit = secrets_in(job.config), self.settings.time_limit
-        return Job(job.label, JOB, arguments, secrets, job.cores, job.gpu, job.gpus, limit)
+        return Job(job.label, JOB, arguments, secrets, job.cores, job.gpu, job.gpus, job.nodes, limit)
 
     def prune(self, label: str, why: str) -> None:
         """Tell a running job to stop early because others do better."""

@@ -70,6 +70,11 @@ class PlannedJob:
         return self.config.device == "cuda"
 
     @property
+    def nodes(self) -> int:
+        """The machines that it runs on."""
+        return 1 if self.config.program else self.config.settings.trainer.nodes
+
+    @property
     def gpus(self) -> int:
         """How many GPUs it needs if it needs one: each of its ranks has its own."""
         return self.config.ranks

@@ -20,6 +20,7 @@ from sweepboard.execution.executor import Ended, Event, Executor, Job, Message, 
 from sweepboard.execution.local import LocalExecutor
 from sweepboard.execution.slurm.batch import SECRETS, Batch, Tail, append
 from sweepboard.execution.slurm.commands import requeue_this
+from sweepboard.execution.slurm.step import as_step
 from sweepboard.hardware import cores, gpus, total_memory
 
 WARNING = signal.SIGUSR1
@@ -59,7 +60,7 @@ class Allocation:
         resources = Resources(cores(), total_memory(), self._gpus(), None, jobs_per_gpu)
         with LocalExecutor(resources, self._preload, grace) as executor:
             for job in self._left.values():
-                executor.submit(job)
+                executor.submit(job if job.nodes == 1 else as_step(job, self._files(job)))
             self._watch(executor)
         self._end()
 
@@ -105,6 +106,9 @@ class Allocation:
             append(self._events, {"done": True})
         elif self._requeue and self._signum != signal.SIGTERM and requeue_this():
             time.sleep(_UNTIL_THE_END)
+
+    def _files(self, job: Job) -> Path:
+        return self._events.with_suffix(f".{list(self._left).index(job.name)}")
 
     def _gpus(self) -> tuple[str, ...]:
         """Return the GPUs of the allocation, which Slurm names: torch need not be imported to count them."""

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 
 from sweepboard.execution.executor import Event, Executor, Job, Payload, Resources
@@ -126,13 +126,13 @@ class SlurmExecutor(Executor):
 
     def _send(self) -> None:
         """Submit what is new, as one array or, where it is too long, as several."""
-        size = self.settings.jobs_per_task
-        tasks = [self._new[first : first + size] for first in range(0, len(self._new), size)]
-        self._new = []
         after: str | None = None
-        for first in range(0, len(tasks), self._most if tasks else 1):
-            array = self._submit_array(tasks[first : first + self._most], after)
-            after = array if self.settings.at_once else None
+        for nodes, jobs in groupby(sorted(self._new, key=_nodes), key=_nodes):
+            tasks = list(_packed(list(jobs), self.settings.jobs_per_task if nodes == 1 else 1))
+            for first in range(0, len(tasks), self._most):
+                array = self._submit_array(tasks[first : first + self._most], after)
+                after = array if self.settings.at_once else None
+        self._new = []
 
     def _submit_array(self, tasks: Sequence[Sequence[Job]], after: str | None) -> str:
         assert self.folder is not None
@@ -141,8 +141,9 @@ class SlurmExecutor(Executor):
         batch.write(tasks, self._preload, how)
         write_atomic(batch.script, script(batch, settings.setup))
         secrets = {job.name: dict(job.secrets) for job in chain(*tasks) if job.secrets}
-        cores = max(sum(job.cores for job in task) for task in tasks)
-        wanted = [*array_options(batch.path, len(tasks), settings, after), *options(settings, cores)]
+        nodes = tasks[0][0].nodes  # all of an array need as many
+        cores = max(sum(job.cores for job in task) for task in tasks) // nodes
+        wanted = [*array_options(batch.path, len(tasks), settings, after), *options(settings, cores, nodes)]
         array = commands.submit(wanted, str(batch.script), {SECRETS: json.dumps(secrets)} if secrets else {})
         batch.submitted(array)
         self._tasks += [Task.new(batch, index, jobs, array) for index, jobs in enumerate(tasks)]
@@ -180,6 +181,14 @@ def _lost(task: Task, queue: dict[str, commands.TaskState]) -> list[Event]:
     if state is None or time.monotonic() < (task.gone_since or 0.0) + SETTLE:
         return []
     return [*task.poll(), *task.lost(state)]
+
+
+def _nodes(job: Job) -> int:
+    return job.nodes
+
+
+def _packed(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
+    return (jobs[first : first + size] for first in range(0, len(jobs), size))
 
 
 def gpu_count(gpus: int | str | None) -> int:

@@ -23,11 +23,11 @@ def script(batch: Batch, setup: Sequence[str]) -> str:
     return "\n".join([*lines, f'exec {command} "$SLURM_ARRAY_TASK_ID"', ""])
 
 
-def options(settings: SlurmSettings, cores: int) -> list[str]:
-    """Return the options of sbatch that say what an allocation for `cores` cores of jobs is given."""
+def options(settings: SlurmSettings, cores: int, nodes: int = 1) -> list[str]:
+    """Return the options of sbatch that say what an allocation is given: on each node, `cores` or as set."""
     return [
-        "--nodes=1",
-        "--ntasks=1",
+        f"--nodes={nodes}",
+        "--ntasks-per-node=1",
         f"--cpus-per-task={settings.cpus or cores}",
         "--requeue" if settings.requeue else "--no-requeue",
         *([f"--signal=B:USR1@{settings.warn}"] if settings.warn else []),

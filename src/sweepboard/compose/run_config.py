@@ -163,8 +163,8 @@ class RunConfig:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 of the digest, overrides, groups and interpolations, without secrets."""
-        rest = masked_overrides(self.overrides), self.groups, self.interpolations
+        """SHA-256 of all that `as_plain` has, without secrets and places."""
+        rest = masked_overrides(self.overrides), self.groups, self.interpolations, self.writes_only
         return hashlib.sha256(as_bytes(self.digest, *rest)).hexdigest()
 
     def as_plain(self) -> dict[str, Any]:
@@ -173,6 +173,7 @@ class RunConfig:
             "overrides": masked_overrides(self.overrides),
             "groups": self.groups,
             "interpolations": self.interpolations,
+            "writes_only": self.writes_only,
             "config": masked(self.values),
         }
 
@@ -180,7 +181,8 @@ class RunConfig:
     def from_plain(cls, plain: Any) -> RunConfig:
         """Return the configuration from the plain containers of `as_plain`. Raise `WrongType`."""
         check_plain(_Plain, plain)
-        return cls(plain["config"], plain["interpolations"], plain["groups"], plain["overrides"])
+        parts = plain["config"], plain["interpolations"], plain["groups"], plain["overrides"]
+        return cls(*parts, writes_only=plain["writes_only"])
 
     def to_sign(self) -> bytes:
         """Return the bytes to sign; a valid signature shows that this user saved the configuration."""
@@ -194,6 +196,7 @@ class _Plain:
     overrides: list[str]
     groups: dict[str, str]
     interpolations: dict[str, str]
+    writes_only: list[str]
     config: dict[str, Any]
 
 

@@ -103,9 +103,14 @@ def refuse_links(folder: RunFolder) -> None:
         raise LinkInFolder(f"{path} is a symbolic link: remove it, then a run can write to this folder")
 
 
+_NOT_OURS = (".submitit",)
+"""Folders that a launcher fills with links of its own; nothing of ours is written there."""
+
+
 def _links(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         yield from (path for name in (*folders, *names) if (path := Path(place, name)).is_symlink())
+        folders[:] = (name for name in folders if name not in _NOT_OURS)
 
 
 def _refuse_shared(handle: int, folder: RunFolder) -> None:

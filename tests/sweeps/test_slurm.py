@@ -201,22 +201,21 @@ def test_what_a_killed_command_has_left_is_followed_and_not_started_twice(
 
 
 def test_submit_and_leave_and_come_back(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
-    left = "hydra.launcher.wait=false"
-    words = ["-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, left, "hydra.launcher.at_once=1"]
+    left = ["hydra.launcher.wait=false", "hydra.launcher.at_once=1", "+callbacks.slow.seconds=0.8"]
+    words = ["-m", *SLOW, "seed=1,2", "sweep.name=s", SLURM, *left]
     said = start(*words).finish()
     assert "hydra.launcher.wait=true` waits for them" in said
     tasks = set(slurm.states())
-    start("resume", str(SWEEP)).finish()  # again submitted and left
-    start(*words).finish()
-    assert set(slurm.states()) == tasks
     wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") > 0, "the first job")
-    plan = start("plan", str(SWEEP)).finish()
-    assert "PENDING" in plan
-    assert "RUNNING" in plan
     listed = start("ls").finish()
-    assert "running" in listed
-    assert "PENDING" in listed
-    assert "3 finished" in start("resume", str(SWEEP), "hydra.launcher.wait=true").finish()
+    assert "running (Slurm's job" in listed
+    assert "PENDING)" in listed
+    plan = start("plan", str(SWEEP)).finish()
+    assert "RUNNING)" in plan
+    assert "PENDING)" in plan
+    start("resume", str(SWEEP)).finish()  # nothing is submitted again, as it is by none of these
+    start(*words).finish()
+    assert "2 finished" in start("resume", str(SWEEP), "hydra.launcher.wait=true").finish()
     assert set(slurm.states()) == tasks
 
 

@@ -69,6 +69,10 @@ def step_of(run: Path) -> int:
     return int(record_of(run)["step"]) if (run / "run.json").is_file() else 0
 
 
+def runs_in(sweep: Path) -> list[Path]:
+    return [path.parent for path in sweep.glob("*/run.json")]
+
+
 def running(slurm: Slurm) -> list[str]:
     return [name for name, state in slurm.states().items() if state == "RUNNING"]
 
@@ -257,16 +261,16 @@ def test_preemption_under_submitit_interrupts(
 
 def test_one_run_over_two_nodes(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
     sweep = start("-m", *SLOW, "seed=1", "trainer.nodes=2", "sweep.name=s", SLURM)
-    run = tmp_path / SWEEP / "seed=1"
-    sweep.wait_for(lambda: step_of(run) >= 12)
-    [task] = running(slurm)
+    sweep.wait_for(lambda: any(step_of(run) >= 12 for run in runs_in(tmp_path / SWEEP)))
+    [run], [task] = runs_in(tmp_path / SWEEP), running(slurm)
     assert slurm.run("squeue", "-h", "-j", task, "--format=%D %N").split() == ["2", "n[1-2]"]
     slurm.requeue(task)
     said = sweep.finish()
     assert "failed" not in said
     assert record_of(run)["attempts"] == 2
     start("-m", *SLOW, "seed=1", "trainer.devices=2", "+callbacks.slow.seconds=0", "sweep.name=one").finish()
-    assert curves(run) == curves(tmp_path / "outputs/sweeps/one/seed=1")
+    [other] = runs_in(tmp_path / "outputs/sweeps/one")
+    assert curves(run) == curves(other)
 
 
 def test_a_search_with_pruning(slurm: Slurm, command: Command) -> None:

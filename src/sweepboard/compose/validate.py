@@ -23,7 +23,6 @@ from sweepboard.settings import (
     settings_in,
 )
 
-
 _OF_PLUGINS: Mapping[str, Sequence[type]] = {
     SEARCH: [SearchSettings],
     LAUNCHER: [SlurmSettings, RaySettings],

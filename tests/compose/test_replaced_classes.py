@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweepboard import plain_yaml
-from tests.command import TINY, Command, only_run
+from tests.command import TINY, Command, only_run, record_of
 
 PROBE = """
 import torch
@@ -162,6 +162,13 @@ def test_a_rerun_with_another_class(own: Command) -> None:
     configs = [plain_yaml.load(path.read_text()) for path in Path("outputs").glob("*/*/config.yaml")]
     found = next(each["optimizer"] for each in configs if each["optimizer"]["_target_"] == "probe.Step")
     assert (found["lr"], "weight_decay" in found, "fused" in found) == (0.25, False, False)
+
+
+def test_a_nested_option_is_named_by_the_class_that_replaced_its_own(own: Command) -> None:
+    own(*OWN, "model=acting", "hydra.run.dir=leaky")
+    own(*OWN, "model=acting", "model.act._target_=torch.nn.Tanh", "hydra.run.dir=tanh")
+    options = [record_of(Path(run))["groups"]["model/act"] for run in ("leaky", "tanh")]
+    assert options == ["leaky", "torch.nn.Tanh"]
 
 
 def test_a_class_in_ones_own_config(own: Command) -> None:

@@ -29,13 +29,22 @@ def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[P
         for group, option in groups.items()
         if option is not None and group not in NAMED_GROUPS and not str(group).startswith("hydra/")
     }
-    classes = {group: (config.get(group) or {}).get(TARGET) for group in OPEN_GROUPS}
+    nested = [group for group in options if group.partition("/")[0] in OPEN_GROUPS]
+    classes = {group: _target_at(config, group) for group in {*OPEN_GROUPS, *nested}}
     replaced = {
         group: str(target)
         for group, target in classes.items()
         if target is not None and _is_replaced(group, options.get(group, str(target)), str(target), folders)
     }
     return options | replaced
+
+
+def _target_at(config: Mapping[str, Any], group: str) -> Any:
+    """Return the class in the node of a group, such as `model/act`; None if there is none."""
+    node: Any = config
+    for name in group.partition("@")[0].split("/"):
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node.get(TARGET) if isinstance(node, Mapping) else None
 
 
 def _is_replaced(group: str, option: str, target: str, folders: list[Path]) -> bool:

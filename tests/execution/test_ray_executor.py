@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from sweepboard.execution.ray import RayCluster, RayExecutor
 from sweepboard.process_identity import process_started
 from sweepboard.testing import ExecutorSuite
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'sweepboard[ray]'")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="needs pip install 'sweepboard[ray]'"),
+]
 
 CLUSTER = """
 import os, sys, tempfile

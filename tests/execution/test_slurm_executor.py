@@ -12,6 +12,7 @@ import pytest
 from sweepboard.execution import Event, Executor, Job, Message
 from sweepboard.execution.slurm import SlurmExecutor
 from sweepboard.execution.slurm.adoption import standing
+from sweepboard.execution.slurm.commands import queue
 from sweepboard.settings import SlurmSettings
 from sweepboard.testing import ExecutorSuite
 from tests.slurm import Slurm, wait_for
@@ -48,11 +49,11 @@ def test_a_folder_that_somebody_gave_away_names_no_task_of_this_users(slurm: Slu
     with SlurmExecutor(SlurmSettings(wait=False), tmp_path / "own") as executor:
         executor.submit(Job("a", "sweepboard.testing.executor_jobs:hang"))
         executor.poll()
-    assert standing(tmp_path / "own").keys() == {"a"}
+    assert standing(tmp_path / "own", queue()).keys() == {"a"}
     shutil.copytree(tmp_path / "own", tmp_path / "other")
-    assert standing(tmp_path / "other") == {}
+    assert standing(tmp_path / "other", queue()) == {}
     slurm.cancel_all()
-    assert standing(tmp_path / "own") == {}
+    assert standing(tmp_path / "own", queue()) == {}
 
 
 class TestSlurmExecutor(ExecutorSuite):

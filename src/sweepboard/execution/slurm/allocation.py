@@ -23,9 +23,6 @@ from sweepboard.execution.slurm.commands import requeue_this
 from sweepboard.execution.slurm.step import as_step
 from sweepboard.hardware import cores, gpus, total_memory
 
-WARNING = signal.SIGUSR1
-"""The signal by which Slurm says that the allocation ends soon."""
-
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _UNTIL_THE_END = 60.0
 """Seconds to wait for the end by a requeue that was asked for."""

@@ -41,7 +41,7 @@ class Batch:
         root.mkdir(parents=True, exist_ok=True)
         for number in count(1):
             with suppress(FileExistsError):
-                path = root.absolute() / f"{number:03d}"
+                path = root.resolve() / f"{number:03d}"
                 path.mkdir()
                 return Batch(path)
         raise AssertionError("unreachable: count() does not end")
@@ -49,7 +49,7 @@ class Batch:
     @staticmethod
     def all_in(root: Path) -> list[Batch]:
         """Return the arrays that were submitted from `root`, in order."""
-        found = root.absolute().glob("*/array")
+        found = root.resolve().glob("*/array")
         return [Batch(path.parent) for path in sorted(found) if path.parent.name.isdecimal()]
 
     def write(self, tasks: Sequence[Sequence[Job]], preload: Sequence[str], how: Mapping[str, Any]) -> None:

@@ -49,10 +49,18 @@ def check(options: Sequence[str]) -> None:
     call("sbatch", "--test-only", *options, "--wrap=true")
 
 
-def queue() -> dict[str, TaskState]:
+def queue(patience: float = _PATIENCE) -> dict[str, TaskState]:
     """Return this user's tasks by name, those that ended some minutes ago included. Raise `SlurmError`."""
     uid = str(os.getuid())
-    told = call("squeue", "--noheader", "--array", "--states=all", f"--user={uid}", "--format=%F_%K|%T|%k")
+    told = call(
+        "squeue",
+        "--noheader",
+        "--array",
+        "--states=all",
+        f"--user={uid}",
+        "--format=%F_%K|%T|%k",
+        patience=patience,
+    )
     fields = (line.strip().split("|", 2) for line in told.splitlines() if line.count("|") >= 2)
     return {name: TaskState(name, state, comment) for name, state, comment in fields}
 
@@ -78,14 +86,16 @@ def most_tasks() -> int:
     return max(1, int(found[0]) - 1) if found and found[0].isdecimal() else 1000
 
 
-def call(*words: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
+def call(
+    *words: str, environment: Mapping[str, str] = MappingProxyType({}), patience: float = _PATIENCE
+) -> str:
     """Run one of Slurm's commands. Return what it printed. Raise `SlurmError`."""
     try:
         done = subprocess.run(
             words,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=patience,
             env={**_environment(), **environment},
             stdin=subprocess.DEVNULL,
             check=False,

@@ -68,8 +68,8 @@ def as_step(job: Job, files: Path) -> Job:
 
 def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     """Run the function in `arguments` in every task of a step; exit with the step's code."""
-    files = Path(f"{arguments['files']}.{os.environ.get('SLURM_RESTART_COUNT', 0)}")
-    outbox, inbox = files.with_suffix(".said"), files.with_suffix(".told")
+    files = f"{arguments['files']}.{os.environ.get('SLURM_RESTART_COUNT', 0)}"  # each attempt has its own
+    outbox, inbox = Path(f"{files}.said"), Path(f"{files}.told")
     for path in (outbox, inbox):
         path.write_text("")
     step = _start(arguments, outbox, inbox)

@@ -31,6 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, write_run: WriteRun) -> Pat
                 curves = {
                     "val/accuracy": [(step, lr + seed / 10 + step / 1000) for step in range(100, 600, 100)],
                     "val/loss": [(step, 1 / step) for step in range(100, 600, 100)],
+                    "test/accuracy": [(600, lr)],
                     "train/loss": [(step, 1 / step) for step in range(10, 600, 10)],
                 }
                 name = f"model={model},lr={lr},seed={seed}"
@@ -90,6 +91,9 @@ def test_every_part_is_there_and_drawn(page: Page) -> None:
 
 def test_the_table_sorts_and_filters_and_the_curves_follow(page: Page) -> None:
     assert len(lines(page)) == 5
+    heads = [text.strip() for text in page.locator("#table th").all_inner_texts() if text.strip()]
+    assert heads[:5] == ["model", "lr", "runs", "best val/accuracy", "test/accuracy"]
+    assert heads[-3:] == ["time", "status", "run"]
     page.get_by_role("button", name="lr", exact=True).click()
     rising = lines(page)
     page.get_by_role("button", name="lr ▴").click()

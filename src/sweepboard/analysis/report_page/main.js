@@ -5,7 +5,7 @@ function setUpHeader() {
   DATA.runs.forEach(({ status }) => counts.set(status, (counts.get(status) ?? 0) + 1));
   const states = [...counts].map(([status, count]) => `${count} ${status}`).join(", ");
   const best = bestRow(DATA.rows.map((row, at) => [row, at])), tag = DATA.shown[0];
-  const told = best == null ? "" : `; best: ${DATA.rows[best].label}, ${tag} ${exact(valueOf(DATA.rows[best], tag))}`;
+  const told = best == null ? "" : `; best: ${DATA.rows[best].label}, ${tag} ${Number(valueOf(DATA.rows[best], tag).toPrecision(4))}`;
   const left = DATA.left_out ? `; ${DATA.left_out} more are left out` : "";
   document.getElementById("summary").textContent = `${DATA.runs.length} runs: ${states}${left}${told}`;
   document.getElementById("made").textContent = `Made ${new Date(DATA.made * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC by sweepboard ${DATA.version}: ${DATA.command}. Charts by uPlot:`;

@@ -15,7 +15,7 @@ function metricColumns(tag) {
   const once = DATA.runs.every((run) => !run.curves[tag] || run.curves[tag][0].length <= 1);
   const kinds = modeOf[tag] === "unknown" || once ? [["last", ""]] : [["best", "best "], ["last", "last "]];
   return kinds.map(([part, word]) => ({
-    name: `${word}${nameOf[tag]}`, title: tag, tag, part, numeric: true, up: modeOf[tag] === "min",
+    name: `${word}${nameOf[tag]}`, title: tag, tag, part, numeric: true, first: part === kinds[0][0], up: modeOf[tag] === "min",
     value: (row) => row.metrics[tag]?.[part]?.[0] ?? null,
     spread: (row) => row.metrics[tag]?.[part] ?? null,
   }));
@@ -83,9 +83,9 @@ function cellOf(column, row, format) {
 
 function drawTable() {
   const rows = sortedRows(), best = bestRow(rows);
-  const columns = COLUMNS.filter((column) => !column.tag || (shownMetrics.has(column.tag) && (column.part === partOf(column.tag) || state.last)));
+  const columns = COLUMNS.filter((column) => !column.tag || (shownMetrics.has(column.tag) && (column.first || state.last)));
   const formats = columns.map((column) => (column.numeric ? columnFormat(DATA.rows.map(column.value), DATA.rows.map((row) => column.spread(row)?.[1])) : null));
-  const heads = columns.map((column) => el("th", { class: column.numeric ? "number" : "", title: column.title, "aria-sort": sorted.name === column.name ? (sorted.down ? "descending" : "ascending") : "none" },
+  const heads = columns.map((column) => el("th", { class: DATA.rows.some((row) => isNumber(column.value(row))) && !column.format ? "number" : "", title: column.title, "aria-sort": sorted.name === column.name ? (sorted.down ? "descending" : "ascending") : "none" },
     el("button", { onclick: () => sortBy(column) }, `${column.name}${sorted.name === column.name ? (sorted.down ? " ▾" : " ▴") : ""}`)));
   const lines = rows.map(([row, at]) => el("tr", { class: `${at === best ? "best" : ""} ${state.off.has(at) ? "off" : ""}` },
     el("td", {}, el("input", { type: "checkbox", checked: !state.off.has(at), "aria-label": `draw ${row.label}`, onchange: () => { state.off.has(at) ? state.off.delete(at) : state.off.add(at); changed(); } }), spot(at)),

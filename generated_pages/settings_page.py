@@ -21,7 +21,7 @@ from sweepboard.settings import (
 
 INTRODUCTION = """# Settings
 
-Every setting of the runner: `key=value` on the command line, or a line of YAML. The same fields make
+Every setting of the runner: `trainer.epochs=10` on the command line, or a line of YAML. The same fields make
 `sweepboard --help`, the checks, and the schema for editors (`sweepboard schema`). All other keys of `model`,
 `dataset`, `optimizer`, `scheduler` and `task` are arguments of the class that `_target_` names;
 [Options](options.md) shows them.
@@ -52,7 +52,7 @@ def _section(title: str, found: Iterable[Setting]) -> str:
 
 
 def _row(each: Setting) -> str:
-    cells = [_code(each.key), _code(yaml_text(each.default)), each.rules.valid, each.rules.effect, each.text]
+    cells = [_code(each.name), _code(yaml_text(each.default)), each.rules.valid, each.rules.effect, each.text]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

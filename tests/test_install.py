@@ -3,34 +3,108 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
+from dataclasses import dataclass
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 
 
+@dataclass(frozen=True)
+class Built:
+    """The source distribution, and the wheel that was built from it."""
+
+    sdist: Path
+    wheel: Path
+    said: str
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this working tree, built from a copy so that no build folder is left in it."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What `python -m build` makes of a copy of this working tree, in which no build folder is left."""
     source = tmp_path_factory.mktemp("source") / "tree"
     ignored = shutil.ignore_patterns(
-        ".git", ".venv", "outputs", "build", "*.egg-info", "__pycache__", ".*_cache"
+        ".git", ".venv*", "outputs", "build", "*.egg-info", "__pycache__", ".*_cache"
     )
-    shutil.copytree(ROOT, source, ignore=ignored)
-    built = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(built), str(source)],
-        check=True,
-        capture_output=True,
+    shutil.copytree(ROOT, source, ignore=ignored, symlinks=True)
+    folder = tmp_path_factory.mktemp("built")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(folder), str(source)],
+        check=True, capture_output=True, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
+    )  # fmt: skip
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return Built(sdist, wheel, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Built) -> Path:
+    return built.wheel
+
+
+@pytest.mark.slow
+def test_the_build_says_nothing_that_is_wrong(built: Built) -> None:
+    assert [line for line in built.said.splitlines() if re.search("warn|deprecat|error:", line, re.I)] == []
+
+
+@pytest.mark.slow
+def test_the_tests_of_a_source_distribution_run(built: Built, tmp_path: Path) -> None:
+    with tarfile.open(built.sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tree,) = tmp_path.iterdir()
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert [name for name in kept if not (tree / name).exists()] == []
+    words = [
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "not slow",
+        "tests/test_names.py",
+        "tests/test_docs.py",
+        "tests/compose/test_conf.py",
+    ]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tree, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tree / "src")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_files_that_the_dockerfile_copies_are_sent_to_it() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert set(copied) == sent
+    assert all((ROOT / name).exists() for name in sent)
+
+
+def test_the_citation_and_the_package_agree() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    package = metadata("sweepboard")
+    assert citation["version"] == package["Version"]
+    assert citation["license"] == package["License-Expression"]
+    assert citation["title"] == f"sweepboard: {package['Summary']}"
+    assert [author["name"] for author in citation["authors"]] == [package["Author"]]
+
+
+@pytest.mark.slow
+def test_type_checkers_see_an_editable_install(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import sweepboard\n\nsweepboard.run(3)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "mine.py"], cwd=tmp_path, capture_output=True, text=True
     )
-    (path,) = built.glob("*.whl")
-    return path
+    assert 'Argument 1 to "run" has incompatible type "int"; expected "str"' in done.stdout
+    assert "Found 1 error" in done.stdout
 
 
 @pytest.mark.slow
@@ -40,6 +114,7 @@ def test_the_wheel_holds_what_it_needs(wheel: Path) -> None:
         *(ROOT / "conf").rglob("*.yaml"),
         *(ROOT / "src").rglob("*.py"),
         *(ROOT / "src").rglob("*.gz"),
+        *(ROOT / "src").rglob("*.template"),
     ]:
         if "make_fashion_mini" in path.name:
             continue

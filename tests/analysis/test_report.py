@@ -112,6 +112,20 @@ def test_where_it_is_written(sweep: Path, capsys: pytest.CaptureFixture[str]) ->
     )
 
 
+def test_a_page_of_the_user_is_not_replaced_unasked(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(sweep)
+    written(sweep)  # a report is
+    Path("sweep.html").write_text("<html>mine</html>")
+    capsys.readouterr()
+    assert main(["report", str(sweep)]) == 2
+    assert (
+        capsys.readouterr().err
+        == "sweepboard: sweep.html is there and is no report; name another file with --output\n"
+    )
+    assert Path("sweep.html").read_text() == "<html>mine</html>"
+    assert main(["report", str(sweep), "--output", "sweep.html"]) == 0
+
+
 def study(trials: int = 12, **first: Any) -> dict[str, Any]:
     """A study.json in which `lr` decides and `act` does not."""
     entries: list[dict[str, Any]] = [

@@ -19,7 +19,7 @@ from torch.utils.tensorboard.summary import hparams
 from sweepboard.board.tfrecord import frame
 from tests.command import Command
 
-VERBS = ("ls", "compare", "check", "doctor")
+VERBS = ("ls", "compare", "report", "check", "doctor")
 GROWTH = 500 * 2**20
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 
 from sweepboard.cli.comparison_options import compared, parser
 from sweepboard.errors import UserError
-from sweepboard.files import write_atomic, writing
+from sweepboard.files import open_regular, write_atomic, writing
 from sweepboard.formatting import printable
 
 EXAMPLES = """examples:
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.search.importances import importances
 
     paths, comparison = compared(options)
-    output = Path(options.output or f"{paths[0].resolve().name}.html")
+    output = Path(options.output) if options.output else _unasked(paths[0])
     title = ", ".join(map(str, paths))
     command = shlex.join(["sweepboard", "report", *arguments])
     page = report(comparison, printable(title), command, importances(paths))
@@ -39,6 +40,22 @@ def main(arguments: list[str]) -> int:
     count = len(comparison.runs)
     print(f"{printable(output)}: {count} run{'s' if count > 1 else ''}, {len(page) / 1e6:.1f} MB")
     return 0
+
+
+def _unasked(folder: Path) -> Path:
+    """Return the default file. Raise `UserError` if it is there and is no report."""
+    path = Path(f"{folder.resolve().name or 'report'}.html")
+    if path.exists() and not _is_report(path):
+        raise UserError(f"{path} is there and is no report; name another file with --output")
+    return path
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return b'content="sweepboard report"' in file.read(1000)
+    except OSError:
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:

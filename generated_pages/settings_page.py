@@ -12,6 +12,7 @@ from sweepboard.settings import (
     SEARCH,
     ParameterGroupSettings,
     ProgramSettings,
+    RaySettings,
     SearchSettings,
     Setting,
     SlurmSettings,
@@ -45,6 +46,7 @@ def _sections() -> Iterator[str]:
     yield _section(f"A training function of your own: `{PROGRAM}`", settings_in(ProgramSettings))
     yield _section(f"`hydra/sweeper=optuna`: `{SEARCH}`", settings_in(SearchSettings))
     yield _section(f"`hydra/launcher=slurm`: `{LAUNCHER}`", settings_in(SlurmSettings))
+    yield _section(f"`hydra/launcher=ray`: `{LAUNCHER}`", settings_in(RaySettings))
 
 
 def _section(title: str, found: Iterable[Setting]) -> str:

@@ -31,6 +31,7 @@ from sweepboard.settings import (
     DatasetSettings,
     Facts,
     ProgramSettings,
+    RaySettings,
     SearchSettings,
     Setting,
     SlurmSettings,
@@ -56,14 +57,22 @@ BASES = {
     "logging/tensorboard": "logging.",
     "hydra/sweeper/optuna": f"{SEARCH}.",
     "hydra/launcher/slurm": f"{LAUNCHER}.",
+    "hydra/launcher/ray": f"{LAUNCHER}.",
     "program": "",
 }
 """The files that hold the defaults, and where in the configuration they stand."""
 
+LAUNCHERS = {"slurm": SlurmSettings, "ray": RaySettings}
+"""Settings of different launchers may have the same key."""
+
 
 def all_settings() -> list[Setting]:
-    plugins = settings_in(SearchSettings, f"{SEARCH}."), settings_in(SlurmSettings, f"{LAUNCHER}.")
+    plugins = settings_in(SearchSettings, f"{SEARCH}."), *map(of_a_launcher, LAUNCHERS)
     return [*settings().values(), *chain(*plugins), *of_a_program()]
+
+
+def of_a_launcher(option: str) -> list[Setting]:
+    return list(settings_in(LAUNCHERS[option], f"{LAUNCHER}."))
 
 
 def of_a_program() -> list[Setting]:
@@ -80,18 +89,20 @@ def written() -> Iterator[str]:
 
 
 def test_every_setting_stands_in_one_file_of_yaml_and_every_key_there_is_a_setting() -> None:
-    keys = Counter(written())
-    ours = {each.key for each in all_settings()}
-    others = {f"{SEARCH}._target_", f"{LAUNCHER}._target_", f"{SEARCH}.params", "hydra.output_subdir"}
-    assert keys == Counter(ours | others)
+    ours = [each.key for each in all_settings()]
+    targets = [f"{SEARCH}._target_", *[f"{LAUNCHER}._target_"] * len(LAUNCHERS)]
+    others = [*targets, f"{SEARCH}.params", "hydra.output_subdir"]
+    assert Counter(written()) == Counter([*ours, *others])
 
 
 def test_the_defaults_in_yaml_are_in_force_and_those_of_the_fields() -> None:
-    config = composed(("hydra/sweeper=optuna", "hydra/launcher=slurm"))
-    program = OmegaConf.load(CONF / "program.yaml")
-    for each in all_settings():
-        value = OmegaConf.select(program if each in of_a_program() else config, each.key)
-        assert (value, type(each.default)) == (each.default, type(each.default)), each.key
+    searched = [*settings().values(), *settings_in(SearchSettings, f"{SEARCH}.")]
+    sources: list[tuple[Any, list[Setting]]] = [(composed(("hydra/sweeper=optuna",)), searched)]
+    sources += [(composed((f"hydra/launcher={option}",)), of_a_launcher(option)) for option in LAUNCHERS]
+    for source, found in [*sources, (OmegaConf.load(CONF / "program.yaml"), of_a_program())]:
+        for each in found:
+            value = OmegaConf.select(source, each.key)
+            assert (value, type(each.default)) == (each.default, type(each.default)), each.key
 
 
 def test_every_field_is_a_setting_or_a_group_of_them() -> None:

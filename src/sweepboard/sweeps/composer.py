@@ -56,6 +56,7 @@ class Composer:
             follow_typed_targets(config, overrides, before)
         except Exception as error:
             raise explain(error, overrides, self._config_dirs) from error
+        OmegaConf.set_readonly(config.hydra, None)  # `HydraConfig` set it for the point before
         config.hydra.overrides.task = list(overrides)
         import_modules(config)
         return config

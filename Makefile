@@ -41,13 +41,13 @@ clean:          ## forget the environment and every cache; runs stay
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first that knows dependency groups
 
 $(VENV)/run.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # the first that knows dependency groups
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev 'hydra-core<1.4'  # test-next: 1.4
 	touch $@ $(VENV)/run.stamp
 

@@ -54,8 +54,10 @@ class Task(sweepboard.Task):
 
 
 def test_three_ranks_give_the_curves_of_one(command: Command) -> None:
-    for count in (1, 3):
-        command(*RUN, "trainer.accumulate=2", f"trainer.devices={count}", f"hydra.run.dir=r{count}")
+    read = ["dataset.in_memory=false", "dataset.workers=1"]
+    for count, words in ((1, []), (3, read)):
+        accumulated = [*RUN, "trainer.accumulate=2", f"trainer.devices={count}"]
+        command(*accumulated, *words, f"hydra.run.dir=r{count}")
     one, three = (curves(Path(name)) for name in ("r1", "r3"))
     assert {tag: [step for step, _ in points] for tag, points in one.items()} == {
         tag: [step for step, _ in points] for tag, points in three.items()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakSet
 
 from sweepboard.errors import RunFailed
 from sweepboard.execution.channel import Channel
@@ -37,6 +38,7 @@ class RankJobs:
 
     def __init__(self, size: int, timeout: float, on_stuck: Callable[[str], None]) -> None:
         self._server = JobServer(_PRELOAD)
+        _open.add(self)
         self._size, self._timeout, self._on_stuck = size, timeout, on_stuck
         self._channels: dict[int, Channel] = {}
         self._said: dict[int, dict[str, Any]] = {}
@@ -64,6 +66,14 @@ class RankJobs:
             self._watcher.join()
         self._server.close()
         for channel in self._channels.values():
+            channel.close()
+
+    def let_go(self) -> None:
+        """Close the connections in a process that was forked from this one, such as a DataLoader worker.
+
+        Else the server would not notice the end of this process while that one lives.
+        """
+        for channel in (self._server.channel, *self._channels.values()):
             channel.close()
 
     def why(self, lost: RankLost) -> RunFailed:
@@ -145,6 +155,18 @@ class RankJobs:
         sys.stderr.write(f"\nsweepboard: {reason}\n")
         self._server.close()
         os._exit(1)
+
+
+_open: WeakSet[RankJobs] = WeakSet()
+
+
+def _let_go() -> None:
+    for jobs in _open:
+        jobs.let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _killed(rank: int, code: int) -> RunFailed:

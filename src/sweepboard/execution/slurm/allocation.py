@@ -14,13 +14,13 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from sweepboard.execution.executor import Ended, Event, Executor, Job, Message, Payload, Resources, Started
 from sweepboard.execution.local import LocalExecutor
 from sweepboard.execution.slurm.batch import SECRETS, Batch, Tail, append
 from sweepboard.execution.slurm.commands import requeue_this
 from sweepboard.execution.slurm.step import as_step
+from sweepboard.execution.wire import obey
 from sweepboard.hardware import cores, gpus, total_memory
 
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -89,14 +89,10 @@ class Allocation:
 
     def _obey(self, executor: Executor | None) -> None:
         for command in self._commands.poll():
-            name: Any = command.get("stop", command.get("tell"))
             if executor is None:
-                if "stop" in command:
-                    self._left.pop(name, None)
-            elif "stop" in command:
-                executor.stop(name, command["reason"])
+                self._left.pop(command.get("stop", ""), None)
             else:
-                executor.tell(name, command["payload"])
+                obey(executor, command)
 
     def _end(self) -> None:
         if self._signum is None:

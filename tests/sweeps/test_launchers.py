@@ -206,6 +206,20 @@ def test_device_and_threads_are_not_those_of_the_machine_that_plans(
         assert {(job["device"], job["threads"]) for job in plan} == {(device, 6)}
 
 
+def test_devices_and_threads_under_submitit_are_those_of_its_settings(command: Command) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    words = [
+        *TINY,
+        "threads=null",
+        "seed=1,2",
+        "hydra/launcher=submitit_slurm",
+        "hydra.launcher.cpus_per_task=5",
+    ]
+    for gpus, device in ((1, "cuda"), (0, "cpu")):
+        plan = command("plan", "--json", *words, f"hydra.launcher.gpus_per_node={gpus}").json
+        assert {(job["device"], job["threads"]) for job in plan} == {(device, 5)}
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is here")
 def test_a_job_whose_device_is_missing_says_so(cluster: list[str], command: Command) -> None:
     said = command("-m", *cluster, *TINY, "device=cuda", "seed=1,2", "sweep.name=s", code=1)

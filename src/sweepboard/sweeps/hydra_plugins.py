@@ -17,7 +17,7 @@ from sweepboard.compat.hydra import now_is
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.results_folder import asked_for, is_asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError, RunFailed
-from sweepboard.execution import Executor, local_resources
+from sweepboard.execution import Executor
 from sweepboard.files import write_atomic, writing
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
@@ -127,7 +127,7 @@ def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor
     settings = request.settings
     points = grid(overrides, settings.zip, request.context.config_loader)
     moment = moment_of(SweepFolder(request.named)) if request.named else datetime.now()
-    resources = executor.resources() if executor is not None else local_resources()
+    resources = request.launcher.resources(executor)
     with now_is(moment):
         checked = check_points(points, request.composer.compose, resources, settings.filter)
     return lambda threads: replace(

@@ -14,13 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 from sweepboard.compose.config_search import CONFIG, hydra_ready
 from sweepboard.compose.hydra_errors import PLUGINS, explain
 from sweepboard.errors import ConfigError, did_you_mean, reason
-from sweepboard.execution import Executor
+from sweepboard.execution import Executor, Resources, local_resources
 from sweepboard.names import key_of
 from sweepboard.secrets import is_masked
 from sweepboard.settings import Plugin, SweepSettings, settings_in
 
 GROUP, BLOCK = "hydra/launcher", "hydra.launcher."
 """The keys that select and configure a launcher."""
+
+_SUBMITIT = "submitit_slurm"
 
 _HOMES = ("hydra_plugins.", "hydra._internal.core_plugins.")
 """The packages whose launchers Hydra accepts."""
@@ -55,6 +57,15 @@ class LauncherChoice:
         launcher = plugin(**{key: value for key, value in self.settings.items() if key != "_target_"})
         executor: Executor = launcher.executor(settings)
         return executor
+
+    def resources(self, executor: Executor | None) -> Resources:
+        """Return what its jobs share: what its executor says, submitit's settings, or this machine's."""
+        if executor is not None:
+            return executor.resources()
+        if ".hydra_submitit_launcher." not in str(self.settings.get("_target_")) or self.option != _SUBMITIT:
+            return local_resources()
+        gpus = tuple(map(str, range(int(self.settings.get("gpus_per_node") or 0))))
+        return Resources(int(self.settings.get("cpus_per_task") or 1), gpus=gpus, jobs=1, here=False)
 
     def refuse_limits(self, settings: SweepSettings) -> None:
         """Raise `ConfigError` for limits that a launcher without an executor would ignore."""

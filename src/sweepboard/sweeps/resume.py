@@ -77,7 +77,7 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         executor = launcher.executor(settings)
         if executor is None:
             launcher.refuse_limits(settings)
-        resources = executor.resources() if executor is not None else None
+        resources = launcher.resources(executor)
         overrides = [
             override
             for override in wish.overrides

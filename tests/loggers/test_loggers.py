@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -192,6 +193,17 @@ def test_media_are_logged_to_wandb(tmp_path: Path) -> None:
     TestWandB().test_it_keeps_what_callbacks_log_through_a_kill(tmp_path)
     kinds = {path.parts[-3] for path in tmp_path.rglob("media/*/suite/*")}
     assert kinds == {"images", "audio", "html", "videos"}
+
+
+@pytest.mark.slow
+def test_a_resumed_run_tells_wandb_what_was_not_written(command: Command) -> None:
+    command(*TINY, "dataset=gaussian", "loggers=wandb", "hydra.run.dir=run")
+    shutil.rmtree("run/wandb")  # as after a kill, of which W&B has an empty file
+    command("resume", "run", "trainer.epochs=4")
+    found, board = (suite.points(Path("run"))["train/loss"] for suite in (TestWandB(), TestTensorBoard()))
+    assert [step for step, _ in found] == [step for step, _ in board] == list(range(2, 25, 2))
+    assert [value for _, value in found] == pytest.approx([value for _, value in board])
+    command("resume", "run", "trainer.epochs=6")  # W&B leaves no links, which a run folder must not have
 
 
 def test_a_strangers_run_sends_nothing_away(command: Command) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sweepboard.loggers.media_files import MediaFiles
-from sweepboard.loggers.run_files import id_of, require, settings_of
+from sweepboard.loggers.run_files import id_of, points_before, require, settings_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,8 @@ Mode: TypeAlias = Literal["offline", "online"]
 class WandB(MediaFiles):
     """Logs to W&B under the id of the run; `offline` writes into its folder, for `wandb sync` later.
 
-    W&B takes no step twice: of a run that was killed and resumed, it keeps what it was told first.
+    W&B takes no step twice: of a run that was killed and resumed, it keeps what it was told first. It gets
+    from the event files what it had not written then.
     """
 
     may_fail = True
@@ -41,8 +42,11 @@ class WandB(MediaFiles):
         self._run = wandb.init(
             project=self.project, entity=self.entity, id=id_of(folder), name=folder.name, dir=folder,
             config=settings_of(folder), mode=self.mode, resume="allow",
-            settings=wandb.Settings(silent=True, console="off"),
+            settings=wandb.Settings(silent=True, console="off", symlink=False),
         )  # fmt: skip
+        if progress.step:  # what an attempt that was killed had not yet written
+            for step, scalars in points_before(progress.log_from, folder):
+                self.scalars(step, scalars)
 
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         self._run.log(dict(scalars), step=step)

@@ -203,7 +203,7 @@ def test_a_resumed_run_tells_wandb_what_was_not_written(command: Command) -> Non
     found, board = (suite.points(Path("run"))["train/loss"] for suite in (TestWandB(), TestTensorBoard()))
     assert [step for step, _ in found] == [step for step, _ in board] == list(range(2, 25, 2))
     assert [value for _, value in found] == pytest.approx([value for _, value in board])
-    command("resume", "run", "trainer.epochs=6")  # W&B leaves no links, which a run folder must not have
+    command("resume", "run", "trainer.epochs=6")  # W&B's folder holds links of its own
 
 
 def test_a_strangers_run_sends_nothing_away(command: Command) -> None:

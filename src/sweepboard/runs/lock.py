@@ -103,8 +103,11 @@ def refuse_links(folder: RunFolder) -> None:
         raise LinkInFolder(f"{path} is a symbolic link: remove it, then a run can write to this folder")
 
 
-_NOT_OURS = (".submitit",)
-"""Folders that a launcher fills with links of its own; nothing of ours is written there."""
+_NOT_OURS = (".submitit", "wandb")
+"""Folders that a launcher or W&B fills with links of its own; nothing of ours is written there.
+
+Of a stranger's run no logger is built, and W&B writes each attempt into a new folder.
+"""
 
 
 def _links(folder: Path) -> Iterator[Path]:

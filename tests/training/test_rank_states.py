@@ -37,7 +37,13 @@ def state(rank: int) -> LoopState:
     learner = {"meter": meter.state_dict(), "task": [], "attributes": {"seen": rank}, "model": {}}
     seed_everything(rank)
     empty: dict[str, Any] = {name: {} for name in ("data", "monitor", "train_metrics", "val_metrics")}
-    rest = {"test_metrics": {}, "callbacks": {}, "samples_per_second": 0.0, "seconds": 0.0, "busy": 0.0}
+    rest: dict[str, Any] = {
+        "test_metrics": {},
+        "callbacks": {},
+        "samples_per_second": 0.0,
+        "seconds": 0.0,
+        "busy": 0.0,
+    }
     return LoopState(
         step=4, total_steps=8, log_from=5, due=False, learner=learner, random=random_states(), **empty, **rest
     )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from sweepboard.cli.command_line import Request, multirun_request, with_quoted_filter
 from sweepboard.cli.run_options import config_dirs
+from sweepboard.errors import ConfigError
 from sweepboard.files import read_json
+from sweepboard.rank_environment import started_rank
 from sweepboard.startup import tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
 
@@ -26,7 +28,9 @@ def run_sweep(request: Request) -> int:
 
 
 def sweep_result(request: Request) -> SweepResult:
-    """Run all jobs, and return their results."""
+    """Run all jobs, and return their results. Raise `ConfigError` in one of several ranks."""
+    if (place := started_rank()) is not None:
+        raise ConfigError(f"-m: a sweep starts its processes itself: type it without {place.starter}")
     with _server() if _runs_here(request) else nullcontext():
         from sweepboard.cli.sweep_display import display
 

@@ -50,6 +50,9 @@ def test_a_run_and_a_sweep_take_short_keys(command: Command) -> None:
     ]
     run = only_run(Path("outputs"))
     assert {"trainer.epochs=2", "optimizer.lr=0.1"} <= set(record_of(run)["overrides"])
+    said = command("rerun", "last", "epochs=1", "lr=0.2")
+    assert "lr=0.2: taken as optimizer.lr=0.2" in said.err
+    assert "differs: optimizer.lr: 0.1 -> 0.2" in said.out
     plan = command("plan", "hidden=[8],[4]", "model=mlp", "--json").json
     assert [job["job"] for job in plan] == ["model.hidden=8+", "model.hidden=4+"]
     assert [job["overrides"][0] for job in plan] == ["model.hidden=[8]", "model.hidden=[4]"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import config_dirs, parser
+from sweepboard.cli.short_keys import with_whole_keys_of
 from sweepboard.cli.summary import print_summary
 from sweepboard.formatting import printable
 from sweepboard.names import label
@@ -22,6 +23,7 @@ def main(arguments: list[str]) -> int:
     """Rerun a run, after printing what differs from the original."""
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
     saved = read_run(chosen(options.run))
+    overrides = with_whole_keys_of(saved, options.overrides)
     tune_allocator()
     from sweepboard.cli.after_stop import telling_how_to_go_on
     from sweepboard.cli.run_display import run_display
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
     from sweepboard.runs.rerun import DataCheck, differences, expectation
     from sweepboard.secrets import overrides_for_names
 
-    prepared = prepare_saved(saved, options.overrides, options.allow, config_dirs(options))
+    prepared = prepare_saved(saved, overrides, options.allow, config_dirs(options))
     config = prepared.config
     found = differences(saved, prepared, environment(Path.cwd(), config.training))
     print_differences(found)

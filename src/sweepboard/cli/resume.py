@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import parser
+from sweepboard.cli.short_keys import with_whole_keys_of
 from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
 from sweepboard.errors import UserError
@@ -36,13 +37,14 @@ def main(arguments: list[str]) -> int:
             f"hydra.sweep.dir={options.run}; its jobs are gone on with"
         )
     saved = read_run(options.run)
+    overrides = with_whole_keys_of(saved, options.overrides)
     tune_allocator()
     from sweepboard.cli.after_stop import telling_how_to_go_on
     from sweepboard.cli.run_display import run_display
     from sweepboard.runs.record import read_record
     from sweepboard.runs.resume import prepare_resume, resume, why_complete
 
-    prepared = prepare_resume(saved, options.overrides, options.allow, options.accept_changes)
+    prepared = prepare_resume(saved, overrides, options.allow, options.accept_changes)
     if complete := why_complete(saved, prepared):
         print(printable(f"{saved.folder} {complete}"))
         return 0

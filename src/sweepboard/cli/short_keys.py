@@ -17,6 +17,7 @@ from sweepboard.compose.option_names import is_group, with_names
 from sweepboard.errors import UserError
 from sweepboard.formatting import printable
 from sweepboard.names import flatten
+from sweepboard.runs.saved_run import SavedRun
 from sweepboard.settings import GROUPS, TOP_LEVEL, settings
 
 _SHORT = re.compile(r"([a-z_]\w*)=.*", re.IGNORECASE | re.DOTALL)
@@ -33,6 +34,11 @@ def with_whole_keys(overrides: Sequence[str], config_dirs: Sequence[Path], name:
         return whole(overrides, set(_known_keys(overrides, config_dirs, name)))
     except (UserError, HydraException, OmegaConfBaseException):
         return list(overrides)  # the words are invalid: composing them all reports why
+
+
+def with_whole_keys_of(saved: SavedRun, overrides: Sequence[str]) -> list[str]:
+    """Return overrides of a saved run with whole keys, of which its configuration tells."""
+    return whole(overrides, {key for key, _ in flatten(saved.config.values)})
 
 
 def whole(overrides: Sequence[str], keys: Collection[str]) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 
 from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import config_dirs, parser
+from sweepboard.cli.short_keys import with_whole_keys_of
 from sweepboard.cli.table import print_table
 from sweepboard.files import NotWritable
 from sweepboard.formatting import number, printable
@@ -21,11 +22,12 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--json", action="store_true", help="print the result as JSON")
     options = made.parse_intermixed_args(arguments)
     saved = read_run(chosen(options.run))
+    overrides = with_whole_keys_of(saved, options.overrides)
     tune_allocator()
     from sweepboard.runs.evaluate import enter, measure, prepare_test
     from sweepboard.runs.lock import FolderLocked
 
-    prepared = prepare_test(saved, options.overrides, options.allow, config_dirs(options))
+    prepared = prepare_test(saved, overrides, options.allow, config_dirs(options))
     measured = measure(saved, prepared, options.checkpoint)
     if options.json:
         print(json.dumps({"step": measured.step, **measured.tagged}))

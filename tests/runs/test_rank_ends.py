@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.command import only_run, record_of
 from tests.runs.process import Launch, Sweepboard, assert_the_same
 from tests.runs.rank_process import all_end, children, ranks
+from tests.slurm import cluster, why_not
 
 pytestmark = pytest.mark.slow
 
@@ -144,3 +147,20 @@ def test_torchrun_starts_the_same_run(reference: Path, launch: Launch, tmp_path:
     start = ["-m", "torch.distributed.run", "--nproc-per-node=3"]
     launch(tmp_path, *RUN, before=start).finish()
     assert_the_same(tmp_path / "run", reference)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_srun_starts_the_same_run(nodes: int, tmp_path: Path) -> None:
+    words = [*RUN, "trainer.epochs=2", "trainer.devices=2"]
+    run_in(tmp_path, sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=here")
+    step = ["srun", "--overcommit", "--ntasks=2", f"--nodes={nodes}", "--kill-on-bad-exit=1"]
+    words += [f"trainer.devices={2 // nodes}", f"trainer.nodes={nodes}"]
+    with cluster():
+        run_in(tmp_path, *step, sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=there")
+    assert_the_same(tmp_path / "there", tmp_path / "here")
+
+
+def run_in(folder: Path, *words: str) -> None:
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

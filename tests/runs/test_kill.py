@@ -96,7 +96,7 @@ def test_signals_save_and_leave_with_their_code(
         record = record_of(run)
         assert record["status"] == "interrupted"
         assert record["reason"] == f"interrupted by {signum.name}"
-        assert said.splitlines()[-1].startswith(f"sweepboard: interrupted by {signum.name}")
+        assert said.splitlines()[-3].startswith(f"sweepboard: interrupted by {signum.name}")
         process = launch(tmp_path, "resume", "run")
     process.finish()
     assert record_of(run)["attempts"] == 4

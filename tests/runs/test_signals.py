@@ -94,7 +94,7 @@ def test_while_data_is_read(launch: Launch, here: Path, signum: signal.Signals) 
     process = start(launch, here, ["dataset._target_=slow.Reading"], "reading")
     process.process.send_signal(signum)
     assert_gone(process, 128 + signum)
-    assert process.said().splitlines()[-1] == f"sweepboard: interrupted by {signum.name}"
+    assert process.said().splitlines()[-3] == f"sweepboard: interrupted by {signum.name}"
     assert record_of(here / "run")["reason"] == f"interrupted by {signum.name}"
 
 
@@ -194,7 +194,7 @@ def test_a_sample_that_never_comes_is_given_up_and_the_run_goes_on_as_if_nothing
     process.sleep(2)  # until what other workers have fetched is used up
     process.process.send_signal(signum)
     assert_gone(process, 128 + signum)
-    assert process.said().splitlines()[-1].endswith("while it waited for samples that did not come")
+    assert process.said().splitlines()[-3].endswith("while it waited for samples that did not come")
     (tmp_path / "free").touch()
     launch(tmp_path, "resume", "run").finish()
     launch(tmp_path, *words, "hydra.run.dir=whole").finish()

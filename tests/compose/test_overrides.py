@@ -108,9 +108,9 @@ def test_what_is_laid_over_a_configuration(words: list[str], shown: dict[str, An
 @pytest.mark.parametrize(
     ("words", "jobs"),
     [
-        (["model.hidden=extend_list(8),extend_list(4,2),[1]"], ["[256,128,8]", "[256,128,4,2]", "[1]"]),
-        (["model.hidden=[1]", "model.hidden=extend_list(8),extend_list(4)"], ["[1,8]", "[1,4]"]),
-        (["model.hidden=[1],[2]", "model.hidden=extend_list(8)"], ["[1,8]", "[2,8]"]),
+        (["model.hidden=extend_list(8),extend_list(4,2),[1]"], ["256+128+8", "256+128+4+2", "1+"]),
+        (["model.hidden=[1]", "model.hidden=extend_list(8),extend_list(4)"], ["1+8", "1+4"]),
+        (["model.hidden=[1],[2]", "model.hidden=extend_list(8)"], ["1+8", "2+8"]),
     ],
 )
 def test_values_to_go_through_add_to_a_list(words: list[str], jobs: list[str], command: Command) -> None:

@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from torch import nn
+from torch.nn.parameter import is_lazy
+
 from sweepboard.data.types import ENDLESS
 from sweepboard.formatting import duration, number
 from sweepboard.training.callback import Callback
@@ -101,16 +104,23 @@ def most_telling_first(progress: Progress) -> list[str]:
 def header(groups: Mapping[str, str], progress: Progress) -> list[str]:
     """Return what is trained: model with its weights, optimizer, precision, device, data with their sizes."""
     learner, data = progress.learner, progress.data
-    weights = sum(each.numel() for each in learner.model.parameters())
     model = groups.get("model", type(learner.model).__name__)
     optimizer = groups.get("optimizer", type(learner.optimizer).__name__)
     splits = {"train": data.train, "val": data.val, "test": data.test}
     sizes = [f"{split.size:,} {name}" for name, split in splits.items() if split and split.size < ENDLESS]
     return [
-        f"model {model} ({weights:,} weights), optimizer {optimizer}, "
+        f"model {model} ({_weights(learner.model)}), optimizer {optimizer}, "
         f"{progress.settings.precision} on {learner.device}",
         f"data {groups.get('dataset', '')}: {', '.join(sizes) or 'of unknown length'}",
     ]
+
+
+def _weights(model: nn.Module) -> str:
+    """Return the number of weights; lazy layers get theirs from the first batch."""
+    weights = list(model.parameters())
+    known = [each.numel() for each in weights if not is_lazy(each)]
+    more = "" if len(known) == len(weights) else ", more from the first batch on"
+    return f"{sum(known):,} weights{more}"
 
 
 def _tagged(prefix: str, metrics: Mapping[str, float]) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
 
 from generated_pages.reference import REFERENCE  # noqa: E402
 from generated_pages.repository_pages import pages_of, with_links  # noqa: E402

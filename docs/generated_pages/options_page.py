@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 INTRODUCTION = """# Options
 
 The YAML that comes with sweepboard. `model=mlp` chooses a file of the folder `model`; each of its keys can be

@@ -99,7 +99,7 @@ def test_a_run_and_a_sweep_see_the_same_machine(machine: Path, monkeypatch: pyte
     from sweepboard.compose.automatic import automatic
     from sweepboard.execution import local_resources
 
-    config = {"device": "cpu", "threads": None, "trainer": {"precision": "fp32", "devices": 1}}
+    config = {"device": "cpu", "threads": None, "trainer": {"precision": "fp32", "devices": 1, "nodes": 1}}
     member("0::/job")
     group(machine / "job", cpu__max="300000 100000", memory__max=str(GIB), memory__current="0")
     assert automatic(config)["threads"] == local_resources().cores == 3

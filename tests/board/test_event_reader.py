@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event
@@ -29,6 +29,7 @@ from sweepboard.board.tfrecord import Damage, frame, records
 NAME = "events.out.tfevents.1.host.1.0"
 FLOATS = st.floats(width=32)
 STEPS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 300), st.just(0))
+INFINITE = Summary(value=[Summary.Value(tag="a", simple_value=math.inf)])
 PLAIN = st.builds(Summary.Value, tag=st.sampled_from(["a", "b", "loss"]), simple_value=FLOATS)
 VALUES = st.lists(
     st.one_of(
@@ -97,6 +98,7 @@ def test_many_at_a_time_is_the_same_as_one_by_one(
     st.dictionaries(st.integers(0, 80), st.integers(0, 255), max_size=2),
     st.sampled_from([Event(), Event(summary=Summary(value=[Summary.Value(tag="z", simple_value=1.0)]))]),
 )
+@example(Event(wall_time=1, summary=INFINITE), {17: 1}, Event())  # a signalling NaN
 def test_a_template_reads_what_the_parser_reads_whatever_the_bytes(
     event: Event, changes: dict[int, int], more: Event
 ) -> None:

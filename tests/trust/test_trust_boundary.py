@@ -66,6 +66,7 @@ HOMES = (
         "torchvision.ops.",
     ),
     *("torchvision.transforms.", "sweepboard.models.", "sweepboard.data.", "sweepboard.training."),
+    *("sweepboard.callbacks.", "sweepboard.loggers.csv_file."),
 )
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(QUICK, max_examples=6000)

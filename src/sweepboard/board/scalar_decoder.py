@@ -235,4 +235,6 @@ def _varints(columns: Bytes) -> Ints:
 def _column(matrix: Bytes, place: int, kind: str) -> Floats:
     """Return the floats that start at byte `place` of each row."""
     width = np.dtype(kind).itemsize
-    return np.ascontiguousarray(matrix[:, place : place + width]).view(kind)[:, 0].astype(np.float64)
+    floats = np.ascontiguousarray(matrix[:, place : place + width]).view(kind)[:, 0]
+    with np.errstate(invalid="ignore"):  # some bits of a NaN raise a warning as it is cast
+        return floats.astype(np.float64)

@@ -34,6 +34,7 @@ SWEEPS = {
     "lists": (["optimizer.betas=[0.9,0.99],[0.8,0.9]", RATES], 2),
     "longer lists": (["model=mlp", "model.hidden=extend_list(8),extend_list(16)", "seed=1,2"], 2),
     "mappings": (["optimizer.groups={w:{params:'*weight',lr:1}},{b:{params:'*bias',lr:2}}", "seed=1,2"], 2),
+    "lazy weights": (["model={_target_: torch.nn.LazyLinear, out_features: 10}", RATES], 3),
     "a class": (["optimizer._target_=torch.optim.SGD", RATES, "+optimizer.momentum=0,0.9"], 2),
 }  # fmt: skip
 """Sweeps, and how many of their points are prepared from nothing."""

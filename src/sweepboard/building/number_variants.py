@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from sweepboard.building.optimizer_check import check_optimizers_fit
 from sweepboard.building.optimizer_nodes import check_optimizers
@@ -63,7 +64,11 @@ class NumberVariants:
         if any(each is None for each in followers.values()):
             return None
         found = {key: each for key, each in followers.items() if each is not None}
-        return cls(first, try_model(first.config, None, lambda model: model), found)
+        model = try_model(first.config, None, lambda model: model)
+        weights = list(model.parameters())
+        if not weights or any(map(is_lazy, weights)):  # they get a shape from the first batch
+            return None
+        return cls(first, model, found)
 
     def prepare(self, config: DictConfig, overrides: Sequence[str]) -> Prepared:
         """Return the variant that `config` was composed to.

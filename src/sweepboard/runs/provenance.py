@@ -80,11 +80,19 @@ def environment(code: Path, config: Mapping[str, Any], patch: str | None = None)
 def packages() -> dict[str, str]:
     """Return the installed distributions and their versions.
 
-    The result is cached, and jobs of a sweep inherit it: parsing the metadata takes half a second.
+    The result is cached, and jobs of a sweep inherit it: there may be hundreds.
     """
-    found = [dist.metadata for dist in metadata.distributions()]  # parsed anew for each attribute of `dist`
-    versions = {entry["Name"]: entry["Version"] for entry in found if entry["Name"]}
+    found = [_name_and_version(dist) for dist in metadata.distributions()]
+    versions = {name: version for name, version in found if name}
     return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
+
+
+def _name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
+    """Return both from the head of the metadata: `dist.metadata` parses its description too, page by page."""
+    text = dist.read_text("METADATA") or dist.read_text("PKG-INFO") or ""
+    head = text.split("\n\n", 1)[0]
+    fields = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
+    return fields.get("Name", "").strip(), fields.get("Version", "").strip()
 
 
 def torch_build() -> dict[str, Any]:

@@ -119,12 +119,15 @@ def test_one_that_differentiates_the_gradients_again(command: Command) -> None:
     command(*later, "optimizer.create_graph=true")
 
 
-def test_compiled_gradients_have_no_graph(command: Command) -> None:
+@pytest.mark.parametrize(("word", "instead"), [("compile=true", "compile=false"), ("devices=2", "devices=1")])
+def test_compiled_gradients_and_those_of_several_ranks_have_no_graph(
+    word: str, instead: str, command: Command
+) -> None:
     Path("own.py").write_text(SECOND_ORDER)
-    words = [*TINY, "model=mlp", "optimizer._target_=own.Curvature", "trainer.compile=true"]
+    words = [*TINY, "model=mlp", "optimizer._target_=own.Curvature", f"trainer.{word}"]
     assert command(*words, code=2).line == (
-        "sweepboard: trainer.compile: own.Curvature differentiates the gradients again, which does not go "
-        "with it; type trainer.compile=false"
+        f"sweepboard: trainer.{word.partition('=')[0]}: own.Curvature differentiates the gradients again, "
+        f"which does not go with it; type trainer.{instead}"
     )
 
 

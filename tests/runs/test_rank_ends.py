@@ -143,6 +143,115 @@ def test_a_rank_that_hangs_is_named(rank: int, launch: Launch, tmp_path: Path) -
     assert record_of(tmp_path / "run")["reason"] == told
 
 
+STUCK = """
+import time
+from pathlib import Path
+import torch
+from torch.utils.data import Dataset, IterableDataset
+
+def sample(index):
+    return torch.full((8,), float(index)), index % 2
+
+def stuck(index, at):
+    while index == at and not Path("free").exists():
+        print("stuck", flush=True)
+        time.sleep(1)
+
+class Stream(IterableDataset):
+    num_classes = 2
+    def __len__(self):
+        return 400
+    def __iter__(self):
+        for index in range(400):
+            stuck(index, 101)
+            yield sample(index)
+
+class Pairs(Dataset):
+    num_classes = 2
+    def __len__(self):
+        return 400
+    def __getitem__(self, index):
+        stuck(index, 101)
+        return sample(index)
+"""
+
+WAITS = ["model=linear", "threads=1", "trainer.devices=2", "trainer.epochs=2", "logging=minimal",
+         "logging.every_steps=2", "dataset.batch_size=8", "trainer.val_every_epochs=null",
+         "dataset.val_fraction=0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("reached", [0, 1])
+def test_a_wait_for_samples_is_given_up_by_all_and_saved(
+    reached: int, launch: Launch, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(STUCK)
+    words = [*WAITS, "dataset._target_=own.Stream"]
+    process = launch(tmp_path, *words, "hydra.run.dir=run")
+    process.wait_until_it_says("stuck")
+    found = ranks(process, 2)
+    process.wait_for(lambda: "stuck" in (tmp_path / "run" / "ranks" / "1.log").read_text())
+    others = children(process.process.pid)
+    os.kill(found[reached], signal.SIGINT)
+    assert process.process.wait(20) == 128 + signal.SIGINT
+    all_end(others, 2)
+    record = record_of(tmp_path / "run")
+    assert record["reason"] == "interrupted by SIGINT while it waited for samples that did not come"
+    assert record["checkpoint_step"] == record["step"] > 0
+    (tmp_path / "free").touch()
+    launch(tmp_path, "resume", "run").finish()
+    launch(tmp_path, *words, "hydra.run.dir=whole").finish()
+    assert_the_same(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("reached", [0, 1])
+def test_a_wait_of_one_rank_alone_ends_the_run_which_says_why_nothing_is_saved(
+    reached: int, launch: Launch, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(STUCK)
+    words = [*WAITS, "dataset._target_=own.Pairs", "dataset.shuffle=false", "hydra.run.dir=run"]
+    process = launch(tmp_path, *words)
+    log = tmp_path / "run" / "ranks" / "1.log"
+    process.wait_for(lambda: log.exists() and "stuck" in log.read_text())
+    found = ranks(process, 2)
+    others = children(process.process.pid)
+    os.kill(found[reached], signal.SIGTERM)
+    assert process.process.wait(30) == 128 + signal.SIGTERM
+    all_end(others, 2)
+    reason = record_of(tmp_path / "run")["reason"]
+    assert reason.endswith("and another rank was elsewhere: nothing was saved since the last checkpoint")
+
+
+SLOW_END = """
+import time
+from sweepboard import Callback
+
+class SlowEnd(Callback):
+    writes_only = True
+    def finish(self, status):
+        time.sleep(8)
+        print("finished slowly", flush=True)
+"""
+
+
+def test_rank_0_may_take_its_time_after_the_others_have_ended(launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SLOW_END)
+    process, found, _ = started(launch, tmp_path, "+callbacks.slow._target_=own.SlowEnd")
+    os.kill(found[0], signal.SIGTERM)
+    assert process.process.wait(30) == 128 + signal.SIGTERM
+    assert "finished slowly" in process.said()
+    assert record_of(tmp_path / "run")["status"] == "interrupted"
+
+
+def test_a_killed_server_of_the_ranks_is_told(launch: Launch, tmp_path: Path) -> None:
+    process, found, others = started(launch, tmp_path)
+    [server] = [pid for pid in others if pid not in found.values()]
+    os.kill(server, signal.SIGKILL)
+    assert process.process.wait(15) == 1
+    all_end(others, 2)
+    told = "the process that had started the other ranks was killed, and they with it"
+    assert record_of(tmp_path / "run")["reason"] == told
+
+
 def test_torchrun_starts_the_same_run(reference: Path, launch: Launch, tmp_path: Path) -> None:
     start = ["-m", "torch.distributed.run", "--nproc-per-node=3"]
     launch(tmp_path, *RUN, before=start).finish()

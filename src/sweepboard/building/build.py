@@ -132,10 +132,11 @@ def build(prepared: Prepared, dealing: Dealing = ONE) -> Experiment:
 
 
 def device_of(name: str, dealing: Dealing) -> torch.device:
-    """Return the device of a rank: each has a GPU of its own."""
+    """Return the device of a rank: each has a GPU of its own, of which srun may show it no other."""
     if name == "cuda" and dealing.size > 1:
-        torch.cuda.set_device(dealing.local_rank)
-        return torch.device("cuda", dealing.local_rank)
+        index = 0 if torch.cuda.device_count() == 1 else dealing.local_rank
+        torch.cuda.set_device(index)
+        return torch.device("cuda", index)
     return torch.device(name)
 
 

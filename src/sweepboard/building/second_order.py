@@ -29,14 +29,17 @@ def second_order(group: Mapping[str, Any]) -> frozenset[str]:
 def check_second_order(run: RunConfig) -> None:
     """Raise `ConfigError` if gradients keep their graph in a run that cannot have that."""
     trainer = run.settings.trainer
-    if not trainer.compile and trainer.precision != "fp16":
-        return
-    key, instead = ("compile", "false") if trainer.compile else ("precision", "bf16")
-    for node in filter(_needs_graph, optimizer_nodes(run.values["optimizer"])):
-        raise ConfigError(
-            f"trainer.{key}: {node.arguments[TARGET]} differentiates the gradients again, which does not go "
-            f"with it; type trainer.{key}={instead}"
-        )
+    instead = {
+        "compile=false": trainer.compile,
+        "precision=bf16": trainer.precision == "fp16",
+        "devices=1": run.ranks > 1,  # each would differentiate the loss of its own samples
+    }
+    for word in (word for word, is_needed in instead.items() if is_needed):
+        for node in filter(_needs_graph, optimizer_nodes(run.values["optimizer"])):
+            raise ConfigError(
+                f"trainer.{word.partition('=')[0]}: {node.arguments[TARGET]} differentiates the gradients "
+                f"again, which does not go with it; type trainer.{word}"
+            )
 
 
 def _needs_graph(node: OptimizerNode) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +16,8 @@ from sweepboard.formatting import printable
 from sweepboard.names import label
 from sweepboard.runs.differences import Difference
 from sweepboard.runs.folder import claim
-from sweepboard.runs.saved_run import read_run
+from sweepboard.runs.rank_server import devices_in, rank_server
+from sweepboard.runs.saved_run import SavedRun, read_run
 from sweepboard.startup import settle, tune_allocator
 
 
@@ -23,6 +25,11 @@ def main(arguments: list[str]) -> int:
     """Rerun a run, after printing what differs from the original."""
     options = parser("rerun", __doc__, many=True).parse_intermixed_args(arguments)
     saved = read_run(chosen(options.run))
+    with rank_server(devices_in(saved.config.values)):
+        return _rerun(saved, options, shlex.join(["sweepboard", "rerun", *arguments]))
+
+
+def _rerun(saved: SavedRun, options: argparse.Namespace, command: str) -> int:
     overrides = with_whole_keys_of(saved, options.overrides)
     tune_allocator()
     from sweepboard.cli.after_stop import telling_how_to_go_on
@@ -39,7 +46,6 @@ def main(arguments: list[str]) -> int:
     found = differences(saved, prepared, environment(Path.cwd(), config.training))
     print_differences(found)
     print(printable(expectation(found)))
-    command = shlex.join(["sweepboard", "rerun", *arguments])
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     record.number = saved.record.number
     settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from sweepboard.cli.chosen_run import chosen
@@ -11,7 +12,8 @@ from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
 from sweepboard.errors import UserError
 from sweepboard.formatting import printable
-from sweepboard.runs.saved_run import read_run
+from sweepboard.runs.rank_server import devices_in, rank_server
+from sweepboard.runs.saved_run import SavedRun, read_run
 from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.folder import SweepFolder
 
@@ -37,6 +39,11 @@ def main(arguments: list[str]) -> int:
             f"hydra.sweep.dir={options.run}; its jobs are gone on with"
         )
     saved = read_run(options.run)
+    with rank_server(devices_in(saved.config.values)):
+        return _go_on(saved, options)
+
+
+def _go_on(saved: SavedRun, options: argparse.Namespace) -> int:
     overrides = with_whole_keys_of(saved, options.overrides)
     tune_allocator()
     from sweepboard.cli.after_stop import telling_how_to_go_on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import hydra
 from hydra.core.utils import env_override
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.cli.command_line import Request, compose_request, parse
 from sweepboard.cli.hydra_app import answer, callbacks_of, run_composed
@@ -21,6 +23,7 @@ from sweepboard.formatting import printable
 from sweepboard.names import label
 from sweepboard.runs.folder import claim
 from sweepboard.runs.lock import claimed
+from sweepboard.runs.rank_server import rank_server
 from sweepboard.secrets import overrides_for_names, require_secrets
 from sweepboard.startup import settle, tune_allocator
 from sweepboard.sweeps.sweep_overrides import refuse_without_multirun
@@ -77,6 +80,17 @@ def train(request: Request) -> Path:
 def _train(request: Request, composed: DictConfig) -> Path:
     refuse_without_multirun(request.overrides, composed)
     refuse_other_directory(composed)
+    with rank_server(_devices(composed)):
+        return _train_here(request, composed)
+
+
+def _devices(composed: DictConfig) -> Any:
+    """Return `trainer.devices`, which has not been checked yet."""
+    with suppress(OmegaConfBaseException):
+        return OmegaConf.select(composed, "trainer.devices")
+
+
+def _train_here(request: Request, composed: DictConfig) -> Path:
     with env_override(composed.hydra.job.env_set):  # values may name these variables
         prepared = _checked(composed, request)
     callbacks = callbacks_of(composed)

@@ -10,6 +10,7 @@ from sweepboard.cli.chosen_run import chosen
 from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.cli.short_keys import with_whole_keys_of
 from sweepboard.formatting import printable
+from sweepboard.runs.rank_server import devices_in, rank_server
 from sweepboard.runs.saved_run import read_run
 from sweepboard.startup import tune_allocator
 
@@ -29,11 +30,12 @@ def main(arguments: list[str]) -> int:
     saved = read_run(chosen(options.run))
     overrides = with_whole_keys_of(saved, options.overrides)
     tune_allocator()
-    from sweepboard.runs.verify import verify
+    with rank_server(devices_in(saved.config.values)):
+        from sweepboard.runs.verify import verify
 
-    if not options.json:
-        print(f"running {printable(saved.folder)} again, in a scratch folder", flush=True)
-    verdict = verify(saved, options.tolerance, overrides, options.allow, config_dirs(options))
+        if not options.json:
+            print(f"running {printable(saved.folder)} again, in a scratch folder", flush=True)
+        verdict = verify(saved, options.tolerance, overrides, options.allow, config_dirs(options))
     print(json.dumps(_plain(verdict), indent=2)) if options.json else print_verdict(verdict)
     return 0 if verdict.holds else 1
 

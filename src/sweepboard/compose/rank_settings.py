@@ -20,21 +20,24 @@ def devices_of(trainer: Mapping[str, Any], device: str, resources: Resources | N
     given = trainer["devices"]
     started = started_rank()
     if started is not None:
-        return _as_started(trainer, started)
+        return _as_started(trainer, started, device)
     if given == "auto":
         return max(1, _gpus(resources)) if device == "cuda" else 1
     if given * trainer["nodes"] == 1:
         return 1
     if device not in ("cpu", "cuda"):
-        raise ConfigError(f"trainer.devices: does not go with device={device}: use device=cuda, or cpu")
+        raise ConfigError(_NO_DEVICES.format(device=device))
     is_here = resources is None or resources.here
     if device == "cuda" and is_here and given > (there := _gpus(None)):
         raise ConfigError(f"trainer.devices={given}: there are {there} GPUs here; use fewer, or auto")
     return int(given)
 
 
-def _as_started(trainer: Mapping[str, Any], started: StartedRank) -> int:
-    """Return the processes on each machine as torchrun or srun has started them."""
+def _as_started(trainer: Mapping[str, Any], started: StartedRank, device: str) -> int:
+    """Return the processes on each machine as torchrun or srun has started them.
+
+    They see the GPUs of all, or each its own.
+    """
     devices = started.local_size if trainer["devices"] == "auto" else trainer["devices"]
     if (devices, trainer["nodes"]) != (started.local_size, started.nodes):
         nodes = f" trainer.nodes={started.nodes}" if started.nodes != trainer["nodes"] else ""
@@ -42,7 +45,17 @@ def _as_started(trainer: Mapping[str, Any], started: StartedRank) -> int:
             f"trainer.devices={trainer['devices']}: {started.starter} has started {started.size} processes: "
             f"type trainer.devices={started.local_size}{nodes}"
         )
+    if device == "cuda" and 1 < (there := _gpus(None)) < started.local_size:
+        raise ConfigError(
+            f"trainer.devices={devices}: {started.starter} has started {started.local_size} processes, and "
+            f"there are {there} GPUs here: start one for each"
+        )
+    if device not in ("cpu", "cuda"):
+        raise ConfigError(_NO_DEVICES.format(device=device))
     return int(devices)
+
+
+_NO_DEVICES = "trainer.devices: does not go with device={device}: use device=cuda, or cpu"
 
 
 def _gpus(resources: Resources | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sweepboard.data.sampling import ConfiguredSource
 from sweepboard.data.seeds import borrowed_device_randomness, borrowed_global_randomness, derive_seed
-from sweepboard.data.types import Batch, Batches, Source
+from sweepboard.data.types import Batch, Batches, ChangedBatches, Source
 from sweepboard.errors import RunFailed
 
 KEY = "dataset.batch_transform"
@@ -55,36 +55,15 @@ def _described(changed: Any) -> str:
 
 
 @dataclass(frozen=True)
-class TransformedBatches:
+class TransformedBatches(ChangedBatches):
     """The training batches `plain`, each changed by a transform."""
 
-    plain: Batches
     transform: BatchTransform
-
-    @property
-    def size(self) -> int:
-        """Number of samples."""
-        return self.plain.size
-
-    def __len__(self) -> int:
-        return len(self.plain)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Implement `Batches.epoch`: what a batch draws follows from its number in the epoch."""
         for number, batch in enumerate(self.plain.epoch(epoch, start), start):
             yield self.transform(batch, epoch, number)
-
-    def first(self, count: int) -> Batch:
-        """Implement `Batches.first`; not changed."""
-        return self.plain.first(count)
-
-    def state_dict(self, epoch: int, batch: int) -> dict[str, Any]:
-        """Implement `Batches.state_dict`."""
-        return self.plain.state_dict(epoch, batch)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Implement `Batches.load_state_dict`."""
-        self.plain.load_state_dict(state)
 
 
 def batch_transform(source: Source, seed: int, device: torch.device) -> BatchTransform | None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from sweepboard.data.batches import SplitBatches
 from sweepboard.data.order import Order
 from sweepboard.data.tree import length_of
-from sweepboard.data.types import Batch, Batches
+from sweepboard.data.types import Batch, Batches, ChangedBatches
 from sweepboard.errors import RunFailed
 
 
@@ -72,19 +72,10 @@ class GivenOrder:
 
 
 @dataclass(frozen=True)
-class DealtBatches:
-    """One rank's share of each training batch of `plain`, which is whole."""
+class DealtBatches(ChangedBatches):
+    """One rank's share of each training batch of `plain`, which is whole; its size is that of all ranks."""
 
-    plain: Batches
     dealing: Dealing
-
-    @property
-    def size(self) -> int:
-        """Number of samples, of all ranks."""
-        return self.plain.size
-
-    def __len__(self) -> int:
-        return len(self.plain)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Implement `Batches.epoch`: shares, and `Surplus` where this rank has none.
@@ -110,18 +101,6 @@ class DealtBatches:
         read = replace(plain, order=GivenOrder(plain.order, given)).epoch(epoch)
         for part, batch in zip(own, read, strict=True):
             yield batch if part else Surplus(batch)
-
-    def first(self, count: int) -> Batch:
-        """Implement `Batches.first`."""
-        return self.plain.first(count)
-
-    def state_dict(self, epoch: int, batch: int) -> dict[str, Any]:
-        """Implement `Batches.state_dict`: each rank reads the whole stream."""
-        return self.plain.state_dict(epoch, batch)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Implement `Batches.load_state_dict`."""
-        self.plain.load_state_dict(state)
 
 
 def dealt(batches: Batches, dealing: Dealing) -> Batches:

@@ -169,6 +169,33 @@ class FoundByNumber:
 
 
 @dataclass(frozen=True)
+class ChangedBatches:
+    """Base class of `Batches` that change those of `plain`, one by one."""
+
+    plain: Batches
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return self.plain.size
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def first(self, count: int) -> Batch:
+        """Return the first samples, not changed."""
+        return self.plain.first(count)
+
+    def state_dict(self, epoch: int, batch: int) -> dict[str, Any]:
+        """Implement `Batches.state_dict`."""
+        return self.plain.state_dict(epoch, batch)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Implement `Batches.load_state_dict`."""
+        self.plain.load_state_dict(state)
+
+
+@dataclass(frozen=True)
 class Data:
     """The data that the loop trains and evaluates on."""
 

@@ -14,11 +14,13 @@ class GaveUpWaiting(KeyboardInterrupt):
 
 
 class Waiting:
-    """A context in which samples are waited for; `active` is true inside."""
+    """A context in which samples are waited for; `active` is true inside, `number` counts the waits."""
 
     active = False
+    number = 0
 
     def __enter__(self) -> None:
+        self.number += 1
         self.active = True
 
     def __exit__(

@@ -95,7 +95,7 @@ def execute(
             epochs = {} if prepared.config.program else {"epoch log": EpochLog(record.groups)}
             every = {**board, "record": recorded, **epochs, **callbacks}
             checkpoints = Checkpoints(folder.checkpoints, record.id)
-            with ranks_together(prepared, folder, resume, recorded.fail) as ranks:
+            with ranks_together(prepared, folder, resume, stop, recorded.fail) as ranks:
                 work.run(every, checkpoints, stop, resume, ranks)
         if not own:  # the record says by now that the run has finished
             checkpoints.keep_only(prepared.config.settings.trainer.checkpoint.keep)

@@ -17,7 +17,7 @@ from sweepboard.runs.saved_run import SavedRun, needed_here, read_run, refuse_pr
 from sweepboard.training.attributes import FROZEN, set_attributes
 from sweepboard.training.checkpoint_file import fitting, load_checkpoint
 from sweepboard.training.ending import FINISHED
-from sweepboard.training.learner import MODEL
+from sweepboard.training.learner_parts import MODEL
 from sweepboard.training.loop_state import BestState, LoopState
 
 CHECKPOINTS = ("best", "last")

@@ -9,17 +9,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from weakref import WeakSet
 
 from sweepboard.errors import RunFailed
 from sweepboard.execution.channel import Channel
-from sweepboard.execution.local.job_server import JobServer
+from sweepboard.execution.local.job_server import job_server
+from sweepboard.runs.rank_server import PRELOAD
+from sweepboard.runs.signal_relay import SignalSocket
 from sweepboard.runs.started_ranks import cause_said
 from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.training.distributed import RankLost
-from sweepboard.training.signals import Interrupted
+from sweepboard.training.signals import Interrupted, StopFlag
 
 RANK = "sweepboard.runs.rank_main:run"
 """The main function of a rank's process."""
@@ -27,19 +29,19 @@ RANK = "sweepboard.runs.rank_main:run"
 PATIENCE = 3.0
 """Seconds that rank 0 has to notice that another one has ended."""
 
-_PRELOAD = ("numpy.random", "sweepboard.building.build", "torch.distributed", "sweepboard.runs.rank_main")
-
 
 class RankJobs:
     """Ranks 1, 2, ... of a run, as processes of a job server: none of them outlives this process.
 
-    `on_stuck` is called with the reason if rank 0 hangs so that it cannot even fail; then the process ends.
+    `stop` is that of rank 0; a signal to any rank is told to all. `on_stuck` is called with the reason if
+    rank 0 hangs so that it cannot even fail; then the process ends.
     """
 
-    def __init__(self, size: int, timeout: float, on_stuck: Callable[[str], None]) -> None:
-        self._server = JobServer(_PRELOAD)
+    def __init__(self, size: int, timeout: float, stop: StopFlag, on_stuck: Callable[[str], None]) -> None:
+        self._server = job_server(PRELOAD)
+        self._signals = SignalSocket()
         _open.add(self)
-        self._size, self._timeout, self._on_stuck = size, timeout, on_stuck
+        self._size, self._timeout, self._stop, self._on_stuck = size, timeout, stop, on_stuck
         self._channels: dict[int, Channel] = {}
         self._said: dict[int, dict[str, Any]] = {}
         self._codes: dict[int, int] = {}
@@ -55,16 +57,22 @@ class RankJobs:
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
-    def close(self, wait: float = 0.0) -> None:
-        """End the ranks, which have `wait` seconds to end by themselves."""
+    def let_end(self) -> None:
+        """Take the end of a rank for no failure from here on: rank 0 needs them no more."""
         with self._changed:
             self._left = True
             self._changed.notify_all()
+
+    def close(self, wait: float = 0.0) -> None:
+        """End the ranks, which have `wait` seconds to end by themselves."""
+        self.let_end()
+        with self._changed:
             self._changed.wait_for(lambda: len(self._codes) == self._size - 1, wait)
             self._closed = True
         if self._watcher is not None:
             self._watcher.join()
         self._server.close()
+        self._signals.close()
         for channel in self._channels.values():
             channel.close()
 
@@ -95,6 +103,8 @@ class RankJobs:
         for rank, code in self._codes.items():
             if rank not in self._said:
                 return RunFailed(f"rank {rank} exited with code {code} (see ranks/{rank}.log)")
+        if self._server.channel.ended:
+            return RunFailed("the process that had started the other ranks was killed, and they with it")
         silent = [rank for rank in self._channels if rank not in self._said]
         if lost is None and not silent:
             silent = [0]
@@ -104,22 +114,25 @@ class RankJobs:
         return lost or RunFailed("the connection between the ranks was lost")
 
     def _watch(self) -> None:
-        """Take what the ranks say and how they end, until all have ended."""
+        """Take what the ranks say and how they end, until all have ended, and tell them of signals."""
         with selectors.DefaultSelector() as selector:
+            selector.register(self._signals, selectors.EVENT_READ, None)
             selector.register(self._server.channel, selectors.EVENT_READ, 0)
             for rank, channel in self._channels.items():
                 selector.register(channel, selectors.EVENT_READ, rank)
             failed_at = float("inf")
             while len(self._codes) < self._size - 1 and not (self._server.channel.ended or self._closed):
                 for key, _ in selector.select(0.1):
-                    if self._take(key.data):
+                    if key.data is None:
+                        self._tell(self._signals.signals() or ())
+                    elif self._take(key.data):
                         selector.unregister(key.fileobj)
                 if failed_at == float("inf") and self._has_failed():
                     failed_at = time.monotonic()
                 if time.monotonic() > failed_at + PATIENCE:
                     break
         if self._has_failed() or self._server.channel.ended:
-            self._shake(failed_at)
+            self._shake(min(failed_at, time.monotonic()))
 
     def _take(self, rank: int) -> bool:
         """Take the messages of a rank, or of the server (0); return whether there will be no more."""
@@ -127,12 +140,21 @@ class RankJobs:
         messages = channel.poll()
         with self._changed:
             for message in messages:
-                if rank:
+                if "stop" in message:
+                    self._stop.tell(message["stop"])
+                    self._tell([message["stop"]])
+                elif rank:
                     self._said[rank] = message
                 elif "ended" in message:
                     self._codes[message["ended"]] = message["code"]
             self._changed.notify_all()
         return channel.ended
+
+    def _tell(self, signals: Iterable[int]) -> None:
+        """Tell all ranks of signals to one; a rank heeds the first that it hears of."""
+        for signum in signals:
+            for channel in self._channels.values():
+                channel.send({"stop": signum})
 
     def _has_failed(self) -> bool:
         return any(self._codes.values())

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sweepboard.building.build import Experiment, build
 from sweepboard.building.prepare import prepared_again
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.dealing import Dealing
-from sweepboard.execution import JobChannel
+from sweepboard.execution.channel import Channel
 from sweepboard.rank_environment import StartedRank
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.record_callback import ending
+from sweepboard.runs.signal_relay import relayed
 from sweepboard.runs.started_ranks import Meeting
 from sweepboard.secrets import remember
 from sweepboard.startup import tune_allocator, write_output_to
@@ -36,7 +39,11 @@ class Teller(Protocol):
         """Say why it ends."""
 
 
-def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
+Relay: TypeAlias = Callable[[StopFlag], AbstractContextManager[None]]
+"""Lets ranks know of signals to each other during a block."""
+
+
+def run(arguments: Mapping[str, Any], channel: Channel) -> None:
     """Train as one rank that rank 0 has started, and tell it why this one ends, if not because the run does.
 
     `arguments` are those of `runs.ranks`.
@@ -46,7 +53,8 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     def store() -> Any:
         return store_at(arguments["meeting"], rank, size)
 
-    sys.exit(_train(arguments, Dealing(rank, size, rank), channel, store, local=True))
+    relay = partial(relayed, channel)
+    sys.exit(_train(arguments, Dealing(rank, size, rank), channel, store, relay, local=True))
 
 
 def serve(place: StartedRank) -> int:
@@ -65,11 +73,19 @@ def serve(place: StartedRank) -> int:
         meeting.first_of_machine_is_ready()
         return meeting.store
 
-    return _train(work, dealing, meeting, store, local=place.nodes == 1)
+    def unneeded(_: StopFlag) -> AbstractContextManager[None]:
+        return nullcontext()  # torchrun and srun send signals to all
+
+    return _train(work, dealing, meeting, store, unneeded, local=place.nodes == 1)
 
 
 def _train(
-    work: Mapping[str, Any], dealing: Dealing, teller: Teller, store: Callable[[], Any], local: bool
+    work: Mapping[str, Any],
+    dealing: Dealing,
+    teller: Teller,
+    store: Callable[[], Any],
+    relay: Relay,
+    local: bool,
 ) -> int:
     """Train, and return the exit code; `store` is where all meet once this rank is built."""
     tune_allocator()
@@ -79,17 +95,19 @@ def _train(
     write_output_to(path)
     with logged_to(path):
         try:
-            with StopFlag(at_once=True) as stop:
+            with StopFlag(at_once=True) as stop, relay(stop):
                 built = _built(config, dealing, folder)
-                with process_group(dealing, built.device, store(), local):
-                    _train_built(built, dealing, folder, stop)
+                place = store()
+                with process_group(dealing, built.device, place, local):
+                    ranks = Group.of(dealing, built.device, built.trainer.timeout, place)
+                    _train_built(built, folder, stop, ranks)
         except Pruned:
             return 0
         except RankLost as lost:
             teller.send({"lost": str(lost)})
             log.error("%s", lost)
         except Interrupted as stop_signal:
-            teller.send({"signum": stop_signal.signum})
+            teller.send({"signum": stop_signal.signum, "when": stop_signal.when})
             log.info("%s", stop_signal)
             return stop_signal.exit_code
         except BaseException as error:
@@ -111,8 +129,7 @@ def _built(config: RunConfig, dealing: Dealing, folder: RunFolder) -> Experiment
     return build(replace(prepared_again(config), folder=folder.path, anew=False), dealing)
 
 
-def _train_built(work: Experiment, dealing: Dealing, folder: RunFolder, stop: StopFlag) -> None:
-    ranks = Group.of(dealing, work.device, work.trainer.timeout)
+def _train_built(work: Experiment, folder: RunFolder, stop: StopFlag, ranks: Group) -> None:
     state = ranks.from_first(None)
     resume = None if state is None else LoopState.from_dict(state)
     work.run({}, NoCheckpoints(folder.checkpoints), stop, resume, ranks)

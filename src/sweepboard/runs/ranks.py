@@ -10,6 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sweepboard.building.build import device_of
 from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
@@ -20,16 +22,22 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.started_ranks import Meeting, met
 from sweepboard.training.distributed import ALONE, Group, RankLost, Ranks, process_group, store_at
 from sweepboard.training.loop_state import LoopState
+from sweepboard.training.signals import StopFlag
 
 
 @contextmanager
 def ranks_together(
-    prepared: Prepared, folder: RunFolder, resume: LoopState | None, on_stuck: Callable[[str], None]
+    prepared: Prepared,
+    folder: RunFolder,
+    resume: LoopState | None,
+    stop: StopFlag,
+    on_stuck: Callable[[str], None],
 ) -> Iterator[Ranks]:
     """Yield rank 0 of the run, once all others have built the same parts; they end with the block.
 
-    `resume` is the state from which all go on. `on_stuck` is told why the run ends if rank 0 hangs. Raise
-    `RunFailed`, which names the rank, or `Interrupted` for the first that ends.
+    `resume` is the state from which all go on. `stop` is set by signals to other ranks, too. `on_stuck` is
+    told why the run ends if rank 0 hangs. Raise `RunFailed`, which names the rank, or `Interrupted` for the
+    first that ends.
     """
     config, meeting = prepared.config, met()
     size = config.ranks
@@ -50,7 +58,7 @@ def ranks_together(
             f"trainer.nodes={config.settings.trainer.nodes}: start this command on all machines, by srun "
             "or torchrun"
         )
-    with _started(config, work, resume, on_stuck) as ranks:
+    with _started(config, work, resume, stop, on_stuck) as ranks:
         yield ranks
 
 
@@ -65,27 +73,34 @@ def _found(
     meeting.announce(dict(work))
     try:
         with process_group(dealing, device, meeting.store, local=place.nodes == 1):
-            yield _joined(dealing, device, config.settings.trainer.timeout, resume)
+            yield _joined(dealing, device, config.settings.trainer.timeout, meeting.store, resume)
     except RankLost as lost:
         raise meeting.why(lost) from None
 
 
 @contextmanager
 def _started(
-    config: RunConfig, work: Mapping[str, Any], resume: LoopState | None, on_stuck: Callable[[str], None]
+    config: RunConfig,
+    work: Mapping[str, Any],
+    resume: LoopState | None,
+    stop: StopFlag,
+    on_stuck: Callable[[str], None],
 ) -> Iterator[Ranks]:
     """Yield rank 0, which starts the others on this machine."""
     from sweepboard.runs.rank_jobs import RankJobs  # few runs need it
 
     place = Path(tempfile.mkdtemp(prefix="sweepboard-ranks-"))  # readable by this user alone
     dealing, timeout, wait = Dealing(0, config.ranks), config.settings.trainer.timeout, 0.0
-    jobs = RankJobs(config.ranks, timeout, on_stuck)
+    jobs = RankJobs(config.ranks, timeout, stop, on_stuck)
     try:
         url = f"file://{place / 'meeting'}"
         jobs.start({**work, "meeting": url})
         device = device_of(config.device, dealing)
-        with process_group(dealing, device, store_at(url, 0, config.ranks), local=True):
-            yield _joined(dealing, device, timeout, resume)
+        store = store_at(url, 0, config.ranks)
+        with process_group(dealing, device, store, local=True):
+            ranks = _joined(dealing, device, timeout, store, resume)
+            ranks.on_leave = jobs.let_end
+            yield ranks
         wait = 5.0
     except RankLost as lost:
         raise jobs.why(lost) from None
@@ -94,9 +109,11 @@ def _started(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _joined(dealing: Dealing, device: Any, timeout: float, resume: LoopState | None) -> Ranks:
+def _joined(
+    dealing: Dealing, device: torch.device, timeout: float, store: Any, resume: LoopState | None
+) -> Group:
     """Return the group of rank 0 and send `resume` to the others."""
-    ranks = Group.of(dealing, device, timeout)
+    ranks = Group.of(dealing, device, timeout, store)
     ranks.from_first(None if resume is None else resume.to_dict())
     return ranks
 

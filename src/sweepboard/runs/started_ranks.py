@@ -84,7 +84,7 @@ def cause_said(said: dict[int, dict[str, Any]]) -> RunFailed | None:
     """Return what the first rank said that was stopped or failed by itself."""
     for rank, one in said.items():
         if "signum" in one:
-            return Interrupted(one["signum"])
+            return Interrupted(one["signum"], one["when"])
         if "error" in one:
             return RunFailed(f"rank {rank} (see ranks/{rank}.log): {one['error']}")
     return None

@@ -21,6 +21,7 @@ from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
 from sweepboard.runs.provenance import packages
+from sweepboard.runs.rank_server import devices_in, rank_server
 from sweepboard.runs.record_callback import ending
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
@@ -67,8 +68,11 @@ def _run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     folder = RunFolder(Path(arguments["folder"]))
     folder.path.mkdir(parents=True, exist_ok=True)
     write_output_to(folder.log)
+    reporter = Reporter(channel, arguments["waits"])
     try:
-        train(folder, _frozen(folder, arguments), arguments, {"sweep": Reporter(channel, arguments["waits"])})
+        config = _frozen(folder, arguments)
+        with rank_server(devices_in(config.values)):
+            train(folder, config, arguments, {"sweep": reporter})
     except Pruned:
         return
     except Interrupted as stop:

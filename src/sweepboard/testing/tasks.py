@@ -15,7 +15,8 @@ from sweepboard.data.types import Batch
 from sweepboard.training.checkpoint import weights_sha256
 from sweepboard.training.checkpoint_file import packed, unpacked
 from sweepboard.training.evaluate import evaluate
-from sweepboard.training.learner import OPTIMIZER, Learner
+from sweepboard.training.learner import Learner
+from sweepboard.training.learner_parts import OPTIMIZER
 from sweepboard.training.seeding import seed_everything
 from sweepboard.training.task import Task, as_step, check_step, makes_updates
 

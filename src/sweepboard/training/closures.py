@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from sweepboard.compat.torch import changes_in_place
+from sweepboard.errors import ConfigError
 from sweepboard.training.optimizer_patches import is_of_torch
 
 
@@ -88,3 +89,27 @@ class Closure:
         if copies is not None and self._sees_changes is None:
             self._sees_changes = all(map(torch.equal, self._parameters, copies))
         return bool(self._sees_changes)
+
+
+def closure_for_steps(
+    optimizers: Mapping[str, Optimizer],
+    parameters: Sequence[nn.Parameter],
+    makes_updates: bool,
+    scales: bool,
+) -> Closure | None:
+    """Return the closure of an only optimizer that takes one. Raise `ConfigError` where it cannot have it.
+
+    `makes_updates` says that the task makes its own updates, `scales` that losses are scaled (fp16).
+    """
+    for optimizer in filter(needs_closure, optimizers.values()):
+        name = type(optimizer).__name__
+        if scales:
+            told = f"trainer.precision=fp16 does not go with {name}: use bf16 or another optimizer"
+            raise ConfigError(told)
+        if len(optimizers) > 1 or makes_updates:
+            raise ConfigError(
+                f"optimizer: {name} evaluates the loss itself, which needs one optimizer only and a task "
+                "without updates"
+            )
+    alone = len(optimizers) == 1 and not makes_updates and not scales
+    return Closure(parameters) if alone and takes_closure(next(iter(optimizers.values()))) else None

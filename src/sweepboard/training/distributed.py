@@ -7,8 +7,9 @@ collectives are called by every rank in the same order, which the loop sees to.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,12 @@ from sweepboard.errors import RunFailed
 from sweepboard.training.checkpoint_file import packed, unpacked
 
 SETUP_SECONDS = 1800.0
-"""How long ranks wait for each other until all are built: one may read or download the data first."""
+"""How long ranks wait for each other until all are built: one may read or download the data first.
+
+Sums on GPUs may take as long: one is asked for before the updates ahead of it are computed, and NCCL ends the
+process of a rank that waits too long. Before each sum of gradients the ranks exchange a message on the CPU,
+which finds a silent one after `trainer.timeout`.
+"""
 
 
 class RankLost(RunFailed):
@@ -60,27 +66,47 @@ ALONE = Ranks()
 
 
 class Group(Ranks):
-    """A rank of several; `Group.joined` makes it."""
+    """A rank of several; `Group.of` makes it."""
 
-    def __init__(self, dealing: Dealing, device: torch.device, groups: tuple[Any, Any]) -> None:
+    def __init__(self, dealing: Dealing, device: torch.device, groups: tuple[Any, Any], store: Any) -> None:
         self.dealing, self.device = dealing, device
         self._numbers, self.tensors = groups  # for tensors on the CPU and on the device of the run
+        self._store = store
+        self.on_leave: Callable[[], None] = lambda: None
 
     @classmethod
-    def of(cls, dealing: Dealing, device: torch.device, timeout: float) -> Group:
+    def of(cls, dealing: Dealing, device: torch.device, timeout: float, store: Any) -> Group:
         """Return the group of the process group that was initialised, once all ranks have come here.
 
-        From here on a rank waits `timeout` seconds for the others.
+        From here on a rank waits `timeout` seconds for the others. Raise `RunFailed` if two have one GPU.
         """
         import torch.distributed as dist
 
         with lost_as_error():
-            dist.barrier()
-            short = timedelta(seconds=timeout)
-            numbers = dist.new_group(timeout=short, backend="gloo")
-            cuda = device.type == "cuda"
-            tensors = dist.new_group(timeout=short, backend="nccl") if cuda else numbers
-        return cls(dealing, device, (numbers, tensors))
+            dist.all_reduce(torch.zeros(1))  # waits as long as the building of a rank may take
+            numbers = dist.new_group(timeout=timedelta(seconds=timeout), backend="gloo")
+        # All tensors of GPUs take the way of torch's own layers, such as SyncBatchNorm.
+        group = cls(dealing, device, (numbers, dist.group.WORLD if device.type == "cuda" else numbers), store)
+        if device.type == "cuda":
+            refuse_shared_gpus(group.gather(gpu_of(device)))
+        return group
+
+    def leave(self) -> None:
+        """Say that this rank needs no message from the others any more, so that they may end."""
+        self.on_leave()
+
+    def all_give_up(self, seconds: float) -> bool:
+        """Return whether all ranks call this, those that do within so many seconds of each other.
+
+        It takes another way than the messages of an update, in which a rank may be.
+        """
+        keys = [f"sweepboard/gives up/{rank}" for rank in range(self.dealing.size)]
+        try:
+            self._store.set(keys[self.dealing.rank], "")
+            self._store.wait(keys, timedelta(seconds=seconds))
+        except RuntimeError:
+            return False
+        return True
 
     def sum(self, tensor: Tensor) -> None:
         """Add up a tensor over the ranks, in place, to the same bits in all of them."""
@@ -124,6 +150,21 @@ class Group(Ranks):
         with lost_as_error():
             torch.distributed.broadcast(sent, 0, group=self._numbers)
         return unpacked(sent.numpy().tobytes(), Path("what rank 0 sent"))["value"]
+
+
+def gpu_of(device: torch.device) -> str:
+    """Return the name of a GPU that no other one has, on any machine."""
+    return str(torch.cuda.get_device_properties(device).uuid)
+
+
+def refuse_shared_gpus(names: Sequence[str]) -> None:
+    """Raise `RunFailed` if two ranks have the same GPU, over which NCCL would stumble."""
+    for rank, name in enumerate(names):
+        if (other := names.index(name)) < rank:
+            raise RunFailed(
+                f"trainer.devices: ranks {other} and {rank} have the same GPU ({name}): start one process "
+                "for each GPU"
+            )
 
 
 def same_weights(ranks: Group, model: nn.Module) -> None:
@@ -178,29 +219,29 @@ def process_group(dealing: Dealing, device: torch.device, store: Any, local: boo
     import torch.distributed as dist
 
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    with loopback_only() if local else nothing(), lost_as_error():
-        dist.init_process_group(
-            backend, store=store, rank=dealing.rank, world_size=dealing.size,
-            timeout=timedelta(seconds=SETUP_SECONDS),
-        )  # fmt: skip
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
-
-
-@contextmanager
-def nothing() -> Iterator[None]:
-    yield
+    with loopback_only() if local else nullcontext():
+        with lost_as_error():
+            dist.init_process_group(
+                backend, store=store, rank=dealing.rank, world_size=dealing.size,
+                timeout=timedelta(seconds=SETUP_SECONDS),
+            )  # fmt: skip
+        try:
+            yield
+        finally:
+            dist.destroy_process_group()
 
 
 @contextmanager
 def loopback_only() -> Iterator[None]:
-    """Let gloo listen on the loopback interface alone during the block."""
-    name, before = "GLOO_SOCKET_IFNAME", os.environ.get("GLOO_SOCKET_IFNAME")
-    os.environ[name] = before or "lo"
+    """Let gloo and NCCL listen on the loopback interface alone during the block, if no other was chosen.
+
+    NCCL begins to listen at its first message.
+    """
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    new = [name for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME") if name not in os.environ]
+    os.environ.update(dict.fromkeys(new, loopback))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
+        for name in new:
+            os.environ.pop(name, None)

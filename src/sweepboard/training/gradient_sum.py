@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sweepboard.compat.torch import changes_in_place
 from sweepboard.training.distributed import Group
+from sweepboard.training.flat_gradients import FlatGradients
 
 
 class GradientSum:
@@ -27,7 +28,13 @@ class GradientSum:
         self.ranks = ranks
         self.statistics, self._others = _buffers(model)
         self._seen = self._marks()
+        self._flat: dict[tuple[int, ...], FlatGradients] = {}
+        doubles = any(one.dtype == torch.float64 for one in model.parameters())
+        self._kind = torch.float64 if doubles else torch.float32
+        # To read a sum from a GPU would wait for it: there the ranks agree by a message of their own.
+        self._tells_by_sum = ranks.device.type == "cpu"
 
+    @torch.no_grad()
     def __call__(
         self, parameters: Iterable[nn.Parameter], loss: Tensor | float, weight: Tensor | float
     ) -> Tensor:
@@ -37,82 +44,79 @@ class GradientSum:
         it has one on any rank.
         """
         trained = [parameter for parameter in parameters if parameter.requires_grad]
-        marks = self._marks()
-        bits = [parameter.grad is not None for parameter in trained]
-        bits += [mark != seen for mark, seen in zip(marks, self._seen, strict=True)]
-        agreed = self.ranks.largest(bits)
-        used = [each for each, bit in zip(trained, agreed, strict=False) if bit]
-        mean = self.summed(used, loss, weight)
+        own = [parameter.grad is not None for parameter in trained] + self._changed()
+        bits = [] if self._tells_by_sum else self.ranks.largest(own)
+        told = 2 + (0 if bits else len(own))
+        sums = self.added_up(trained, self._head(loss, weight, [] if bits else own))
+        agreed = bits or sums[2:told].tolist()
+        self.divide([one for one, bit in zip(trained, agreed, strict=False) if bit], sums[1])
+        self._take_means(sums[told:] / sums[1])
         self._take_first(agreed[len(trained) :])
         self._seen = self._marks()
-        return mean
+        return sums[0] / sums[1]
 
-    def summed(self, used: Sequence[nn.Parameter], loss: Tensor | float, weight: Tensor | float) -> Tensor:
-        """Add up the gradients of the parameters that have some; return the mean loss."""
+    def added_up(self, trained: Sequence[nn.Parameter], head: Tensor) -> Tensor:
+        """Add up the gradients over the ranks, and the numbers of `head` beside them; return the latter."""
+        self._now = self._flat_of(trained, head)
+        self._now.fill(head)
+        for numbers in self._now.messages:
+            self.ranks.sum(numbers)
+        return self._now.head.clone()
+
+    def divide(self, used: Sequence[nn.Parameter], weight: Tensor) -> None:
+        """Set the gradients of `used` to what was added up, divided by `weight`."""
+        self._now.give_back(used, weight)
+
+    def _flat_of(self, trained: Sequence[nn.Parameter], head: Tensor) -> FlatGradients:
+        """Return where these gradients are added up; each optimizer has parameters of its own."""
+        key = tuple(map(id, trained))
+        if key not in self._flat:
+            if len(self._flat) == _MOST_LAYOUTS:  # of weights that are frozen now and then
+                self._flat.clear()
+            self._flat[key] = FlatGradients(trained, len(head), self._kind, self.ranks.device)
+        return self._flat[key]
+
+    def _head(self, loss: Tensor | float, weight: Tensor | float, told: Sequence[bool]) -> Tensor:
+        """Return the numbers to add up beside the gradients: loss, weight, what is told, and statistics."""
+        total = self._number(weight)
+        means = [mean.to(self._kind).reshape(-1) * total for mean in tensors(self.statistics)]
+        bits = torch.tensor(told, dtype=self._kind, device=self.ranks.device)
+        return torch.cat([torch.stack([self._number(loss), total]), bits, *means])
+
+    def _number(self, value: Tensor | float) -> Tensor:
+        """Return a number on the device, without waiting for that, as a copy of a plain number would."""
+        if isinstance(value, Tensor):
+            return value.detach().to(self.ranks.device, self._kind)
+        return torch.full((), value, dtype=self._kind, device=self.ranks.device)
+
+    def _take_means(self, values: Tensor) -> None:
         means = list(tensors(self.statistics))
-        kinds = {parameter.dtype: None for parameter in used}  # in order, unlike a set
-        kind = torch.float64 if torch.float64 in kinds else torch.float32
-        head = self.head_of(means, loss, weight, kind)
-        flats = {
-            each: _Flat(used, each, head if each == kind else head[:0]) for each in {kind: None, **kinds}
-        }
-        for flat in flats.values():
-            self.ranks.sum(flat.numbers)
-        head = flats[kind].head.clone()
-        for flat in flats.values():
-            flat.give_back(head[1])
-        return self.told(means, head)
-
-    def told(self, means: Sequence[Tensor], head: Tensor) -> Tensor:
-        """Set the statistics from a head that was summed; return the mean loss."""
-        parts = torch.split(head[2:] / head[1], [one.numel() for one in means])
+        parts = torch.split(values, [one.numel() for one in means])
         for mean, part in zip(means, parts, strict=True):
             mean.copy_(part.view_as(mean))
-        return head[0] / head[1]
 
-    def head_of(
-        self, means: Sequence[Tensor], loss: Tensor | float, weight: Tensor | float, kind: torch.dtype
-    ) -> Tensor:
-        """Return the numbers to add up beside the gradients: loss, weight, and weighted statistics."""
-        told = [torch.as_tensor(one, dtype=kind, device=self.ranks.device) for one in (loss, weight)]
-        return torch.cat([torch.stack(told), *(mean.to(kind).reshape(-1) * told[1] for mean in means)])
+    def _take_first(self, changed: Sequence[float]) -> None:
+        """Take the buffers that a rank has changed from rank 0, in one message for each type of number."""
+        found = [
+            owner.get_buffer(name) for (owner, name), bit in zip(self._others, changed, strict=True) if bit
+        ]
+        for kind in dict.fromkeys(buffer.dtype for buffer in found):
+            buffers = [buffer.detach() for buffer in found if buffer.dtype == kind]
+            numbers = torch.cat([buffer.reshape(-1) for buffer in buffers])
+            self.ranks.take_first(numbers)
+            parts = torch.split(numbers, [buffer.numel() for buffer in buffers])
+            for buffer, part in zip(buffers, parts, strict=True):
+                buffer.copy_(part.view_as(buffer))
 
-    def _take_first(self, changed: Sequence[int]) -> None:
-        for (owner, name), bit in zip(self._others, changed, strict=True):
-            if bit:
-                self.ranks.take_first(owner.get_buffer(name))
+    def _changed(self) -> list[bool]:
+        return [mark != seen for mark, seen in zip(self._marks(), self._seen, strict=True)]
 
     def _marks(self) -> list[Any]:
         """Return what differs after a buffer was set anew or changed in place."""
         return [(id(one), changes_in_place(one)) for one in tensors(self._others)]
 
 
-class _Flat:
-    """The gradients of the parameters of one type in one tensor, behind a `head`.
-
-    Each has there the layout of its parameter, which optimizers need to be fast.
-    """
-
-    def __init__(self, parameters: Sequence[nn.Parameter], kind: torch.dtype, head: Tensor) -> None:
-        self._parameters = [each for each in parameters if each.dtype == kind]
-        total = len(head) + sum(each.numel() for each in self._parameters)
-        self.numbers = torch.empty(total, dtype=kind, device=head.device)
-        self.head = self.numbers[: len(head)].copy_(head)
-        self._views, start = list[Tensor](), len(head)
-        for parameter in self._parameters:
-            view = self.numbers.as_strided(parameter.shape, _strides(parameter), start)
-            self._views.append(view.zero_() if parameter.grad is None else view.copy_(parameter.grad))
-            start += parameter.numel()
-
-    def give_back(self, weight: Tensor) -> None:
-        """Divide by `weight`, and let the parameters have their parts as gradients."""
-        self.numbers.div_(weight.to(self.numbers.dtype))
-        for parameter, view in zip(self._parameters, self._views, strict=True):
-            parameter.grad = view
-
-
-def _strides(parameter: Tensor) -> tuple[int, ...]:
-    return torch.empty_like(parameter, device="meta").stride()  # dense, in the parameter's own order
+_MOST_LAYOUTS = 8
 
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
@@ -128,10 +132,16 @@ def tensors(buffers: _Buffers) -> Iterator[Tensor]:
 
 
 def _buffers(model: nn.Module) -> tuple[_Buffers, _Buffers]:
-    """Return the running statistics of batch norm, and all other buffers."""
+    """Return the running statistics of batch norm, and all other buffers whose values count.
+
+    Every rank counts the same batches.
+    """
     found: tuple[_Buffers, _Buffers] = [], []
     for module in model.modules():
+        is_norm = isinstance(module, _NORMS)
         for name, buffer in module.named_buffers(recurse=False):
-            is_statistic = isinstance(module, _NORMS) and buffer.is_floating_point()
-            found[0 if is_statistic else 1].append((module, name))
+            if is_norm and buffer.is_floating_point():
+                found[0].append((module, name))
+            elif not (is_norm and module.momentum is not None):  # else it is only counted
+                found[1].append((module, name))
     return found

@@ -17,9 +17,9 @@ def interruptible(batches: Iterable[Batch], stop: StopFlag) -> Iterator[Batch]:
     try:
         yield from batches
     except GaveUpWaiting:
-        if stop.signum is None:
+        if stop.received is None:
             raise
-        raise Interrupted(stop.signum, IN_A_WAIT) from None
+        raise Interrupted(stop.received, IN_A_WAIT) from None
 
 
 def until_stopped(batches: Iterable[Batch], stop: StopFlag) -> Iterator[Batch]:

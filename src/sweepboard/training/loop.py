@@ -96,12 +96,21 @@ class Loop(LoopParts):
             with self.evaluated():
                 self.callbacks.on_end(self._progress_now())
             self.log.flush()
-        except (Interrupted, Pruned):
-            self._save(last=True)
+        except (Interrupted, Pruned) as stop:
+            self._save_at_stop(stop)
             raise
         finally:
+            self._let_others_go()
             if self.checkpoints is not None:
                 self.checkpoints.wait()
+
+    def _save_at_stop(self, stop: Interrupted | Pruned) -> None:
+        """Save what `stop` left: a finished update, with or without what was due after it."""
+        del stop
+        self._save(last=True)
+
+    def _let_others_go(self) -> None:
+        """Let the other ranks of the run go; one process has none."""
 
     def _train_epoch(self) -> None:
         """Train the rest of the epoch in progress."""

@@ -39,7 +39,7 @@ class LoopParts:
         stop: StopFlag,
     ) -> None:
         self.learner, self.data, self.settings, self.intervals = learner, data, settings, intervals
-        self.callbacks, self.checkpoints, self.stop = callbacks, checkpoints, stop
+        self.callbacks, self.checkpoints, self.stop = callbacks, checkpoints, self.stop_of_all(stop)
         self.measured = Measured()
         self.log = RunLog(callbacks, lambda: learner.step)
         folder = checkpoints.run_folder if checkpoints else None
@@ -51,6 +51,10 @@ class LoopParts:
         self.due = False  # whether the events of the last update are still to happen
         self.busy = 0.0  # seconds of training since the last logging point
         self.began = self.saved = self.looked = time.perf_counter()
+
+    def stop_of_all(self, stop: StopFlag) -> StopFlag:
+        """Return what stops the loop: the `stop` of this process, which is alone."""
+        return stop
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
+from torch import Tensor
+
 from sweepboard.compat.torchmetrics import measures_alone, set_updates, updates_of
 from sweepboard.errors import ConfigError
 from sweepboard.training.metric_objects import metric_objects, metrics_in
@@ -59,7 +61,7 @@ def put_together(task: Task, ranks: Sequence[Sequence[Part]]) -> None:
             updates += count
             metric.reset()
             for name, value in state.items():
-                setattr(metric, name, _like(getattr(metric, name), value))
+                setattr(metric, name, _on(getattr(metric, "device", "cpu"), value))
             set_updates(metric, updates)
             if whole is not None:
                 metric.merge_state(whole)
@@ -77,9 +79,8 @@ def _copied(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
-def _like(own: Any, value: Any) -> Any:
-    """Return a state that another rank sent on the device of `own`."""
-    device = getattr(own, "device", None)
+def _on(device: Any, value: Any) -> Any:
+    """Return a state that a rank sent, which arrives on the CPU, on the device of its metric."""
     if isinstance(value, list):
-        return value
-    return value if device is None else value.to(device)
+        return [_on(device, each) for each in value]
+    return value.to(device) if isinstance(value, Tensor) else value

@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sweepboard.data.dealing import Surplus, rounds
-from sweepboard.data.types import Batch, Batches, Data
-from sweepboard.settings import TrainerSettings
-from sweepboard.training.callback_list import CallbackList
-from sweepboard.training.checkpoint import Checkpoints
-from sweepboard.training.distributed import lost_as_error
+from sweepboard.data.types import Batch, Batches
+from sweepboard.training.distributed import Group, lost_as_error
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.interruptible import interruptible
-from sweepboard.training.intervals import Intervals
-from sweepboard.training.learner import Learner
 from sweepboard.training.loop import TICK, Loop
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.rank_states import own_state
 from sweepboard.training.shared_stop import SharedStop
-from sweepboard.training.signals import StopFlag
+from sweepboard.training.signals import IN_A_WAIT, PATIENCE, Interrupted, Pruned, StopFlag
 
 MEETING = 0.25
 """Seconds between two meetings, where a signal to one rank, or the clock of rank 0, becomes known to all."""
+
+NOT_TOGETHER = f"{IN_A_WAIT}, and another rank was elsewhere: nothing was saved since the last checkpoint"
+"""The `when` of `Interrupted` where ranks are between two updates that others are in."""
 
 
 class RankLoop(Loop):
@@ -34,25 +32,29 @@ class RankLoop(Loop):
     evaluation, and every `MEETING` seconds, at a step that rank 0 has announced at the meeting before.
     """
 
-    def __init__(
-        self,
-        learner: Learner,
-        data: Data,
-        settings: TrainerSettings,
-        intervals: Intervals,
-        callbacks: CallbackList,
-        checkpoints: Checkpoints | None,
-        stop: StopFlag,
-    ) -> None:
-        self._own_stop = stop
-        super().__init__(learner, data, settings, intervals, callbacks, checkpoints, SharedStop(stop))
-        self.ranks = learner.ranks
-        self._saves = False  # whether rank 0 wants a checkpoint by the minute
-        self._met, self._met_at = learner.step, time.perf_counter()
-        self._pause = 1  # updates between two meetings
-        ending = [name for name, each in callbacks.per_update if not each.writes_only]
-        # Such a callback may end the run, which must be at the step of one process.
-        self._meets_always = self.ranks.largest([len(ending)]) != [0]
+    stop: SharedStop
+    _saves = False  # whether rank 0 wants a checkpoint by the minute
+    _pause = 1  # updates between two meetings
+    _meets_always = False
+
+    @property
+    def ranks(self) -> Group:
+        """All ranks of the run."""
+        assert isinstance(self.learner.ranks, Group)
+        return self.learner.ranks
+
+    def stop_of_all(self, stop: StopFlag) -> SharedStop:
+        """Return a stop of all ranks."""
+        return SharedStop(stop)
+
+    def run(self) -> None:
+        """Implement `Loop.run`."""
+        self._met, self._met_at = self.learner.step, time.perf_counter()
+        ending = [name for name, each in self.callbacks.per_update if not each.writes_only]
+        with lost_as_error(only_messages=True):
+            # Such a callback may end the run, which must be at the step of one process.
+            self._meets_always = self.ranks.largest([len(ending)]) != [0]
+            super().run()
 
     def state(self) -> LoopState:
         """Return the state of rank 0, with what differs on the others."""
@@ -60,7 +62,7 @@ class RankLoop(Loop):
         return replace(state, ranks=self.ranks.gather(own_state(state))[1:])
 
     def _agree(self) -> None:
-        own, is_first = self._own_stop, self.ranks.is_first
+        own, is_first = self.stop.own, self.ranks.is_first
         wishes = [
             own.signum or 0,
             own.pruned is not None,
@@ -69,7 +71,7 @@ class RankLoop(Loop):
             self._next_pause() if is_first else 0,
         ]
         signum, pruned, stopped, saves, self._pause = self.ranks.largest(wishes)
-        self.stop.hear(signum, bool(pruned))  # type: ignore[attr-defined]
+        self.stop.hear(signum, bool(pruned))
         if stopped and self.measured.stop_reason is None:
             self.measured.stop_reason = "a callback of another rank"
         self._saves = bool(saves)
@@ -98,7 +100,7 @@ class RankLoop(Loop):
         if split is None:
             return {}
         batches = interruptible(rounds(split, limit, self.ranks.dealing), self.stop)
-        with self.evaluated(), lost_as_error(only_messages=True):
+        with self.evaluated():
             return evaluate(self.learner, self._together(batches, split))
 
     def _together(self, batches: Iterator[Batch | None], split: Batches) -> Iterator[Batch | Surplus | None]:
@@ -108,6 +110,10 @@ class RankLoop(Loop):
             self.stop.check()
             yield Surplus(split.first(1)) if batch is None and self.learner.sharded else batch
 
-    def _update_until(self, step: int, groups: Iterator[list[Batch]]) -> None:
-        with lost_as_error(only_messages=True):
-            super()._update_until(step, groups)
+    def _save_at_stop(self, stop: Interrupted | Pruned) -> None:
+        if isinstance(stop, Interrupted) and stop.when == IN_A_WAIT and not self.ranks.all_give_up(PATIENCE):
+            raise Interrupted(stop.signum, NOT_TOGETHER)
+        super()._save_at_stop(stop)
+
+    def _let_others_go(self) -> None:
+        self.ranks.leave()

@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from sweepboard.training.distributed import Group
-from sweepboard.training.gradient_sum import GradientSum, tensors
+from sweepboard.training.gradient_sum import GradientSum
 
 T = TypeVar("T")
 
@@ -86,13 +86,15 @@ def _part(like: Any, value: Any) -> Any:
 class ShardedGradients(GradientSum):
     """Divides gradients, of which each rank has its part: the backward pass has added them up."""
 
-    def summed(self, used: Sequence[nn.Parameter], loss: Tensor | float, weight: Tensor | float) -> Tensor:
-        """Implement `GradientSum.summed`."""
-        means = list(tensors(self.statistics))
-        head = self.head_of(means, loss, weight, torch.float32)
+    def added_up(self, trained: Sequence[nn.Parameter], head: Tensor) -> Tensor:
+        """Implement `GradientSum.added_up`."""
+        del trained
         self.ranks.sum(head)
+        return head
+
+    def divide(self, used: Sequence[nn.Parameter], weight: Tensor) -> None:
+        """Implement `GradientSum.divide`."""
         with torch.no_grad():
             for parameter in used:
                 if isinstance(parameter.grad, DTensor):
-                    parameter.grad.to_local().div_(head[1].to(parameter.grad.dtype))
-        return self.told(means, head)
+                    parameter.grad.to_local().div_(weight.to(parameter.grad.dtype))

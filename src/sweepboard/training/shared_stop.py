@@ -24,6 +24,11 @@ class SharedStop(StopFlag):
     def at_once(self, value: bool) -> None:
         self.own.at_once = value
 
+    @property
+    def received(self) -> int | None:
+        """The signal that this rank, or one of its machine, has been sent."""
+        return self.own.received
+
     def hear(self, signum: int, pruned: bool) -> None:
         """Take what any rank has been told; 0 is no signal."""
         self.signum = self.signum or signum or None

@@ -22,7 +22,7 @@ class Interrupted(RunFailed):
 
     def __init__(self, signum: int, when: str = "") -> None:
         super().__init__(f"interrupted by {signal.Signals(signum).name}{when}")
-        self.signum = signum
+        self.signum, self.when = signum, when
         self.exit_code = 128 + signum
 
 
@@ -38,14 +38,17 @@ IN_A_WAIT = " while it waited for samples that did not come"
 PATIENCE = 3.0
 """Seconds that a run waits for its next samples after a signal, since they may never come."""
 
+_LOOKS = 0.1
+"""Seconds between two looks at such a wait."""
+
 
 class StopFlag:
     """`with StopFlag() as stop:` turns `STOP_SIGNALS` into `stop.signum` during the block.
 
     The handler only sets the flag, so that an update is never cut in two. A Ctrl-C (SIGINT) while the
     flag is set restores the earlier handlers and raises KeyboardInterrupt at once. While `at_once` is true
-    (there is nothing to save yet) the first signal ends the block at once with `Interrupted`. If the block
-    still waits for the same samples `PATIENCE` seconds after a signal, the wait raises `GaveUpWaiting`.
+    (there is nothing to save yet) the first signal ends the block at once with `Interrupted`. If after a
+    signal the block waits for the same samples for `PATIENCE` seconds, the wait raises `GaveUpWaiting`.
     Outside the main thread, where Python allows no handlers, and without `with`, no signal sets the flag.
     """
 
@@ -55,7 +58,7 @@ class StopFlag:
     def __init__(self, at_once: bool = False) -> None:
         self.at_once = at_once
         self.signum: int | None = None
-        self._out_of_patience = False
+        self._signalled = self._out_of_patience = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopFlag:
@@ -71,6 +74,11 @@ class StopFlag:
             raise Interrupted(self.signum, IN_A_WAIT) from None
         if self.signum is not None and self.at_once and isinstance(error, KeyboardInterrupt):
             raise Interrupted(self.signum) from None
+
+    @property
+    def received(self) -> int | None:
+        """The signal that this process has been sent."""
+        return self.signum
 
     @property
     def is_set(self) -> bool:
@@ -90,24 +98,33 @@ class StopFlag:
             if waiting.active:
                 raise GaveUpWaiting
             return
-        again = signum == signal.SIGINT and self.signum is not None
-        self.signum = self.signum or signum
+        again = signum == signal.SIGINT and self._signalled
+        self._signalled = True
         if again:
             self._restore()
         if again or self.at_once:
+            self.signum = self.signum or signum
             raise KeyboardInterrupt  # not caught by an `except Exception` of the user's code
-        if waiting.active:
-            start_new_thread(
-                self._lose_patience, ()
-            )  # no lock, unlike threading's own way: this is a handler
+        self.tell(signum)
+
+    def tell(self, signum: int) -> None:
+        """Stop the run for a signal, here or from another thread: another process of the run was sent it."""
+        if self.signum is None:
+            self.signum = signum
+            # No lock, unlike threading's own way: this may be a handler.
+            start_new_thread(self._lose_patience, ())
 
     def _lose_patience(self) -> None:
-        """Signal the main thread if it still waits after `PATIENCE` seconds, to end the wait."""
-        time.sleep(PATIENCE)
-        main = threading.main_thread().ident
-        if waiting.active and self._previous and self.signum is not None and main is not None:
-            self._out_of_patience = True
-            signal.pthread_kill(main, self.signum)
+        """Signal the main thread, to end the wait, when it has waited for the same samples for too long."""
+        main, wait, since = threading.main_thread().ident, waiting.number, time.monotonic()
+        while self._previous and main is not None:
+            time.sleep(_LOOKS)
+            if not waiting.active or waiting.number != wait:
+                wait, since = waiting.number, time.monotonic()
+            elif time.monotonic() > since + PATIENCE:
+                self._out_of_patience = True
+                signal.pthread_kill(main, next(iter(self._previous)))
+                return
 
     def _restore(self) -> None:
         for signum, handler in self._previous.items():

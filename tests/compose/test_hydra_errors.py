@@ -56,7 +56,9 @@ MISTAKES = {
     "dataset.batch_size=many": "dataset.batch_size: needs an integer, got many",
     "trainer.precision=bf61": "trainer.precision=bf61: choose from fp32, bf16, fp16",
     "dataset.validate_on=tset": "dataset.validate_on=tset: choose from split, test",
-    "dataset.augment=rotate": "dataset.augment=rotate: choose from none, crop, flip, crop_flip",
+    "dataset.augment=rotate": (
+        "dataset.augment=rotate: choose from none, crop, flip, crop_flip, resized_crop, resized_crop_flip"
+    ),
     "scheduler.interval=batch": "scheduler.interval=batch: choose from step, epoch, validation",
     "trainer.checkpoint.mode=best": "trainer.checkpoint.mode=best: choose from min, max",
     "device=gpu": "device=gpu: choose from auto, cpu, cuda, cuda:1, mps",

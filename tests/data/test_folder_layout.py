@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sweepboard.data.datasets.image_folder import ImageFiles, ImageFolder
+from sweepboard.data.datasets.image_folder import ImageFolder
+from sweepboard.data.datasets.image_splits import ImageFiles
 from sweepboard.data.fingerprint import fingerprint
 from sweepboard.data.samples import fetch
 from sweepboard.errors import ConfigError, DamagedFile

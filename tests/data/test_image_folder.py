@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from sweepboard.data.datasets.image_folder import ImageFiles, ImageFolder
+from sweepboard.data.datasets.image_folder import ImageFolder
+from sweepboard.data.datasets.image_splits import ImageFiles
 from sweepboard.data.images import hush_decoders, read_image
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sweepboard.data.datasets.fashion_mnist import FashionMini, FashionMNIST
-from sweepboard.data.datasets.image_folder import ImageFiles
+from sweepboard.data.datasets.image_splits import ImageFiles
 from sweepboard.data.datasets.synthetic import Gaussian, Line
 from sweepboard.data.fetcher import Loading
 from sweepboard.data.memory import into_memory
@@ -52,7 +52,8 @@ def members(data: Data, part: str) -> list[float] | None:
         (
             FashionMini(),
             {"augment": "crop_flop"},
-            "dataset.augment=crop_flop: choose from none, crop, flip, crop_flip",
+            "dataset.augment=crop_flop: choose from none, crop, flip, crop_flip, resized_crop, "
+            "resized_crop_flip",
         ),
         (
             FashionMini(),

@@ -115,7 +115,8 @@ def build(prepared: Prepared, dealing: Dealing = ONE) -> Experiment:
         avoid_compiler_import()
     device = device_of(config["device"], dealing)
     threads = set_threads(config["threads"])
-    data = prepare_data(prepared.source, settings.dataset, config["seed"], device, dealing)
+    epochs = 0 if settings.trainer.limit_train_batches else config["facts"]["epochs"]
+    data = prepare_data(prepared.source, settings.dataset, config["seed"], device, dealing, epochs)
     seed_everything(config["seed"])
     learner = build_learner(prepared.config, data.spec, device, prepared.initial, prepared.anew)
     _warn_of_untrained(learner.task_modules, config["task"][TARGET])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from traceback import walk_tb
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
@@ -71,6 +73,16 @@ def end_workers(iterator: Any) -> None:
     for process in iterator._workers:
         process.kill()
     iterator._shutdown_workers()
+
+
+def empty_shared(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Return an uninitialised tensor in shared memory, as torch's `default_collate` makes one.
+
+    When the name goes, use `torch.empty(shape).share_memory_()`, which copies. Raise RuntimeError if there is
+    not enough memory.
+    """
+    storage = torch.UntypedStorage._new_shared(prod(shape) * dtype.itemsize)  # type: ignore[no-untyped-call]
+    return torch.empty(0, dtype=dtype).set_(storage).resize_(tuple(shape))
 
 
 @contextmanager

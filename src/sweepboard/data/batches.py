@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -18,8 +19,13 @@ from sweepboard.data.types import Batch, FoundByNumber, TensorSplit
 class Reader(Protocol):
     """Reads batches of raw samples and moves them to the device."""
 
-    def read(self, epoch: int, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
-        """Yield (indices, batch), both on the device, for the indices (on the CPU) of each batch."""
+    def read(
+        self, epoch: int, batches: Sequence[Tensor], following: Callable[[], Sequence[Tensor]] = tuple
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """Yield (indices, batch), both on the device, for the indices (on the CPU) of each batch.
+
+        `following` returns the batches of the next epoch, which may be read ahead.
+        """
 
     def pick(self, samples: Tensor) -> Batch:
         """Return the batch of a few samples, on the device."""
@@ -31,9 +37,11 @@ class MemoryReader:
     def __init__(self, split: TensorSplit) -> None:
         self._inputs, self._targets = split.inputs, split.targets
 
-    def read(self, epoch: int, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
-        """Implement `Reader.read`; the epoch has no effect."""
-        del epoch
+    def read(
+        self, epoch: int, batches: Sequence[Tensor], following: Callable[[], Sequence[Tensor]] = tuple
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """Implement `Reader.read`; the epoch has no effect, and nothing is read ahead."""
+        del epoch, following
         for chosen in on_device(batches, self._inputs.device):
             yield chosen, (self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen))
 
@@ -71,6 +79,9 @@ class SplitBatches(FoundByNumber):
     pairs: OfPairs | None
     """None for batches of another kind, which are yielded as they are read."""
 
+    epochs: int = 0
+    """Number of epochs that are planned: reading goes on into the next one, if there is one."""
+
     @property
     def size(self) -> int:
         """Number of samples."""
@@ -86,7 +97,8 @@ class SplitBatches(FoundByNumber):
         Batches for evaluation are those of epoch 0 in every epoch, including random transforms. Raise
         `RunFailed` (also `DamagedFile`, or for a dead worker) if a sample cannot be read.
         """
-        batches = self.reader.read(epoch if self.trains else 0, self.order.batches(epoch, start))
+        following = partial(self.order.batches, epoch + 1) if epoch + 1 < self.epochs else tuple
+        batches = self.reader.read(epoch if self.trains else 0, self.order.batches(epoch, start), following)
         if self.pairs is None:
             return (batch for _, batch in batches)
         return self._transformed(batches, epoch, self.pairs)

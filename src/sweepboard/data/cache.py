@@ -26,7 +26,7 @@ from sweepboard.files import alone_in, read_text, sync_folder, write_atomic
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"
+FORMAT = "3"
 """Version of an entry's contents; change it with the decoding or the layout of samples."""
 
 SHARE = 10
@@ -46,7 +46,7 @@ def cached(name: str, files: Sequence[Path], decode: Callable[[], TensorSplit]) 
     cached. If it cannot be cached, the reason is logged and the decoded split returned. Raise what `decode`
     raises.
     """
-    entry = _entry(name, files) if files else None
+    entry = entry_of(name, files) if files else None
     return decode() if entry is None else _mapped(entry) or _made(entry, decode)
 
 
@@ -56,7 +56,7 @@ def cache_folder() -> Path:
     return Path(base) / "sweepboard" / "data"
 
 
-def _entry(name: str, files: Sequence[Path]) -> Path | None:
+def entry_of(name: str, files: Sequence[Path]) -> Path | None:
     """Return `<name>-<digest of paths>/<digest of file states>`, which changes with any edit of a file.
 
     None for a missing file, which `decode` will report, and for a user without a home.
@@ -90,7 +90,7 @@ def _mapped(entry: Path) -> TensorSplit | None:
 
 
 def _made(entry: Path, decode: Callable[[], TensorSplit]) -> TensorSplit:
-    with _alone(entry.parent):  # one job of a sweep decodes, the others wait
+    with alone(entry.parent):  # one job of a sweep decodes, the others wait
         if (found := _mapped(entry)) is not None:
             return found
         split = decode()
@@ -102,21 +102,33 @@ def _made(entry: Path, decode: Callable[[], TensorSplit]) -> TensorSplit:
 
 
 def _keep(split: TensorSplit, entry: Path) -> None:
-    """Write an entry atomically, and delete those of earlier states of the same files.
+    """Write an entry. Raise OSError if it cannot be written."""
+    with replacing(entry, split.inputs.nbytes + split.targets.nbytes) as scratch:
+        for part in _PARTS:
+            write_array(scratch / f"{part}.npy", getattr(split, part).numpy())
+        write_atomic(scratch / _DIGEST, _digest([getattr(split, part).numpy() for part in _PARTS]))
 
-    Raise OSError if it cannot be written.
+
+def room() -> int:
+    """Return the number of bytes that an entry may take. Raise OSError if the folder cannot be made."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(cache_folder()).free // SHARE
+
+
+@contextmanager
+def replacing(entry: Path, size: int) -> Iterator[Path]:
+    """Yield a folder to write `size` bytes of an entry to, which then appears whole or not at all.
+
+    Entries of earlier states of the same files are deleted. Raise OSError if it cannot be written.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
-    room = shutil.disk_usage(entry.parent).free // SHARE
-    if split.inputs.nbytes + split.targets.nbytes > room:
-        raise OSError(f"it would fill more than a tenth of the {SHARE * room:,} free bytes")
+    if size > (most := room()):
+        raise OSError(f"it would fill more than a tenth of the {SHARE * most:,} free bytes")
     for old in entry.parent.iterdir():
         if old.is_dir():
             shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=entry.parent, ignore_cleanup_errors=True) as scratch:
-        for part in _PARTS:
-            _write(Path(scratch) / f"{part}.npy", getattr(split, part).numpy())
-        write_atomic(Path(scratch) / _DIGEST, _digest([getattr(split, part).numpy() for part in _PARTS]))
+        yield Path(scratch)
         sync_folder(Path(scratch))
         Path(scratch).rename(entry)
     sync_folder(entry.parent)
@@ -133,7 +145,7 @@ def _digest(arrays: Sequence[Array]) -> str:
     return "\n".join(words)
 
 
-def _write(path: Path, array: Array) -> None:
+def write_array(path: Path, array: Array) -> None:
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         file.flush()
@@ -141,7 +153,7 @@ def _write(path: Path, array: Array) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Lock an entry against other processes that create it, if the file system supports locks."""
     with ExitStack() as held:
         with suppress(OSError):

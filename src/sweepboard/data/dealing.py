@@ -98,7 +98,7 @@ class DealtBatches(ChangedBatches):
             samples[part.start : part.stop] if part else samples[:1]
             for samples, part in zip(whole, own, strict=True)
         ]
-        read = replace(plain, order=GivenOrder(plain.order, given)).epoch(epoch)
+        read = replace(plain, order=GivenOrder(plain.order, given), epochs=0).epoch(epoch)
         for part, batch in zip(own, read, strict=True):
             yield batch if part else Surplus(batch)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain, count
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
-from typing import Any
-from weakref import ref
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader
@@ -52,11 +53,12 @@ class Loading:
 class Fetcher:
     """Calls a function with keys, one after the other or in worker processes, and yields what it returns.
 
-    Of N workers, worker w is given the keys w, w + N, w + 2N, ... of each iterable.
+    Of N workers, worker w is given the keys w, w + N, w + 2N, ... of each iterable, unless some were read
+    ahead.
     """
 
     def __init__(self, fetch: Callable[[Any], Any], device: torch.device, loading: Loading) -> None:
-        self._keys: Iterable[Any] = ()
+        self._keys = _Keys()
         self._worker = Worker(os.getpid(), loading.worker_init_fn) if loading.workers else None
         self._loader = self._made(fetch, device, loading)
         self._crew: list[Any] = []  # the iterator that has the workers, once there is one
@@ -68,7 +70,7 @@ class Fetcher:
         return WatchedLoader(
             Fetching(fetch),
             batch_size=None,  # a key already stands for a whole batch
-            sampler=_Keys(self),
+            sampler=self._keys,
             collate_fn=_as_it_is,
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -80,19 +82,21 @@ class Fetcher:
             generator=torch.Generator(),  # without one it would draw from the run's own stream
         )
 
-    def results(self, keys: Iterable[Any]) -> Iterator[Any]:
+    def results(self, keys: Iterable[Any], following: Iterable[Any] = ()) -> Iterator[Any]:
         """Yield the results for `keys`; stop the workers after any error, so that none is left behind.
 
+        Workers that have nothing left to do go on with `following`, what the next call will probably ask for.
         Raise the `UserError` of a worker, or `RunFailed` if the workers failed.
         """
-        self._keys = keys
         try:
-            iterator = self._start()
-            while True:
+            iterator = self._started(keys, following if self._worker else ())
+            for _ in keys if isinstance(keys, Sequence) else count():
                 with waiting:
                     result = next(iterator, _END)
                 if result is _END:
                     return
+                if self._keys.given:
+                    self._keys.given.popleft()
                 if isinstance(result, Mistake):
                     raise result.error()
                 yield result
@@ -104,6 +108,15 @@ class Fetcher:
             if failure is error:
                 raise
             raise failure from error
+
+    def _started(self, keys: Iterable[Any], following: Iterable[Any]) -> Iterator[Any]:
+        """Return an iterator over the results for `keys`, the one at work if it has begun with them."""
+        ahead = list(self._keys.given)
+        if self._crew and ahead and isinstance(keys, Sequence) and keys[: len(ahead)] == ahead:
+            self._keys.left = chain(keys[len(ahead) :], following)
+            return cast(Iterator[Any], self._crew[0])
+        self._keys.left = chain(keys, following)
+        return self._start()
 
     def _start(self) -> Iterator[Any]:
         before = set(active_children())
@@ -126,14 +139,21 @@ class Fetcher:
 
 
 class _Keys:
-    """The sampler: it passes the current keys to persistent workers."""
+    """The sampler: it passes keys to persistent workers, more of them after it had none left."""
 
-    def __init__(self, fetcher: Fetcher) -> None:
-        self._fetcher = ref(fetcher)
+    def __init__(self) -> None:
+        self.left: Iterator[Any] = iter(())
+        self.given: deque[Any] = deque()
+        """Those whose results are still to come, in order."""
 
     def __iter__(self) -> Iterator[Any]:
-        fetcher = self._fetcher()
-        return iter(() if fetcher is None else fetcher._keys)
+        self.given.clear()
+        return self
+
+    def __next__(self) -> Any:
+        key = next(self.left)
+        self.given.append(key)
+        return key
 
 
 _END = object()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sweepboard.data.jpeg import START, Jpeg, decode, parse
+from sweepboard.data.views import MIDDLE, Pixels, View, shown
 from sweepboard.errors import DamagedFile
 
 if TYPE_CHECKING:
@@ -29,29 +33,76 @@ _DEEP = ("I", "F")
 _BY_WAY_OF = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 """Modes that PIL cannot convert directly, and an intermediate one."""
 
-Pixels: TypeAlias = npt.NDArray[Any]
+DETAIL = 2
+"""Pictures are decoded with at least so many pixels for each one of a sample, in both directions."""
 
 _GRAYS = ("1", "L", "LA", "La", "I", "F")
 
 
-def read_image(path: Path, size: int) -> Tensor:
-    """Return the image as (3, size, size) uint8: upright, the shorter side scaled to `size`, centre-cropped.
+def read_image(path: Path, size: int, view: View = MIDDLE) -> Tensor:
+    """Return what `view` shows of the image as (3, size, size) uint8, of the upright picture.
 
     Raise `DamagedFile`, naming the file, for any error of the decoder.
     """
-    from PIL import Image, ImageOps
+    with _naming(path):
+        jpeg = _as_jpeg(path)
+        if jpeg is None:
+            picture = _upright(path, size)
+            return shown(picture, view, view.box(*picture.shape[:2]), size)
+        reduction = jpeg.reduction(DETAIL * size)
+        box = view.box(-(-jpeg.height // reduction), -(-jpeg.width // reduction))
+        return shown(decode(jpeg, reduction, box.top + box.height), view, box, size)
 
+
+def read_picture(path: Path, size: int) -> Pixels:
+    """Return the whole picture from which `read_image` cuts, upright, as RGB (height, width, 3).
+
+    Raise `DamagedFile`, naming the file, for any error of the decoder.
+    """
+    with _naming(path):
+        jpeg = _as_jpeg(path)
+        if jpeg is None:
+            return _upright(path, size)
+        return decode(jpeg, jpeg.reduction(DETAIL * size), jpeg.height)
+
+
+def picture_size(path: Path, size: int) -> int:
+    """Return the number of pixels of `read_picture`, found without decoding it. Raise `DamagedFile`."""
+    from PIL import Image
+
+    with _naming(path), Image.open(path) as image:
+        image.draft("RGB", (DETAIL * size, DETAIL * size))
+        return int(image.width * image.height)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * size, 2 * size))  # lets a large JPEG be decoded at a fraction of its size
-            upright = ImageOps.exif_transpose(image)
-            fitted = ImageOps.fit(
-                in_mode(upright, "RGB", image.format), (size, size), Image.Resampling.BILINEAR
-            )
+        yield
     except Exception as error:  # decoders raise everything from SyntaxError to struct.error
         reason = str(error) or type(error).__name__
         raise DamagedFile(f"{path} cannot be read as an image ({reason}): repair or remove it") from error
-    return pixels(fitted)
+
+
+def _as_jpeg(path: Path) -> Jpeg | None:
+    """Return a JPEG that stands upright and is not too large; None for what Pillow opens, or refuses."""
+    from PIL import Image
+
+    with path.open("rb") as file:
+        start = file.read(3)
+        jpeg = parse(start + file.read()) if start == START else None
+    most = Image.MAX_IMAGE_PIXELS
+    if jpeg is None or (most is not None and jpeg.height * jpeg.width > most) or not jpeg.is_upright:
+        return None
+    return jpeg
+
+
+def _upright(path: Path, size: int) -> Pixels:
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        image.draft("RGB", (DETAIL * size, DETAIL * size))
+        return np.array(in_mode(ImageOps.exif_transpose(image), "RGB", image.format))
 
 
 def is_pil_image(value: object) -> bool:

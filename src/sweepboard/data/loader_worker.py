@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from sweepboard.compat.python import on_unsendable
-from sweepboard.data.shared_memory import FOLDER, free_bytes
+from sweepboard.data.shared_memory import no_shared_memory
 from sweepboard.data.tree import leaves, map_leaves
 from sweepboard.data.types import Batch
 from sweepboard.errors import DamagedFile, RunFailed, TooManyOpenFiles, UserError, is_too_many_open_files
@@ -156,7 +156,8 @@ def _shared(batch: Batch) -> Batch:
     try:
         return map_leaves(_in_shared_memory, batch)
     except RuntimeError as error:
-        raise RunFailed(_no_shared_memory(error, batch)) from error
+        size = sum(leaf.nbytes for leaf in leaves(batch) if isinstance(leaf, Tensor))
+        raise no_shared_memory(error, size) from error
 
 
 def _in_shared_memory(leaf: Any) -> Any:
@@ -166,13 +167,3 @@ def _in_shared_memory(leaf: Any) -> Any:
     if leaf.requires_grad and not leaf.is_leaf:
         leaf = leaf.detach()  # a graph cannot be sent
     return leaf.share_memory_()
-
-
-def _no_shared_memory(error: RuntimeError, batch: Batch) -> str:
-    free = free_bytes()
-    left = "" if free is None else f" ({free / 2**20:.0f} MiB free in {FOLDER})"
-    size = sum(leaf.nbytes for leaf in leaves(batch) if isinstance(leaf, Tensor)) / 2**20
-    return (
-        f"a worker found no shared memory for {size:.1f} MiB of samples{left}: {str(error).splitlines()[0]}; "
-        "give the container more (docker run --shm-size=2g), or use dataset.workers=0 or fewer"
-    )

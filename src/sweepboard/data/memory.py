@@ -10,7 +10,7 @@ from sweepboard.data.cache import cached
 from sweepboard.data.fetcher import Loading
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.order import in_batches
-from sweepboard.data.samples import FixedSamples
+from sweepboard.data.samples import ChangingSamples, FixedSamples
 from sweepboard.data.types import DataSpec, Split, TensorSplit
 from sweepboard.hardware import total_memory
 
@@ -26,6 +26,8 @@ def into_memory(split: Split, spec: DataSpec | None, device: torch.device, loadi
     """
     if isinstance(split, TensorSplit):
         return TensorSplit(split.inputs.to(device), split.targets.to(device))
+    if isinstance(split, ChangingSamples):
+        return split.kept(loading)
     if spec is None or not isinstance(split, FixedSamples):
         return split
     if len(split) * prod(spec.input_shape) > capacity(device) // 4:

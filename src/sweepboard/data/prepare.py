@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -20,10 +20,12 @@ from sweepboard.data.loader import LoaderReader
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order, PlainOrder
+from sweepboard.data.samples import unchanged
 from sweepboard.data.sampling import ConfiguredSource, SampledOrder
 from sweepboard.data.seeds import generator
 from sweepboard.data.splits import check_settings, held_out_samples
 from sweepboard.data.types import Batches, Data, DataSpec, Source, Split, Splits, TensorSplit
+from sweepboard.data.views import RandomViews
 from sweepboard.errors import DamagedFile
 from sweepboard.settings import DatasetSettings
 
@@ -34,9 +36,11 @@ def prepare_data(
     seed: int,
     device: torch.device,
     dealing: Dealing = ALONE,
+    epochs: int = 0,
 ) -> Data:
     """Read `source` and prepare it for training on `device`, by the rank that `dealing` says.
 
+    The batches of each of `epochs` epochs are read ahead while the one before ends.
     `seed` determines the validation split, the order of the training samples and their augmentation. Raise
     `ConfigError` for settings that do not fit, and any `UserError` of the source.
     """
@@ -48,13 +52,17 @@ def prepare_data(
     members = _members(splits, settings, seed, streams)
     mark = fingerprint(splits, members, streams.names if streams else "")
     spec, loading = source.spec, Loading.of(settings, getattr(source, "worker_init_fn", None))
+    if "resized" in settings.augment:
+        splits = replace(splits, train=_in_random_views(splits.train, settings, seed))
     if settings.in_memory:
         splits = _kept(splits, spec, device, loading)
     layout = _Layout(spec, settings, seed, device, loading)
     test = layout.evaluated("test", splits.test, members, streams)
-    on_test, held_out = settings.validate_on == "test", splits.val or splits.plain or splits.train
+    held_out = splits.val or splits.plain or unchanged(splits.train)
+    on_test = settings.validate_on == "test"
     val = test if on_test else layout.evaluated("val", held_out, members, streams)
-    train = transformed(layout.training(source, splits.train, members["train"]), source, seed, device)
+    plain = replace(layout.training(source, splits.train, members["train"]), epochs=epochs)
+    train = transformed(plain, source, seed, device)
     return Data(spec, dealt(train, dealing), val, test, mark.whole, mark.content)
 
 
@@ -104,6 +112,13 @@ def _members(
         return own
     shuffled = torch.randperm(len(own["train"]), generator=generator(seed, "validation split"))
     return {**own, "val": shuffled[:held_out].sort().values, "train": shuffled[held_out:].sort().values}
+
+
+def _in_random_views(split: Any, settings: DatasetSettings, seed: int) -> Split:
+    """Return pictures of which each epoch shows other parts."""
+    flip = settings.augment.endswith("flip")
+    viewed: Split = split.viewed(RandomViews(seed, settings.augment_area, flip))
+    return viewed
 
 
 def _kept(splits: Splits, spec: DataSpec | None, device: torch.device, loading: Loading) -> Splits:
@@ -160,7 +175,7 @@ class _Layout:
 
     def _augment(self, samples: int) -> Augment | None:
         words = self.settings.augment.split("_")
-        if words == ["none"]:
+        if "none" in words or "resized" in words:
             return None
         padding = self.settings.augment_padding
         return Augment(samples, self.seed, crop="crop" in words, flip="flip" in words, padding=padding)

@@ -6,15 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
+from sweepboard.data.shared_memory import new_batch
 from sweepboard.data.types import Batch, Split, TensorSplit
 from sweepboard.errors import RunFailed
+
+if TYPE_CHECKING:
+    from sweepboard.data.fetcher import Loading
 
 
 class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
@@ -32,6 +36,38 @@ class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
         """Return the number of samples."""
 
 
+class ReadsBatches(ABC):
+    """A split that reads whole batches, as a function of (indices, epoch), from no global generator."""
+
+    @abstractmethod
+    def batch(self, indices: Sequence[int], epoch: int) -> tuple[Tensor, Tensor]:
+        """Return raw inputs and targets, stacked."""
+
+
+class ChangingSamples(Dataset[Any], ReadsBatches):
+    """Training samples that are read otherwise in each epoch."""
+
+    plain: FixedSamples
+    """The same samples, unchanged."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Any:
+        """Return a sample, unchanged."""
+
+    @abstractmethod
+    def kept(self, loading: Loading) -> ChangingSamples:
+        """Return the same samples, read from what is kept of their files in the cache, if that fits."""
+
+
+def unchanged(split: Split) -> Split:
+    """Return a split as it is evaluated."""
+    return split.plain if isinstance(split, ChangingSamples) else split
+
+
 def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
     """Return the batch of `indices`: raw inputs and targets, stacked, or what the split's `collate` returns.
 
@@ -41,6 +77,8 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
     if isinstance(split, TensorSplit):
         chosen = torch.tensor(indices)
         return split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
+    if isinstance(split, ReadsBatches):
+        return split.batch(indices, epoch)
     with borrowed_global_randomness() as seed_generators:
 
         def read(index: int) -> Any:
@@ -61,7 +99,7 @@ def stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: Sequence[int]) ->
     Raise `RunFailed` for a sample that differs from the first in shape or type.
     """
     first = next(samples)
-    inputs, targets = (part.new_empty((len(indices), *part.shape)) for part in first)
+    inputs, targets = (_room_for(len(indices), part) for part in first)
     for place, sample in enumerate(chain([first], samples)):
         for whole, part in zip((inputs, targets), sample, strict=True):
             if (part.shape, part.dtype) != (whole.shape[1:], whole.dtype):
@@ -71,3 +109,8 @@ def stacked(samples: Iterator[tuple[Tensor, Tensor]], indices: Sequence[int]) ->
                 )
             whole[place] = part
     return inputs, targets
+
+
+def _room_for(count: int, part: Tensor) -> Tensor:
+    shape = (count, *part.shape)
+    return part.new_empty(shape) if part.is_cuda else new_batch(shape, part.dtype)

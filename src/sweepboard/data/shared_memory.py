@@ -1,12 +1,19 @@
-"""How much of a batch fits into shared memory at once: containers often have 64 MB of it."""
+"""Batches in shared memory, and how much fits there at once: containers often have 64 MB of it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from sweepboard.compat.torch import empty_shared
 from sweepboard.data.types import DataSpec
+from sweepboard.errors import RunFailed
 
 FOLDER = Path("/dev/shm")
 _HELD = 3
@@ -27,6 +34,30 @@ def piece_size(spec: DataSpec, workers: int, prefetched: int) -> int | None:
     sample = _NUMBER * (prod(spec.input_shape) + prod(spec.target_shape))
     at_once = prefetched * workers + _HELD
     return max(1, free // 2 // at_once // sample)
+
+
+def new_batch(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Return a tensor to be filled; in a worker it is in shared memory, and is sent without a copy.
+
+    Raise `RunFailed` if there is not enough.
+    """
+    if get_worker_info() is None or prod(shape) == 0:
+        return torch.empty(tuple(shape), dtype=dtype)
+    try:
+        return empty_shared(shape, dtype)
+    except RuntimeError as error:
+        raise no_shared_memory(error, prod(shape) * dtype.itemsize) from error
+
+
+def no_shared_memory(error: RuntimeError, size: int) -> RunFailed:
+    """Return the error of a worker that cannot put `size` bytes into shared memory."""
+    free = free_bytes()
+    left = "" if free is None else f" ({free / 2**20:.0f} MiB free in {FOLDER})"
+    return RunFailed(
+        f"a worker found no shared memory for {size / 2**20:.1f} MiB of samples{left}: "
+        f"{str(error).splitlines()[0]}; give the container more (docker run --shm-size=2g), or use "
+        "dataset.workers=0 or fewer"
+    )
 
 
 def free_bytes() -> int | None:

@@ -27,6 +27,11 @@ def check_settings(settings: DatasetSettings, source: Source) -> None:
             f"dataset.augment={settings.augment} changes images, but samples here {found}: "
             "use dataset.augment=none"
         )
+    if "resized" in settings.augment and not getattr(source, "reads_pictures", False):
+        raise ConfigError(
+            f"dataset.augment={settings.augment}: only for pictures that are read from files "
+            "(dataset=image_folder): use crop or crop_flip"
+        )
     if settings.validate_on == "test" and not source.sizes.get("test"):
         raise ConfigError(
             "dataset.validate_on=test: this data set has no test set; use dataset.validate_on=split"

@@ -38,6 +38,7 @@ _MATTERS = (
     "packages.numpy",
     "packages.sweepboard",
     "packages.pillow",
+    "packages.simplejpeg",
     "torch.",
     "hardware.cpu",
     "hardware.gpus",

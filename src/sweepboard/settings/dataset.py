@@ -31,13 +31,28 @@ class DatasetSettings:
     validate_on: str = setting("split", "result", choices=("split", "test"), condition="evaluation")
     """`split` validates on the held-out share, `test` on the test set (then nothing is held out)."""
 
-    augment: str = setting("none", "result", choices=("none", "crop", "flip", "crop_flip"))
-    """Random changes to training images: `none`, `crop`, `flip` or `crop_flip`."""
+    augment: str = setting(
+        "none",
+        "result",
+        choices=("none", "crop", "flip", "crop_flip", "resized_crop", "resized_crop_flip"),
+    )
+    """Random changes to training images: `none`, `crop`, `flip` or `crop_flip`; or, for pictures that are
+    read from files, `resized_crop` or `resized_crop_flip`: a part of random size and shape, scaled to the
+    size of a sample."""
 
     augment_padding: int = setting(
-        4, "result", minimum=0, used=lambda dataset: "crop" in str(dataset.get("augment"))
+        4, "result", minimum=0, used=lambda dataset: dataset.get("augment") in ("crop", "crop_flip")
     )
     """Pixels of zero padding on each side from which `crop` cuts."""
+
+    augment_area: float = setting(
+        0.08,
+        "result",
+        minimum=0.01,
+        maximum=1,
+        used=lambda dataset: "resized" in str(dataset.get("augment")),
+    )
+    """Smallest share of a picture's area that `resized_crop` cuts."""
 
     shuffle: bool = setting(
         True,

@@ -15,6 +15,7 @@ class Layout:
         parameters = list(model.parameters())
         # Only where there are convolutions: for others a transposed batch would cost a copy.
         self._channels_last = channels_last and any(each.ndim == 4 for each in parameters)
+        self._of_images = torch.channels_last if self._channels_last else torch.contiguous_format
         if self._channels_last:
             model.to(memory_format=torch.channels_last)
         self._is_float32 = all(each.dtype is torch.float32 for each in parameters)
@@ -31,8 +32,8 @@ class Layout:
             return batch
         if self._is_float32:
             inputs, targets = _without_float64(inputs), _without_float64(targets)
-        if self._channels_last and inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if inputs.ndim == 4:  # images of any reader alike, so that none changes a bit
+            inputs = inputs.contiguous(memory_format=self._of_images)
         return inputs, targets
 
 

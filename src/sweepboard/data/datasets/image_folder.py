@@ -5,35 +5,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import ClassVar
 
 from sweepboard.data.datasets.folder_layout import Layout, class_folders, layout_of
 from sweepboard.data.datasets.image_files import Identity, images_below
-from sweepboard.data.images import hush_decoders, read_image
-from sweepboard.data.samples import FixedSamples
+from sweepboard.data.datasets.image_splits import ImageFiles, Labelled
+from sweepboard.data.images import hush_decoders
 from sweepboard.data.types import DataSpec, Splits
-from sweepboard.errors import ConfigError, DamagedFile, NotHere, did_you_mean
+from sweepboard.errors import ConfigError, NotHere, did_you_mean
 
 log = logging.getLogger(__name__)
 
-Labelled = tuple[str, int]
-"""Name of an image file relative to `root`, and the number of its class."""
-
 _Found = tuple[str, int, Identity]
-"""The same with the identity of the real file."""
-
-LOOKED_INTO = 500
-"""Number of files per split whose first bytes enter the digest.
-
-Reading millions of files would take longer than training.
-"""
+"""A labelled image with the identity of its real file."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +42,9 @@ class ImageFolder:
     root: str
     image_size: int = 64
     test_fraction: float = 0.1
+
+    reads_pictures: ClassVar = True
+    """Whether training samples may be random parts of pictures (`dataset.augment=resized_crop`)."""
 
     def __post_init__(self) -> None:
         if self.image_size < 1:
@@ -153,58 +144,6 @@ class ImageFolder:
                 f"{did_you_mean(folder.name, self._classes)}"
             )
         return self._classes.index(folder.name)
-
-
-class ImageFiles(FixedSamples):
-    """The images of a split, read one by one: (3, size, size) uint8 and the class."""
-
-    def __init__(self, root: Path, images: list[Labelled], size: int) -> None:
-        self.root, self.images, self.size = root, images, size
-
-    @property
-    def targets(self) -> list[int]:
-        """The class of each image, for a sampler."""
-        return [number for _, number in self.images]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return an image and its class. Raise `DamagedFile`, naming the file, if it cannot be decoded."""
-        name, number = self.images[index]
-        return read_image(self.root / name, self.size), torch.tensor(number)
-
-    def made_from(self) -> tuple[str, Sequence[Path]]:
-        """Implement `FixedSamples.made_from`: numbers depend on all classes, pixels on the decoder."""
-        numbers = hashlib.sha256(repr([number for _, number in self.images]).encode()).hexdigest()[:16]
-        name = f"images-{self.size}-{numbers}-pillow-{version('pillow')}"
-        return name, [self.root / image for image, _ in self.images]
-
-    def digest(self) -> str:
-        """Return a SHA-256 over names, sizes in bytes, classes, and the first bytes of some files.
-
-        It is fast, and changes with nearly any edit, also with other images of equal names and sizes. Raise
-        `DamagedFile` if a file has disappeared since its folder was listed.
-        """
-        digest = hashlib.sha256(f"{self.size}\n".encode())
-        try:
-            for name, number in self.images:
-                size = (self.root / name).stat().st_size
-                digest.update(os.fsencode(name) + f"\0{size}\0{number}\n".encode())
-            for name, _ in self.images[
-                :LOOKED_INTO
-            ]:  # in the order of a hash, so that they are a fair sample
-                digest.update(_start(self.root / name))
-        except OSError as error:
-            raise DamagedFile(
-                f"{error.filename} cannot be read ({error.strerror}): repair or remove it"
-            ) from error
-        return digest.hexdigest()
-
-
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(64 * 1024)
 
 
 def _in_order(images: list[_Found]) -> list[_Found]:

@@ -30,6 +30,11 @@ def microseconds_per_update(times: Sequence[float]) -> float:
     return statistics.median(after - before for before, after in pairwise(marks)) / BLOCK * 1e6
 
 
+def microseconds_per_sample(times: Sequence[float], batch: int) -> float:
+    """Time of a sample from the first update to the last, ends of epochs among them."""
+    return (times[-1] - times[0]) / (len(times) - 1) / batch * 1e6
+
+
 class Clock(Callback):
     """Prints when updates were done, after the run; changes nothing."""
 
@@ -37,6 +42,10 @@ class Clock(Callback):
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.batch = 0
+
+    def on_start(self, progress: Any) -> None:
+        self.batch = getattr(getattr(progress.data.train, "order", None), "batch_size", 0)
 
     def on_update(self, _: Any) -> None:
         self.times.append(time.perf_counter())
@@ -48,4 +57,6 @@ class Clock(Callback):
         facts = {"updates": len(self.times), "first_update_at": time.time() - ago}
         if len(self.times) > BLOCK * (WARM_UP + 1):
             facts["update_us"] = microseconds_per_update(self.times)
+        if self.batch and len(self.times) > 1:
+            facts["sample_us"] = microseconds_per_sample(self.times, self.batch)
         print(json.dumps(facts), flush=True)

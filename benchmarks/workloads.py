@@ -15,6 +15,9 @@ from sweepboard.tasks import Step, Task
 BLOCK, VOCABULARY = 64, 256
 LATENT, PIXELS = 32, 784
 
+SIDE = 224
+"""Of pictures, in pixels."""
+
 
 def windows(count: int = 2000) -> Tensor:
     """Windows of bytes, one longer than a block. What stands in them changes no time."""
@@ -58,6 +61,18 @@ class NextByte(Task):
     def training_step(self, model: Any, batch: Any) -> Step:
         loss = next_byte_loss(model, batch[0])
         return Step(loss, values={"bits": loss.detach() / 0.6931})
+
+
+class Glance(nn.Module):
+    """A small network on pictures, quick beside their decoding: means of squares, two layers."""
+
+    def __init__(self, classes: int = 10, width: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3 * 16 * 16, width), nn.ReLU(), nn.Linear(width, classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layers(F.avg_pool2d(images, SIDE // 16).flatten(1))
+        return logits
 
 
 class Gan(nn.Module):

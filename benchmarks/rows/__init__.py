@@ -1,7 +1,7 @@
 """The table: one row per claim with its bar, by the name that `python -m benchmarks NAME` takes."""
 
 from benchmarks.harness import Row
-from benchmarks.rows import board, launchers, learning, ranks, runs, startup, sweeps, tasks, updates
+from benchmarks.rows import board, launchers, learning, pictures, ranks, runs, startup, sweeps, tasks, updates
 
 ROWS: dict[str, Row] = {
     row.name: row
@@ -14,6 +14,8 @@ ROWS: dict[str, Row] = {
         ranks.RANKS_ROW,
         tasks.LANGUAGE_MODEL_ROW,
         tasks.GAN_ROW,
+        pictures.FOLDER_ROW,
+        pictures.KEPT_ROW,
         runs.MLP_ROW,
         sweeps.CNN_ROW,
         sweeps.LAUNCHERS_ROW,

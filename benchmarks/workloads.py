@@ -1,4 +1,4 @@
-"""What the rows of tasks train, the same for both arms: a language model of bytes, and a GAN."""
+"""What the rows of tasks train, the same for all arms: a language model of bytes, a GAN, and a table."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sweepboard.tasks import Step, Task
 
 BLOCK, VOCABULARY = 64, 256
 LATENT, PIXELS = 32, 784
+COLUMNS, CLASSES = 20, 2
 
 SIDE = 224
 """Of pictures, in pixels."""
@@ -27,6 +28,20 @@ def windows(count: int = 2000) -> Tensor:
 def text() -> TensorDataset:
     """The windows as a data set of one tensor, which a task takes apart itself."""
     return TensorDataset(windows())
+
+
+def table(count: int = 64_000) -> TensorDataset:
+    """Rows of a table with their classes. What stands in them changes no time."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(count, COLUMNS, generator=generator)
+    return TensorDataset(rows, torch.randint(CLASSES, (count,), generator=generator))
+
+
+def tabular_model() -> nn.Module:
+    """Three dense layers over the columns."""
+    return nn.Sequential(
+        *(nn.Linear(COLUMNS, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()), nn.Linear(64, CLASSES)
+    )
 
 
 class ByteModel(nn.Module):

@@ -1,4 +1,4 @@
-"""Bare loops of the language model and the GAN, tuned by hand as `bare_loop.py`."""
+"""Bare loops of the language model, the GAN and the table, tuned by hand as `bare_loop.py`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import workloads
@@ -55,16 +56,34 @@ def gan(batch: int) -> Callable[[], None]:
     return update
 
 
+def tabular(batch: int) -> Callable[[], None]:
+    (rows, classes), model = workloads.table().tensors, workloads.tabular_model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    order = chosen(len(rows), batch)
+
+    def update() -> None:
+        indices = next(order)
+        logits = model(rows.index_select(0, indices))
+        F.cross_entropy(logits, classes.index_select(0, indices)).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return update
+
+
+WORK = {"language_model": language_model, "gan": gan, "tabular": tabular}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", choices=["language_model", "gan"])
+    parser.add_argument("work", choices=WORK)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--updates", type=int, required=True)
     args = parser.parse_args()
 
     tune_allocator()
     torch.manual_seed(0)
-    update, times = {"language_model": language_model, "gan": gan}[args.work](args.batch), list[float]()
+    update, times = WORK[args.work](args.batch), list[float]()
     for _ in range(args.updates):
         update()
         times.append(time.perf_counter())

@@ -59,3 +59,31 @@ GAN_ROW = Row(
     rounds=11,
     prepare=(fashion.root,),
 )
+
+WORDS = ("--batch", "64", "--updates", "3000")
+TABLE = clocked(
+    "sweepboard",
+    *QUIET,
+    "dataset._target_=benchmarks.workloads.table",
+    "dataset.classes=2",
+    "dataset.batch_size=64",
+    "model._target_=benchmarks.workloads.tabular_model",
+    "trainer.limit_test_batches=1",
+    "trainer.steps=3000",
+)
+TABLE_LOOP = module("bare loop", "baselines.bare_tasks", "tabular", *WORDS)
+TABLE_LIGHTNING = module("Lightning", "baselines.lightning_table", *WORDS)
+TABLE_KERAS = module("Keras 3 on torch", "baselines.keras_table", *WORDS)
+
+TABULAR_ROW = Row(
+    "tabular",
+    "updates per second of an MLP over a table, batch 64, with logging",
+    "bare tuned loop, Lightning, Keras 3",
+    arms=(TABLE, TABLE_LOOP, TABLE_LIGHTNING, TABLE_KERAS),
+    bars=(
+        Bar("time of an update, against the bare loop", ratio("update_us", TABLE, TABLE_LOOP), most=1.05),
+        Bar("times faster than Lightning", ratio("update_us", TABLE_LIGHTNING, TABLE), least=4.0),
+        Bar("times faster than Keras", ratio("update_us", TABLE_KERAS, TABLE), least=3.0),
+    ),
+    gates=(same("updates", TABLE, TABLE_LOOP, TABLE_LIGHTNING, TABLE_KERAS),),
+)

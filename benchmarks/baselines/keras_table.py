@@ -9,7 +9,7 @@ import time
 
 os.environ["KERAS_BACKEND"] = "torch"  # read when keras is imported
 
-import keras
+import keras  # type: ignore[import-untyped]
 
 from benchmarks import workloads
 from benchmarks.clock import microseconds_per_update

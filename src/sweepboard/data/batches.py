@@ -13,7 +13,7 @@ from torch import Tensor
 from sweepboard.data.augment import Augment
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order
-from sweepboard.data.types import Batch, FoundByNumber, TensorSplit
+from sweepboard.data.types import Batch, FoundByNumber, InMemory
 
 
 class Reader(Protocol):
@@ -32,23 +32,22 @@ class Reader(Protocol):
 
 
 class MemoryReader:
-    """Reads pairs from a split in the device's memory: no Python per sample, no copy to the device."""
+    """Reads samples from a split in the device's memory: no Python per sample, no copy to the device."""
 
-    def __init__(self, split: TensorSplit) -> None:
-        self._inputs, self._targets = split.inputs, split.targets
+    def __init__(self, split: InMemory) -> None:
+        self._batch, self._device = split.batch, split.tensors[0].device
 
     def read(
         self, epoch: int, batches: Sequence[Tensor], following: Callable[[], Sequence[Tensor]] = tuple
     ) -> Iterator[tuple[Tensor, Batch]]:
         """Implement `Reader.read`; the epoch has no effect, and nothing is read ahead."""
         del epoch, following
-        for chosen in on_device(batches, self._inputs.device):
-            yield chosen, (self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen))
+        for chosen in on_device(batches, self._device):
+            yield chosen, self._batch(chosen)
 
     def pick(self, samples: Tensor) -> Batch:
         """Implement `Reader.pick`."""
-        chosen = samples.to(self._inputs.device)
-        return self._inputs.index_select(0, chosen), self._targets.index_select(0, chosen)
+        return self._batch(samples.to(self._device))
 
 
 def on_device(batches: Sequence[Tensor], device: torch.device) -> Sequence[Tensor]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sweepboard.data.types import Split, Splits, TensorSplit
+from sweepboard.data.types import InMemory, Split, Splits
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ def fingerprint(splits: Splits, members: Mapping[str, Tensor], streams: str = ""
 
 
 def _knows_its_content(split: Split) -> bool:
-    return isinstance(split, TensorSplit) or hasattr(split, "digest")
+    return isinstance(split, InMemory) or hasattr(split, "digest")
 
 
 def _digest(split: Split) -> str:
-    if isinstance(split, TensorSplit):
+    if isinstance(split, InMemory):
         return _digest_of_tensors(split)
     own = getattr(split, "digest", None)
     return str(own()) if own else f"{type(split).__qualname__}/{len(split)}"
 
 
-def _digest_of_tensors(split: TensorSplit) -> str:
+def _digest_of_tensors(split: InMemory) -> str:
     digest = hashlib.sha256()
-    for tensor in (split.inputs, split.targets):
+    for tensor in split.tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(_bytes(tensor))
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from sweepboard.data.fetcher import Loading
 from sweepboard.data.loader import LoaderReader
 from sweepboard.data.order import in_batches
 from sweepboard.data.samples import ChangingSamples, FixedSamples
-from sweepboard.data.types import DataSpec, Split, TensorSplit
+from sweepboard.data.types import DataSpec, InMemory, Split, TensorSplit
 from sweepboard.hardware import total_memory
 
 _BATCH = 64
@@ -24,8 +24,9 @@ def into_memory(split: Split, spec: DataSpec | None, device: torch.device, loadi
     It is unchanged if its samples vary or would fill more than a quarter of that memory. Images are decoded
     once.
     """
-    if isinstance(split, TensorSplit):
-        return TensorSplit(split.inputs.to(device), split.targets.to(device))
+    if isinstance(split, InMemory):
+        fits = device.type == "cpu" or _bytes_of(split) <= capacity(device) // 4
+        return split.to(device) if fits else split
     if isinstance(split, ChangingSamples):
         return split.kept(loading)
     if spec is None or not isinstance(split, FixedSamples):
@@ -34,6 +35,10 @@ def into_memory(split: Split, spec: DataSpec | None, device: torch.device, loadi
         return split
     whole = cached(*split.made_from(), lambda: _read_all(split, spec, loading))
     return TensorSplit(whole.inputs.to(device), whole.targets.to(device))
+
+
+def _bytes_of(split: InMemory) -> int:
+    return sum(tensor.nbytes for tensor in split.tensors)
 
 
 def _read_all(split: FixedSamples, spec: DataSpec, loading: Loading) -> TensorSplit:

@@ -24,7 +24,7 @@ from sweepboard.data.samples import unchanged
 from sweepboard.data.sampling import ConfiguredSource, SampledOrder
 from sweepboard.data.seeds import generator
 from sweepboard.data.splits import check_settings, held_out_samples
-from sweepboard.data.types import Batches, Data, DataSpec, Source, Split, Splits, TensorSplit
+from sweepboard.data.types import Batches, Data, DataSpec, InMemory, Source, Split, Splits
 from sweepboard.data.views import RandomViews
 from sweepboard.errors import DamagedFile
 from sweepboard.settings import DatasetSettings
@@ -169,7 +169,7 @@ class _Layout:
         return SplitBatches(order, self._reader(split), self.device, trains, pairs)
 
     def _reader(self, split: Split) -> Reader:
-        if self.settings.in_memory and isinstance(split, TensorSplit):
+        if self.settings.in_memory and isinstance(split, InMemory) and self._has_in_memory(split):
             return MemoryReader(split)
         return LoaderReader(split, self.spec, self.device, self.seed, self.loading)
 
@@ -179,3 +179,7 @@ class _Layout:
             return None
         padding = self.settings.augment_padding
         return Augment(samples, self.seed, crop="crop" in words, flip="flip" in words, padding=padding)
+
+    def _has_in_memory(self, split: InMemory) -> bool:
+        """Return whether the split is where the batches are needed: it may be too large for a GPU."""
+        return split.tensors[0].device.type == self.device.type

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.shared_memory import new_batch
-from sweepboard.data.types import Batch, Split, TensorSplit
+from sweepboard.data.types import Batch, InMemory, Split
 from sweepboard.errors import RunFailed
 
 if TYPE_CHECKING:
@@ -74,9 +74,8 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
     User code may draw random numbers: torch, random and numpy are seeded before each sample and each batch,
     so that neither the number of workers nor a resume changes what it draws.
     """
-    if isinstance(split, TensorSplit):
-        chosen = torch.tensor(indices)
-        return split.inputs.index_select(0, chosen), split.targets.index_select(0, chosen)
+    if isinstance(split, InMemory):
+        return split.batch(torch.tensor(indices))
     if isinstance(split, ReadsBatches):
         return split.batch(indices, epoch)
     with borrowed_global_randomness() as seed_generators:

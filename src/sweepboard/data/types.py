@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
 ENDLESS = 2**62
@@ -68,6 +69,41 @@ class TensorSplit:
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Inputs and targets."""
+        return self.inputs, self.targets
+
+    def batch(self, indices: Tensor) -> Batch:
+        """Return the batch of the samples `indices`."""
+        return self.inputs.index_select(0, indices), self.targets.index_select(0, indices)
+
+    def to(self, device: torch.device) -> TensorSplit:
+        """Return the split in the memory of `device`."""
+        return TensorSplit(self.inputs.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class ColumnSplit:
+    """A split in memory whose samples are no pairs: tensors, sample first."""
+
+    tensors: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def batch(self, indices: Tensor) -> Batch:
+        """Return the batch of the samples `indices`, a list as torch's `default_collate` makes it."""
+        return [tensor.index_select(0, indices) for tensor in self.tensors]
+
+    def to(self, device: torch.device) -> ColumnSplit:
+        """Return the split in the memory of `device`."""
+        return ColumnSplit(tuple(tensor.to(device) for tensor in self.tensors))
+
+
+InMemory: TypeAlias = TensorSplit | ColumnSplit
+"""Batches are picked from whole tensors, without Python for each sample."""
+
 
 class Samples(Protocol):
     """A map-style data set: a `torch.utils.data.Dataset` with a length."""
@@ -81,7 +117,7 @@ class Samples(Protocol):
         """
 
 
-Split: TypeAlias = "TensorSplit | Samples"
+Split: TypeAlias = "InMemory | Samples"
 """In-memory tensors, or a data set that is read sample by sample."""
 
 

@@ -46,11 +46,12 @@ def check_pair(place: str, sample: Any, spec: DataSpec) -> tuple[Tensor, Tensor]
     if spec.classes is None:
         _check_shape(place, "a target of shape", spec.target_shape, tuple(target.shape))
     else:
-        _check_class(place, target, spec.classes)
+        check_class(place, target, spec.classes)
     return inputs, target
 
 
-def _check_class(place: str, target: Tensor, classes: int) -> None:
+def check_class(place: str, target: Tensor, classes: int) -> None:
+    """Raise `RunFailed` if the target of the sample at `place` is none of the classes."""
     if target.is_floating_point():
         raise RunFailed(f"{place} has real numbers as its target, the first has a class")
     if not 0 <= (number := int(target)) < classes:

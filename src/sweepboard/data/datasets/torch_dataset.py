@@ -17,11 +17,12 @@ from sweepboard.data.datasets.input_target import Unfit, pair_of
 from sweepboard.data.datasets.pair_split import PairSplit, spec_of
 from sweepboard.data.datasets.reading import UserSplit, name_of
 from sweepboard.data.datasets.stream_source import EvaluationStreams, StreamSource, is_stream
+from sweepboard.data.datasets.tensor_dataset import columns_in_memory, pairs_in_memory
 from sweepboard.data.images import hush_decoders
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.samples import fetch
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
-from sweepboard.data.types import Batch, DataSpec, Source, Splits
+from sweepboard.data.types import Batch, DataSpec, InMemory, Source, Splits
 from sweepboard.errors import ConfigError, RunFailed
 
 
@@ -150,7 +151,8 @@ class UserSource:
         """Advice if held-out samples would be random; None if they are not, or may be."""
         if self.plain.remedy is None:
             return None
-        return self.plain.remedy if self._split("train").varies() else None
+        split = self._split("train")
+        return None if isinstance(split, InMemory) or not split.varies() else self.plain.remedy
 
     @cached_property
     def _untouched(self) -> Mapping[str, Any]:
@@ -161,11 +163,13 @@ class UserSource:
     def _parts(self) -> Mapping[str, Any]:
         return {"train": self.train, "test": self.test, "val": self.val, "plain": self.plain.dataset}
 
-    def _split(self, name: str) -> PairSplit | CollatedSplit:
+    def _split(self, name: str) -> PairSplit | CollatedSplit | InMemory:
         dataset, spec, untouched = self._parts[name], self.spec, self._untouched[name]
         if spec is not None:
-            return PairSplit(dataset, spec, untouched)
-        return CollatedSplit(dataset, untouched, collate_function(self.collate_fn, dataset))
+            return pairs_in_memory(dataset, spec) or PairSplit(dataset, spec, untouched)
+        collate = collate_function(self.collate_fn, dataset)
+        kept = columns_in_memory(dataset) if collate is None else None
+        return kept or CollatedSplit(dataset, untouched, collate)
 
     def _check_collation(self, sample: Any) -> None:
         split = CollatedSplit(self.train, None, None)

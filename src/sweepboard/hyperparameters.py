@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
 from sweepboard.names import flatten, key_of
@@ -121,15 +121,17 @@ def _options(groups: Mapping[str, str | None], asked: Collection[str]) -> list[s
     return [*known, *own, *(name for name in CLOSED_GROUPS if name in groups and name in asked)]
 
 
-def board_columns(row: Mapping[str, Any], asked: Collection[str], swept: Collection[str]) -> dict[str, Any]:
+def board_columns(row: Mapping[str, Any], asked: Collection[str], swept: Set[str]) -> dict[str, Any]:
     """Return the columns of a run's row in TensorBoard, without knowledge of other runs.
 
-    In a sweep they are the keys `swept`; otherwise all but the classes implied by an option. A table needs at
-    least one column, and jobs that differ only in the seed have no swept one.
+    In a sweep they are the keys `swept` and the options of all groups, in which other sweeps differ;
+    TensorBoard puts first what differs. Otherwise, as for jobs that differ only in the seed, they are all but
+    the classes implied by an option.
     """
-    columns = {key: value for key, value in row.items() if key in swept} or {
-        key: value for key, value in row.items() if key in asked or not _is_shown_as_option(key, row)
-    }
+    if swept.isdisjoint(row):
+        columns = {key: row[key] for key in row if key in asked or not _is_shown_as_option(key, row)}
+    else:
+        columns = {key: row[key] for key in row if key in swept or "." not in key}
     return {key: value for key, value in columns.items() if not _is_twice(key, columns)}
 
 

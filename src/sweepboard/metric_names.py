@@ -14,6 +14,9 @@ from functools import lru_cache
 MIN, MAX, UNKNOWN = "min", "max", "unknown"
 """The direction in which a metric gets better."""
 
+SPEED = "train/samples_per_second"
+"""The tag of the speed of training."""
+
 VALIDATION = frozenset(("val", "valid", "validation", "dev", "eval", "evaluation"))
 TEST = frozenset(("test", "testing"))
 TRAINING = frozenset(("train", "training"))
@@ -145,7 +148,7 @@ def is_result(tag: str) -> bool:
     found, (*places, _) = words(tag), tag.lower().split("/")
     if not _NEVER.isdisjoint(found) or _together(tag, _NEVER_TOGETHER):
         return False
-    if not _PLACES.isdisjoint(places) or places[:1] in (["best"], ["time"]):
+    if not _PLACES.isdisjoint(places) or places[:1] in (["best"], ["val_best"], ["time"]):
         return False
     last = words(tag.rpartition("/")[2])
     is_neutral = bool(last) and _USUALLY_NOT.issuperset(last)  # a tag of punctuation has no words
@@ -169,8 +172,9 @@ def name_of(tag: str) -> str:
 
 
 def column_of(name: str) -> str:
-    """Return the column of a metric's best value in a table: `best/val_<name>`."""
-    return f"best/{tag_of(name).replace('/', '_')}"
+    """Return the tag of a metric's best value: `val_best/<name>`."""
+    place, slash, rest = tag_of(name).partition("/")
+    return f"{place}_best/{rest}" if slash else f"best/{place}"
 
 
 def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
@@ -181,9 +185,9 @@ def mode_of(tag: str, modes: Mapping[str, str] | None = None) -> str:
 def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[str]:
     """Return the tags that measure a result, the most important first.
 
-    Learning rate, epoch, throughput and `best/…` are not metrics. Order: held-out data before training data,
-    validation before test, the primary metric first, then other metrics, then losses, then those of unknown
-    direction.
+    Learning rate, epoch, throughput and `val_best/…` are not metrics. Order: held-out data before training
+    data, validation before test, the primary metric first, then other metrics, then losses, then those of
+    unknown direction.
     """
     return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
 

@@ -31,15 +31,15 @@ def test_mean_and_spread_at_the_steps_that_all_seeds_have(
         "optimizer.lr=0.1",
         "optimizer.lr=0.2",
     ]
-    for name, values in (
-        ("mean", [1.5, 3.0]),
-        ("mean-std", [0.79289, 1.58579]),
-        ("mean+std", [2.20711, 4.41421]),
+    for tag, values in (
+        ("val/loss", [1.5, 3.0]),
+        ("val/loss/lower", [0.79289, 1.58579]),
+        ("val/loss/upper", [2.20711, 4.41421]),
     ):
-        series = read_scalars(folder / name)["val/loss"]
+        series = read_scalars(folder)[tag]
         assert series.steps.tolist() == [10, 20]
         assert series.values.tolist() == pytest.approx(values, abs=1e-4)
-        assert read_hparams(folder / name) is None  # no row of its own in the HParams table
+    assert read_hparams(folder) is None  # no row of its own in the HParams table
 
 
 def test_aggregates_are_no_runs_and_are_replaced(seeds: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +47,7 @@ def test_aggregates_are_no_runs_and_are_replaced(seeds: Path, capsys: pytest.Cap
     for _ in range(2):
         assert main(["compare", str(seeds), "--aggregate"]) == 0
         assert discover([seeds]) == before
-    assert len(list((seeds / "aggregate" / "optimizer.lr=0.1" / "mean").iterdir())) == 1
+    assert len(list((seeds / "aggregate" / "optimizer.lr=0.1").iterdir())) == 2, "a layout and the curves"
     assert not list(seeds.glob(".*"))
 
 

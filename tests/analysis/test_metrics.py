@@ -47,15 +47,23 @@ def test_the_better_way_follows_from_the_name(tag: str, mode: str) -> None:
 
 def test_metrics_come_the_most_telling_first() -> None:
     tags = [
-        "lr",
-        "epoch",
-        "perf/samples_per_second",
+        "train/lr",
+        "train/epoch",
+        "train/samples_per_second",
         "train/loss",
         "train/accuracy",
         "val/loss",
         "val/accuracy",
     ]
-    tags += ["test/accuracy", "test/loss", "best/val_accuracy", "val/top5", "hp_metric", "lr-Adam"]
+    tags += [
+        "test/accuracy",
+        "test/loss",
+        "best/val_accuracy",
+        "val_best/accuracy",
+        "val/top5",
+        "hp_metric",
+        "lr-Adam",
+    ]
     assert metric_tags(tags, "accuracy") == [
         "val/accuracy",
         "test/accuracy",

@@ -15,8 +15,8 @@ from sweepboard.training.progress import Progress
 from tests.board.tiny import tiny_run
 
 SCALARS = {
-    "train/loss", "train/accuracy", "val/loss", "val/accuracy", "best/val_loss", "best/val_accuracy", "lr",
-    "epoch", "perf/samples_per_second",
+    "train/loss", "train/accuracy", "val/loss", "val/accuracy", "val_best/loss", "val_best/accuracy",
+    "train/lr", "train/epoch", "train/samples_per_second",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.logger import TensorBoard
+from sweepboard.board.summaries import code_block
 from sweepboard.data.types import DataSpec
 from sweepboard.training.tasks import Classification
 from tests.tensorboard_server import Server, eventually, tensorboard_server
@@ -33,7 +34,9 @@ def recorder(
     folder: Path, hparams: dict[str, Any], group: str, state: dict[str, Any] | None = None
 ) -> TensorBoard:
     folder.mkdir(parents=True, exist_ok=True)
-    board = TensorBoard(EventWriter(folder), (hparams, group), {"config": "lr: 0.1 # ```"}, with_layout=True)
+    board = TensorBoard(
+        EventWriter(folder), (hparams, group), {"config": code_block("lr: 0.1 # ```")}, with_layout=True
+    )
     if state is not None:
         board.load_state_dict(state)
     return board

@@ -69,7 +69,7 @@ def served(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., t
         calls: list[list[str]] = []
         with redirect_stdout(said):
             main(list(words))
-        found = re.search(r"sys\.argv = \['tensorboard', \*(\[.*?\])\]", calls[0][-1])
+        found = re.search(r"main\('outputs', (\[.*?\])\)", calls[0][-1])
         assert found is not None
         return said.getvalue(), ast.literal_eval(found[1])
 

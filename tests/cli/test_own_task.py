@@ -79,7 +79,7 @@ def own_parts(command: Command) -> None:
 def test_it_is_trained_resumed_verified_swept_and_exported(command: Command) -> None:
     command(*RUN, "task._target_=own.Elbo", "logging=full", "logging.profile=0", "hydra.run.dir=run")
     scalars = read_scalars(Path("run"))
-    assert {"train/kl", "val/kl", "best/val_loss"} <= scalars.keys()
+    assert {"train/kl", "val/kl", "val_best/loss"} <= scalars.keys()
     assert "identical" in command("verify", "run").out
     command("resume", "run", "trainer.epochs=3")
     command("export", "run", "--format", "torch_export", "--output", "vae.pt2")

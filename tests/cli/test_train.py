@@ -20,7 +20,7 @@ from tests.command import TINY, Command, only_run, record_of
 
 VOCABULARY = {
     "train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/loss", "test/accuracy",
-    "best/val_loss", "best/val_accuracy", "lr", "epoch", "perf/samples_per_second",
+    "val_best/loss", "val_best/accuracy", "train/lr", "train/epoch", "train/samples_per_second",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_a_run_folder_is_a_complete_record_and_a_board(command: Command) -> None
     assert set(curves) == VOCABULARY
     assert curves["train/loss"].steps.tolist() == [2, 4, 6, 8, 10, 12]
     assert curves["val/loss"].steps.tolist() == [6, 12]
-    assert curves["epoch"].values.tolist()[-1] == 2
+    assert curves["train/epoch"].values.tolist()[-1] == 2
     row = read_hparams(run)
     assert row is not None
     assert row.status == "finished"

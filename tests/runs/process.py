@@ -12,6 +12,7 @@ from pathlib import Path
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.metric_names import SPEED
 from tests.command import record_of
 
 PATIENCE = 120.0
@@ -96,7 +97,7 @@ Launch = Callable[..., Sweepboard]
 
 def curves(run: Path) -> dict[str, list[tuple[int, float]]]:
     """Every point but those that tell the time."""
-    series = {tag: found for tag, found in read_scalars(run).items() if not tag.startswith("perf/")}
+    series = {tag: found for tag, found in read_scalars(run).items() if tag != SPEED}
     return {
         tag: list(zip(found.steps.tolist(), found.values.tolist(), strict=True))
         for tag, found in series.items()

@@ -315,4 +315,4 @@ def test_the_summary_says_of_which_weights_a_value_is(command: Command) -> None:
     steps = record_of(RUN)["best_steps"]
     assert set(steps) == set(record_of(RUN)["best"])
     for metric, step in steps.items():
-        assert (f"best/val_{metric} (step {step})" in said) == (step != 15)
+        assert (f"val_best/{metric} (step {step})" in said) == (step != 15)

@@ -58,8 +58,8 @@ def gan(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
 def test_a_gan_with_a_schedule_for_one(command: Command) -> None:
     command(*RUN, "hydra.run.dir=run")
     found = curves(Path("run"))
-    assert [rate for _, rate in found["lr/generator"]] == pytest.approx([0.001] * 6)
-    assert [rate for _, rate in found["lr/critic"]] == pytest.approx([0.004] * 3 + [0.002] * 3)
+    assert [rate for _, rate in found["train/lr/generator"]] == pytest.approx([0.001] * 6)
+    assert [rate for _, rate in found["train/lr/critic"]] == pytest.approx([0.004] * 3 + [0.002] * 3)
     assert {"train/generator_loss", "train/critic_loss"} <= found.keys()
     assert "identical" in command("verify", "run").out
 
@@ -81,7 +81,7 @@ def test_another_group_is_refused_of_a_resume(command: Command) -> None:
     ).line
     assert "optimizer.groups.more" in said
     command("resume", "run", "trainer.epochs=3")
-    rates = [rate for _, rate in curves(Path("run"))["lr/layers"]]
+    rates = [rate for _, rate in curves(Path("run"))["train/lr/layers"]]
     assert rates == pytest.approx([0.01] * len(rates))
 
 

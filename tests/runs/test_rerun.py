@@ -192,5 +192,5 @@ def test_diff_shows_only_what_differs(command: Command) -> None:
     keys = [entry["key"] for entry in command("diff", "a", "b", "--json").json]
     assert "optimizer.lr" in keys
     assert "seed" not in keys
-    assert {"val/accuracy", "best/val_loss", "test/loss"} <= set(keys)
+    assert {"val/accuracy", "val_best/loss", "test/loss"} <= set(keys)
     assert command("diff", "a", "a").out == "no difference\n"

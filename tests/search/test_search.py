@@ -41,7 +41,11 @@ MISTAKES = {  # where ~ stands for hydra.sweeper.
         "hydra.sweeper.metric=acuracy",
     ): "~metric=acuracy: no trial measures it; did you mean val/accuracy?",
     (LR, "hydra.sweeper.metric=[loss,val/loss]"): "~metric: val/loss, val/loss: name each metric once",
-    (LR, "hydra.sweeper.metric=perf/samples_per_second", "logging=none"): "~metric=perf/samples_per_second: "
+    (
+        LR,
+        "hydra.sweeper.metric=train/samples_per_second",
+        "logging=none",
+    ): "~metric=train/samples_per_second: "
     "no trial measures it; valid: test/accuracy, test/loss, val/accuracy, val/loss",
     (LR, "hydra.sweeper.direction=up"): "~direction=up: choose from minimize, maximize",
     (LR, "hydra.sweeper.direction=[minimize,maximize]"): "~direction: 2 for 1 metrics, val/accuracy; "
@@ -116,7 +120,7 @@ trainer:
 hydra:
   sweeper:
     trials: 3
-    metric: [val/accuracy, perf/samples_per_second]
+    metric: [val/accuracy, train/samples_per_second]
     params:
       optimizer.lr: tag(log, interval(1e-4, 1e-1))
       model: linear,mlp
@@ -165,7 +169,7 @@ def test_a_search_goes_on_only_as_it_began(command: Command) -> None:
         f"sweepboard: {folder} holds a search: give another sweep.name"
     )
     best = command("--config-dir", folder, "experiment=best")
-    assert "best/val_accuracy" in best.out
+    assert "val_best/accuracy" in best.out
     runs = [record_of(path.parent) for path in Path("outputs").glob("20*/*/run.json")]
     assert [run["best"]["accuracy"] for run in runs] == [
         study_of("g")["trials"][study_of("g")["best"][0]]["values"][0]

@@ -146,7 +146,7 @@ def test_a_repeated_point_comes_to_the_same_end(tmp_path: Path) -> None:
 
 
 def test_the_pareto_front_of_several_objectives(tmp_path: Path) -> None:
-    objectives = (Objective("val/accuracy", "max"), Objective("perf/samples_per_second", "max"))
+    objectives = (Objective("val/accuracy", "max"), Objective("train/samples_per_second", "max"))
     study = Study(tmp_path / "study", search(objectives=objectives, trials=4))
     for values in ((0.5, 10.0), (0.9, 5.0), (0.4, 9.0), (0.7, 7.0)):
         study.tell(study.ask().number, values)

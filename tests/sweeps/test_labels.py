@@ -30,6 +30,21 @@ def test_labels_say_only_what_differs() -> None:
     assert labels([{}]) == ["job"]
 
 
+def test_keys_are_shortened_where_a_label_would_be_too_long_to_be_read() -> None:
+    points = [
+        point(
+            f"dataset.batch_size={size}", "optimizer.lr=0.001", "optimizer.weight_decay=0.1", f"seed={seed}"
+        )
+        for size, seed in ((64, 1), (128, 2))
+    ]
+    assert labels(points[:1]) == ["batch_size=64,lr=0.001,weight_decay=0.1,seed=1"]
+    assert labels(points) == ["dataset.batch_size=64,seed=1", "dataset.batch_size=128,seed=2"]
+    alike = [
+        point(*(f"{key}.dropout={n}" for key in ("model", "task")), f"trainer.epochs={n}") for n in (1, 2)
+    ]
+    assert labels(alike)[0] == "model.dropout=1,task.dropout=1,epochs=1"
+
+
 def test_a_job_keeps_its_label_when_others_come() -> None:
     points = [point("optimizer.lr=0.1"), point("optimizer.lr=0.01"), point("optimizer.lr=0.1", "seed=2")]
     assert labels(points, ["optimizer.lr=0.1", "optimizer.lr=0.01"]) == [

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sweepboard.data.types import Batch, Data, DataSpec, FoundByNumber
+from sweepboard.metric_names import SPEED
 from sweepboard.settings import SchedulerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.learner import Learner
@@ -127,7 +128,7 @@ class Journal(Callback):
 
     def repeatable(self) -> dict[tuple[str, int], float]:
         """All but those that measure time."""
-        return {key: value for key, value in self.scalars.items() if not key[0].startswith("perf/")}
+        return {key: value for key, value in self.scalars.items() if key[0] != SPEED}
 
     def cut(self, log_from: int) -> Journal:
         """What is left of the log when a run resumes."""

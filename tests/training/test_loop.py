@@ -41,12 +41,12 @@ def run(
 def test_points_at_their_steps(world: World) -> None:
     _, journal = run(world, TrainerSettings(epochs=2), every=4)
     assert list(journal.tags("train/loss")) == [4, 8, 12, 16, 18]
-    assert journal.tags("epoch") == {step: step / 9 for step in (4, 8, 12, 16, 18)}
-    assert list(journal.tags("val/accuracy")) == list(journal.tags("best/val_loss")) == [9, 18]
+    assert journal.tags("train/epoch") == {step: step / 9 for step in (4, 8, 12, 16, 18)}
+    assert list(journal.tags("val/accuracy")) == list(journal.tags("val_best/loss")) == [9, 18]
     assert list(journal.tags("test/accuracy")) == [18]
     assert {tag for tag, _ in journal.scalars} == {
         "train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/loss", "test/accuracy",
-        "best/val_loss", "best/val_accuracy", "lr", "epoch", "perf/samples_per_second",
+        "val_best/loss", "val_best/accuracy", "train/lr", "train/epoch", "train/samples_per_second",
     }  # fmt: skip
 
 

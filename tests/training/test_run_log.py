@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sweepboard.metric_names import SPEED
 from sweepboard.settings import CheckpointSettings, TrainerSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
@@ -43,7 +44,7 @@ class Paper(Logger):
         self.kept = state["kept"]
 
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        self.rows += [(step, tag, value) for tag, value in scalars.items() if not tag.startswith("perf/")]
+        self.rows += [(step, tag, value) for tag, value in scalars.items() if tag != SPEED]
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         self.rows.append((step, tag, markdown))
@@ -146,7 +147,7 @@ def logged(rows: list[tuple[int, str, Any]]) -> list[tuple[int, str, Any]]:
     [
         (lambda log: log.scalars({"val/loss": 1.0}),
          "callbacks.mine: val/loss is a tag of the run; log under another, such as mine/..."),
-        (lambda log: log.scalars({"lr": 1.0}), "callbacks.mine: lr is a tag of the run"),
+        (lambda log: log.scalars({"train/lr": 1.0}), "callbacks.mine: train/lr is a tag of the run"),
         (lambda log: log.text("talker/step", "a"), "callbacks.mine: talker/step is a tag of talker"),
     ],
 )  # fmt: skip

@@ -109,10 +109,10 @@ def test_every_optimizer_steps_with_the_gradients_of_one_loss() -> None:
 
 def test_learning_rates_are_on_the_board_by_name(world: World, tmp_path: Path) -> None:
     _, journal = trained(world, tmp_path, named, 6)
-    assert journal.tags("lr/first") == {3: 0.01, 6: 0.005}
-    assert journal.tags("lr/first/norm") == {3: 0.5, 6: 0.25}
-    assert journal.tags("lr/last") == {3: 0.1, 6: 0.05}
-    assert journal.tags("lr") == {}
+    assert journal.tags("train/lr/first") == {3: 0.01, 6: 0.005}
+    assert journal.tags("train/lr/first/norm") == {3: 0.5, 6: 0.25}
+    assert journal.tags("train/lr/last") == {3: 0.1, 6: 0.05}
+    assert journal.tags("train/lr") == {}
 
 
 def test_a_state_of_other_optimizers_is_refused_in_one_line() -> None:

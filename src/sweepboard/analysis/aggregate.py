@@ -1,7 +1,8 @@
 """Write the mean and spread over seeds as runs that TensorBoard shows next to the others.
 
-Each config gets three runs, `mean`, `mean-std` and `mean+std`, with the tags of its own runs, so that they
-appear in the same charts. A marker file in the folder makes other commands skip these runs.
+Each config gets one run. The means have the tags of its own runs, so that they appear in the same charts; the
+borders of the bands have `/lower` and `/upper` behind them, and the Custom Scalars page draws the bands. A
+marker file in the folder makes other commands skip these runs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.curves import Band, band
 from sweepboard.analysis.table import Row
-from sweepboard.board.event_writer import EventWriter
+from sweepboard.board import summaries
+from sweepboard.board.event_writer import START_SUFFIX, EventWriter, write_event_file
 from sweepboard.errors import UserError
 from sweepboard.files import write_json
 from sweepboard.formatting import some
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FOLDER = "aggregate"
 """Default name of the folder."""
+
+LOWER, UPPER = "/lower", "/upper"
+"""What follows a tag for the mean minus and plus the standard deviation."""
 
 
 def default_folder(paths: Sequence[Path]) -> Path:
@@ -107,14 +112,15 @@ def bands(row: Row, tags: Sequence[str]) -> dict[str, Band]:
 
 
 def _write_row(folder: Path, found: dict[str, Band]) -> None:
-    for name, sign in (("mean", 0.0), ("mean-std", -1.0), ("mean+std", 1.0)):
-        points: defaultdict[int, dict[str, float]] = defaultdict(dict)
-        for tag, each in found.items():
-            values = each.mean + sign * each.std
+    points: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    for tag, each in found.items():
+        lines = {tag: each.mean, f"{tag}{LOWER}": each.mean - each.std, f"{tag}{UPPER}": each.mean + each.std}
+        for name, values in lines.items():
             for step, value in zip(each.steps.tolist(), values.tolist(), strict=True):
-                points[step][tag] = value
-        (folder / name).mkdir(parents=True)
-        writer = EventWriter(folder / name)
-        for step in sorted(points):
-            writer.add_scalars(step, points[step])
-        writer.close()
+                points[step][name] = value
+    folder.mkdir(parents=True)
+    write_event_file(folder, START_SUFFIX, [summaries.bands(found, LOWER, UPPER)])
+    writer = EventWriter(folder)
+    for step in sorted(points):
+        writer.add_scalars(step, points[step])
+    writer.close()

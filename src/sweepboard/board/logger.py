@@ -28,7 +28,7 @@ Row: TypeAlias = tuple[Mapping[str, Hparam], str]
 class TensorBoard(Logger):
     """Writes what a run logs through `writer`.
 
-    `row` adds a row to the HParams table; `texts` are shown unformatted, by tag; `with_layout` adds charts
+    `row` adds a row to the HParams table; `texts` are pages in markdown, by tag; `with_layout` adds charts
     with training and validation together.
     """
 
@@ -133,7 +133,7 @@ class TensorBoard(Logger):
             if metrics is not None:
                 yield summaries.layout(metrics)
         for tag, content in self.texts.items():
-            yield summaries.plain_text(tag, content)
+            yield Summary(value=[summaries.text(tag, content)])
 
     def _write_file(self, suffix: str, messages: list[Summary]) -> bool:
         try:

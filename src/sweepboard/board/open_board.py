@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.figures import FinalFigures, Predictions
@@ -14,6 +15,7 @@ from sweepboard.board.images import SampleImages
 from sweepboard.board.logger import TensorBoard
 from sweepboard.board.profiler import Profile
 from sweepboard.board.projector import Embeddings
+from sweepboard.board.summaries import code_block
 from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 
@@ -24,17 +26,19 @@ def open_board(
     hparams: Mapping[str, Hparam],
     group: str,
     texts: Mapping[str, str],
+    pages: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Callback]:
     """Return the callbacks that `settings` ask for, by name, for the run in `folder`.
 
     `hparams` are the row of the run in the HParams table, `group` names the runs that differ only in the
-    seed, `texts` are shown unformatted, by tag (`config`, `command`).
+    seed, `texts` are shown unformatted, by tag (`config`, `command`), `pages` are in markdown.
     """
     if not settings.enabled:
         return {}
     writer = EventWriter(folder)
     row = (hparams, group) if settings.hparams else None
-    logger = TensorBoard(writer, row, texts if settings.text else {}, settings.layout)
+    shown = {tag: code_block(content) for tag, content in texts.items()} | dict(pages)
+    logger = TensorBoard(writer, row, shown if settings.text else {}, settings.layout)
     return {"tensorboard": logger, **_pictures(writer, folder, settings)}
 
 

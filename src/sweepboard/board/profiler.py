@@ -28,6 +28,8 @@ logger = logging.getLogger("sweepboard")
 SKIPPED = 3
 """Updates before the trace: the first ones allocate and choose algorithms, the last warms up the profiler."""
 
+TRACE, PERFETTO = "trace.json.gz", "https://ui.perfetto.dev"
+
 ROWS = 20
 """Number of operators in the table."""
 
@@ -74,8 +76,10 @@ class Profile(Callback):
 
     def _save(self, profiler: profile) -> None:
         self.place.mkdir(exist_ok=True)
-        profiler.export_chrome_trace(str(self.place / "trace.json.gz"))
-        table = operators(profiler)
+        profiler.export_chrome_trace(str(self.place / TRACE))
+        logger.info("the profile is in %s; open it at %s", self.place / TRACE, PERFETTO)
+        where = f"The whole trace is `profile/{TRACE}` in the folder of the run: open it at <{PERFETTO}>."
+        table = f"{where}\n\n{operators(profiler)}"
         self.writer.add(profiler.step_num, Summary(value=[summaries.text("profile/operators", table)]))
 
 

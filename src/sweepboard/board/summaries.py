@@ -11,13 +11,21 @@ import numpy as np
 import numpy.typing as npt
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.custom_scalar import metadata as layout_metadata
-from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, Layout, MultilineChartContent
+from tensorboard.plugins.custom_scalar.layout_pb2 import (
+    Category,
+    Chart,
+    Layout,
+    MarginChartContent,
+    MultilineChartContent,
+)
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.mesh import metadata as mesh_metadata
 from tensorboard.plugins.mesh.plugin_data_pb2 import MeshPluginData
 from tensorboard.plugins.pr_curve import metadata as pr_curve_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.util.tensor_util import make_tensor_proto
+
+from sweepboard.metric_names import SPEED
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,11 +36,6 @@ def text(tag: str, markdown: str) -> Summary.Value:
     """Return a markdown page of the Text panel."""
     metadata = text_metadata.create_summary_metadata(display_name=None, description=None)
     return _value(tag, metadata, np.array(markdown, dtype=np.object_))
-
-
-def plain_text(tag: str, content: str) -> Summary:
-    """Return `content` unformatted, in a code block."""
-    return Summary(value=[text(tag, code_block(content))])
 
 
 def code_block(content: str) -> str:
@@ -143,8 +146,25 @@ def layout(metrics: Iterable[str]) -> Summary:
     It depends on nothing else, because TensorBoard merges the layouts of runs only if they are equal.
     """
     curves = [_chart(metric, f"train/{metric}", f"val/{metric}") for metric in metrics]
-    run = [_chart("learning rate", "lr"), _chart("samples per second", "perf/samples_per_second")]
-    page = Layout(category=[Category(title="metrics", chart=curves), Category(title="run", chart=run)])
+    run = [_chart("learning rate", "train/lr"), _chart("samples per second", SPEED)]
+    return _layout(Category(title="metrics", chart=curves), Category(title="run", chart=run))
+
+
+def bands(tags: Iterable[str], lower: str, upper: str) -> Summary:
+    """Return a page with a chart for each tag, a line in the band from `<tag><lower>` to `<tag><upper>`."""
+    charts = [
+        Chart(title=tag, margin=MarginChartContent(series=[_band(tag, f"{tag}{lower}", f"{tag}{upper}")]))
+        for tag in tags
+    ]
+    return _layout(Category(title="mean and spread over seeds", chart=charts))
+
+
+def _band(value: str, lower: str, upper: str) -> MarginChartContent.Series:
+    return MarginChartContent.Series(value=value, lower=lower, upper=upper)
+
+
+def _layout(*categories: Category) -> Summary:
+    page = Layout(category=categories)
     value = Summary.Value(
         tag=layout_metadata.CONFIG_SUMMARY_TAG,
         metadata=layout_metadata.create_summary_metadata(),

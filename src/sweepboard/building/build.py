@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from sweepboard.board.pages import data_page, model_page
 from sweepboard.building.assemble import assemble
 from sweepboard.building.callbacks import build_callbacks
 from sweepboard.building.prepare import Prepared
@@ -60,6 +61,10 @@ class Experiment:
     @property
     def content(self) -> str:
         return self.data.content
+
+    @property
+    def pages(self) -> dict[str, str]:
+        return {"model": model_page(self.learner.model), "data": data_page(self.data)}
 
     def check(self, state: LoopState) -> None:
         """Load the state of the learner, which raises an error if it does not fit."""

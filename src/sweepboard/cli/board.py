@@ -44,9 +44,7 @@ def main(arguments: list[str]) -> int:
     flags += ["--bind_all"] if given.bind_all else ["--host", host]
     flags += ["--samples_per_plugin", _samples(given.samples_per_plugin), *rest]
     # TensorBoard replaces this process, so that stopping one stops the other.
-    start = python(
-        f"sys.argv = ['tensorboard', *{flags!r}]; from tensorboard.main import run_main; run_main()"
-    )
+    start = python(f"from sweepboard.cli.board_server import main; main({str(folder)!r}, {flags!r})")
     os.execv(start[0], start)
 
 

@@ -28,7 +28,10 @@ def print_summary(record: RunRecord, folder: RunFolder) -> None:
     rows += [["training time", duration(record.seconds)]]
     print()
     print_table(["result", ""], rows)
-    print(f"\nrun folder: {printable(folder)}\nboard: {printable(board_command(folder.path))}")
+    print(f"\nrun folder: {printable(folder)}")
+    if folder.profile.is_file():
+        print(f"profile: {printable(folder.profile)} (open it at https://ui.perfetto.dev)")
+    print(f"board: {printable(board_command(folder.path))}")
 
 
 def _when(record: RunRecord, metric: str) -> str:

@@ -146,7 +146,10 @@ def _next_commands(folder: SweepFolder, views: Sequence[JobView]) -> dict[str, l
     goes_on = {} if states <= set(DONE) | {FAILED} else {"go on": ["resume", str(folder)]}
     failed = FAILED in states and not folder.search.is_file()
     again = {"again": ["resume", str(folder), "--failed"]} if failed else {}
-    return goes_on | again | {"compare": ["compare", str(folder)], "board": ["board", str(folder)]}
+    seeds = any(len(group.scores) > 1 for group in groups_of(views))
+    bands = {"bands over seeds on the board": ["compare", str(folder), "--aggregate"]} if seeds else {}
+    then = {"compare": ["compare", str(folder)], **bands, "board": ["board", str(folder)]}
+    return goes_on | again | then
 
 
 def _print_best(folder: SweepFolder, group: JobGroup) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from sweepboard.board.foreign_events import drop_hparams, read_foreign, truncate_foreign
 from sweepboard.errors import NotSaved
@@ -39,6 +40,7 @@ class ProgramWork:
 
     fingerprint = content = ""
     logging = _LOGGING
+    pages: ClassVar[Mapping[str, str]] = {}  # only the function knows its model and its data
 
     def check(self, state: LoopState) -> None:
         """Accept any state: only the function knows what it saved."""

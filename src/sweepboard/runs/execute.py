@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from typing import TypeAlias
@@ -14,6 +15,8 @@ import yaml
 
 from sweepboard import plain_yaml
 from sweepboard.board.open_board import open_board
+from sweepboard.board.pages import environment_page
+from sweepboard.board.row_names import row_name
 from sweepboard.building.build import build_work
 from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
@@ -28,9 +31,10 @@ from sweepboard.runs.provenance import write_provenance
 from sweepboard.runs.ranks import ranks_together
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import RecordCallback
-from sweepboard.runs.saved_run import config_in, origin_of, read_run
+from sweepboard.runs.saved_run import config_in, origin_of, read_environment, read_run
 from sweepboard.runs.weight_files import digests
 from sweepboard.secrets import masked, masked_command, masked_overrides, remember
+from sweepboard.settings import LoggingSettings
 from sweepboard.signing import Origin, sign, why_no_key
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.checkpoint import Checkpoints
@@ -141,7 +145,7 @@ def mask_hydra_files(folder: RunFolder) -> None:
 def open_run_board(
     config: RunConfig, folder: RunFolder, record: RunRecord, work: Work
 ) -> dict[str, Callback]:
-    """Return the callbacks of the board, which also shows hyperparameters, configuration and command.
+    """Return the callbacks of the board, which also shows hyperparameters, configuration and environment.
 
     Runs on other data are not grouped with this one.
     """
@@ -150,6 +154,13 @@ def open_run_board(
     swept = asked_for(values, [override for override in typed if key_of(override) in varied], varied)
     row = hparams(values, config.groups, asked, config.interpolations)
     group = group_name(masked(row) | {DATA: work.content or config.data_root})
+    columns, name = masked(board_columns(row, asked, swept)), row_name(masked(row), asked, group)
     texts = {"config": config.text, "command": record.command}
-    columns = masked(board_columns(row, asked, swept))
-    return open_board(folder.path, work.logging, columns, group, texts)
+    pages = {"environment": environment_page(read_environment(folder)), **work.pages}
+    return open_board(folder.path, _logging(work, record), columns, name, texts, pages)
+
+
+def _logging(work: Work, record: RunRecord) -> LoggingSettings:
+    """Return what is written to the board: of a sweep on one data set, only the first job shows samples."""
+    same_data = record.swept and not any(key.startswith("dataset") for key in record.swept)
+    return replace(work.logging, images=0) if same_data and record.number else work.logging

@@ -67,6 +67,11 @@ class RunFolder:
         return self.checkpoints / "last.pt"
 
     @property
+    def profile(self) -> Path:
+        """The trace of torch's profiler, if one was asked for."""
+        return self.path / "profile" / "trace.json.gz"
+
+    @property
     def log(self) -> Path:
         """What was printed: epochs, warnings, tracebacks."""
         return self.path / "train.log"

@@ -11,6 +11,7 @@ from typing import Any
 from sweepboard.board.event_reader import read_scalars
 from sweepboard.board.scalar_decoder import Series
 from sweepboard.errors import UserError
+from sweepboard.metric_names import SPEED
 from sweepboard.names import named_entries
 from sweepboard.runs.differences import Difference
 from sweepboard.runs.execute import execute, new_record
@@ -23,7 +24,7 @@ from sweepboard.scratch import scratch_folder
 from sweepboard.settings import NAMED_GROUPS, keys_with, settings
 from sweepboard.training.ending import FINISHED
 
-NOT_COMPARED = ("perf/", "test_")
+NOT_COMPARED = (SPEED, "test_")
 """Prefixes of tags that are not compared: speeds, and results of `sweepboard test`."""
 
 _QUIET = [f"{key}={each.rules.off}" for key, each in settings().items() if each.rules.off is not None]

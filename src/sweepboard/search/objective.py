@@ -13,14 +13,12 @@ from sweepboard.building.assemble import build_task
 from sweepboard.building.prepare import Prepared
 from sweepboard.data.splits import split_sizes
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
-from sweepboard.metric_names import UNKNOWN, mode_of, name_of
+from sweepboard.metric_names import SPEED, UNKNOWN, mode_of, name_of
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import read_record
 from sweepboard.settings import SEARCH, ProgramSettings, SearchSettings
 from sweepboard.training.monitor import Monitor
 from sweepboard.training.tasks import metric_names
-
-SPEED = "perf/samples_per_second"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class LoggingSettings:
     """Write event files at all."""
 
     every_steps: int | None = setting(50, "logging", minimum=1)
-    """Updates between two points of `train/…`, `lr`, `epoch` and `perf/…`; null: one point an epoch."""
+    """Updates between two points of `train/…`; null: one point an epoch."""
 
     hparams: bool = setting(True, "logging")
     """A row of the HParams table."""

@@ -18,8 +18,8 @@ class SearchSettings:
     """Trials in all, those of earlier attempts counted."""
 
     metric: str | list[str] | None = setting(None, "result")
-    """What to search for, one or several: `accuracy`, `[val/accuracy, perf/samples_per_second]`; null for the
-    primary metric of the task."""
+    """What to search for, one or several: `accuracy`, `[val/accuracy, train/samples_per_second]`; null for
+    the primary metric of the task."""
 
     direction: str | list[str] | None = setting(None, "result", choices=("minimize", "maximize"))
     """`minimize` or `maximize`, of several metrics one for each; null for what each metric itself says."""

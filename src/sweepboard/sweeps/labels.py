@@ -9,12 +9,16 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from sweepboard.analysis.differing_hparams import short_names
 from sweepboard.compose.override_grammar import quoted
 from sweepboard.compose.type_checks import plain_value
 from sweepboard.names import flatten, label
 from sweepboard.secrets import masked, masked_overrides, readable
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
+READABLE = 40
+"""Characters of a run's name that fit beside TensorBoard's curves."""
+
 ALONE = "job"
 """Label of a job without overrides."""
 
@@ -23,17 +27,27 @@ def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> li
     """Return a label for each point, unique even on a case-insensitive file system.
 
     A point maps keys to overrides: `{"optimizer.lr": "optimizer.lr=0.1"}`. Overrides that all points share
-    are left out. `given` are the labels that the first points already have.
+    are left out. If a label would be longer than `READABLE`, keys are shortened as far as they stay unique.
+    `given` are the labels that the first points already have.
     """
     keys, names = varying_keys(points), list(given)
+    parts = [[override for key, override in point.items() if key in keys] for point in points[len(given) :]]
+    if any(len(label(each)) > READABLE for each in parts):
+        short = short_names(sorted(keys))
+        parts = [[_renamed(override, short) for override in each] for each in parts]
     used = {name.casefold() for name in names}
-    for point in points[len(given) :]:
-        name = label([override for key, override in point.items() if key in keys]) or ALONE
+    for point, overrides in zip(points[len(given) :], parts, strict=True):
+        name = label(overrides) or ALONE
         if name.casefold() in used:
             name = f"{name}-{_digest(point)}"
         used.add(name.casefold())
         names.append(name)
     return names
+
+
+def _renamed(override: str, short: Mapping[str, str]) -> str:
+    key, equals, value = override.partition("=")
+    return f"{short.get(key, key)}{equals}{value}"
 
 
 def varying_keys(points: Sequence[Mapping[str, str]]) -> set[str]:

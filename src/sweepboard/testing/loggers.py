@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from sweepboard.metric_names import SPEED
 from sweepboard.testing.callbacks import CallbackSuite, train
 from sweepboard.training.callback import Callback
 from sweepboard.training.logger import Logger
@@ -38,7 +39,7 @@ class LoggerSuite(CallbackSuite):
         for tag, curve in points.items():
             steps = [step for step, _ in curve]
             assert steps == sorted(set(steps)), f"{tag} has the steps {steps}"
-        return {tag: list(curve) for tag, curve in points.items() if not tag.startswith("perf/")}
+        return {tag: list(curve) for tag, curve in points.items() if tag != SPEED}
 
     def test_it_keeps_the_scalars_of_the_run_and_of_callbacks(self, tmp_path: Path) -> None:
         expected = _Memory()

@@ -12,7 +12,7 @@ Rate: TypeAlias = "float | Tensor"
 
 
 class LearningRates:
-    """The learning rates of some optimizers, each with its tag.
+    """The learning rates of some optimizers, each with its tag, which follows `train/`.
 
     `lr` is that of the only optimizer, `lr/<optimizer>` that of one of several. `/<group>` follows for a
     parameter group with a name, or without one but with a learning rate other than that of the first group.

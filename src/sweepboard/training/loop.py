@@ -26,6 +26,7 @@ from sweepboard.training.loop_parts import LoopParts
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Progress
+from sweepboard.training.run_log import TagTaken
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
 
@@ -230,14 +231,11 @@ class Loop(LoopParts):
         measured.samples_per_second = meter.samples / self.busy
         meter.clear()
         self.busy = 0.0
-        self._emit(
-            {
-                **_tagged("train/", measured.train_metrics),
-                **{tag: float(rate) for tag, rate in self.learner.learning_rates.items()},
-                "epoch": self.progress.epochs_done,
-                "perf/samples_per_second": measured.samples_per_second,
-            }
-        )
+        own = {tag: float(rate) for tag, rate in self.learner.learning_rates.items()}
+        own |= {"epoch": self.progress.epochs_done, "samples_per_second": measured.samples_per_second}
+        for name in own.keys() & measured.train_metrics.keys():
+            raise TagTaken(f"task: train/{name} is a tag of the run; give the value another name")
+        self._emit(_tagged("train/", {**measured.train_metrics, **own}))
 
     def _end_epoch(self) -> None:
         self.callbacks.on_epoch_end(self._progress_now())
@@ -246,7 +244,7 @@ class Loop(LoopParts):
     def _end_validation(self, metrics: dict[str, float], monitor: Monitor) -> None:
         self.measured.val_metrics = metrics
         self.show(monitor)
-        self._emit({**_tagged("val/", metrics), **_tagged("best/val_", monitor.best)})
+        self._emit({**_tagged("val/", metrics), **_tagged("val_best/", monitor.best)})
         self.learner.schedules.after("validation", metrics)
         with self.evaluated():
             self.callbacks.on_validation(self._progress_now())

@@ -100,6 +100,10 @@ class Work(Protocol):
     def logging(self) -> LoggingSettings:
         """What is written to the board."""
 
+    @property
+    def pages(self) -> Mapping[str, str]:
+        """What the board tells of the model and the data, in markdown by tag."""
+
     def check(self, state: LoopState) -> None:
         """Raise if `state`, from which the run is to go on, does not fit; nothing was written yet."""
 

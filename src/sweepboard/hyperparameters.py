@@ -37,7 +37,7 @@ _COLUMNS = ("experiment", *OPEN_GROUPS)
 _NEVER = {"seed", "facts", "hydra", LOGGERS, PROGRAM, *NOT_OF_A_RUN}
 """Keys that do not identify a run: repeats, values that follow from other settings, the way jobs run."""
 
-_HARDWARE = ("device", "threads")
+HARDWARE = ("device", "threads")
 """What a run computes with: its numbers agree but for rounding."""
 
 _BUILDING = re.compile(r"(.*\.)?_(convert|recursive|partial)_$")
@@ -104,7 +104,7 @@ def _is_left_out(key: str) -> bool:
 
 def _is_column(key: str, of_program: bool) -> bool:
     """Return whether a setting of a group changes the results or the length of a run."""
-    changes = effect_of(key) in ("result", "length") and key not in _HARDWARE
+    changes = effect_of(key) in ("result", "length") and key not in HARDWARE
     return (
         changes and (of_program or key.partition(".")[0] in (*GROUPS, WEIGHTS)) and not _BUILDING.match(key)
     )

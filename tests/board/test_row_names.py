@@ -19,6 +19,13 @@ GROUP = "0123456789abcdef"
         ({"model": "cnn", "optimizer.lr": 0.1}, set(), "cnn 01234567"),
         ({"optimizer._target_": "torch.optim.RAdam"}, {"optimizer._target_"}, "_target_=RAdam 01234567"),
         ({"a.b": True, "c": "x.y"}, {"a.b", "c"}, "b=True x.y 01234567"),
+        ({"model": "mlp", "optimizer.lr": 2.0}, {"model", "optimizer.lr"}, "lr=      2 mlp 01234567"),
+        ({"model": "mlp", "trainer": "debug", "threads": 1}, {"trainer", "threads"}, "mlp 01234567"),
+        (
+            {"logging.images": 1, "trainer.epochs": 3},
+            {"logging.images", "trainer.epochs"},
+            "epochs=      3 01234567",
+        ),
         ({"model.p": "u", "task.p": "v"}, {"model.p", "task.p"}, "model.p=u task.p=v 01234567"),
         ({}, {"optimizer.lr"}, "01234567"),
     ],

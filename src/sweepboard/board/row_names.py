@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from sweepboard.hyperparameters import HARDWARE
+from sweepboard.settings import CLOSED_GROUPS, effect_of
+
 WIDTH = 7
 """Places before the point of a number. Blanks fill them, of which a browser shows one."""
 
@@ -17,12 +20,19 @@ LENGTH = 100
 def row_name(row: Mapping[str, Any], asked: Collection[str], group: str) -> str:
     """Return what was `asked` for in a row, sorted as numbers where it is some, and a part of its `group`.
 
-    `mlp lr= 0.1 4f1c09ab`: an option stands for itself, a setting has the last part of its key. A row of
-    which nothing was asked has the name of its model.
+    `lr= 0.1 mlp 4f1c09ab`: settings have the last part of their keys, and options stand for themselves. What
+    changes no result is left out. A row of which nothing was asked has the name of its model.
     """
-    keys = [key for key in row if key in asked] or [key for key in ("model",) if key in row]
+    told = [key for key in row if key in asked and _changes_results(key)]
+    told.sort(key=lambda key: "." not in key)
+    keys = told or [key for key in ("model",) if key in row]
     text = " ".join(_told(key, row[key], keys) for key in keys)
     return f"{text[:LENGTH]} {group[:8]}".lstrip()
+
+
+def _changes_results(key: str) -> bool:
+    is_preset = key in CLOSED_GROUPS  # whose settings may be any
+    return not is_preset and key not in HARDWARE and effect_of(key) in ("result", "length")
 
 
 def _told(key: str, value: Any, keys: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from sweepboard.names import flatten, label
 from sweepboard.secrets import masked, masked_overrides, readable
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
-READABLE = 40
+READABLE = 30
 """Characters of a run's name that fit beside TensorBoard's curves."""
 
 ALONE = "job"

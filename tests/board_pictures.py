@@ -50,7 +50,7 @@ def served_board(folder: Path, *words: str) -> Iterator[str]:
 
 def _wait_for_runs(url: str) -> None:
     """Wait until TensorBoard answers and has read all scalars that it finds at first."""
-    seen: object = None
+    seen = b""
     for _ in range(240):
         time.sleep(1)
         with suppress(OSError), urlopen(f"{url}data/plugin/scalars/tags", timeout=30) as answer:

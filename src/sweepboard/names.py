@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sweepboard.settings import NAMED_GROUPS, NOT_OF_A_RUN, PROGRAM, keys_with
@@ -22,18 +23,18 @@ _LIST = re.compile(r"\[([\w.,-]*)\]", re.ASCII)
 _RESERVED = re.compile(r"(?=(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z))", re.IGNORECASE)  # by Windows
 
 
-def label(overrides: Sequence[str]) -> str:
+def label(overrides: Sequence[str], short: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the overrides as one name for a folder: `model=mlp,optimizer.lr=0.1`.
 
     The order is as typed; for a key typed twice the last value counts. Settings of places and of the
     execution of jobs (`hydra.*`, `sweep.*`, `output_root`) are omitted. A list is written `128+64`: brackets
     are patterns to shells. The name is a safe path on any system and needs no quotes in bash, zsh and fish:
     if another character had to be replaced, or the name is longer than `LABEL_LENGTH`, it ends in a hash of
-    the whole.
+    the whole. Keys in `short` are written as it says.
     """
     parts: dict[str, str] = {}
     for key, part in filter(None, map(_part, overrides)):
-        parts[key] = part
+        parts[key] = part.replace(key, short.get(key, key), 1)
     full = ",".join(parts.values())
     clean = all(map(_CLEAN.fullmatch, parts.values()))
     plain = _LIST.sub(_joined, full) if clean else full

@@ -26,7 +26,7 @@ def test_labels_say_only_what_differs() -> None:
         point("optimizer.lr=0.01", "model=mlp", "seed=1"),
     ]
     assert labels(points) == ["optimizer.lr=0.1", "optimizer.lr=0.01"]
-    assert labels(points[:1]) == ["optimizer.lr=0.1,model=mlp,seed=1"]
+    assert labels(points[:1]) == ["lr=0.1,model=mlp,seed=1"]
     assert labels([{}]) == ["job"]
 
 

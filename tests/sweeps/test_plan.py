@@ -42,8 +42,8 @@ def test_a_plan_is_shown_and_leaves_nothing(command: Command) -> None:
 def test_zip_and_filter(command: Command) -> None:
     words = ["optimizer.lr=0.1,0.01", "dataset.batch_size=32,64", "seed=1,2"]
     assert jobs(command, *words, "sweep.zip=[optimizer.lr,dataset.batch_size]", "sweep.filter=seed < 2") == [
-        "optimizer.lr=0.1,dataset.batch_size=32",
-        "optimizer.lr=0.01,dataset.batch_size=64",
+        "lr=0.1,batch_size=32",
+        "lr=0.01,batch_size=64",
     ]
     large = "sweep.filter=optimizer.lr * dataset.batch_size > 3 and model == 'linear'"
     assert jobs(command, *words, large) == [

@@ -35,10 +35,10 @@ def test_an_option_and_a_mapping_make_jobs_of_both(command: Command) -> None:
     assert jobs(command, "optimizer=sgd", mappings) == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
     both = jobs(command, "optimizer=sgd,adam", "optimizer={lr:0.1},{lr:0.2}")
     assert both == [
-        "optimizer=sgd,optimizer.lr=0.1",
-        "optimizer=sgd,optimizer.lr=0.2",
-        "optimizer=adam,optimizer.lr=0.1",
-        "optimizer=adam,optimizer.lr=0.2",
+        "optimizer=sgd,lr=0.1",
+        "optimizer=sgd,lr=0.2",
+        "optimizer=adam,lr=0.1",
+        "optimizer=adam,lr=0.2",
     ]
     zipped = jobs(command, "optimizer=sgd", mappings, "seed=1,2", "sweep.zip=[optimizer,seed]")
     assert zipped == ["optimizer.lr=0.1,seed=1", "optimizer.lr=0.2,seed=2"]

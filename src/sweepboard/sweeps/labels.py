@@ -32,22 +32,15 @@ def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> li
     """
     keys, names = varying_keys(points), list(given)
     parts = [[override for key, override in point.items() if key in keys] for point in points[len(given) :]]
-    if any(len(label(each)) > READABLE for each in parts):
-        short = short_names(sorted(keys))
-        parts = [[_renamed(override, short) for override in each] for each in parts]
+    short = short_names(sorted(keys)) if any(len(label(each)) > READABLE for each in parts) else {}
     used = {name.casefold() for name in names}
     for point, overrides in zip(points[len(given) :], parts, strict=True):
-        name = label(overrides) or ALONE
+        name = label(overrides, short) or ALONE
         if name.casefold() in used:
             name = f"{name}-{_digest(point)}"
         used.add(name.casefold())
         names.append(name)
     return names
-
-
-def _renamed(override: str, short: Mapping[str, str]) -> str:
-    key, equals, value = override.partition("=")
-    return f"{short.get(key, key)}{equals}{value}"
 
 
 def varying_keys(points: Sequence[Mapping[str, str]]) -> set[str]:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -91,3 +91,32 @@ def test_values_read_back_the_same_by_us_and_by_omegaconf(value: float | int | s
 
 def test_plain_words_are_not_quoted() -> None:
     assert plain_yaml.dump(["1.2.3", "1e5x", "cnn"]) == "- 1.2.3\n- 1e5x\n- cnn\n"
+
+
+def value_of(text: str) -> str:
+    try:
+        return repr(plain_yaml.load(text))
+    except (ValueError, yaml.YAMLError):
+        return "refused"
+
+
+LINES = [
+    "b:", "  c: 2", "- x", "  - y", "d: 'one", "e'", 'f: "x', '"', "g: |", "  text", "", "h: [1,", "  2]",
+    "2]", "i: {j: 1}", "a: 2", "# comment", "k: &k 1", "l: *k", "---", "...", "word", "m: word", "  more",
+    "<<: {a: 3}", "? n", ": 1", "true: 1", "o: >-", "%TAG x", "p: !!str 1", "\tq: 1", "r : 1", "u: - 1",
+    "_v: .nan",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(st.sampled_from(LINES), max_size=8), st.booleans())
+def test_blocks_are_read_as_the_whole_is(lines: list[str], ends: bool) -> None:
+    text = "\n".join(lines) + "\n" * ends
+    assert value_of(text) == value_of(f"# a comment there: it is not read by blocks\n{text}")
+
+
+def test_what_is_read_twice_shares_nothing() -> None:
+    text = "a:\n  b: [1, {c: 2}]\nd: 1\n"
+    first = plain_yaml.load(text)
+    first["a"]["b"][1]["c"] = first["a"]["e"] = 5
+    assert plain_yaml.load(text) == {"a": {"b": [1, {"c": 2}]}, "d": 1}

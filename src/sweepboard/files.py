@@ -69,21 +69,27 @@ def read_text(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> str:
     return read_bytes(path, limit, follow).decode()
 
 
-def read_json(path: Path) -> Any:
-    """Return the value in a JSON file of a run or a sweep. Raise OSError or ValueError.
+def read_json(path: Path, limit: int = MOST_BYTES) -> Any:
+    """Return the value in a JSON file of a run or a sweep. Raise OSError or ValueError."""
+    return read_json_bytes(path, limit)[1]
+
+
+def read_json_bytes(path: Path, limit: int = MOST_BYTES) -> tuple[bytes, Any]:
+    """Return the content of a JSON file, and its value. Raise OSError or ValueError.
 
     A network disk may show half of a file that another host replaces: it is read a second time.
     """
     try:
-        return _json_in(path)
+        return _json_in(path, limit)
     except ValueError:
         time.sleep(_MOMENT)
-        return _json_in(path)
+        return _json_in(path, limit)
 
 
-def _json_in(path: Path) -> Any:
+def _json_in(path: Path, limit: int) -> tuple[bytes, Any]:
+    content = read_bytes(path, limit)
     try:
-        return json.loads(read_bytes(path))
+        return content, json.loads(content)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -101,6 +107,15 @@ def open_regular(path: Path, follow: bool = False) -> int:
         os.close(handle)
         raise Unreadable("it is no regular file")
     return handle
+
+
+def user_cache(name: str) -> Path:
+    """Return `$XDG_CACHE_HOME/sweepboard/<name>`, by default below `~/.cache`.
+
+    Raise RuntimeError for a user without a home.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sweepboard" / name
 
 
 def from_here(path: Path) -> Path:

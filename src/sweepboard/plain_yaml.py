@@ -7,6 +7,7 @@ exhaust the stack.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -25,6 +26,13 @@ _PROBLEM_OF_LIBYAML = "exceeded maximum nesting depth"
 
 _MARKS = ",:-?[{\n"
 """Every YAML value needs one of these next to it."""
+
+_LONGEST_BY_BLOCKS = 2**16
+"""Maximum length of a text that is read block by block: so it has fewer than `MOST_VALUES`."""
+
+_TOP = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)
+_NO_BLOCK = re.compile(r"\A(?![A-Za-z_])|^(?![A-Za-z_ \n]|- |\Z)|&", re.MULTILINE)
+"""What a text of blocks does not have: a first line without a key, other first letters, anchors."""
 
 # The C library where PyYAML was built with it: ten times faster, and as safe.
 _CLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -77,8 +85,39 @@ def load(text: str) -> Any:
     """Return the value of a YAML text.
 
     Raise ValueError or yaml.YAMLError if it is no YAML of plain values, or has too many of them.
+
+    Configurations of many runs share most of their top-level blocks (`trainer:` and what is below it), and a
+    block that was read before is not parsed again.
     """
+    if len(text) <= _LONGEST_BY_BLOCKS and not _NO_BLOCK.search(text):
+        try:
+            return _joined_blocks(_TOP.split(text)[1:])
+        except (ValueError, yaml.YAMLError):  # it is no mapping of blocks; or it is told with its line
+            pass
     return _constructed(_Loader, text)
+
+
+def _joined_blocks(blocks: list[str]) -> dict[Any, Any]:
+    joined: dict[Any, Any] = {}
+    for block in blocks:
+        joined |= _block(block)
+    return _copied(joined)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=512)
+def _block(text: str) -> dict[Any, Any]:
+    """Return one top-level key with its value."""
+    content = _constructed(_Loader, text)
+    if not isinstance(content, dict):
+        raise NotPlain("it is no mapping")
+    return content
+
+
+def _copied(value: Any) -> Any:
+    """Return plain values again, in which no list and no mapping is shared."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
 def load_any_tags(text: str) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sweepboard.analysis.conditions import conditions_of, packages_of
+from sweepboard.analysis.conditions import conditions_of, environment_of, packages_of
 from sweepboard.analysis.differing_hparams import as_text
 from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import grouped
@@ -140,16 +141,16 @@ def _seeds(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
 
 def _recorded(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Yield differences in the conditions that our runs record."""
-    evidence = {run.path: conditions_of(run) for run in runs}
+    environments = {run.path: environment_of(run) for run in runs}
+    evidence = {run.path: conditions_of(run, environments[run.path]) for run in runs}
     names = dict.fromkeys((kind, name) for each in evidence.values() for kind in each for name in each[kind])
     for kind, name in names:
         yield from _unequal(kind, name, runs, lambda run: evidence[run.path][kind].get(name))  # noqa: B023
-    yield from _packages(runs)
+    yield from _packages(runs, {path: packages_of(each) for path, each in environments.items()})
 
 
-def _packages(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
+def _packages(runs: Sequence[Run], installed: Mapping[Path, Mapping[str, str]]) -> Iterator[UnequalCondition]:
     """Yield one line for all installed packages, since many differ between two environments."""
-    installed = {run.path: packages_of(run) for run in runs}
     names = sorted({name for each in installed.values() for name in each})
     found = [
         difference.what

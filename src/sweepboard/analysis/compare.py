@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -60,8 +61,9 @@ class Comparison:
     def labels(self) -> list[str]:
         """A distinct label for each row: its differing hyperparameters, or else its seed or folder."""
         labels = [description(row.hparams, self.keys) or row.name for row in self.rows]
+        often = Counter(labels)
         return [
-            label if labels.count(label) == 1 else _with_seed(label, row)
+            label if often[label] == 1 else _with_seed(label, row)
             for label, row in zip(labels, self.rows, strict=True)
         ]
 
@@ -138,7 +140,7 @@ def _with_seed(label: str, row: Row) -> str:
 
 def _common_primary_metric(runs: Sequence[Run]) -> str | None:
     primary_metrics = [run.primary_metric for run in runs if run.primary_metric]
-    return max(set(primary_metrics), key=primary_metrics.count) if primary_metrics else None
+    return Counter(primary_metrics).most_common(1)[0][0] if primary_metrics else None
 
 
 def _common_first(tags: Sequence[str], runs: Sequence[Run]) -> list[str]:

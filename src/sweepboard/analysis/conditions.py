@@ -20,10 +20,12 @@ Conditions: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Values by kind of condition (`code`, `versions`, …) and name; without those that are not recorded."""
 
 
-def conditions_of(run: Run) -> Conditions:
-    """Return all recorded conditions of a run; runs of other tools record almost none."""
+def conditions_of(run: Run, environment: Mapping[str, Any]) -> Conditions:
+    """Return all recorded conditions of a run; runs of other tools record almost none.
+
+    `environment` is that of `environment_of`.
+    """
     settings = dict(flatten(run.config))
-    environment = _environment(run)
     return {
         "step-unit": dict(_step_unit(run, settings)),
         "evaluation": dict(_evaluation(run, settings)),
@@ -36,7 +38,8 @@ def conditions_of(run: Run) -> Conditions:
     }
 
 
-def _environment(run: Run) -> dict[str, Any]:
+def environment_of(run: Run) -> dict[str, Any]:
+    """Return what is recorded of the environment of a run of ours."""
     return read_environment(RunFolder(run.path)) if run.record else {}
 
 
@@ -114,9 +117,9 @@ def _versions(run: Run, environment: Mapping[str, Any]) -> Iterator[tuple[str, A
             yield name, known[key] or "none"
 
 
-def packages_of(run: Run) -> dict[str, str]:
+def packages_of(environment: Mapping[str, Any]) -> dict[str, str]:
     """Return the versions of installed packages, except those that have an entry of their own."""
-    packages = _environment(run).get("packages")
+    packages = environment.get("packages")
     known = packages if isinstance(packages, Mapping) else {}
     return {str(name): str(text) for name, text in known.items() if name not in ("sweepboard", "torch")}
 

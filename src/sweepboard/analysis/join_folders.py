@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ def join_folders(runs: Sequence[Run]) -> list[Run]:
     many programs write training and validation into neighbouring folders `train` and `validation`.
     """
     by_path = _with_parts_joined(runs)
+    rows_below = Counter(above for run in by_path.values() if run.hparams for above in run.path.parents)
     for run in sorted(runs, key=lambda run: len(run.path.parts), reverse=True):
         above = _above(run.path, by_path)
         if above is None or run.record or above.record:
@@ -34,7 +36,7 @@ def join_folders(runs: Sequence[Run]) -> list[Run]:
             tag, key = curve
             by_path[above.path] = replace(above, curves=above.curves | {f"{tag}/{key}": run.curves[tag]})
             del by_path[run.path]
-        elif _is_of_add_hparams(run) and not above.hparams and _is_alone(run, above, by_path):
+        elif _is_of_add_hparams(run) and not above.hparams and rows_below[above.path] == 1:
             by_path[above.path] = _joined(above, by_path.pop(run.path))
     return _with_resumed_joined(list(by_path.values()))
 
@@ -139,13 +141,6 @@ def _tag(part: str, tag: str) -> str:
 
 def _is_of_add_hparams(run: Run) -> bool:
     return bool(run.hparams) and all(len(steps) == 1 for steps, _ in run.curves.values())
-
-
-def _is_alone(run: Run, above: Run, runs: Mapping[Path, Run]) -> bool:
-    """Return whether no other folder below `above` has hyperparameters: the choice would be ambiguous."""
-    return not any(
-        other.hparams and other is not run and above.path in other.path.parents for other in runs.values()
-    )
 
 
 def _joined(run: Run, below: Run) -> Run:

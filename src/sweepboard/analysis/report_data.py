@@ -24,10 +24,13 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.saved_run import read_environment
 from sweepboard.secrets import masked
 
-MOST_RUNS = 500
+MOST_RUNS = 2000
 MOST_TAGS = 80
 MOST_POINTS = 1000
 """Points of a curve; of longer ones every k-th is kept, and the last."""
+
+FEWEST_POINTS = 20
+"""Points that each curve has room for, however many there are."""
 
 ALL_POINTS = 400_000
 """Points of all curves together: about four megabytes."""
@@ -43,7 +46,7 @@ def report_data(comparison: Comparison) -> dict[str, Any]:
     tags = _tags(comparison, runs)
     steps_between = _thinning(runs, tags)
     recorded = [_recorded(run) for run in runs]
-    names = short_names(comparison.keys)
+    names, common = short_names(comparison.keys), _common(recorded)
     return {
         "keys": [{"key": _text(key), "name": _text(names[key])} for key in comparison.keys],
         "tags": [_tag(comparison, tag) for tag in tags],
@@ -51,8 +54,8 @@ def report_data(comparison: Comparison) -> dict[str, Any]:
         "shown": [_text(tag) for tag in comparison.shown if tag in tags],
         "rows": _rows(comparison, rows, tags),
         "runs": [_run(run, steps_between) for run in runs],
-        "common": _common(recorded),
-        "own": [_own(each, _common(recorded)) for each in recorded],
+        "common": common,
+        "own": [_own(each, common) for each in recorded],
         "left_out": len(comparison.runs) - len(runs),
         "thinned": max(steps_between.values(), default=1),
     }
@@ -61,18 +64,20 @@ def report_data(comparison: Comparison) -> dict[str, Any]:
 def bounded_rows(rows: Sequence[Row]) -> list[Row]:
     """Return the first rows, with at most `MOST_RUNS` runs in all."""
     kept: list[Row] = []
+    room = MOST_RUNS
     for row in rows:
-        room = MOST_RUNS - sum(len(each.runs) for each in kept)
         if room <= 0:
             break
         kept.append(replace(row, runs=row.runs[:room]))
+        room -= len(row.runs)
     return kept
 
 
 def _tags(comparison: Comparison, runs: Sequence[Run]) -> list[str]:
-    """Return the tags of all curves, metrics first, at most `MOST_TAGS`."""
+    """Return the tags of all curves, metrics first: at most `MOST_TAGS`, and fewer of very many runs."""
     others = sorted({tag for run in runs for tag in run.curves})
-    return list(dict.fromkeys([*comparison.tags, *others]))[:MOST_TAGS]
+    most = min(MOST_TAGS, ALL_POINTS // FEWEST_POINTS // max(1, len(runs)))
+    return list(dict.fromkeys([*comparison.tags, *others]))[:most]
 
 
 def _tag(comparison: Comparison, tag: str) -> dict[str, str]:
@@ -84,7 +89,7 @@ def _thinning(runs: Sequence[Run], tags: Sequence[str]) -> dict[str, int]:
     """Return for each tag that every k-th point is kept: the same in all runs, so that they share steps."""
     sizes = {tag: [len(run.curves[tag][0]) for run in runs if tag in run.curves] for tag in tags}
     curves = sum(map(len, sizes.values()))
-    most = min(MOST_POINTS, max(20, ALL_POINTS // max(1, curves)))
+    most = min(MOST_POINTS, max(FEWEST_POINTS, ALL_POINTS // max(1, curves)))
     return {tag: -(-max(each, default=1) // most) for tag, each in sizes.items()}
 
 

@@ -26,7 +26,7 @@ class Row:
     left_out: frozenset[str] = frozenset()
     """The hyperparameters over which it is averaged."""
 
-    @property
+    @cached_property
     def hparams(self) -> dict[str, Any]:
         """The hyperparameters, equal in all its runs."""
         return {key: value for key, value in self.runs[0].hparams.items() if key not in self.left_out}

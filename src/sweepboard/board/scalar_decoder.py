@@ -101,6 +101,9 @@ def take_plain(block: Block, wanted: Ints, first: int, points: PointBuffer) -> l
 
     Records are counted from 0 in the block, and from `first` in `points`.
     """
+    if len(wanted) < FEWEST:
+        few: list[int] = wanted.tolist()
+        return few
     data = np.frombuffer(block.data, np.uint8)
     spans = np.array(block.spans, np.int64).reshape(-1, 2)[wanted]
     lengths = spans[:, 1] - spans[:, 0]

@@ -16,7 +16,8 @@ from sweepboard.formatting import age, duration, number, printable
 from sweepboard.metric_names import tag_of
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, as_plain, read_record
+from sweepboard.runs.record import DamagedRecord, as_plain, read_record
+from sweepboard.runs.run_summary import DAMAGED, RunSummary
 from sweepboard.runs.short_names import Numbered, numbered, numbers_in
 from sweepboard.sweeps.engine_queue import at_engines_below
 
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
     root = Path(options.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder that holds your runs (default: outputs)")
-    runs = numbered(root)
+    runs = every = numbered(root)
     if runs and (options.where or options.sort):
         runs = _chosen(runs, root, options)
     runs = runs[-options.limit :] if options.limit else runs
@@ -57,8 +58,8 @@ def main(arguments: list[str]) -> int:
         records = [_plain(each.folder, engines.get(each.folder.path)) for each in runs]
         print(as_json(records + [_plain_waiting(path, how) for path, how in waiting.items()]))
     elif runs or waiting:
-        numbers = numbers_in(root)
-        rows = [_row(each.folder, root, numbers, engines.get(each.folder.path)) for each in runs]
+        numbers = numbers_in(root, every)
+        rows = [_row(each, root, numbers, engines.get(each.folder.path)) for each in runs]
         print_columns(_columns([*rows, *(_waiting_row(path, root, how) for path, how in waiting.items())]))
     else:
         print(f"no runs in {printable(root)}")
@@ -87,19 +88,23 @@ def _chosen(runs: Sequence[Numbered], root: Path, options: argparse.Namespace) -
     from sweepboard.analysis.load import read_runs
 
     table = compare(read_runs([root]), options.where, options.sort, each=True)
-    places = {row.runs[0].path.resolve(): place for place, row in enumerate(table.rows)}
-    found = [each for each in runs if each.folder.path.resolve() in places]
+    places = {row.runs[0].path: place for place, row in enumerate(table.rows)}
+    found = [each for each in runs if each.folder.path in places]
     if options.sort:
-        found.sort(key=lambda each: places[each.folder.path.resolve()], reverse=True)
+        found.sort(key=lambda each: places[each.folder.path], reverse=True)
     return found
 
 
 def _plain(run: RunFolder, engine: str | None) -> dict[str, object]:
     known = {"folder": str(run)} | ({"engine": engine} if engine else {})
     try:
-        return known | as_plain(_read(run))
+        record = read_record(run)
     except DamagedRecord as error:
-        return {"folder": str(run), "status": "damaged", "reason": str(error)}
+        return {"folder": str(run), "status": DAMAGED, "reason": str(error)}
+    if what := alteration(run, record):
+        record.altered = True
+        _warn(run, what)
+    return known | as_plain(record)
 
 
 def _waiting_row(path: Path, root: Path, engine: str) -> list[str]:
@@ -110,24 +115,25 @@ def _plain_waiting(path: Path, engine: str) -> dict[str, object]:
     return {"folder": str(path), "status": WAITING, "engine": engine}
 
 
-def _row(run: RunFolder, root: Path, numbers: Mapping[Path, int], engine: str | None) -> list[str]:
+def _row(each: Numbered, root: Path, numbers: Mapping[Path, int], engine: str | None) -> list[str]:
+    run, summary = each.folder, each.summary
     name = str(run.path.relative_to(root)) if run.path != root else str(root)
-    number_ = str(numbers.get(run.path.resolve(), ""))
-    try:
-        record = _read(run)
-    except DamagedRecord as error:
-        return [number_, name, "damaged", *[""] * 6, str(error)]
+    number_ = str(numbers.get(run.path, ""))
+    if summary.status == DAMAGED:
+        return [number_, name, DAMAGED, *[""] * 6, summary.damage or ""]
+    if summary.damage:
+        _warn(run, summary.damage)
     return [
         number_,
         name,
-        _status(record, run) + (f" ({engine})" if engine else ""),
-        age(time.time() - record.started),
-        duration(record.seconds),
-        number(record.epoch),
-        best_value(record),
-        ", ".join(record.tags),
-        record.note,
-        " ".join(record.overrides),
+        _status(summary, run) + (f" ({engine})" if engine else ""),
+        age(time.time() - summary.started),
+        duration(summary.seconds),
+        number(summary.epoch),
+        _best_value(summary),
+        ", ".join(summary.tags),
+        summary.note,
+        " ".join(summary.overrides),
     ]
 
 
@@ -140,25 +146,20 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[Column]:
     return [each for each in columns if each.header not in ("#", "tags", "note") or any(each.cells)]
 
 
-def _status(record: RunRecord, run: RunFolder) -> str:
+def _status(summary: RunSummary, run: RunFolder) -> str:
     """Return the status; of a process that cannot be seen from here, where it is and when it last wrote."""
-    status = record.true_status
-    if status != RUNNING or record.process.lives is not None:
-        return status
-    return f"{status} on {record.host}, last heard of {age(time.time() - run.last_written)} ago"
+    if not summary.host:
+        return summary.status
+    return f"{summary.status} on {summary.host}, last heard of {age(time.time() - run.last_written)} ago"
 
 
-def _read(run: RunFolder) -> RunRecord:
-    """Return the record of a run, with a warning if something else than sweepboard has changed it."""
-    record = read_record(run)
-    if what := alteration(run, record):
-        record.altered = True
-        log.warning("%s: %s", printable(run), what)
-    return record
+def _warn(run: RunFolder, what: str) -> None:
+    """Warn that something else than sweepboard has changed a run."""
+    log.warning("%s: %s", printable(run), what)
 
 
-def best_value(record: RunRecord) -> str:
+def _best_value(summary: RunSummary) -> str:
     """Return the primary metric's best value, as `val/accuracy 0.91`; empty before the first validation."""
-    if record.primary_metric is None or record.primary_metric not in record.best:
+    if summary.primary_metric is None or summary.best is None:
         return ""
-    return f"{tag_of(record.primary_metric)} {number(record.best[record.primary_metric])}"
+    return f"{tag_of(summary.primary_metric)} {number(summary.best)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sweepboard.cli.terminal import filled, painted, width, wrapped
 from sweepboard.formatting import printable
@@ -29,11 +30,11 @@ class Column:
     colour: Callable[[str], str | None] | None = None
     """The colour of a cell by its text."""
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(len(printable(cell)) for cell in (self.header, *self.cells))
 
-    @property
+    @cached_property
     def least(self) -> int:
         """The width that it needs: that of its text on several lines, if it may be wrapped."""
         words = [word for cell in (self.header, *self.cells) for word in printable(cell).split()]

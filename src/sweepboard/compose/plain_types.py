@@ -35,6 +35,8 @@ def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> Non
 
     A dataclass stands for a mapping of its fields. If `whole` is True, no field may be missing.
     """
+    if type(value) in _fitting_types(kind) and _fits_64_bits(value):
+        return
     if is_dataclass(kind):
         _check_fields(kind, value, key, whole)
     elif (get_origin(kind) or kind) in (dict, Mapping):
@@ -44,6 +46,17 @@ def check_plain(kind: Any, value: Any, key: str = "", whole: bool = True) -> Non
             check_plain((get_args(kind) or (Any,))[0], item, f"{key}[{index}]", whole)
     elif kind is not Any and not (fits(value, kind) and _fits_64_bits(value)):
         raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not {wanted(kind)}")
+
+
+@cache
+def _fitting_types(kind: Any) -> frozenset[type]:
+    """Return the types of single values of which each value fits `kind`, so that it need not be looked at."""
+    if is_dataclass(kind):
+        return frozenset()
+    samples = ((None,), (True, False), (2**62,), (0.1,), ("\0",))
+    return frozenset(
+        type(each[0]) for each in samples if kind is Any or all(fits(value, kind) for value in each)
+    )
 
 
 def _check_fields(kind: Any, value: Any, key: str, whole: bool) -> None:

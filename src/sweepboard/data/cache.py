@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from sweepboard.data.types import TensorSplit
-from sweepboard.files import alone_in, read_text, sync_folder, write_atomic
+from sweepboard.files import alone_in, read_text, sync_folder, user_cache, write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,7 @@ def cached(name: str, files: Sequence[Path], decode: Callable[[], TensorSplit]) 
 
 def cache_folder() -> Path:
     """Return `$XDG_CACHE_HOME/sweepboard/data`, by default `~/.cache/sweepboard/data`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sweepboard" / "data"
+    return user_cache("data")
 
 
 def entry_of(name: str, files: Sequence[Path]) -> Path | None:

@@ -38,12 +38,13 @@ def discover(paths: Sequence[Path]) -> list[Found]:
     base = _common_folder(paths)
     found: dict[Path, Found] = {}
     for path in paths:
-        runs = [Found(folder, _name(folder, base), ours) for folder, ours in walk_runs(path)]
-        if not runs:
+        real = path.resolve()  # no link is followed below it
+        walked = [(real / folder.relative_to(path), folder, ours) for folder, ours in walk_runs(path)]
+        if not walked:
             raise UserError(
                 f"{path}: no runs here (no {RECORD} and no event files); give a folder that holds runs"
             )
-        found |= {run.path.resolve(): run for run in runs}
+        found |= {place: Found(folder, _name(place, base), ours) for place, folder, ours in walked}
     return sorted(found.values(), key=lambda run: run.path)
 
 
@@ -76,6 +77,6 @@ def _common_folder(paths: Iterable[Path]) -> Path:
     return Path(os.path.commonpath(resolved))
 
 
-def _name(folder: Path, base: Path) -> str:
-    relative = folder.resolve().relative_to(base)
-    return str(relative) if relative.parts else folder.resolve().name
+def _name(place: Path, base: Path) -> str:
+    relative = place.relative_to(base)
+    return str(relative) if relative.parts else place.name

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweepboard.errors import UserError
-from sweepboard.files import read_json
 from sweepboard.formatting import some
 from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
 from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import PLAN, RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
+from sweepboard.runs.run_index import summaries
+from sweepboard.runs.run_summary import RunSummary
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Numbered:
 
     number: int
     folder: RunFolder
+    summary: RunSummary
 
 
 class NoSuchName(UserError):
@@ -38,23 +40,20 @@ class NoSuchName(UserError):
 def numbered(root: Path = OUTPUTS) -> list[Numbered]:
     """Return the runs below `root` with their numbers, newest last."""
     folders = [RunFolder(path) for path, ours in walk_runs(root) if ours] if root.is_dir() else []
-    ordered = sorted(folders, key=lambda folder: (_started(folder), str(folder)))
-    return [Numbered(number, folder) for number, folder in enumerate(ordered, 1)]
+    found = summaries(root, folders)
+    ordered = sorted(folders, key=lambda folder: (found[folder.path].started, str(folder)))
+    return [Numbered(number, folder, found[folder.path]) for number, folder in enumerate(ordered, 1)]
 
 
-def numbers_in(folder: Path, root: Path = OUTPUTS) -> dict[Path, int]:
-    """Return the numbers of the runs in `folder` by their resolved paths; none if it is not in `root`."""
+def numbers_in(folder: Path, runs: Sequence[Numbered], root: Path = OUTPUTS) -> dict[Path, int]:
+    """Return the numbers in `root` of the `runs` in `folder`, by their paths; none if it is not in `root`."""
+    if folder.resolve() == root.resolve():
+        return {each.folder.path: each.number for each in runs}
     if not folder.resolve().is_relative_to(root.resolve()):
         return {}
-    return {each.folder.path.resolve(): each.number for each in numbered(root)}
-
-
-def _started(folder: RunFolder) -> float:
-    try:
-        started = read_json(folder.record).get("started")
-    except (OSError, ValueError, AttributeError):  # a damaged record is listed by when it was written
-        started = None
-    return float(started) if isinstance(started, int | float) else folder.last_written
+    numbers = {each.folder.path.resolve(): each.number for each in numbered(root)}
+    found = ((each.folder.path, numbers.get(each.folder.path.resolve())) for each in runs)
+    return {path: number for path, number in found if number is not None}
 
 
 def named_run(text: str, root: Path = OUTPUTS, sweeps: bool = False) -> Path:

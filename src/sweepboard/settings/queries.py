@@ -58,6 +58,7 @@ def _default(item: Field[Any]) -> Any:
     return item.default_factory() if item.default_factory is not MISSING else item.default
 
 
+@cache
 def keys_with(*effects: Effect) -> frozenset[str]:
     """Return the keys of the runner's settings that have one of these effects."""
     return frozenset(key for key, each in settings().items() if each.rules.effect in effects)
@@ -81,9 +82,10 @@ def _is_below(key: str, other: str) -> bool:
     return key == other or key.startswith(f"{other}.")
 
 
-def conditions(kind: Condition) -> list[str]:
+@cache
+def conditions(kind: Condition) -> tuple[str, ...]:
     """Return the keys of the settings that are conditions of this kind, in the order of `Config`."""
-    return [key for key, each in settings().items() if each.rules.condition == kind]
+    return tuple(key for key, each in settings().items() if each.rules.condition == kind)
 
 
 def unused(config: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,20 @@
 """The table: one row per claim with its bar, by the name that `python -m benchmarks NAME` takes."""
 
 from benchmarks.harness import Row
-from benchmarks.rows import board, launchers, learning, pictures, ranks, runs, startup, sweeps, tasks, updates
+from benchmarks.rows import (
+    analysis,
+    board,
+    launchers,
+    learning,
+    pictures,
+    plans,
+    ranks,
+    runs,
+    startup,
+    sweeps,
+    tasks,
+    updates,
+)
 
 ROWS: dict[str, Row] = {
     row.name: row
@@ -23,6 +36,8 @@ ROWS: dict[str, Row] = {
         sweeps.MLP_ROW,
         sweeps.JOBS_ROW,
         sweeps.MEMORY_ROW,
+        plans.PLANS_ROW,
+        analysis.MANY_RUNS_ROW,
         startup.HELP_ROW,
         startup.FIRST_ROW,
         launchers.LAUNCHERS_ROW,

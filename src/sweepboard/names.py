@@ -87,6 +87,13 @@ def without(tree: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def with_value(tree: Mapping[Any, Any], path: Sequence[Any], value: Any) -> dict[Any, Any]:
+    """Return nested mappings with one value replaced; all others are shared. Raise KeyError."""
+    name, *rest = path
+    old = tree[name]
+    return {**tree, name: with_value(old, rest, value) if rest else value}
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf of nested mappings with its dotted key; lists are leaves, empty mappings have none."""
     for name, value in tree.items():

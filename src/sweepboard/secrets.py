@@ -7,12 +7,13 @@ secrets apart, but nobody can guess a secret by trying values.
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import re
 import secrets
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sweepboard.errors import UserError
@@ -56,7 +57,7 @@ class MaskedSecret(UserError):
 
 
 def masked(value: Any) -> Any:
-    """Return `value` (plain containers) without secrets.
+    """Return `value` (plain containers) without secrets; what has none in it is the same object.
 
     These are values under a key that names a secret, the same values elsewhere, and addresses with a login.
     Numbers and booleans are not secrets.
@@ -125,9 +126,9 @@ def readable(text: str) -> str:
     return _MASK.sub(r"\1", text)
 
 
-def known_secrets() -> list[str]:
+def known_secrets() -> tuple[str, ...]:
     """Return the secrets, the longest first: one may be a part of another."""
-    return sorted(_remembered | set(_of_environment()), key=len, reverse=True)
+    return tuple(sorted(_remembered | set(_of_environment()), key=len, reverse=True))
 
 
 def _of_environment() -> Iterator[str]:
@@ -146,7 +147,7 @@ def _secrets(value: Any, secret: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         positional = secret_arguments(value)
         for name, item in value.items():
-            if _CONSTRUCTION.fullmatch(str(name)):
+            if _is_of_construction(str(name)):
                 continue
             if name == "_args_" and isinstance(item, list):
                 for number, each in enumerate(item):
@@ -160,29 +161,43 @@ def _secrets(value: Any, secret: bool) -> Iterator[str]:
         yield value
 
 
+@cache
+def _is_of_construction(name: str) -> bool:
+    return _CONSTRUCTION.fullmatch(name) is not None
+
+
 def _is_harmless(value: str) -> bool:
     return not value or bool(_MASK.search(value)) or value.startswith("${") or value.lower() in _NO_SECRETS
 
 
-def _masked(value: Any, known: list[str], secret: bool = False) -> Any:
+def _masked(value: Any, known: tuple[str, ...], secret: bool = False) -> Any:
     if isinstance(value, Mapping):
-        return {
+        safe = {
             name: item
-            if _CONSTRUCTION.fullmatch(str(name))
+            if _is_of_construction(str(name))
             else _masked(item, known, secret or names_a_secret(str(name)))
             for name, item in value.items()
         }
+        unchanged = isinstance(value, dict) and all(safe[name] is item for name, item in value.items())
+        return value if unchanged else safe
     if isinstance(value, list | tuple):
-        return [_masked(item, known, secret) for item in value]
+        items = [_masked(item, known, secret) for item in value]
+        unchanged = isinstance(value, list) and all(map(operator.is_, items, value))
+        return value if unchanged else items
     if not isinstance(value, str):
         return value
     if secret:
         return value if _is_harmless(value) else mask(value)
-    return _masked_override(value, known)
+    safe_text = _masked_override(value, known)
+    return value if safe_text == value else safe_text
 
 
-def _masked_override(word: str, known: list[str]) -> str:
-    """Return an override with its value masked if its key names a secret."""
+@lru_cache(maxsize=4096)
+def _masked_override(word: str, known: tuple[str, ...]) -> str:
+    """Return an override with its value masked if its key names a secret.
+
+    Jobs of a sweep have the same texts in most places.
+    """
     key, equals, value = word.partition("=")
     simple = re.fullmatch(r"[+~]*[\w./@:-]+", key) is not None
     if equals and simple and names_a_secret(key) and not _is_harmless(value):
@@ -190,14 +205,14 @@ def _masked_override(word: str, known: list[str]) -> str:
     return _masked_text(word, known)
 
 
-def _masked_text(text: str, known: list[str]) -> str:
+def _masked_text(text: str, known: tuple[str, ...]) -> str:
     text = _ASSIGNED.sub(_mask_assigned, _without(text, known))
     for pattern in _BARE:
         text = pattern.sub(lambda found: found[0] if _MASK.search(found[0]) else mask(found[0]), text)
     return text
 
 
-def _without(text: str, known: list[str]) -> str:
+def _without(text: str, known: tuple[str, ...]) -> str:
     for value in known:
         if value in text:
             whole = rf"(?<!\w){re.escape(value)}(?!\w)"

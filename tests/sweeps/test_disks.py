@@ -49,20 +49,19 @@ def test_a_plan_that_was_cut_short_is_completed(command: Command) -> None:
     words = ("-m", *TINY, "dataset=gaussian", "seed=1,2", "sweep.name=s")
     command(*words)
     sweep = Path("outputs/sweeps/s")
-    for path in (sweep / "sweep.json", sweep / "plan" / "seed=2.yaml"):
-        for left in (b"", b"config: [", b"\xff"):
-            path.write_bytes(left) if left else path.unlink()
-            if path.name != "sweep.json":
-                (sweep / "sweep.json").unlink()
-            for job in ("seed=1", "seed=2"):
-                shutil.rmtree(sweep / job, ignore_errors=True)
-            if path.name == "sweep.json" and left:
-                assert "sweep.json cannot be read" in command(*words, code=2).line
-                path.unlink()
-            for rest in [each for each in sweep.iterdir() if each.name not in ("plan", ".lock")]:
-                rest.unlink() if rest.is_file() else shutil.rmtree(rest)
-            command(*words)
-            assert json.loads((sweep / "seed=2" / "run.json").read_text())["status"] == "finished"
+    path = sweep / "sweep.json"
+    whole = path.read_bytes()
+    for left in (b"", b"config: [", b"\xff", whole[: len(whole) // 2]):
+        path.write_bytes(left) if left else path.unlink()
+        for job in ("seed=1", "seed=2"):
+            shutil.rmtree(sweep / job, ignore_errors=True)
+        if left:
+            assert "sweep.json cannot be read" in command(*words, code=2).line
+            path.unlink()
+        for rest in [each for each in sweep.iterdir() if each.name not in ("plan", ".lock")]:
+            rest.unlink() if rest.is_file() else shutil.rmtree(rest)
+        command(*words)
+        assert json.loads((sweep / "seed=2" / "run.json").read_text())["status"] == "finished"
 
 
 def test_a_frozen_search_that_was_cut_is_one_line(command: Command) -> None:

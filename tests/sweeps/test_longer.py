@@ -47,7 +47,7 @@ def test_a_kill_while_the_plan_is_replaced_leaves_the_old_one(
 ) -> None:
     command(*SWEEP, "hydra.sweep.dir=sweep")
     with monkeypatch.context() as patch:
-        patch.setattr("sweepboard.sweeps.plan_file.write_json", killed)
+        patch.setattr("sweepboard.sweeps.plan_file.write_atomic", killed)
         with pytest.raises(Killed):
             command("resume", "sweep", "trainer.epochs=3")
     assert "2 of them done already" in command("resume", "sweep").out

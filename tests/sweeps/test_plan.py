@@ -6,18 +6,18 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from sweepboard import plain_yaml
 from sweepboard.compose.config_search import hydra_ready
-from sweepboard.compose.run_config import RunConfig
 from sweepboard.sweeps.composer import Composer
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan_file import DamagedSweep, read_frozen, read_plan
 from tests.command import TINY, Command, record_of
+from tests.trust.attacks import edit_job, edit_json
 
 TWO = ["optimizer.lr=1e-1,1e-2", *TINY]
 HERE = "hydra/launcher=basic"  # trains in this process, so that no job server has to be started
@@ -134,11 +134,9 @@ def test_the_same_sweep_again_does_nothing_and_another_is_refused(command: Comma
 
 def test_a_plan_that_was_changed_by_hand_is_not_run(command: Command) -> None:
     command("-m", *TWO, "sweep.name=lr", HERE)
-    path = Path("outputs/sweeps/lr/plan/optimizer.lr=0.1.yaml")
+    path = Path("outputs/sweeps/lr/sweep.json")
     path.write_text(path.read_text().replace("lr: 0.1", "lr: 0.2"))
-    assert (
-        "optimizer.lr=0.1.yaml is not what was frozen" in command("resume", "outputs/sweeps/lr", code=2).line
-    )
+    assert "optimizer.lr=0.1 is not what was frozen" in command("resume", "outputs/sweeps/lr", code=2).line
 
 
 SABOTEUR = """
@@ -192,21 +190,22 @@ def test_a_job_runs_what_was_frozen_or_nothing(command: Command) -> None:
     command("-m", *TWO, "sweep.name=lr", HERE)
     folder = SweepFolder(Path("outputs/sweeps/lr"))
     job = read_plan(folder).jobs[0]
-    assert read_frozen(folder, job.place, job.checksum) == job.config
-    path = folder.frozen(job.place)
-    frozen = plain_yaml.load(path.read_text())
-    for change in (
-        {"config": frozen["config"] | {"seed": 7}},
+    assert read_frozen(folder, job.label, job.checksum) == job.config
+    whole, values = folder.plan.read_text(), job.config.values
+    changes: list[dict[str, Any]] = [
+        {"config": values | {"seed": 7}},
         {"interpolations": {"model.outputs": "seed"}},
         {"groups": {"model": "cnn"}},
         {"overrides": ["seed=7"]},
-    ):
-        path.write_text(plain_yaml.dump(frozen | change))
+    ]
+    for change in changes:
+        edit_job(folder.path, job.label, change, checksum=False)
         with pytest.raises(DamagedSweep, match="is not what was frozen"):
-            read_frozen(folder, job.place, job.checksum)
+            read_frozen(folder, job.label, job.checksum)
         assert "is not what was frozen" in command("resume", str(folder), code=2).line
-    path.write_text(plain_yaml.dump(frozen | {"config": frozen["config"] | {"output_root": "elsewhere"}}))
-    read_frozen(folder, job.place, job.checksum)  # where its results go makes it no other job
+        folder.plan.write_text(whole)
+    edit_job(folder.path, job.label, {"config": values | {"output_root": "elsewhere"}}, checksum=False)
+    read_frozen(folder, job.label, job.checksum)  # where its results go makes it no other job
 
 
 @pytest.mark.parametrize(
@@ -232,18 +231,12 @@ def test_a_sweep_of_someone_else_is_not_believed(command: Command, monkeypatch: 
     command("-m", *TWO, "sweep.name=lr", HERE)
     monkeypatch.setenv("XDG_STATE_HOME", str(Path("another-user").resolve()))
     command("resume", "outputs/sweeps/lr")  # only parts of an experiment in it
-    evil = Path("outputs/sweeps/lr/plan/optimizer.lr=0.1.yaml")
     plan_file = Path("outputs/sweeps/lr/sweep.json")
-    saved = json.loads(plan_file.read_text())
-    config = plain_yaml.load(evil.read_text())["config"]
-    config["optimizer"] = {"_target_": "os.system", "command": "touch executed"}
-    frozen = plain_yaml.load(evil.read_text()) | {"config": config}
-    evil.write_text(plain_yaml.dump(frozen))
-    saved["jobs"][0]["checksum"] = RunConfig.from_plain(frozen).checksum
-    plan_file.write_text(json.dumps(saved))
+    evil = {"optimizer": {"_target_": "os.system", "command": "touch executed"}}
+    values = read_plan(SweepFolder(plan_file.parent)).jobs[0].config.values
+    edit_job(plan_file.parent, "optimizer.lr=0.1", {"config": values | evil})
     said = command("resume", "outputs/sweeps/lr", "--failed", code=2)
     assert "optimizer._target_: os.system is not built" in said.line
-    saved["jobs"][0]["label"] = "../../../up"
-    plan_file.write_text(json.dumps(saved))
+    edit_json(plan_file, lambda saved: saved["jobs"][0].update(label="../../../up"))
     assert "is no label of a job" in command("resume", "outputs/sweeps/lr", code=2).line
     assert not Path("executed").exists()

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from unittest.mock import Mock
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from sweepboard.building import prepare as building
+from sweepboard.building.number_variants import numbers_in, sets_a_number
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.errors import UserError
 from sweepboard.execution import Resources
@@ -22,6 +26,7 @@ RATES = "optimizer.lr=0.1,1e-2,1"
 
 SWEEPS = {
     "numbers": (["seed=1,2,3", RATES, "optimizer.weight_decay=0,0.1"], 1),
+    "numbers of both types": (["seed=1,2", "optimizer.lr=0.1,1,2,.5,1e-3,5.,1E-2,1e+1,2.5e0,1."], 1),
     "numbers and options": (["optimizer=sgd,adam", RATES, "model=linear,mlp", "seed=1,2"], 4),
     "a schedule that follows": (["scheduler=onecycle", RATES], 1),
     "an optimizer's number that follows": (["optimizer.weight_decay=${optimizer.lr}", RATES, "seed=1,2"], 1),
@@ -38,6 +43,15 @@ SWEEPS = {
     "a class": (["optimizer._target_=torch.optim.SGD", RATES, "+optimizer.momentum=0,0.9"], 2),
 }  # fmt: skip
 """Sweeps, and how many of their points are prepared from nothing."""
+
+
+@given(st.from_regex(r"-?[0-9]{0,3}(\.[0-9]{0,3})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+@settings(deadline=None)
+def test_numbers_are_those_of_hydras_grammar(text: str) -> None:
+    override = f"optimizer.lr={text}"
+    assume(sets_a_number(override))
+    [number] = numbers_in([override]).values()
+    assert repr(number) == repr(OverridesParser.create().parse_override(override).value())
 
 
 def composer_and_points(words: Sequence[str]) -> tuple[Composer, list[list[str]]]:

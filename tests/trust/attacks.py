@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
+from sweepboard import plain_yaml
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.sweeps.folder import SweepFolder
-from sweepboard.sweeps.plan_file import read_job
+from sweepboard.sweeps.plan_bases import Base
 from tests.command import change_record, refit
 
 HUBCONF = "open('exploded', 'w')\nfrom torch import nn\ndef pwn(**k):\n    return nn.Linear(32, 10)\n"
@@ -50,18 +52,17 @@ def edit_json(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     path.write_text(json.dumps(content))
 
 
-def edit_yaml(path: Path, change: Mapping[str, Any]) -> None:
-    """Replace entries of a YAML file."""
-    content = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump({**content, **change}, sort_keys=False))
+def edit_job(sweep: Path, label: str, change: Mapping[str, Any], checksum: bool = True) -> None:
+    """Replace entries of a job's frozen configuration in sweep.json, and its checksum with one that fits."""
 
+    def edit(plan: dict[str, Any]) -> None:
+        job, bases = next(job for job in plan["jobs"] if job["label"] == label), plan["bases"]
+        base = {name: value for name, value in bases[job["base"]].items() if name != "base"}
+        frozen = {**Base(**base).with_changes(job["overrides"], job["changes"]).as_plain(), **change}
+        parts = {name: frozen[name] for name in ("groups", "interpolations", "writes_only")}
+        bases.append({**parts, "config": plain_yaml.dump(frozen["config"])})
+        job |= {"base": len(bases) - 1, "changes": [], "overrides": frozen["overrides"]}
+        if checksum:
+            job["checksum"] = RunConfig.from_plain(frozen).checksum
 
-def edit_job(sweep: Path, label: str, change: Mapping[str, Any]) -> None:
-    """Replace entries of a job's frozen configuration, and write its new checksum into sweep.json."""
-    folder = SweepFolder(sweep)
-    edit_yaml(folder.frozen(label), change)
-    checksum = read_job(folder.frozen(label)).checksum
-    edit_json(
-        folder.plan,
-        lambda plan: next(job for job in plan["jobs"] if job["label"] == label).update(checksum=checksum),
-    )
+    edit_json(SweepFolder(sweep).plan, edit)

@@ -15,6 +15,8 @@ import sweepboard
 from sweepboard.errors import NotAllowed
 from sweepboard.runs.saved_run import origin_of, read_run
 from sweepboard.signing import Origin
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan_file import read_plan
 from tests.command import TINY, Command, only_run, record_of
 from tests.trust.attacks import edit_config, edit_job, edit_json, edit_record, hub
 
@@ -261,9 +263,8 @@ def test_plans_of_a_sweep(command: Command) -> None:
     folder = swept(command)
     hub(folder)
     job, saved = "optimizer.lr=0.1", folder / "sweep.json"
-    plan = folder / "plan" / f"{job}.yaml"
     for signed in (False, True):
-        whole, sweep = plan.read_text(), saved.read_text()
+        sweep = saved.read_text()
         if not signed:
             edit_json(saved, lambda content: content.update(signature=None))
         edit_job(folder, job, {"interpolations": {"model": DECODE.format(folder)}})
@@ -276,7 +277,6 @@ def test_plans_of_a_sweep(command: Command) -> None:
         assert "model.hidden" in command("resume", str(folder), "model=mlp", code=2).line
         assert unharmed()
         assert not (folder / "optimizer.lr=0.1").exists()
-        plan.write_text(whole)
         saved.write_text(sweep)
 
 
@@ -289,11 +289,10 @@ def test_a_strangers_sweep_taken_up_and_taken_over(command: Command) -> None:
     assert origin_of(read_run(folder / "optimizer.lr=0.01")) is Origin.OWN
     # Started under the same name: of the plan that stood there nothing is believed.
     job = "optimizer.lr=0.1"
-    plan = folder / "plan" / f"{job}.yaml"
-    whole = plan.read_text()
+    whole = read_plan(SweepFolder(folder)).jobs
     edit_job(folder, job, {"interpolations": {"model": "task"}})
     command("-m", *QUICK, "optimizer.lr=0.1,0.01", "sweep.name=s", "sweep.jobs=1")
-    assert plan.read_text() == whole
+    assert read_plan(SweepFolder(folder)).jobs == whole
 
 
 BASES: list[tuple[str, Any]] = [

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -23,14 +24,23 @@ from sweepboard.building.prepare import Prepared
 from sweepboard.building.schedules import check_schedulers
 from sweepboard.building.trial_model import try_model
 from sweepboard.compose.interpolations import leaves
-from sweepboard.compose.validate import check_settings
-from sweepboard.names import key_of
+from sweepboard.compose.read_settings import check_value
+from sweepboard.compose.run_config import RunConfig
+from sweepboard.names import with_value
+from sweepboard.settings import settings
 from sweepboard.training.seeding import random_states_kept
+
+SEED = "seed"
 
 _INDEPENDENT = re.compile(r"seed|optimizer(?:\.[A-Za-z]\w*)+")
 """Keys whose numbers change neither the data, nor the model, nor the length of a run."""
 
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
+_NUMBER = re.compile(
+    r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE
+)  # what Hydra reads as one
+
+Number: TypeAlias = int | float
 
 _FOLLOWING = ("optimizer.", "scheduler.")
 """What may follow such a number by an interpolation: it is checked again."""
@@ -42,6 +52,12 @@ def sets_a_number(override: str) -> bool:
     return bool(_INDEPENDENT.fullmatch(key) and _NUMBER.fullmatch(text))
 
 
+def numbers_in(overrides: Iterable[str]) -> dict[str, Number]:
+    """Return the numbers that overrides give to such keys."""
+    pairs = (override.split("=", 1) for override in overrides if sets_a_number(override))
+    return {key: int(text) if _WHOLE.fullmatch(text) else float(text) for key, text in pairs}
+
+
 @dataclass(frozen=True)
 class NumberVariants:
     """A prepared configuration, and the keys that follow each of the numbers that its variants change."""
@@ -49,18 +65,23 @@ class NumberVariants:
     first: Prepared
     model: nn.Module
     followers: Mapping[str, Sequence[str]]
+    types: Mapping[str, type]
+    """The types of the numbers in `first`, where they were composed to what their overrides say."""
+
+    fitting: set[str] = field(default_factory=set, compare=False)
+    """The numbers of optimizers that were checked."""
 
     @classmethod
-    def of(cls, first: Prepared, config: DictConfig, overrides: Iterable[str]) -> NumberVariants | None:
+    def of(cls, first: Prepared, config: DictConfig, overrides: Sequence[str]) -> NumberVariants | None:
         """Return the maker of variants of `first`, which differ in those of `overrides` that set numbers.
 
         `config` is what `first` was prepared from. Return None if something else depends on one of them, or
         may do so.
         """
-        keys = [key_of(override) for override in overrides if sets_a_number(override)]
-        if not keys or first.config.program or _has_computed_values(config, first.config.interpolations):
+        numbers = numbers_in(overrides)
+        if not numbers or first.config.program or _has_computed_values(config, first.config.interpolations):
             return None
-        followers = {key: _following(first.config.interpolations, key) for key in keys}
+        followers = {key: _following(first.config.interpolations, key) for key in numbers}
         if any(each is None for each in followers.values()):
             return None
         found = {key: each for key, each in followers.items() if each is not None}
@@ -68,25 +89,59 @@ class NumberVariants:
         weights = list(model.parameters())
         if not weights or any(map(is_lazy, weights)):  # they get a shape from the first batch
             return None
-        return cls(first, model, found)
+        _free(model)
+        composed = _composed_numbers(config, numbers)
+        types = {key: type(number) for key, number in numbers.items() if repr(composed[key]) == repr(number)}
+        return cls(first, model, found, types)
 
-    def prepare(self, config: DictConfig, overrides: Sequence[str]) -> Prepared:
-        """Return the variant that `config` was composed to.
+    def numbers_of(self, overrides: Sequence[str]) -> dict[str, Number] | None:
+        """Return the numbers of a variant; None if only its composed configuration tells what they become.
+
+        A setting of another type may take it as its own (1 as 1.0), or refuse it.
+        """
+        numbers = numbers_in(overrides)
+        same = all(self.types.get(key) is type(number) for key, number in numbers.items())
+        return numbers if same else None
+
+    def prepare(self, numbers: Mapping[str, Any], overrides: Sequence[str]) -> Prepared:
+        """Return the variant with these numbers.
 
         Raise `ConfigError` for a number that a setting, an optimizer or a schedule refuses.
         """
         values = self.first.config.values
-        for key, followers in self.followers.items():
-            for each in (key, *followers):
-                values = _with_value(values, each.split("."), OmegaConf.select(config, key))
+        for key, number in numbers.items():
+            for each in (key, *self.followers[key]):
+                values = with_value(values, each.split("."), number)
+                if each in settings():
+                    check_value(settings()[each], number)
         run = replace(self.first.config, values=values, overrides=list(overrides))
-        check_settings(values)
-        check_optimizers(values["optimizer"])
-        check_schedulers(values)
+        self._check_optimizers(run, {key: number for key, number in numbers.items() if key != SEED})
+        return replace(self.first, config=run)
+
+    def prepare_composed(self, config: DictConfig, overrides: Sequence[str]) -> Prepared:
+        """Return the variant that `config` was composed to. Raise as `prepare` does."""
+        return self.prepare(_composed_numbers(config, self.followers), overrides)
+
+    def _check_optimizers(self, run: RunConfig, numbers: Mapping[str, Any]) -> None:
+        """Raise `ConfigError` if an optimizer or a schedule refuses the numbers: once for all seeds."""
+        if repr(numbers) in self.fitting:
+            return
+        check_optimizers(run.values["optimizer"])
+        check_schedulers(run.values)
         with random_states_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the real build repeats them
             check_optimizers_fit(run, self.model)
-        return replace(self.first, config=run)
+        self.fitting.add(repr(numbers))
+
+
+def _free(model: nn.Module) -> None:
+    """Free the memory of the weights, of which only shapes and types are looked at."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = torch.empty((), dtype=tensor.dtype, device=tensor.device).expand(tensor.shape)
+
+
+def _composed_numbers(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: OmegaConf.select(config, key) for key in keys}
 
 
 def _has_computed_values(config: DictConfig, interpolations: Mapping[str, str]) -> bool:
@@ -110,9 +165,3 @@ def _each_of(found: list[str], number: str) -> Iterable[str]:
     """Yield `number` and then each key in `found`, which may grow meanwhile."""
     yield number
     yield from found
-
-
-def _with_value(values: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """Return a copy of nested mappings with one value replaced; all others are shared."""
-    name, *rest = path
-    return {**values, name: _with_value(values[name], rest, value) if rest else value}

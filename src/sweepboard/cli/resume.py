@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     options.run = chosen(options.run, sweeps=True)
     if SweepFolder(Path(options.run)).plan.is_file():
         return go_on_with_sweep(options)
-    if SweepFolder(Path(options.run)).plan_files():
+    if SweepFolder(Path(options.run)).composed.is_file():
         raise UserError(
             f"{options.run} has lost its sweep.json: type the command again that started the sweep, with "
             f"hydra.sweep.dir={options.run}; its jobs are gone on with"

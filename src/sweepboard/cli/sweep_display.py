@@ -29,6 +29,12 @@ from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, best_first
 from sweepboard.training.ending import FAILED
 
+POINTS_BETWEEN_LINES = 1000
+"""Points of a plan that are checked between two plain lines about it."""
+
+BETWEEN_COUNTS = 0.2
+"""Minimum number of seconds between two counts of them on a terminal."""
+
 BETWEEN_LINES = 10.0
 """Minimum number of seconds between two plain lines about validations of one job."""
 
@@ -45,6 +51,10 @@ class Lines(SweepCallback):
         self._views: Sequence[JobView] = ()
         self._ended: set[str] = set()
         self._told: dict[str, float] = {}
+
+    def on_planning(self, done: int, points: int) -> None:
+        if done % POINTS_BETWEEN_LINES == 0:
+            self.say(f"{done} of {points} points are checked")
 
     def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         self._views = views
@@ -95,9 +105,19 @@ class LiveTable(Lines):
     def __init__(self, console: Console | None = None) -> None:
         super().__init__()
         self._console = console or Console()
+        self._counts, self._counted = False, time.monotonic()
         self._live = Live(
             console=self._console, get_renderable=self._table, refresh_per_second=4, transient=True
         )
+
+    def on_planning(self, done: int, points: int) -> None:
+        """Write the number of checked points again and again into one line, which goes at the end."""
+        line = f"{done} of {points} points are checked"
+        if done < points and time.monotonic() > self._counted + BETWEEN_COUNTS:
+            self._counts, self._counted = True, time.monotonic()
+            self._console.print(line, end="\r", highlight=False)
+        elif done == points and self._counts:
+            self._console.print(" " * len(line), end="\r")
 
     def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         super().on_start(folder, views)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from sweepboard.compose.hydra_values import templates_of
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.names import label
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
+from sweepboard.runs.saved_run import read_config
+from sweepboard.secrets import masked
 from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
 from sweepboard.sweeps.plan import Plan, PlannedJob
-from sweepboard.sweeps.plan_file import frozen_jobs, read_plan, write_plan
+from sweepboard.sweeps.plan_file import read_plan, write_plan
 
 MakePlan = Callable[[int | None], Plan]
 """Build the plan; `threads` is fixed by an earlier plan of the same sweep."""
@@ -62,8 +66,8 @@ def named_folder(root: Path, name: str) -> Path:
 def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     if not folder.plan.is_file():
         if set(RunFolder(folder.path).contents()) - {"plan"}:
-            if folder.plan_files() and not folder.search.is_file():
-                return _plan_of_frozen_jobs(folder, make)
+            if folder.composed.is_file() and not folder.search.is_file():
+                return _plan_of_runs(folder, make), folder
             raise AnotherSweep(f"{folder} holds something else than a sweep: give another sweep.name")
         return make(None), folder
     if folder.search.is_file():
@@ -76,35 +80,35 @@ def _plan_for(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
     return _with_old_labels(old, new), folder
 
 
-def _plan_of_frozen_jobs(folder: SweepFolder, make: MakePlan) -> tuple[Plan, SweepFolder]:
-    """Return the plan of a folder without a sweep.json, checked against its frozen jobs.
+def _plan_of_runs(folder: SweepFolder, make: MakePlan) -> Plan:
+    """Return the plan of a folder that has lost its sweep.json, checked against the runs in it.
 
-    Raise `AnotherSweep` if they differ.
+    Raise `AnotherSweep` if one is no job of it.
     """
-    jobs = frozen_jobs(folder)
-    new = make(jobs[0].threads)
-    old = Plan(jobs, new.threads)
-    have = {job.digest for job in old.jobs}
-    began = [job.label for job in new.jobs if job.digest not in have and folder.job(job.label).path.exists()]
-    wanted = {job.digest for job in new.jobs}
-    strange = [job for job in old.jobs if job.digest not in wanted]
-    if began or strange:
-        raise AnotherSweep(
-            f"{folder} has lost its sweep.json, and {_first(began, strange)} is another job now: "
-            "start it as it was started, or give another sweep.name"
-        )
-    return _with_old_labels(old, new), folder
+    runs = [RunFolder(path) for path in sorted(folder.path.iterdir()) if RunFolder(path).begun]
+    configs = {run.path.name: read_config(run) for run in runs}
+    plan = make(next((int(config["threads"]) for config in configs.values()), None))
+    jobs = {job.label: job for job in plan.jobs}
+    for name, config in configs.items():
+        if name not in jobs or _is_another(jobs[name], config):
+            raise AnotherSweep(
+                f"{folder} has lost its sweep.json, and {name} is another job now: "
+                "start it as it was started, or give another sweep.name"
+            )
+    return plan
 
 
-def _first(began: Sequence[str], strange: Sequence[PlannedJob]) -> str:
-    return began[0] if began else strange[0].label
+def _is_another(job: PlannedJob, config: Mapping[str, Any]) -> bool:
+    """Return whether a run has other values than the job, except for those that its folder decides."""
+    ignored = keys_with("place") | set(templates_of(job.config))
+    return any(each.key not in ignored for each in between_configs(masked(job.config.values), config))
 
 
 def _with_old_labels(old: Plan, new: Plan) -> Plan:
     # The new plan has the secrets, which are in no file; the old one has the folders' names.
     have = {job.digest: job for job in old.jobs}
     jobs = ((job, have.get(job.digest, job)) for job in new.jobs)
-    return replace(new, jobs=tuple(replace(job, label=was.label, file=was.file) for job, was in jobs))
+    return replace(new, jobs=tuple(replace(job, label=was.label) for job, was in jobs))
 
 
 def _difference(folder: SweepFolder, old: Plan, new: Plan) -> str | None:

@@ -26,13 +26,10 @@ class SweepFolder:
         """The frozen plan, written before the first job starts."""
         return self.path / PLAN
 
-    def frozen(self, name: str) -> Path:
-        """Return the file of a job's frozen configuration, by the job's label or its `place`."""
-        return self.path / "plan" / f"{name}.yaml"
-
-    def plan_files(self) -> list[Path]:
-        """Return the files of all frozen configurations."""
-        return sorted((self.path / "plan").glob("*.yaml"))
+    @property
+    def composed(self) -> Path:
+        """The configuration of the sweep as a whole, with its `hydra` block, under Hydra's file name."""
+        return self.path / "multirun.yaml"
 
     def job(self, label: str) -> RunFolder:
         """Return the run folder of a job."""

@@ -16,11 +16,9 @@ from sweepboard.files import read_text, write_atomic
 from sweepboard.runs.execute import mask_hydra_files
 from sweepboard.runs.folder import RunFolder
 from sweepboard.secrets import masked_overrides
+from sweepboard.sweeps.folder import SweepFolder
 
 log = logging.getLogger(__name__)
-
-COMPOSED = "multirun.yaml"
-"""Hydra's file name for the configuration of a sweep as a whole, with its `hydra` block."""
 
 
 def write_hydra_files(folder: RunFolder, config: RunConfig, number: int) -> None:
@@ -36,7 +34,7 @@ def write_hydra_files(folder: RunFolder, config: RunConfig, number: int) -> None
 
 
 def _hydra_block(folder: RunFolder, config: RunConfig, number: int) -> dict[str, Any]:
-    block = _composed_block(folder.path.parent / COMPOSED)
+    block = _composed_block(SweepFolder(folder.path.parent).composed)
     for name, values in (
         ("overrides", {"task": masked_overrides(config.overrides)}),
         ("runtime", {"output_dir": str(folder.path.absolute())}),

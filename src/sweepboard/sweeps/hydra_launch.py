@@ -21,7 +21,7 @@ from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import JobView, views_of
 from sweepboard.sweeps.launcher import LauncherChoice
 from sweepboard.sweeps.plan import Plan, PlannedJob
-from sweepboard.sweeps.plan_file import read_job
+from sweepboard.sweeps.plan_file import read_frozen
 from sweepboard.sweeps.results import write_results
 
 _SUBDIR = "hydra.sweep.subdir="
@@ -36,7 +36,8 @@ class FrozenConfigs(ConfigLoaderImpl):
 
     def __init__(self, loader: ConfigLoader, folder: SweepFolder, jobs: Sequence[PlannedJob]) -> None:
         super().__init__(loader.get_search_path())
-        self._files = {job.label: folder.frozen(job.file or job.label) for job in jobs}
+        self._folder = folder
+        self._checksums = {job.label: job.checksum for job in jobs}
         self._secret = {
             job.label: job.config for job in jobs if masked(job.config.values) != job.config.values
         }
@@ -44,7 +45,7 @@ class FrozenConfigs(ConfigLoaderImpl):
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Return the configuration of the job whose label is in the last override."""
         label = unquoted(sweep_overrides[-1].removeprefix(_SUBDIR))
-        job = self._secret.get(label) or read_job(self._files[label])
+        job = self._secret.get(label) or read_frozen(self._folder, label, self._checksums[label])
         composed = {"hydra": deepcopy(master_config.hydra), **_as_text(job.values)}
         config = OmegaConf.create(composed, flags={"struct": True})
         OmegaConf.set_readonly(config.hydra, None)  # `HydraConfig` sets it, but the launcher writes there
@@ -79,7 +80,7 @@ def run_by_hydra(
         config.hydra.sweep.dir = str(absolute)
         config.hydra.output_subdir = None  # our own files of that kind hold no secrets
     labels = {job.label for job in jobs}
-    jobs = [job for job in plan.jobs if job.label in labels]  # with their present files
+    jobs = [job for job in plan.jobs if job.label in labels]
     frozen = HydraContext(FrozenConfigs(context.config_loader, absolute, jobs), context.callbacks)
     launcher = Plugins.instance().instantiate_launcher(frozen, task, config)
     task.listener.on_start(folder, list(views_of(plan, folder).values()))

@@ -27,7 +27,6 @@ from sweepboard.sweeps.claim import MakePlan, claim_folder, named_folder, plan_f
 from sweepboard.sweeps.composer import Composer
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import grid
-from sweepboard.sweeps.hydra_files import COMPOSED
 from sweepboard.sweeps.hydra_launch import run_by_hydra
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import DONE, JobView, views_of
@@ -129,7 +128,8 @@ def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor
     moment = moment_of(SweepFolder(request.named)) if request.named else datetime.now()
     resources = request.launcher.resources(executor)
     with now_is(moment):
-        checked = check_points(points, request.composer.compose, resources, settings.filter)
+        compose, told = request.composer.compose, request.task.listener.on_planning
+        checked = check_points(points, compose, resources, settings.filter, told=told)
     return lambda threads: replace(
         make_plan(checked, settings, resources, request.task.command, threads),
         moment=moment,
@@ -239,7 +239,7 @@ def _job_return(view: JobView, overrides: Sequence[str]) -> JobReturn:
 
 def save_composed(request: SweepRequest, folder: SweepFolder) -> None:
     """Write the configuration that Hydra composed for the sweep, under Hydra's own file name."""
-    path = folder.path / COMPOSED
+    path = folder.composed
     plain = OmegaConf.to_container(request.config, resolve=False, enum_to_str=True)
     with writing(path):
         write_atomic(path, plain_yaml.dump(masked(plain)))

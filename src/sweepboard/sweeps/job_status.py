@@ -147,6 +147,9 @@ def view_of(label: str, folder: SweepFolder, typed: Mapping[str, str] = NOTHING)
 class SweepCallback:
     """Callbacks during a sweep; every method does nothing unless overridden."""
 
+    def on_planning(self, done: int, points: int) -> None:
+        """Handle that so many of the points have been checked; no job has started."""
+
     def on_start(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
         """Handle the start; the views of jobs that are already done say so."""
 

@@ -64,7 +64,7 @@ class Launch:
         """Return a planned job in the executor's type."""
         arguments: dict[str, Any] = {
             "folder": str(self.folder.job(job.label)),
-            "frozen": job.place,
+            "frozen": job.label,
             "checksum": job.checksum,
             "number": job.number,
             "nodes": job.nodes,

@@ -25,24 +25,16 @@ class PlannedJob:
     """Its overrides by key, with numbers normalised: `{"optimizer.lr": "optimizer.lr=0.1"}`."""
 
     config: RunConfig
-    file: str = ""
-    """The name of its frozen configuration below `plan/`, if it is not the label."""
-
     number: int = field(default=0, compare=False)
     """Its number in the sweep, `${hydra:job.num}`."""
 
     frozen_checksum: str = field(default="", compare=False)
-    """The checksum of the file it was read from; a secret may have been retyped since."""
+    """The checksum that it was read with; a secret may have been retyped since."""
 
     @classmethod
     def of(cls, label: str, config: RunConfig, number: int) -> PlannedJob:
         """Return the job that runs `config`."""
         return cls(label, overrides_by_key(config.overrides, config.values), config, number=number)
-
-    @property
-    def place(self) -> str:
-        """The name of its frozen configuration below `plan/`."""
-        return self.file or self.label
 
     @property
     def checksum(self) -> str:

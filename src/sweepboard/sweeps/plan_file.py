@@ -1,34 +1,41 @@
-"""Write and read the plan on disk: `sweep.json`, and every job's configuration under `plan/`."""
+"""Write and read the plan on disk: one file, `sweep.json`, with the configuration of every job.
+
+It is JSON with a line for each base (`plan_bases`) and for each job, so a job finds its own two lines without
+parsing those of ten thousand others.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError, reason
-from sweepboard.files import read_bytes, read_json, read_text, write_atomic, write_json, writing
+from sweepboard.files import as_json, read_bytes, read_json, read_json_bytes, write_atomic, writing
 from sweepboard.names import flatten
 from sweepboard.runs.saved_run import check_config
 from sweepboard.secrets import is_masked, masked, masked_command
-from sweepboard.signing import as_bytes, origin, sign, why_no_key
+from sweepboard.signing import as_bytes, is_own, origin, sign, why_no_key
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.launcher import LauncherChoice
 from sweepboard.sweeps.plan import Plan, PlannedJob
+from sweepboard.sweeps.plan_bases import Base, Bases
 from sweepboard.version import __version__
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+MOST_BYTES = 2**28
+"""Maximum size of a plan: of some 400,000 jobs."""
+
+_FORMAT = 2
 _LABEL = re.compile(r"(?!\.)[\w.,=+\[\]-]+", re.ASCII)  # a folder name that cannot point to another folder
 
 
@@ -37,94 +44,97 @@ class DamagedSweep(UserError):
 
 
 @dataclass
-class _Entry:
+class _SavedJob:
     label: str
-    file: str
     typed: dict[str, str]
     checksum: str
+    base: int
+    overrides: list[str]
+    changes: list[list[Any]]
 
 
 @dataclass
 class _SavedPlan:
-    """The fields of sweep.json."""
+    """The fields of sweep.json that are read."""
 
     threads: int
     command: str
     settings: dict[str, Any]
     launcher: LauncherChoice
     moment: str
-    jobs: list[_Entry]
+    bases: list[Base]
+    jobs: list[_SavedJob]
 
 
 def write_plan(folder: SweepFolder, plan: Plan) -> None:
-    """Write the plan. sweep.json is written last, so all files that it names exist.
-
-    Raise `NotWritable`.
-    """
-    with writing(folder.path):
-        for job in plan.jobs:
-            path = folder.frozen(job.place)
-            path.parent.mkdir(exist_ok=True)
-            text = plain_yaml.dump(job.config.as_plain())
-            # A foreign folder may hold a file of the same settings with other interpolations.
-            if not path.exists() or read_bytes(path) != text.encode():
-                write_atomic(path, text)
-        write_json(folder.plan, _as_plain(plan))
+    """Write the plan: a crash leaves the old one, or none. Raise `NotWritable`."""
+    with writing(folder.plan):
+        write_atomic(folder.plan, "".join(_text(plan)))
     if plan.own and (why := why_no_key()):
         log.warning("the sweep is not signed: %s", why)
 
 
-def replace_plan(folder: SweepFolder, plan: Plan) -> Plan:
-    """Replace the frozen plan of the same jobs; the old one stays until the new one is complete."""
-    jobs = tuple(replace(job, file=f"{job.label}-{job.digest[:8]}") for job in plan.jobs)
-    plan = replace(plan, jobs=jobs)
-    write_plan(folder, plan)
-    files = {folder.frozen(job.file) for job in jobs}
-    for path in folder.plan_files():
-        if path not in files:
-            path.unlink()
-    return plan
-
-
 def read_plan(folder: SweepFolder) -> Plan:
-    """Return the frozen plan. Raise `DamagedSweep` with the file that is unreadable or changed."""
+    """Return the frozen plan. Raise `DamagedSweep` if it is unreadable, or a job in it was changed."""
     try:
-        saved = read_json(folder.plan)
+        text, saved = read_json_bytes(folder.plan, MOST_BYTES)
         check_plain(_SavedPlan, saved)
-        jobs = tuple(_frozen_job(folder, entry, number) for number, entry in enumerate(saved["jobs"]))
+        bases = [_base(each) for each in saved["bases"]]
+        sealed = is_own(_to_seal(text.partition(b"\n")[2]), saved.get("seal"))
+        jobs = tuple(_job(folder, bases, each, at, sealed) for at, each in enumerate(saved["jobs"]))
         launcher = LauncherChoice(saved["launcher"]["option"], saved["launcher"]["settings"])
         plan = Plan(jobs, saved["threads"], saved["command"], saved["settings"], launcher)
         moment = datetime.fromisoformat(saved["moment"])
-        return replace(plan, origin=origin(_signed(plan), saved.get("signature")), moment=moment)
-    except (OSError, ValueError) as error:
+        return replace(plan, origin=origin(_to_sign(plan), saved.get("signature")), moment=moment)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
+
+
+def read_frozen(folder: SweepFolder, label: str, checksum: str) -> RunConfig:
+    """Return the configuration of one job as it is frozen, secrets masked.
+
+    Raise `DamagedSweep` if it differs from what was frozen.
+    """
+    try:
+        job, base = _lines_of(folder, label)
+        check_plain(_SavedJob, job)
+        check_plain(Base, base, whole=False)
+        config = _base(base).with_changes(job["overrides"], job["changes"])
+        check_config(config.values)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError) as error:
+        raise DamagedSweep(f"{folder.plan}: {label} cannot be read: {reason(error)}") from error
+    _refuse_changed(folder, label, config, checksum)
+    return config
 
 
 def moment_of(folder: SweepFolder) -> datetime:
     """Return the start time of the sweep in the folder; now if there is none. Raise `DamagedSweep`."""
     try:
-        return datetime.fromisoformat(str(read_json(folder.plan)["moment"]))
+        return datetime.fromisoformat(str(read_json(folder.plan, MOST_BYTES)["moment"]))
     except (FileNotFoundError, NotADirectoryError):
         return datetime.now()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSweep(f"{folder.plan} cannot be read: {reason(error)}") from error
 
 
-def frozen_jobs(folder: SweepFolder) -> tuple[PlannedJob, ...]:
-    """Return the jobs below `plan/`, read without sweep.json. Raise `DamagedSweep`."""
-    jobs: list[PlannedJob] = []
-    for path in folder.plan_files():
-        config = read_job(path)
-        label = path.stem.removesuffix(f"-{config.digest[:8]}")
-        jobs.append(replace(PlannedJob.of(label, config, len(jobs)), file=path.stem))
-    return tuple(jobs)
-
-
-def _as_plain(plan: Plan) -> dict[str, Any]:
+def _text(plan: Plan) -> Iterator[str]:
+    """Yield the plan as JSON, of which everything below the first line is sealed."""
+    bases = Bases()
     jobs = [
-        {"label": job.label, "file": job.file, "typed": job.typed, "checksum": job.checksum}
+        {"label": job.label, "typed": job.typed, "checksum": job.checksum, **bases.entry(job.config)}
         for job in plan.jobs
     ]
+    body = f'"bases": [{_lines(bases.plain)}],\n"jobs": [{_lines(jobs)}]}}\n'
+    seal = sign(_to_seal(body.encode(errors="backslashreplace"))) if plan.own else None
+    yield as_json(_head(plan, seal), indent=None).removesuffix("}") + ",\n"
+    yield body
+
+
+def _lines(entries: list[dict[str, Any]]) -> str:
+    return "".join(f"\n{as_json(each, indent=None)}," for each in entries).removesuffix(",") + "\n"
+
+
+def _head(plan: Plan, seal: str | None) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "sweepboard": __version__,
@@ -133,39 +143,67 @@ def _as_plain(plan: Plan) -> dict[str, Any]:
         "settings": plan.settings,
         "launcher": masked(asdict(plan.launcher)),
         "moment": plan.moment.isoformat(),
-        "signature": sign(_signed(plan)) if plan.own else None,
-        "jobs": jobs,
+        "signature": sign(_to_sign(plan)) if plan.own else None,
+        "seal": seal,
     }
 
 
-def _signed(plan: Plan) -> bytes:
+def _to_sign(plan: Plan) -> bytes:
     """Return the part of a plan that is signed: what the jobs build and what runs them."""
     jobs = [(job.label, job.checksum) for job in plan.jobs]
     return as_bytes(masked(asdict(plan.launcher)), jobs)
 
 
-def _frozen_job(folder: SweepFolder, entry: Mapping[str, Any], number: int) -> PlannedJob:
-    label, file, checksum = entry["label"], entry["file"], entry["checksum"]
+def _to_seal(body: bytes) -> bytes:
+    """Return what is signed besides, so that no job's checksum has to be computed where nothing changed."""
+    return b"plan\0" + body
+
+
+def _base(saved: Mapping[str, Any]) -> Base:
+    return Base(saved["groups"], saved["interpolations"], saved["writes_only"], saved["config"])
+
+
+def _job(
+    folder: SweepFolder, bases: list[Base], saved: Mapping[str, Any], number: int, sealed: bool
+) -> PlannedJob:
+    label, checksum = saved["label"], saved["checksum"]
     if not _LABEL.fullmatch(label):
         raise DamagedSweep(f"{folder.plan}: {label!r} is no label of a job")
-    config = read_frozen(folder, file or label, checksum)
-    return PlannedJob(label, entry["typed"], config, file, number, checksum)
+    if not 0 <= saved["base"] < len(bases):
+        raise ValueError(f"{label} has no base")
+    config = bases[saved["base"]].with_changes(saved["overrides"], saved["changes"])
+    if not sealed:
+        check_config(config.values)
+        _refuse_changed(folder, label, config, checksum)
+    return PlannedJob(label, saved["typed"], config, number, checksum)
 
 
-def read_frozen(folder: SweepFolder, file: str, checksum: str) -> RunConfig:
-    """Return the configuration of the job that is frozen in `file` below `plan/`, secrets masked.
-
-    Raise `DamagedSweep` if it differs from what was frozen.
-    """
-    if not _LABEL.fullmatch(file):
-        raise DamagedSweep(f"{folder.plan}: {file!r} is no label of a job")
-    path = folder.frozen(file)
-    config = read_job(path)
+def _refuse_changed(folder: SweepFolder, label: str, config: RunConfig, checksum: str) -> None:
     if config.checksum != checksum:
         raise DamagedSweep(
-            f"{path} is not what was frozen: put it back, or start the sweep under another name"
+            f"{folder.plan}: {label} is not what was frozen: put the file back, or start the sweep under "
+            "another name"
         )
-    return config
+
+
+def _lines_of(folder: SweepFolder, label: str) -> tuple[Any, Any]:
+    """Return the saved job of that label, and its base. Raise ValueError, LookupError or TypeError."""
+    try:
+        text = read_bytes(folder.plan, MOST_BYTES)
+        job = _line(text, f'{{"label": "{label}",')
+        return job, _line(text, f'{{"base": {job["base"]},')
+    except ValueError:  # laid out by another program, or half of it is there
+        saved = read_json(folder.plan, MOST_BYTES)
+        job = next((each for each in saved["jobs"] if each["label"] == label), None)
+        if job is None:
+            raise ValueError("it is not there") from None
+        return job, dict(enumerate(saved["bases"]))[job["base"]]
+
+
+def _line(text: bytes, beginning: str) -> Any:
+    """Return the value in the line that begins so. Raise ValueError."""
+    start = text.index(b"\n" + beginning.encode())
+    return json.loads(text[start : text.index(b"\n", start + 1)].rstrip(b","))
 
 
 def secrets_in(config: RunConfig) -> dict[str, Any]:
@@ -185,13 +223,3 @@ def _unmasked(value: Any, secret: Callable[[str], Any], key: str = "") -> Any:
             name: _unmasked(child, secret, f"{key}.{name}" if key else name) for name, child in value.items()
         }
     return secret(key) if is_masked(value) else value
-
-
-def read_job(path: Path) -> RunConfig:
-    """Return the frozen configuration of a job. Raise `DamagedSweep`."""
-    try:
-        config = RunConfig.from_plain(plain_yaml.load(read_text(path)))
-        check_config(config.values)
-        return config
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DamagedSweep(f"{path} cannot be read: {reason(error)}") from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.building.number_variants import NumberVariants, sets_a_number
-from sweepboard.building.prepare import Prepared, prepare
+from sweepboard.building.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.execution import Resources
 from sweepboard.expressions import BadExpression, Expression
@@ -24,6 +26,10 @@ Compose = Callable[[Sequence[str]], DictConfig]
 """Return the configuration of a point's overrides, with the `hydra` block."""
 
 
+Progress = Callable[[int, int], None]
+"""Is told how many points are checked, and how many there are."""
+
+
 class BadPoint(ConfigError):
     """A point of a sweep that cannot run."""
 
@@ -34,20 +40,25 @@ def check_points(
     resources: Resources,
     only: str | None = None,
     complete: bool = True,
+    told: Progress | None = None,
 ) -> list[Point]:
     """Check and return the points that fulfil the condition `only`; a point is a list of overrides.
 
     They will run with an executor's `resources`. `complete` says whether the points hold every value, and not
-    only the ends of intervals. Raise `BadPoint` for the first mistake, with the overrides that identify the
-    point.
+    only the ends of intervals. `told` is called after each. Raise `BadPoint` for the first mistake, with the
+    overrides that identify the point.
     """
     condition = read_filter(only)
-    preparation = _Preparation(resources)
+    checking = _Checking(points, compose, complete, _Preparation(points, resources))
     checked = []
-    for point in points:
-        config = _composed(point, points, compose)
-        if condition is None or _of_point(condition, config):
-            checked.append(_checked(point, points, config, preparation, compose if complete else None))
+    for number, point in enumerate(points, 1):
+        one = checking.variant(point) if condition is None else None
+        config = None if one else _composed(point, points, compose)
+        if config is not None and (condition is None or _of_point(condition, config)):
+            one = checking.composed(point, config)
+        checked += [one] if one else []
+        if told is not None:
+            told(number, len(points))
     if not checked:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
     return checked
@@ -56,22 +67,72 @@ def check_points(
 class _Preparation:
     """Prepare the points of a sweep; those that differ in a few numbers only are made from the first one."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, points: Sequence[Sequence[str]], resources: Resources) -> None:
         self.resources = resources
+        self._often = Counter(map(_kind, points))
         self._variants: dict[tuple[str, ...], NumberVariants | None] = {}
+        self._given_threads: dict[tuple[str, ...], bool] = {}
 
-    def prepare(self, point: Sequence[str], config: DictConfig) -> Prepared:
-        """Return a point's configuration after all checks. Raise `UserError`."""
-        kind = tuple(key_of(override) if sets_a_number(override) else override for override in point)
+    def variant(self, point: Sequence[str]) -> Point | None:
+        """Return a point that is a variant of an earlier one, or None. Raise `UserError`."""
+        kind = _kind(point)
+        variants = self._variants.get(kind)
+        numbers = variants.numbers_of(point) if variants else None
+        if variants is None or numbers is None:
+            return None
+        return Point(variants.prepare(numbers, point), self._given_threads[kind])
+
+    def composed(self, point: Sequence[str], config: DictConfig) -> Point:
+        """Return a composed point after all checks. Raise `UserError`."""
+        kind = _kind(point)
+        if kind not in self._given_threads:
+            self._given_threads[kind] = self._gives_threads(config)
         variants = self._variants.get(kind)
         if variants is not None:
-            return variants.prepare(config, point)
+            return Point(variants.prepare_composed(config, point), self._given_threads[kind])
         prepared = prepare(config, dict(config.hydra.runtime.choices), point, resources=self.resources)
         require_secrets(prepared.config.values)
         refuse_notebook_classes(prepared.config.values)
-        if kind not in self._variants:
+        if kind not in self._variants and self._often[kind] > 1:
             self._variants[kind] = NumberVariants.of(prepared, config, point)
-        return prepared
+        return Point(prepared, self._given_threads[kind])
+
+    def _gives_threads(self, config: DictConfig) -> bool:
+        """Return whether the user set the number of threads. That of a login node is not the job's."""
+        return (config.threads or (threads_of_environment() if self.resources.here else None)) is not None
+
+
+def _kind(point: Sequence[str]) -> tuple[str, ...]:
+    """Return what is equal for points that differ in independent numbers only."""
+    return tuple(key_of(override) if sets_a_number(override) else override for override in point)
+
+
+@dataclass
+class _Checking:
+    """The check of all points: a mistake names its point and what a smaller grid would do."""
+
+    points: Sequence[Sequence[str]]
+    compose: Compose
+    complete: bool
+    preparation: _Preparation
+
+    def variant(self, point: Sequence[str]) -> Point | None:
+        """Return a point that need not be composed, or None. Raise `BadPoint`."""
+        with self._naming(point):
+            return self.preparation.variant(point)
+
+    def composed(self, point: Sequence[str], config: DictConfig) -> Point:
+        """Return a composed point. Raise `BadPoint`."""
+        with self._naming(point):
+            return self.preparation.composed(point, config)
+
+    @contextmanager
+    def _naming(self, point: Sequence[str]) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            advised = with_sub_grid_advice(error, self.points, self.compose) if self.complete else error
+            raise _bad(point, self.points, advised) from error
 
 
 def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Compose) -> DictConfig:
@@ -139,24 +200,6 @@ def _has(config: DictConfig, name: str) -> bool:
     path, _, last = name.rpartition(".")
     parent = OmegaConf.select(config, path) if path else config
     return isinstance(parent, DictConfig) and last in parent
-
-
-def _checked(
-    point: Sequence[str],
-    points: Sequence[Sequence[str]],
-    config: DictConfig,
-    preparation: _Preparation,
-    compose: Compose | None,
-) -> Point:
-    try:
-        prepared = preparation.prepare(point, config)
-    except UserError as error:
-        mistake = with_sub_grid_advice(error, points, compose) if compose else error
-        raise _bad(point, points, mistake) from error
-    of_environment = (
-        threads_of_environment() if preparation.resources.here else None
-    )  # a login node's is not the job's
-    return Point(prepared, (config.threads or of_environment) is not None)
 
 
 def _bad(point: Sequence[str], points: Sequence[Sequence[str]], error: UserError) -> UserError:

@@ -37,7 +37,7 @@ from sweepboard.sweeps.launch import remaining_jobs, run_jobs
 from sweepboard.sweeps.launcher import GROUP, LauncherChoice, changed_launcher, is_of_launcher
 from sweepboard.sweeps.lengthen import length_overrides, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
-from sweepboard.sweeps.plan_file import read_plan, replace_plan, write_plan
+from sweepboard.sweeps.plan_file import read_plan, write_plan
 from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.sweep_overrides import is_setting, key_of, refuse_several
@@ -96,9 +96,7 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         check_jobs(folder, jobs, trust, wish.accept_changes, resources)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
         if lengths:
-            longer = replace_plan(folder, longer)
-            labels = {job.label for job in jobs}
-            jobs = [job for job in longer.jobs if job.label in labels]  # their files have other names now
+            write_plan(folder, longer)
         elif len(longer.jobs) > len(plan.jobs):
             write_plan(folder, replace(longer, jobs=(*plan.jobs, *longer.jobs[len(plan.jobs) :])))
         if len(longer.jobs) > len(plan.jobs):

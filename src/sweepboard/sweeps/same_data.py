@@ -46,6 +46,8 @@ def refuse_other_content(
 
 def _recorded(sweep: SweepFolder, key: str, content: str, accept: bool) -> str:
     """Record the content of a data set. Return the content that was recorded first."""
+    with writing(sweep.data):
+        sweep.data.parent.mkdir(exist_ok=True)
     with writing(sweep.data), alone_in(sweep.data.parent):  # jobs start at the same time
         known = _known(sweep)
         before = known.setdefault(key, [])

@@ -1,0 +1,46 @@
+"""A thousand runs: the verbs that read them all, against loading their event files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.arms import Arm
+from benchmarks.bars import Bar, between, faster, quantity
+from benchmarks.commands import SWEEPBOARD, module
+from benchmarks.harness import Row
+from benchmarks.process import Sample
+from benchmarks.programs import many_runs
+from benchmarks.programs.many_runs import RATES, SEEDS
+
+ROOT = str(many_runs.root())
+NEW_CACHE = ("env", "XDG_CACHE_HOME=cache")
+
+
+def _rows(folder: Path) -> Sample:
+    """The rows of the table that a command printed, without its header."""
+    return {"rows": float(len((folder / "output.txt").read_text().splitlines()) - 1)}
+
+
+FIRST = Arm("ls, first time", ((*NEW_CACHE, SWEEPBOARD, "ls", ROOT),), read=_rows)
+AGAIN = Arm("ls, again", ((SWEEPBOARD, "ls", ROOT),), read=_rows)
+COMPARE = Arm("compare", ((SWEEPBOARD, "compare", ROOT),))
+CHECK = Arm("check", ((SWEEPBOARD, "check", ROOT),))
+REPORT = Arm("report", ((SWEEPBOARD, "report", ROOT),))
+OURS = (FIRST, AGAIN, COMPARE, CHECK, REPORT)
+EVENTS = module("EventAccumulator", "programs.many_runs")
+
+MANY_RUNS_ROW = Row(
+    "many-runs",
+    "1,000 runs of 100 updates: ls, compare, check, report",
+    "a table made with EventAccumulator",
+    arms=(*OURS, EVENTS),
+    bars=(
+        *(faster(ours, EVENTS, 15.0) for ours in OURS),
+        Bar("ls again", quantity("wall", AGAIN), most=0.5, unit=" s"),
+    ),
+    gates=(between("rows", RATES * SEEDS, RATES * SEEDS, FIRST, AGAIN, EVENTS),),
+    rounds=3,
+    tried="the verbs but ls read every run; of the processor time for each, 40 % decodes its curves, 40 % "
+    "reads and checks run.json and config.yaml; an index of both would save them the second time",
+    prepare=(many_runs.make,),
+)

@@ -13,7 +13,7 @@ import pytest
 from sweepboard.runs import run_index
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.run_index import summaries
-from sweepboard.runs.run_summary import RunSummary
+from sweepboard.runs.run_summary import RunSummary, read_summary
 from tests.command import Command, change_record
 from tests.conftest import WriteRun
 
@@ -34,7 +34,7 @@ def root(tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """The function that reads a run from its own files, which counts its calls."""
-    counted = Mock(wraps=run_index.read_summary)
+    counted = Mock(wraps=read_summary)
     monkeypatch.setattr(run_index, "read_summary", counted)
     return counted
 

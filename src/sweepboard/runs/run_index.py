@@ -67,7 +67,8 @@ class _Index:
         saved = self._known.get(name)
         if state is not None and saved is not None and saved[0] == state:
             self._kept[name] = saved
-            return RunSummary(*(tuple(each) if isinstance(each, list) else each for each in saved[1]))
+            values: list[Any] = [tuple(each) if isinstance(each, list) else each for each in saved[1]]
+            return RunSummary(*values)
         summary = read_summary(folder)
         if summary.ended and state is not None and _is_settled(state) and state == _state(folder):
             self._kept[name] = [state, [getattr(summary, field) for field in _FIELDS]]

@@ -1,4 +1,7 @@
-"""A Slurm of two nodes on this host for tests: started once per session, and ended with it."""
+"""A Slurm of two nodes on this host for tests: started once per session, and ended with it.
+
+`python -m tests.slurm COMMAND ...` runs another command with such a Slurm.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -179,3 +183,10 @@ def _end(root: Path) -> None:
             os.kill(pid, signal.SIGTERM)
             with suppress(AssertionError):
                 wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), name, 10)
+
+
+if __name__ == "__main__":
+    if reason := why_not():
+        sys.exit(reason)
+    with cluster():
+        sys.exit(subprocess.run(sys.argv[1:], check=False).returncode)

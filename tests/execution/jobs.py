@@ -22,6 +22,19 @@ def say(arguments: Arguments, channel: JobChannel) -> None:
     channel.send({"gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "torch": "torch" in sys.modules})
 
 
+def note_gpus(arguments: Arguments, channel: JobChannel) -> None:
+    """Write the node and the GPUs that each process of a step sees into a file of its own."""
+    told = f"{os.environ['SLURMD_NODENAME']} {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+    Path(arguments["folder"], f"rank-{os.environ['SLURM_PROCID']}").write_text(told)
+
+
+def one_leaves(arguments: Arguments, channel: JobChannel) -> None:
+    """As the second process of a step, leave with a code; the first would wait for a long time."""
+    if os.environ["SLURM_PROCID"] == "1":
+        sys.exit(3)
+    time.sleep(600)
+
+
 def digest(arguments: Arguments, channel: JobChannel) -> None:
     """Send the arguments, with the digest of a secret one in its place."""
     arguments = dict(arguments)

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from sweepboard.errors import RunFailed
-from sweepboard.execution import LOST, Ended, Event, LocalExecutor, Message, Resources, Started
+from sweepboard.execution import LOST, Ended, LocalExecutor, Message, Resources, Started
 from sweepboard.execution.executor import Executor, Job
-from sweepboard.process_identity import process_started
 from sweepboard.stop_signals import STOP_SIGNALS
 from sweepboard.testing import ExecutorSuite
+from tests.execution.executors import gone, hanging, pids_of, run
 
 HERE = Path(__file__).parent
 
@@ -33,10 +33,6 @@ def own_job(name: str, function: str, *, gpu: bool = False, **arguments: Any) ->
     return Job(name, f"jobs:{function}", arguments, gpu=gpu)
 
 
-def hanging(name: str) -> Job:
-    return Job(name, "sweepboard.testing.executor_jobs:hang")
-
-
 def local(cores: int = 1, **more: Any) -> LocalExecutor:
     return LocalExecutor(Resources(cores, **more), grace=0.5)
 
@@ -44,37 +40,6 @@ def local(cores: int = 1, **more: Any) -> LocalExecutor:
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(HERE)
-
-
-def run(executor: Executor, *jobs: Job) -> list[Event]:
-    """All events until nothing runs."""
-    for job in jobs:
-        executor.submit(job)
-    events = []
-    while executor.busy:
-        events += executor.poll()
-    return events
-
-
-def pids_of(executor: Executor) -> list[int]:
-    """The processes of the first job that sends them."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for event in executor.poll():
-            if isinstance(event, Message):
-                pids: list[int] = event.payload["pids"]
-                return pids
-    raise AssertionError("no job has sent its processes")
-
-
-def gone(pids: list[int], seconds: float = 5.0) -> bool:
-    """Whether all these processes have ended within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while any(process_started(pid) is not None for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_a_bug_in_a_job_prints_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +188,7 @@ def test_a_signal_to_a_job_server_that_still_starts_is_ignored() -> None:
 
 def test_a_job_that_was_asked_to_stop_is_not_lost_with_its_server() -> None:
     with local() as executor:
-        executor.submit(Job("deaf", "sweepboard.testing.executor_jobs:hang", {"deaf": True}))
+        executor.submit(hanging("deaf", deaf=True))
         job, _ = pids_of(executor)
         executor.stop_all("the sweep ends")
         os.kill(_parent(job), signal.SIGKILL)

@@ -8,59 +8,36 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from sweepboard.descendants import descendants
 from sweepboard.errors import RunFailed
 from sweepboard.execution import LOST, Ended, Executor, Job, Message
 from sweepboard.execution.ray import RayCluster, RayExecutor
-from sweepboard.process_identity import process_started
 from sweepboard.testing import ExecutorSuite
+from tests.execution.executors import gone, hanging, pids_of, report, run
+from tests.ray_cluster import RunningRay, needs_ray, running_ray
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("ray") is None, reason="needs pip install 'sweepboard[ray]'"),
-]
+pytestmark = [pytest.mark.slow, needs_ray]
 
-CLUSTER = """
-import os, sys, tempfile
-from pathlib import Path
-from sweepboard.descendants import adopt_orphans, end_descendants
-from sweepboard.execution.ray.cluster import RayCluster
-from sweepboard.execution.ray.driver_process import connect
-adopt_orphans()
-with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
-    connect(RayCluster(), Path(folder))
-    import ray
-    print(ray.get_runtime_context().gcs_address, os.environ["RAY_AUTH_TOKEN"], flush=True)
-    sys.stdin.read()
-    end_descendants()
-os._exit(0)
-"""
+SECONDS = 20.0
+"""That Ray may take to end its processes."""
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[tuple[str, str]]:
-    """Address and token of a cluster that the tests of this file share."""
-    command = [sys.executable, "-c", CLUSTER]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as keeper:
-        assert keeper.stdout is not None
-        address, token = keeper.stdout.readline().split()
-        yield address, token
-        keeper.communicate()
+def cluster() -> Iterator[RunningRay]:
+    """The cluster that the tests of this file share."""
+    with running_ray() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
-def address(cluster: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+def address(cluster: RunningRay, monkeypatch: pytest.MonkeyPatch) -> str:
     """The cluster's address, with whose token this process may connect."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", cluster[1])
-    return cluster[0]
+    cluster.let_in(monkeypatch)
+    return cluster.address
 
 
 class TestConformance(ExecutorSuite):
@@ -72,44 +49,6 @@ class TestConformance(ExecutorSuite):
 
     def executor(self, jobs: int, grace: float) -> Executor:
         return RayExecutor(RayCluster(self.address, at_once=jobs), grace=grace)
-
-
-def pids_of(executor: Executor) -> list[int]:
-    """The processes of the first job that sends them."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for event in executor.poll():
-            if isinstance(event, Message):
-                pids: list[int] = event.payload["pids"]
-                return pids
-    raise AssertionError("no job has sent its processes")
-
-
-def gone(pids: list[int], seconds: float = 20.0) -> bool:
-    """Whether all these processes have ended within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while any(process_started(pid) is not None for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def run(executor: Executor, *jobs: Job) -> list[Any]:
-    for job in jobs:
-        executor.submit(job)
-    events = []
-    while executor.busy:
-        events += executor.poll()
-    return events
-
-
-def hanging(name: str) -> Job:
-    return Job(name, "sweepboard.testing.executor_jobs:hang")
-
-
-def report(name: str) -> Job:
-    return Job(name, "sweepboard.testing.executor_jobs:report")
 
 
 def processes(title: str) -> list[int]:
@@ -127,7 +66,18 @@ def test_a_job_whose_worker_is_killed_is_lost_and_the_next_runs(address: str) ->
         events = run(executor, report("next"))
     assert Ended("hanging", None, LOST) in events
     assert Ended("next", 0) in events
-    assert gone(pids)
+    assert gone(pids, SECONDS)
+
+
+def test_a_job_sees_a_gpu_for_each_of_its_ranks_and_shares_one_only_where_that_is_asked_for(
+    address: str,
+) -> None:
+    for gpus, ranks, seen in ((0.5, 1, 1), (1, 2, 2)):
+        job = Job("a", "tests.execution.jobs:say", gpu=True, gpus=ranks)
+        with RayExecutor(RayCluster(address, gpus=gpus)) as executor:
+            events = run(executor, job)
+        [said] = [event.payload["gpu"].split(",") for event in events if isinstance(event, Message)]
+        assert len({*said} & {"0", "1"}) == seen
 
 
 def test_a_cluster_that_does_not_answer_is_told_in_a_line() -> None:
@@ -157,15 +107,9 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path, killed: str) -
         while not (tmp_path / "pids").is_file() or not (tmp_path / "pids").read_text():
             assert parent.poll() is None
             time.sleep(0.05)
-        driver, *family = tree_below(keeper)
+        driver, *family = descendants(keeper)
         os.kill({"parent": parent.pid, "driver": driver}[killed], signal.SIGKILL)
         parent.wait()
     family += map(int, (tmp_path / "pids").read_text().split())
     assert len(family) > 5
-    assert gone([keeper, driver, *family]), f"alive after the {killed}'s death"
-
-
-def tree_below(pid: int) -> list[int]:
-    from sweepboard.descendants import descendants
-
-    return [*descendants(pid)]
+    assert gone([keeper, driver, *family], SECONDS), f"alive after the {killed}'s death"

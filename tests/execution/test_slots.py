@@ -51,13 +51,15 @@ def test_gpus_are_filled_evenly_and_leave_the_cores_alone() -> None:
 
 
 def test_cores_are_divided_among_the_jobs_that_run_at_once() -> None:
-    assert Resources(8).cores_per_job(4, on_gpu=False) == 2
-    assert Resources(8).cores_per_job(100, on_gpu=False) == 1
-    assert Resources(8, jobs=2).cores_per_job(100, on_gpu=False) == 4
-    assert Resources(8, jobs=2).cores_per_job(1, on_gpu=False) == 8
-    assert Resources(8, gpus=("0", "1")).cores_per_job(100, on_gpu=True) == 4
-    assert Resources(8, gpus=("0", "1"), jobs_per_gpu=2).cores_per_job(100, on_gpu=True) == 2
-    assert Resources(8).cores_per_job(3, on_gpu=True) == 8, "without a GPU nothing is known"
+    assert Resources(8).cores_per_job(4) == 2
+    assert Resources(8).cores_per_job(100) == 1
+    assert Resources(8, jobs=2).cores_per_job(100) == 4
+    assert Resources(8, jobs=2).cores_per_job(1) == 8
+    assert Resources(8, gpus=("0", "1")).cores_per_job(100, gpus=1) == 4
+    assert Resources(8, gpus=("0", "1"), jobs_per_gpu=2).cores_per_job(100, gpus=1) == 2
+    assert Resources(8, gpus=("0", "1"), jobs=8).cores_per_job(100, gpus=1) == 4
+    assert Resources(8, gpus=("0", "1")).cores_per_job(100, gpus=2) == 8, "one job of two ranks at a time"
+    assert Resources(8, jobs=2).cores_per_job(100, gpus=1) == 4, "how many GPUs there are is not known"
 
 
 def test_a_job_of_several_ranks_gets_a_gpu_for_each() -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
-from sweepboard.execution import Ended, Job, Message, Requeued, Started
+import pytest
+
+from sweepboard.execution import Ended, Job, Message, Requeued, Resources, Started
+from sweepboard.execution.slurm import SlurmExecutor
+from sweepboard.execution.slurm.arrays import cores_of, divided, must_end_before
 from sweepboard.execution.slurm.batch import Batch, Tail, append
+from sweepboard.execution.slurm.commands import SlurmError
 from sweepboard.execution.slurm.executor import gpu_count
 from sweepboard.execution.slurm.script import array_options, options, script
 from sweepboard.execution.slurm.task import Task
@@ -65,3 +72,79 @@ def test_a_task_that_is_taken_over_tells_how_its_jobs_stand(tmp_path: Path) -> N
     assert task.poll() == [Requeued("b", "its allocation was ended by SIGTERM")]
     assert task.lost("CANCELLED") == [Ended("b", None, "Slurm ended job 7_0 (CANCELLED)")]
     assert Tail(batch.commands(0)).poll() == [{"stop": "c", "reason": "it is submitted again"}]
+
+
+def jobs_named(names: str, **needs: int) -> list[Job]:
+    return [Job(name, "a:b", **needs) for name in names]  # type: ignore[arg-type]
+
+
+def test_jobs_are_packed_into_tasks_and_those_of_several_nodes_stand_alone() -> None:
+    alone, packed = jobs_named("yz", nodes=2, gpus=2), jobs_named("abcde")
+    arrays = [
+        ["".join(job.name for job in task) for task in tasks] for tasks in divided([*alone, *packed], 2, 2)
+    ]
+    assert arrays == [["ab", "cd"], ["e"], ["y", "z"]]
+
+
+def test_a_task_has_cores_for_the_jobs_that_run_at_once_on_each_of_its_nodes() -> None:
+    assert cores_of(jobs_named("abc", cores=2), Resources(1, jobs=3)) == 6
+    on_gpus = [Job(name, "a:b", cores=2, gpu=True) for name in "abc"]
+    assert cores_of(on_gpus, Resources(1, gpus=("0", "1"), jobs=3)) == 4
+    assert cores_of([Job("a", "a:b", cores=8, gpus=4, nodes=2)], Resources(1)) == 4
+
+
+def test_an_allocation_without_a_gpu_for_each_process_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sequence[str]] = []
+    monkeypatch.setattr("sweepboard.execution.slurm.commands.check", asked.append)
+    job = Job("a", "a:b", gpu=True, gpus=4, nodes=2)
+    with pytest.raises(
+        SlurmError, match=r"hydra.launcher.gpus=a100:1: a job has 2 .* type hydra.launcher.gpus=2"
+    ):
+        SlurmExecutor(SlurmSettings(gpus="a100:1")).check([job])
+    SlurmExecutor(SlurmSettings(gpus="a100:2")).check([job, *jobs_named("bcd")])
+    assert [next(word for word in words if word.startswith("--nodes")) for words in asked] == [
+        "--nodes=1",
+        "--nodes=2",
+    ]
+
+
+def array_of(tmp_path: Path, name: str, tasks: int) -> list[Task]:
+    jobs = jobs_named("x")
+    return [Task.new(Batch(tmp_path / name), index, jobs, name) for index in range(tasks)]
+
+
+def test_an_array_waits_for_those_before_it_as_far_as_it_must(tmp_path: Path) -> None:
+    first, second = array_of(tmp_path, "1", 3), array_of(tmp_path, "2", 2)
+    assert must_end_before(1, [*first, *second], None) == []
+    assert must_end_before(1, [*first, *second], 6) == []
+    assert must_end_before(1, [*first, *second], 5) == ["1_0"]
+    assert must_end_before(1, [*first, *second], 2) == ["1", "2_0"]
+    assert must_end_before(9, [*first, *second], 2) == ["1", "2"]
+    assert must_end_before(1, [], 1) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_never_run_more_tasks_than_at_once(tmp_path: Path, seed: int) -> None:
+    """With arrays that are added at any time, as retries are, and tasks that end in any order."""
+    draw = random.Random(seed)
+    at_once, tasks = draw.randint(1, 4), list[Task]()
+    before: dict[str, list[str]] = {}
+    running, ended = set[str](), set[str]()
+    for step in range(200):
+        if step % 20 == 0:
+            name, size = str(step), draw.randint(1, 6)
+            before[name] = must_end_before(size, [each for each in tasks if each.name not in ended], at_once)
+            tasks += array_of(tmp_path, name, size)
+        names = {each.name: each.array for each in tasks}
+        for each in draw.sample(tasks, len(tasks)):
+            beside = [name for name in running if names[name] == each.array]
+            waits = {
+                name for word in before[each.array] for name in names if word in (name, names[name])
+            } - ended
+            if each.name not in running | ended and len(beside) < at_once and not waits:
+                running.add(each.name)
+        assert 0 < len(running) <= at_once or len(ended) == len(tasks)
+        if running and draw.random() < 0.5:
+            over = draw.choice(sorted(running))
+            running.remove(over)
+            ended.add(over)

@@ -14,7 +14,7 @@ import pytest
 from tests.command import only_run, record_of
 from tests.runs.process import Launch, Sweepboard, assert_the_same
 from tests.runs.rank_process import all_end, children, ranks
-from tests.slurm import cluster, why_not
+from tests.slurm import Slurm
 
 pytestmark = pytest.mark.slow
 
@@ -258,16 +258,54 @@ def test_torchrun_starts_the_same_run(reference: Path, launch: Launch, tmp_path:
     assert_the_same(tmp_path / "run", reference)
 
 
-@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 @pytest.mark.parametrize("nodes", [1, 2])
-def test_srun_starts_the_same_run(nodes: int, tmp_path: Path) -> None:
+def test_srun_starts_the_same_run(nodes: int, slurm: Slurm, tmp_path: Path) -> None:
     words = [*RUN, "trainer.epochs=2", "trainer.devices=2"]
     run_in(tmp_path, sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=here")
     step = ["srun", "--overcommit", "--ntasks=2", f"--nodes={nodes}", "--kill-on-bad-exit=1"]
     words += [f"trainer.devices={2 // nodes}", f"trainer.nodes={nodes}"]
-    with cluster():
-        run_in(tmp_path, *step, sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=there")
+    run_in(tmp_path, *step, sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=there")
     assert_the_same(tmp_path / "there", tmp_path / "here")
+
+
+ENDING = """
+import os, signal
+from sweepboard import Callback
+
+class Ending(Callback):
+    def __init__(self, how):
+        if os.environ.get("SLURM_PROCID") == "1":
+            os.kill(os.getpid(), signal.SIGKILL) if how == "killed" else self.no_such_thing
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("killed", "rank 1 was killed by SIGKILL (kill -9, or the system where memory ran out)"),
+        (
+            "failed",
+            "rank 1 (see ranks/1.log): AttributeError: 'Ending' object has no attribute 'no_such_thing'",
+        ),
+    ],
+)
+def test_a_rank_that_ends_while_it_is_built_is_not_waited_for_under_srun(
+    how: str, told: str, slurm: Slurm, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(ENDING)
+    words = [
+        *RUN,
+        "trainer.devices=2",
+        "+callbacks.ending._target_=own.Ending",
+        f"+callbacks.ending.how={how}",
+    ]
+    step = ["srun", "--overcommit", "--ntasks=2", "--kill-on-bad-exit=0", sys.executable, "-m", "sweepboard"]
+    done = subprocess.run(
+        [*step, *words], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"sweepboard: {told}" in done.stderr
+    assert record_of(tmp_path / "run")["reason"] == told
 
 
 def run_in(folder: Path, *words: str) -> None:

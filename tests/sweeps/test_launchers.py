@@ -166,6 +166,12 @@ class _Full(_Cluster):
         return _Refusing(Resources(1, here=False))
 
 
+def test_a_job_for_several_machines_is_refused_where_no_launcher_gives_them(command: Command) -> None:
+    said = command("-m", *TINY, "seed=1,2", "trainer.nodes=2", code=2)
+    assert "trainer.nodes=2: only hydra/launcher=slurm runs a job on several machines" in said.line
+    assert not Path("outputs").exists()
+
+
 def test_a_job_that_cannot_be_started_has_failed_and_is_tried_again_as_often_as_asked(
     cluster: list[str], command: Command
 ) -> None:
@@ -194,13 +200,26 @@ def test_threads_are_those_of_the_executor(cluster: list[str], command: Command)
     assert [job["threads"] for job in command("plan", "--json", *words).json] == [3, 3, 3]
 
 
+def test_threads_are_a_share_of_one_machine_for_each_process_there(
+    cluster: list[str], command: Command
+) -> None:
+    words = [*cluster, *TINY, "threads=null", "seed=1,2,3", "hydra.launcher.cores=8", "trainer.devices=2"]
+    for more, threads in {
+        (): 2,  # two jobs at once
+        ("trainer.nodes=2",): 4,  # one, to which the machines belong
+        ("device=cuda", "hydra.launcher.gpus=2"): 4,  # one, for want of GPUs
+        ("device=cuda", "hydra.launcher.gpus=4"): 2,
+    }.items():
+        assert {job["threads"] for job in command("plan", "--json", *words, *more).json} == {threads}
+
+
 def test_device_and_threads_are_not_those_of_the_machine_that_plans(
     cluster: list[str], command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")  # of a login node
     words = [*cluster, *TINY, "threads=null", "seed=1,2"]
     for asked, there, device in (
-        ("auto", 0, "cpu"), ("auto", 1, "cuda"), ("cuda", 0, "cuda"), ("cpu", 1, "cpu")
+        ("auto", 0, "cpu"), ("auto", 2, "cuda"), ("cuda", 0, "cuda"), ("cpu", 1, "cpu")
     ):  # fmt: skip
         plan = command("plan", "--json", *words, f"device={asked}", f"hydra.launcher.gpus={there}").json
         assert {(job["device"], job["threads"]) for job in plan} == {(device, 6)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.command import TINY, Command, record_of
+from tests.ray_cluster import needs_ray
 from tests.runs.process import Sweepboard, assert_the_same, curves
 from tests.slurm import Slurm, wait_for
 
@@ -23,19 +23,26 @@ SWEEP = Path("outputs/sweeps/s")
 
 CALLBACK = """\
 import time
+from pathlib import Path
 from sweepboard import Callback
 
 class Slow(Callback):
     writes_only = True
 
-    def __init__(self, seconds: float = 0.1) -> None:
-        self.seconds = seconds
+    def __init__(self, holds: bool = False) -> None:
+        self.holds = holds
 
     def on_update(self, progress) -> None:
-        time.sleep(self.seconds)
+        while not Path("go").exists() and progress.step > 6:
+            time.sleep(0.2)
+            if not self.holds:
+                break
 """
-SLOW = [*TINY, "+callbacks.slow._target_=slow.Slow", "trainer.epochs=10", "trainer.checkpoint.every_steps=6"]
-"""Ten epochs of six updates, a tenth of a second each."""
+SLOW = [*TINY, "+callbacks.slow._target_=slow.Slow", "trainer.epochs=50", "trainer.checkpoint.every_steps=6"]
+"""300 updates that take a minute, or are done at once when there is a file `go`."""
+
+HOLDS = "+callbacks.slow.holds=true"
+"""They wait for the file, however long that takes; a signal is not noticed."""
 
 Launch = Callable[..., Sweepboard]
 
@@ -61,7 +68,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same jobs, here and undisturbed."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "slow.py").write_text(CALLBACK)
-    Sweepboard(folder, "-m", *SLOW, "+callbacks.slow.seconds=0", "seed=1,2,3", "sweep.name=s").finish()
+    (folder / "go").touch()
+    Sweepboard(folder, "-m", *SLOW, "seed=1,2,3", "sweep.name=s").finish()
     return folder / SWEEP
 
 
@@ -118,13 +126,42 @@ def test_without_slurm_it_is_one_line(command: Command, monkeypatch: pytest.Monk
     )
 
 
-def test_a_broken_line_of_setup_is_told_with_the_end_of_the_log(slurm: Slurm, command: Command) -> None:
+def test_a_broken_line_of_setup_is_told_with_the_end_of_the_log(
+    slurm: Slurm, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("SETTLE", 2.0), ("ASK", 1.0)):
+        monkeypatch.setattr(f"sweepboard.execution.slurm.executor.{name}", seconds)
     setup = "hydra.launcher.setup=[no_such_module load]"
     said = command("-m", *TINY, "seed=1,2", "sweep.name=s", SLURM, setup, code=1)
     assert "no_such_module: command not found" in said.out
     assert "2 failed" in said.out
     again = command("resume", str(SWEEP), "--failed", "hydra.launcher.setup=['export A=1']")
     assert "2 finished" in again.out
+
+
+FAILING = """\
+from pathlib import Path
+from sweepboard import Callback
+
+class Failing(Callback):
+    def __init__(self, seed: int) -> None:
+        self.tried = Path(f"tried-{seed}")
+
+    def on_update(self, progress) -> None:
+        if not self.tried.exists():
+            self.tried.touch()
+            raise RuntimeError("a bug")
+"""
+
+
+def test_failed_jobs_are_tried_again_and_never_run_more_than_at_once(slurm: Slurm, command: Command) -> None:
+    Path("failing.py").write_text(FAILING)
+    words = ["+callbacks.failing={_target_: failing.Failing, seed: ${seed}}", "hydra.launcher.at_once=1"]
+    words.append("sweep.retry=1")
+    said = command("-m", *TINY, "seed=1,2", "sweep.name=s", SLURM, *words).out
+    assert said.count("is tried again (1 of 1)") == 2
+    assert "2 finished" in said
+    assert {record_of(SWEEP / f"seed={seed}")["attempts"] for seed in (1, 2)} == {2}
 
 
 def test_a_requeued_job_goes_on_in_its_folder(
@@ -135,6 +172,7 @@ def test_a_requeued_job_goes_on_in_its_folder(
     sweep.wait_for(lambda: step_of(run) >= 12)
     for task in running(slurm):
         slurm.requeue(task)
+    (tmp_path / "go").touch()
     said = sweep.finish()
     assert "failed" not in said
     assert "its allocation was ended by SIGTERM" in said
@@ -147,18 +185,18 @@ def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
     start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
 ) -> None:
     limit = ["hydra.launcher.minutes=1", "hydra.launcher.warn=15"]  # Slurm warns 15 to 60 seconds before
-    sweep = start("-m", *SLOW, "+callbacks.slow.seconds=1", "seed=1,2", "sweep.name=s", SLURM, *limit)
-    run = tmp_path / SWEEP / "seed=1"
-    deadline = time.monotonic() + 600
+    sweep = start("-m", *SLOW, "seed=1", "sweep.name=s", SLURM, *limit)
+    deadline = time.monotonic() + 300
     while sweep.process.poll() is None:
         assert time.monotonic() < deadline, sweep.said()
         for task in pending(slurm):
+            (tmp_path / "go").touch()  # it has been put back
             slurm.start_now(task)
         time.sleep(1)
     said = sweep.finish()
     assert "its allocation was ended by SIGUSR1" in said
     assert "failed" not in said
-    assert_the_same(run, whole / "seed=1")
+    assert_the_same(tmp_path / SWEEP / "seed=1", whole / "seed=1")
 
 
 def test_after_scancel_of_everything_resume_does_what_is_missing(
@@ -171,6 +209,7 @@ def test_after_scancel_of_everything_resume_does_what_is_missing(
     assert sweep.end() == 1
     assert "failed" not in sweep.said()
     assert record_of(run)["status"] == "interrupted"
+    (tmp_path / "go").touch()
     assert "3 finished" in start("resume", str(SWEEP)).finish()
     for seed in (1, 2, 3):
         assert_the_same(tmp_path / SWEEP / f"seed={seed}", whole / f"seed={seed}")
@@ -179,24 +218,27 @@ def test_after_scancel_of_everything_resume_does_what_is_missing(
 def test_ctrl_c_saves_every_job_and_leaves_nothing_at_slurm(
     start: Launch, slurm: Slurm, tmp_path: Path
 ) -> None:
-    sweep = start("-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, "hydra.launcher.at_once=1")
+    sweep = start("-m", *SLOW, "seed=1,2", "sweep.name=s", SLURM, "hydra.launcher.at_once=1")
     sweep.wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 12)
     said = sweep.stop(2)
     assert "1 interrupted" in said
-    assert "2 waiting" in said
+    assert "1 waiting" in said
     wait_for(lambda: not slurm.active(), "the end of the tasks", 30)
-    assert "3 finished" in start("resume", str(SWEEP)).finish()
+    (tmp_path / "go").touch()
+    assert "2 finished" in start("resume", str(SWEEP)).finish()
 
 
 def test_what_a_killed_command_has_left_is_followed_and_not_started_twice(
     start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
 ) -> None:
-    sweep = start("-m", *SLOW, "seed=1,2,3", "sweep.name=s", SLURM, "hydra.launcher.at_once=2")
+    sweep = start("-m", *SLOW, HOLDS, "seed=1,2,3", "sweep.name=s", SLURM, "hydra.launcher.at_once=2")
     sweep.wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 6)
     sweep.kill()
     tasks = set(slurm.states())
-    said = start("resume", str(SWEEP)).finish()
-    assert "3 finished" in said
+    again = start("resume", str(SWEEP))
+    again.wait_until_it_says("seed=1")
+    (tmp_path / "go").touch()
+    assert "3 finished" in again.finish()
     assert set(slurm.states()) == tasks
     for seed in (1, 2, 3):
         run = tmp_path / SWEEP / f"seed={seed}"
@@ -204,30 +246,31 @@ def test_what_a_killed_command_has_left_is_followed_and_not_started_twice(
         assert_the_same(run, whole / f"seed={seed}")
 
 
-def test_submit_and_leave_and_come_back(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
-    left = ["hydra.launcher.wait=false", "hydra.launcher.at_once=1", "+callbacks.slow.seconds=0.8"]
-    words = ["-m", *SLOW, "seed=1,2", "sweep.name=s", SLURM, *left]
-    said = start(*words).finish()
-    assert "hydra.launcher.wait=true` waits for them" in said
+def test_submit_and_leave_and_come_back(slurm: Slurm, command: Command) -> None:
+    Path("slow.py").write_text(CALLBACK)
+    words = ["-m", *SLOW, HOLDS, "seed=1,2", "sweep.name=s", SLURM, "hydra.launcher.at_once=1"]
+    words.append("hydra.launcher.wait=false")
+    assert "hydra.launcher.wait=true` waits for them" in command(*words).out
     tasks = set(slurm.states())
-    wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") > 0, "the first job")
-    listed = start("ls").finish()
+    wait_for(lambda: step_of(SWEEP / "seed=1") > 0, "the first job")
+    listed = command("ls").out
     assert "running (Slurm's job" in listed
     assert "PENDING)" in listed
-    plan = start("plan", str(SWEEP)).finish()
+    plan = command("plan", str(SWEEP)).out
     assert "RUNNING)" in plan
     assert "PENDING)" in plan
-    start("resume", str(SWEEP)).finish()  # nothing is submitted again, as it is by none of these
-    start(*words).finish()
-    assert "2 finished" in start("resume", str(SWEEP), "hydra.launcher.wait=true").finish()
+    command("resume", str(SWEEP))  # nothing is submitted again, as it is by none of these
+    command(*words)
+    Path("go").touch()
+    assert "2 finished" in command("resume", str(SWEEP), "hydra.launcher.wait=true").out
     assert set(slurm.states()) == tasks
 
 
 def test_a_whole_sweep_in_one_allocation_survives_a_requeue(
-    start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
+    slurm: Slurm, tmp_path: Path, whole: Path
 ) -> None:
-    start("--version").finish()  # for the callback
     words = " ".join(["-m", "sweepboard", "-m", *SLOW, "seed=1,2,3", "sweep.name=s", "sweep.jobs=2"])
+    (tmp_path / "slow.py").write_text(CALLBACK)
     script = tmp_path / "sweep.sh"
     script.write_text(f"#!/bin/bash\nexec {sys.executable} {words}\n")
     submit = ["sbatch", "--parsable", "--cpus-per-task=2", "--open-mode=append", "--output=whole.log"]
@@ -237,6 +280,7 @@ def test_a_whole_sweep_in_one_allocation_survives_a_requeue(
     wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 12, "the first jobs")
     slurm.run("scontrol", "requeue", task)
     wait_for(lambda: f"{task}_N/A" in pending(slurm), "the allocation to wait")
+    (tmp_path / "go").touch()
     slurm.run("scontrol", "update", f"JobId={task}", "StartTime=now")
     wait_for(lambda: "3 finished" in (tmp_path / "whole.log").read_text(), "the end of the sweep")
     for seed in (1, 2, 3):
@@ -254,6 +298,7 @@ def test_preemption_under_submitit_interrupts(
     slurm.run("scancel", "--signal=USR2", *running(slurm))
     assert sweep.end() == 1, sweep.said()
     assert [record_of(run)["status"] for run in runs] == ["interrupted", "interrupted"]
+    (tmp_path / "go").touch()
     assert "2 finished" in start("resume", str(SWEEP), "hydra/launcher=local").finish()
     for run in runs:
         assert_the_same(run, whole / run.name)
@@ -265,10 +310,11 @@ def test_one_run_over_two_nodes(start: Launch, slurm: Slurm, tmp_path: Path) -> 
     [run], [task] = runs_in(tmp_path / SWEEP), running(slurm)
     assert slurm.run("squeue", "-h", "-j", task, "--format=%D %N").split() == ["2", "n[1-2]"]
     slurm.requeue(task)
+    (tmp_path / "go").touch()
     said = sweep.finish()
     assert "failed" not in said
     assert record_of(run)["attempts"] == 2
-    start("-m", *SLOW, "seed=1", "trainer.devices=2", "+callbacks.slow.seconds=0", "sweep.name=one").finish()
+    start("-m", *SLOW, "seed=1", "trainer.devices=2", "sweep.name=one").finish()
     [other] = runs_in(tmp_path / "outputs/sweeps/one")
     assert curves(run) == curves(other)
 
@@ -284,11 +330,12 @@ def test_a_search_with_pruning(slurm: Slurm, command: Command) -> None:
     assert "failed" not in said.out
 
 
+@needs_ray
 def test_the_launcher_changes_no_number(slurm: Slurm, command: Command) -> None:
     found: list[Any] = []
-    for name in ("local", "basic", "slurm"):
+    for name in ("local", "basic", "slurm", "ray"):
         command("-m", *TINY, "seed=1,2", f"sweep.name={name}", f"hydra/launcher={name}")
         runs = [Path("outputs/sweeps") / name / f"seed={seed}" for seed in (1, 2)]
         found.append([(curves(run), record_of(run)["weights_sha256"]) for run in runs])
-    assert found[0] == found[1] == found[2]
-    shutil.rmtree("outputs")
+    assert all(found[0])
+    assert found[1:] == [found[0]] * 3

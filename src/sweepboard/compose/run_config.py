@@ -121,12 +121,19 @@ class RunConfig:
         return 0 if self.program else self.settings.dataset.workers
 
     @property
+    def nodes(self) -> int:
+        """The machines that the run needs."""
+        return 1 if self.program else self.settings.trainer.nodes
+
+    @property
+    def ranks_per_node(self) -> int:
+        """The processes that train the run on each machine."""
+        return 1 if self.program else int(self.settings.trainer.devices)
+
+    @property
     def ranks(self) -> int:
         """The number of processes that train the run."""
-        if self.program:
-            return 1
-        trainer = self.settings.trainer
-        return int(trainer.devices) * trainer.nodes
+        return self.ranks_per_node * self.nodes
 
     @property
     def device(self) -> str:

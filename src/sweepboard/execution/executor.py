@@ -6,7 +6,7 @@ It knows nothing of experiments: a job is a function that runs in its own proces
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -136,14 +136,16 @@ class Resources:
     here: bool = True
     """Whether jobs run on this machine. Elsewhere, the devices are those of `gpus`, not those found here."""
 
-    def cores_per_job(self, jobs: int, on_gpu: bool) -> int:
+    def at_once(self, jobs: int, gpus: int = 0) -> int:
+        """Return how many of `jobs` equal jobs run at once, each of which needs so many GPUs; at least 1."""
+        most = jobs if self.jobs is None else min(jobs, self.jobs)
+        if gpus and self.gpus:
+            most = min(most, len(self.gpus) * self.jobs_per_gpu // gpus)
+        return max(1, most)
+
+    def cores_per_job(self, jobs: int, gpus: int = 0) -> int:
         """Return the cores for each of `jobs` equal jobs, if as many as possible run at once."""
-        at_once = jobs
-        if self.jobs is not None:
-            at_once = min(jobs, self.jobs)
-        elif on_gpu:
-            at_once = min(jobs, len(self.gpus) * self.jobs_per_gpu)
-        return max(1, self.cores // max(1, at_once))
+        return max(1, self.cores // self.at_once(jobs, gpus))
 
 
 _Self = TypeVar("_Self", bound="Executor")
@@ -172,9 +174,18 @@ class Executor(ABC):
     folder: Path | None = None
     """For logs, and whatever else the backend needs in files: all hosts share it. It may not exist yet."""
 
+    several_nodes: bool = False
+    """Whether a job may need several machines (`Job.nodes`)."""
+
     @abstractmethod
     def resources(self) -> Resources:
         """Return the resources for jobs. It also works before the block, for planning."""
+
+    def check(self, jobs: Sequence[Job]) -> None:  # noqa: B027 - most need none
+        """Raise `UserError` if jobs like these could never run.
+
+        It is called before the block, before anything is written. What it opens, `close` closes.
+        """
 
     @abstractmethod
     def open(self) -> None:

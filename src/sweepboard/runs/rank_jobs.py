@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import selectors
-import signal
 import sys
 import threading
 import time
@@ -18,10 +17,9 @@ from sweepboard.execution.channel import Channel
 from sweepboard.execution.local.job_server import job_server
 from sweepboard.runs.rank_server import PRELOAD
 from sweepboard.runs.signal_relay import SignalSocket
-from sweepboard.runs.started_ranks import cause_said
-from sweepboard.stop_signals import STOP_SIGNALS
+from sweepboard.runs.started_ranks import cause_said, killed
 from sweepboard.training.distributed import RankLost
-from sweepboard.training.signals import Interrupted, StopFlag
+from sweepboard.training.signals import StopFlag
 
 RANK = "sweepboard.runs.rank_main:run"
 """The main function of a rank's process."""
@@ -97,7 +95,7 @@ class RankJobs:
         """Return the first of: a rank that was killed, stopped or failed; one that is silent."""
         for rank, code in self._codes.items():
             if code < 0 and rank not in self._said:
-                return _killed(rank, code)
+                return killed(rank, -code)
         if (cause := cause_said(self._said)) is not None:
             return cause
         for rank, code in self._codes.items():
@@ -189,10 +187,3 @@ def _let_go() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go)
-
-
-def _killed(rank: int, code: int) -> RunFailed:
-    if -code in STOP_SIGNALS:  # too early or too late to be handled
-        return Interrupted(-code)
-    why = " (kill -9, or the system where memory ran out)" if code == -signal.SIGKILL else ""
-    return RunFailed(f"rank {rank} was killed by {signal.Signals(-code).name}{why}")

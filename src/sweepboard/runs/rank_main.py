@@ -21,7 +21,7 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.log_file import logged_to
 from sweepboard.runs.record_callback import ending
 from sweepboard.runs.signal_relay import relayed
-from sweepboard.runs.started_ranks import Meeting
+from sweepboard.runs.started_ranks import Meeting, go_on_in_child
 from sweepboard.secrets import remember
 from sweepboard.startup import tune_allocator, write_output_to
 from sweepboard.training.checkpoint import NoCheckpoints
@@ -66,11 +66,14 @@ def serve(place: StartedRank) -> int:
     work = meeting.work()
     if work is None:
         return 0
+    if place.starter == "srun":
+        go_on_in_child(place)
     dealing = Dealing(place.rank, place.size, place.local_rank)
     meeting.wait_for_first_of_machine()
 
     def store() -> Any:
         meeting.first_of_machine_is_ready()
+        meeting.is_built()
         return meeting.store
 
     def unneeded(_: StopFlag) -> AbstractContextManager[None]:

@@ -71,6 +71,7 @@ def _found(
     device = device_of(config.device, dealing)
     meeting.first_of_machine_is_ready()  # what rank 0 needs was built before
     meeting.announce(dict(work))
+    meeting.wait_until_all_are_built()
     try:
         with process_group(dealing, device, meeting.store, local=place.nodes == 1):
             yield _joined(dealing, device, config.settings.trainer.timeout, meeting.store, resume)

@@ -55,16 +55,17 @@ def search(request: SweepRequest, values: Mapping[str, Any], overrides: Sequence
     overrides = [*overrides_of_params(request.config), *overrides]
     settings = read_settings(SearchSettings, plain, SEARCH)
     check_packages(settings)
-    from sweepboard.search.run import run_search  # imports Optuna
+    from sweepboard.search.run import example_of, run_search  # imports Optuna
 
     request.task.refuse_to_plan()
     refuse_own_names(request)
     refuse_grid_settings(request)
     executor = executor_of(request.launcher, request.settings)
     wanted = make_search(request, settings, overrides_of_jobs(overrides), executor.resources())
+    like = example_of(wanted, executor)
     with claim_folder(request, wanted) as (folder, made):
         save_composed(request, folder)
-        views = run_search(folder, made, executor, request.settings, request.task.listener)
+        views = run_search(folder, made, executor, like, request.settings, request.task.listener)
         return SweepResult(views, folder=folder)
 
 

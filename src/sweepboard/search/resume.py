@@ -48,18 +48,19 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
     with only_writer(RunFolder(folder.path)):
         search, own = read_search(folder), is_own_search(folder)
         check_packages(search.settings)
-        from sweepboard.search.run import run_search  # imports Optuna
+        from sweepboard.search.run import example_of, run_search  # imports Optuna
 
         settings = resumed_settings(search.sweep, wish.overrides)
         launcher = resumed_launcher(search.launcher, own, wish.overrides, listener)
         executor = executor_of(launcher, settings)
         wanted = _with_secrets(_longer(search, wish.overrides), wish.overrides)
         _check_trials(folder, wish, own, executor.resources())
-        if own and wanted.settings != search.settings:
-            write_search(folder, wanted)
         if not own:
             wanted = replace(wanted, allowed=tuple(wish.allowed))
-        return run_search(folder, wanted, executor, settings, listener, accept=wish.accept_changes)
+        like = example_of(wanted, executor)
+        if own and wanted.settings != search.settings:
+            write_search(folder, wanted)
+        return run_search(folder, wanted, executor, like, settings, listener, accept=wish.accept_changes)
 
 
 def _check_trials(folder: SweepFolder, wish: ResumeRequest, own: bool, resources: Resources) -> None:

@@ -21,7 +21,7 @@ from sweepboard.settings import SweepSettings
 from sweepboard.signing import Origin
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import WAITING, JobView, SweepCallback, views_of
-from sweepboard.sweeps.launch import Launch
+from sweepboard.sweeps.launch import Launch, refuse_impossible
 from sweepboard.sweeps.outcome import STOPPED
 from sweepboard.sweeps.plan import PlannedJob, with_threads
 from sweepboard.sweeps.plan_file import read_plan, write_plan
@@ -38,21 +38,21 @@ def run_search(
     folder: SweepFolder,
     search: Search,
     executor: Executor,
+    like: PlannedJob,
     settings: SweepSettings,
     display: SweepCallback,
     accept: bool = False,
 ) -> list[JobView]:
     """Run the search to its last trial, as many at once as fit. Return the views of all trials.
 
-    The caller holds the lock of the folder. Raise `Interrupted` after SIGINT or SIGTERM, once every job has
-    saved.
+    `like` is a trial that needs as much room as any. The caller holds the lock of the folder. Raise
+    `Interrupted` after SIGINT or SIGTERM, once every job has saved.
     """
     study = Study(folder.study, search)
     conductor = SearchRun(folder, study, settings, display, accept)
     display.on_start(folder, conductor.views)
     try:
         if not study.complete:
-            like = planned(search, "", next(search.space.corners()), executor.resources())
             executor.folder = folder.launcher
             with StopFlag() as stop, executor:
                 conductor.run(executor, like, stop)
@@ -63,6 +63,13 @@ def run_search(
         display.on_end(folder, conductor.views)
         announce(folder, study, conductor.views, display)
     return conductor.views
+
+
+def example_of(search: Search, executor: Executor) -> PlannedJob:
+    """Return a trial that needs as much room as any. Raise `UserError` if the executor can never run it."""
+    like = planned(search, "", next(search.space.corners()), executor.resources())
+    refuse_impossible(executor, [like])
+    return like
 
 
 def planned(

@@ -19,7 +19,7 @@ class RaySettings:
     """CPUs of a job; null for those that it computes and loads data with, at most a node's."""
 
     gpus: float = setting(0, "speed", minimum=0)
-    """GPUs of a job, or of each of its ranks; `0.25` lets four jobs share one."""
+    """GPUs of a job, at least one for each of its ranks; `0.25` lets four jobs share one."""
 
     memory: int | str | None = setting(None, "speed", minimum=1)
     """Memory that Ray counts for a job: `16G`, or a number of MiB; null counts none."""

@@ -25,6 +25,9 @@ from sweepboard.sweeps.plan_file import read_plan, write_plan
 MakePlan = Callable[[int | None], Plan]
 """Build the plan; `threads` is fixed by an earlier plan of the same sweep."""
 
+Admit = Callable[[Plan, SweepFolder | None], None]
+"""Raise `UserError` if jobs of the plan that are missing in the folder, if there is one, can never run."""
+
 
 class AnotherSweep(UserError):
     """A sweep is started in a folder that holds a different sweep."""
@@ -32,19 +35,21 @@ class AnotherSweep(UserError):
 
 @contextmanager
 def claim_folder(
-    make: MakePlan, root: Path, named: Path | None, now: datetime
+    make: MakePlan, root: Path, named: Path | None, now: datetime, admit: Admit
 ) -> Iterator[tuple[SweepFolder, Plan]]:
     """Yield the sweep's folder with the plan frozen in it; this process holds its lock during the block.
 
-    The folder is `named`, or a new one below `root`. Raise `AnotherSweep` if the named folder holds other
-    jobs, and `FolderLocked` if the sweep is running.
+    The folder is `named`, or a new one below `root`. `admit` is called before anything is written. Raise
+    `AnotherSweep` if the named folder holds other jobs, and `FolderLocked` if the sweep is running.
     """
     if named is None:
         plan = make(None)
+        admit(plan, None)
         folder = claim_sweep(root, label([f"{key}=" for key in plan.swept]).replace("=", ""), now)
     else:
         refuse_links(RunFolder(named))
         plan, folder = _plan_for(SweepFolder(named), make)
+        admit(plan, folder)
     make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
         write_plan(folder, plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus, env_override
@@ -30,11 +31,11 @@ from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.hydra_launch import run_by_hydra
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import DONE, JobView, views_of
-from sweepboard.sweeps.launch import remaining_jobs, run_jobs
+from sweepboard.sweeps.launch import refuse_impossible, remaining_jobs, run_jobs
 from sweepboard.sweeps.launcher import GROUP, LauncherChoice, refuse_settings
 from sweepboard.sweeps.plan import (
     Plan,
-    Point,
+    add_jobs,
     extended,
     make_plan,
     threads_per_job,
@@ -113,10 +114,17 @@ def sweep_grid(request: SweepRequest, overrides: Sequence[str]) -> SweepResult:
         make = _planner(request, overrides_of_jobs(overrides), executor)
     if request.task.plan_only:
         return _only_planned(request, make)
-    with claim_folder(make, request.root, request.named, datetime.now()) as (folder, plan):
+    admit = partial(_admit, executor)
+    with claim_folder(make, request.root, request.named, datetime.now(), admit) as (folder, plan):
         for point in plan.repeated:
             request.task.listener.on_note(f"{point} was asked for more than once: it is one job")
         return SweepResult(_carry_out(request, folder, plan, executor), plan, folder)
+
+
+def _admit(executor: Executor | None, plan: Plan, folder: SweepFolder | None) -> None:
+    if executor is not None:
+        jobs = plan.jobs if folder is None else remaining_jobs(plan, views_of(plan, folder))
+        refuse_impossible(executor, jobs)
 
 
 def _planner(request: SweepRequest, overrides: Sequence[str], executor: Executor | None) -> MakePlan:
@@ -204,10 +212,12 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     with now_is(moment):
         asked = [overrides_of_jobs(overrides) for overrides in batch]
         points = check_points(asked, request.composer.compose, executor.resources())
+    threads = threads_per_job([point.prepared for point in points], executor.resources())
+    refuse_impossible(executor, add_jobs((), [with_threads(point, threads) for point in points]))
     refuse_links(RunFolder(folder.path))
     make_folder(folder.path)
     with only_writer(RunFolder(folder.path)):
-        plan = replace(_plan_so_far(request, folder, points, executor), moment=moment)
+        plan = replace(_plan_so_far(request, folder, threads), moment=moment)
         configs = [with_threads(point, plan.threads) for point in points]
         plan = extended(plan, configs)
         write_plan(folder, plan)
@@ -220,12 +230,9 @@ def launch_batch(request: SweepRequest, batch: Sequence[Sequence[str]]) -> list[
     return [_job_return(by_label[labels[config.digest]], config.overrides) for config in configs]
 
 
-def _plan_so_far(
-    request: SweepRequest, folder: SweepFolder, points: Sequence[Point], executor: Executor
-) -> Plan:
+def _plan_so_far(request: SweepRequest, folder: SweepFolder, threads: int) -> Plan:
     if folder.plan.is_file():
         return replace(read_plan(folder), launcher=request.launcher)
-    threads = threads_per_job([point.prepared for point in points], executor.resources())
     return Plan((), threads, request.task.command, launcher=request.launcher)
 
 

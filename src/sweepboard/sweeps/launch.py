@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sweepboard.errors import ConfigError
 from sweepboard.execution import LOST, Ended, Event, Executor, Job, Message, Requeued, Started
 from sweepboard.runs.record import RUNNING
 from sweepboard.secrets import masked_command
@@ -75,7 +76,7 @@ class Launch:
             "accept": self.accept,
         }
         secrets, limit = secrets_in(job.config), self.settings.time_limit
-        return Job(job.label, JOB, arguments, secrets, job.cores, job.gpu, job.gpus, job.nodes, limit)
+        return replace(needs_of(job), arguments=arguments, secrets=secrets, time_limit=limit)
 
     def prune(self, label: str, why: str) -> None:
         """Tell a running job to stop early because others do better."""
@@ -136,6 +137,23 @@ class Launch:
             self.executor.submit(self.as_job(self._jobs[view.label]))
         elif self.settings.on_failure == "stop":
             self.executor.stop_all(ANOTHER_FAILED)
+
+
+def needs_of(job: PlannedJob) -> Job:
+    """Return a planned job in the executor's type, without its arguments."""
+    return Job(job.label, JOB, cores=job.cores, gpu=job.gpu, gpus=job.gpus, nodes=job.nodes)
+
+
+def refuse_impossible(executor: Executor, jobs: Sequence[PlannedJob]) -> None:
+    """Raise `UserError` if one of the jobs can never run. To be called before anything is written."""
+    nodes = max((job.nodes for job in jobs), default=1)
+    if nodes > 1 and not executor.several_nodes:
+        raise ConfigError(
+            f"trainer.nodes={nodes}: only hydra/launcher=slurm runs a job on several machines; leave it out, "
+            "or start one run by torchrun or srun"
+        )
+    if jobs:
+        executor.check([needs_of(job) for job in jobs])
 
 
 def run_jobs(

@@ -64,7 +64,7 @@ class PlannedJob:
     @property
     def nodes(self) -> int:
         """The machines that it runs on."""
-        return 1 if self.config.program else self.config.settings.trainer.nodes
+        return self.config.nodes
 
     @property
     def gpus(self) -> int:
@@ -160,10 +160,15 @@ def extended(plan: Plan, added: Sequence[RunConfig]) -> Plan:
 
 
 def threads_per_job(jobs: Sequence[Prepared], resources: Resources) -> int:
-    """Return the cores divided by the jobs that run at once, at least 1."""
-    on_gpu = any(job.config.device.startswith("cuda") for job in jobs)
-    cores = resources.cores_per_job(len(jobs), on_gpu)
-    return max(1, cores // max((job.config.ranks for job in jobs), default=1))
+    """Return the cores of a job divided by its processes on a machine, at least 1.
+
+    As many jobs as possible run at once; one of several machines has them to itself.
+    """
+    configs = [job.config for job in jobs]
+    ranks = max((config.ranks_per_node for config in configs), default=1)
+    on_gpu = any(config.device.startswith("cuda") for config in configs)
+    together = 1 if all(config.nodes > 1 for config in configs) else len(configs)
+    return max(1, resources.cores_per_job(together, ranks if on_gpu else 0) // ranks)
 
 
 def with_threads(point: Point, threads: int) -> RunConfig:

@@ -11,13 +11,10 @@ from typing import Any
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError, reason
 from sweepboard.execution.ray import RayCluster, RayExecutor
-from sweepboard.hardware import cores, gpus
 from sweepboard.settings import LAUNCHER, RaySettings, SweepSettings
 from sweepboard.sweeps.local_jobs import needed
 
 _OPTION = "hydra/launcher=ray"
-
-_ELSEWHERE = f"on a cluster, type its {LAUNCHER}.address=host:port, or auto"
 
 _UNITS = {"": 20, "K": 10, "M": 20, "G": 30, "T": 40}
 """Powers of two, by the letter after a number of bytes."""
@@ -62,7 +59,7 @@ def _bytes(memory: int | str | None) -> int | None:
 
 
 def _check(cluster: RayCluster) -> None:
-    """Raise `ConfigError` for what Ray refuses or this machine cannot give: such jobs would wait for ever."""
+    """Raise `ConfigError` for what Ray refuses."""
     for name, amount in (("cpus", cluster.cpus), ("gpus", cluster.gpus)):
         if amount and amount > 1 and amount != math.floor(amount):
             raise ConfigError(f"{LAUNCHER}.{name}={amount:g}: above 1, Ray takes whole numbers only")
@@ -70,14 +67,6 @@ def _check(cluster: RayCluster) -> None:
         if cluster.address != "auto" and not re.fullmatch(r"[^\s:/]+:\d+", cluster.address):
             raise ConfigError(f"{LAUNCHER}.address={cluster.address}: write host:port, or auto")
         _refuse_silent(cluster)
-        return
-    for name, amount, found in (("cpus", cluster.cpus, cores()), ("gpus", cluster.gpus, len(gpus()))):
-        if amount and amount > found:
-            raise ConfigError(f"{LAUNCHER}.{name}={amount:g}: this machine has {found}; {_ELSEWHERE}")
-    for name in cluster.resources:
-        raise ConfigError(
-            f"{LAUNCHER}.resources.{name}: Ray on this machine alone has no {name}; {_ELSEWHERE}"
-        )
 
 
 def _refuse_silent(cluster: RayCluster) -> None:

@@ -33,7 +33,7 @@ from sweepboard.sweeps.grid import Axis, axis
 from sweepboard.sweeps.hydra_launch import resume_by_hydra
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import JobView, SweepCallback, views_of
-from sweepboard.sweeps.launch import remaining_jobs, run_jobs
+from sweepboard.sweeps.launch import refuse_impossible, remaining_jobs, run_jobs
 from sweepboard.sweeps.launcher import GROUP, LauncherChoice, changed_launcher, is_of_launcher
 from sweepboard.sweeps.lengthen import length_overrides, lengthened
 from sweepboard.sweeps.plan import Plan, PlannedJob, extended
@@ -95,6 +95,8 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         jobs = remaining_jobs(longer, views_of(longer, folder), wish.failed)
         check_jobs(folder, jobs, trust, wish.accept_changes, resources)
         refuse_changed_since(plan.origin, folder.path, wish.accept_changes)
+        if executor is not None:
+            refuse_impossible(executor, jobs)
         if lengths:
             write_plan(folder, longer)
         elif len(longer.jobs) > len(plan.jobs):

@@ -1,4 +1,4 @@
-"""Make the Slurm executor for a sweep, after Slurm has been asked whether it would take its jobs."""
+"""Make the Slurm executor for a sweep."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from sweepboard.compose.read_settings import read_settings
 from sweepboard.errors import ConfigError
 from sweepboard.execution.slurm import SlurmExecutor
+from sweepboard.execution.slurm.commands import refuse_absent
 from sweepboard.settings import LAUNCHER, SlurmSettings, SweepSettings
 from sweepboard.sweeps.local_jobs import needed
 
@@ -15,14 +16,12 @@ from sweepboard.sweeps.local_jobs import needed
 def slurm_executor(values: Mapping[str, Any], sweep: SweepSettings) -> SlurmExecutor:
     """Return an executor with the launcher's settings `values` and the limits in `sweep`.
 
-    Raise `ConfigError` for settings that do not fit together, and `SlurmError` if there is no Slurm here or
-    it would refuse such jobs.
+    Raise `ConfigError` for settings that do not fit together, and `SlurmError` if there is no Slurm here.
     """
     settings = read_settings(SlurmSettings, values, LAUNCHER)
     _check(settings, sweep)
-    executor = SlurmExecutor(settings, preload=needed(), jobs_per_gpu=sweep.jobs_per_gpu)
-    executor.check()
-    return executor
+    refuse_absent()
+    return SlurmExecutor(settings, preload=needed(), jobs_per_gpu=sweep.jobs_per_gpu)
 
 
 def _check(settings: SlurmSettings, sweep: SweepSettings) -> None:

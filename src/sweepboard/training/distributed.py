@@ -199,13 +199,12 @@ def lost_as_error(only_messages: bool = False) -> Iterator[None]:
         raise RankLost(f"the connection to the other ranks was lost: {str(error).splitlines()[0]}") from error
 
 
-def store_at(url: str, rank: int, size: int) -> Any:
+def store_at(url: str, rank: int, size: int, patience: float = SETUP_SECONDS) -> Any:
     """Return the store of torch.distributed at a URL; the one of rank 0 may be what others connect to."""
     from torch.distributed.rendezvous import rendezvous
 
     with lost_as_error():
-        waits = timedelta(seconds=SETUP_SECONDS)
-        store, _, _ = next(rendezvous(url, rank, size, timeout=waits))
+        store, _, _ = next(rendezvous(url, rank, size, timeout=timedelta(seconds=patience)))
     return store
 
 

@@ -23,7 +23,8 @@ class RayCluster:
     """CPUs for each job; None for the job's own cores."""
 
     gpus: float = 0
-    """GPUs for each rank of a job that needs one; a fraction lets several jobs share one."""
+    """GPUs for each job that needs some, at least one for each of its ranks; a fraction lets several jobs of
+    one rank share one."""
 
     memory: int | None = None
     """Bytes that Ray counts for each job."""
@@ -43,6 +44,6 @@ class RayCluster:
     def share(self, job: Job, most: float) -> dict[str, float]:
         """Return what a job takes, by Ray's names of resources; no node has more than `most` CPUs."""
         cpus = self.cpus or min(job.cores, most or job.cores)
-        gpus = self.gpus * job.gpus if job.gpu else 0
+        gpus = (max(self.gpus, job.gpus) if job.gpus > 1 and self.gpus else self.gpus) if job.gpu else 0
         share = {"CPU": cpus, "GPU": gpus, "memory": self.memory or 0, **self.resources}
         return {name: amount for name, amount in share.items() if amount}

@@ -4,8 +4,9 @@ It is a process of its own because Ray ends its driver when the cluster is lost,
 leaves processes behind when a driver is killed. Its parent, the process with the executor, sends commands
 over a `Channel`, first how to begin and then those of `execution.wire`, and `{"room": job}`.
 
-It reports events as `execution.wire` writes them, `{"room": …}`, `{"dropped": name}` for a waiting job that
-was stopped, and `{"broken": why}` where no job can run. When the parent is gone, it ends every job.
+It reports `{"nodes": …}` with their resources once it is connected, events as `execution.wire` writes them,
+`{"room": …}`, `{"dropped": name}` for a waiting job that was stopped, and `{"broken": why}` where no job can
+run. When the parent is gone, it ends every job.
 Between the two stands a process that does nothing but end what the driver leaves behind, however it ends.
 """
 
@@ -23,10 +24,11 @@ from threading import Thread
 from typing import Any
 
 from sweepboard.descendants import adopt_orphans, end_descendants
+from sweepboard.errors import reason
 from sweepboard.execution.channel import Channel
 from sweepboard.execution.executor import Payload
 from sweepboard.execution.ray.cluster import RayCluster
-from sweepboard.hardware import cores
+from sweepboard.hardware import cores, total_memory
 from sweepboard.parent_death import die_with
 from sweepboard.scratch import scratch_folder
 from sweepboard.stop_signals import STOP_SIGNALS
@@ -72,13 +74,15 @@ def _drive(handle: int, folder: Path) -> None:
         [begin, *commands] = _first(parent)
         cluster = RayCluster(**begin["cluster"])
         connect(cluster, folder)
+        nodes = resources_of_nodes()
+        parent.send({"nodes": nodes})
         _outlive_signals()  # Ray has set a handler
         from sweepboard.execution.ray.slots import RaySlots
 
-        RaySlots(parent, cluster, begin).run(commands)
+        RaySlots(parent, cluster, begin, nodes).run(commands)
     except Exception as error:
         traceback.print_exc()
-        parent.send({"broken": str(error)})
+        parent.send({"broken": reason(error)})
 
 
 def _end_with(parent: Channel) -> None:
@@ -98,16 +102,30 @@ def _first(parent: Channel) -> list[Payload]:
     return messages
 
 
-def connect(cluster: RayCluster, folder: Path) -> None:
-    """Connect this process to a cluster, or to a new one of its own, whose files are in `folder`."""
+def connect(cluster: RayCluster, folder: Path, **more: Any) -> None:
+    """Connect this process to a cluster, or to a new one of its own, whose files are in `folder`.
+
+    `more` are resources of the new one that Ray does not find by itself.
+    """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if cluster.address is not None:
         cluster.refuse_silent()
         _init(address=cluster.address)
         return
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    place = {"_temp_dir": str(folder), "_node_ip_address": "127.0.0.1"}
-    _init(address="local", num_cpus=cores(), object_store_memory=OBJECT_STORE, **place)
+    memory = total_memory()
+    given = (
+        {} if memory is None else {"_memory": memory}
+    )  # Ray counts it; half of it may be used by others now
+    place = {**given, "_temp_dir": str(folder), "_node_ip_address": "127.0.0.1"}
+    _init(address="local", num_cpus=cores(), object_store_memory=OBJECT_STORE, **place, **more)
+
+
+def resources_of_nodes() -> list[dict[str, float]]:
+    """Return what each node of the cluster has, by Ray's names of resources."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _init(**settings: Any) -> None:

@@ -6,22 +6,30 @@ import math
 import selectors
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from sweepboard.errors import RunFailed
+from sweepboard.errors import ConfigError, RunFailed, reason
 from sweepboard.execution.channel import Channel
 from sweepboard.execution.executor import Ended, Event, Executor, Job, Payload, Resources
 from sweepboard.execution.local import GRACE
+from sweepboard.execution.ray.capacity import refuse_too_large
 from sweepboard.execution.ray.cluster import RayCluster
 from sweepboard.execution.wire import event_of, submission
 from sweepboard.import_path import python
+from sweepboard.settings import LAUNCHER
 from sweepboard.stop_signals import waiting_in_children
+
+CONNECTS = 60.0
+"""Seconds that a cluster has to answer."""
 
 WAIT = 0.2
 """The longest wait of `poll`, in seconds."""
+
+_BROKEN = "no job can run on Ray: "
 
 _LAST_LINES = 2000
 """How many bytes of the driver's output are shown when it has ended."""
@@ -39,13 +47,40 @@ class RayExecutor(Executor):
         self._names: set[str] = set()
         self._events: list[Event] = []
         self._room: bool | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._nodes: list[dict[str, float]] | None = None
 
     def resources(self) -> Resources:
         """Return the resources of one job: how many run at once is Ray's decision."""
         gpus = tuple(map(str, range(math.ceil(self._cluster.gpus))))
         return Resources(max(1, int(self._cluster.cpus or 1)), gpus=gpus, jobs=1, here=False)
 
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Connect to the cluster. Raise `ConfigError` if that fails, or if no machine has room for a job."""
+        if not self._cluster.gpus and any(job.gpu for job in jobs):
+            raise ConfigError(f"{LAUNCHER}.gpus=0: the jobs compute on a GPU (device=cuda): give them one")
+        if self._cluster.address is not None:
+            self._connect_for_certain()
+        refuse_too_large(self._cluster, jobs, self._nodes)
+
+    def _connect_for_certain(self) -> None:
+        self._connect()
+        deadline = time.monotonic() + CONNECTS
+        try:
+            while self._nodes is None:
+                self._receive(max(0.0, deadline - time.monotonic()))
+        except RunFailed as error:
+            self.close()
+            raise ConfigError(
+                f"{LAUNCHER}.address={self._cluster.address}: {reason(error).removeprefix(_BROKEN)}; "
+                f"{LAUNCHER}.address=null starts a Ray on this machine"
+            ) from error
+
     def open(self) -> None:
+        if self._process is None:
+            self._connect()
+
+    def _connect(self) -> None:
         self._channel, theirs = Channel.pair()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - until `close`
         start = f"from sweepboard.execution.ray.driver_process import serve; serve({theirs.fileno()})"
@@ -60,7 +95,9 @@ class RayExecutor(Executor):
 
     def close(self) -> None:
         self._channel.close()
-        self._process.wait()
+        if self._process is not None:
+            self._process.wait()
+        self._process = self._nodes = None
         self._output.close()
 
     def submit(self, job: Job) -> None:
@@ -96,8 +133,12 @@ class RayExecutor(Executor):
         events, self._events = self._events, []
         return events
 
-    def _receive(self) -> None:
-        """Wait for reports of the driver. Raise `RunFailed` if it has ended."""
+    def _receive(self, patience: float | None = None) -> None:
+        """Wait for reports of the driver. Raise `RunFailed` if it has ended, or says nothing for so long."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._channel, selectors.EVENT_READ)
+            if not selector.select(patience):
+                raise RunFailed("no Ray answers there")
         for report in self._channel.receive():
             self._take(report)
         if self._channel.ended:
@@ -112,10 +153,12 @@ class RayExecutor(Executor):
                     self._names.discard(event.name)
             case {"room": room}:
                 self._room = room
+            case {"nodes": nodes}:
+                self._nodes = nodes
             case {"dropped": name}:
                 self._names.discard(name)
             case {"broken": why}:
-                raise RunFailed(f"no job can run on Ray: {why}")
+                raise RunFailed(f"{_BROKEN}{why}")
 
     def _last_lines(self) -> str:
         with suppress(OSError):

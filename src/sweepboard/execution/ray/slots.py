@@ -52,13 +52,18 @@ class Slot:
 
 
 class RaySlots:
-    """The actors of one executor. `begin` has the jobs' folder, what they `preload`, and their `grace`."""
+    """The actors of one executor.
 
-    def __init__(self, parent: Channel, cluster: RayCluster, begin: Payload) -> None:
+    `begin` has the jobs' folder, what they `preload`, and their `grace`; `nodes` are what each node has.
+    """
+
+    def __init__(
+        self, parent: Channel, cluster: RayCluster, begin: Payload, nodes: Sequence[dict[str, float]]
+    ) -> None:
         self._parent, self._cluster, self._begin = parent, cluster, begin
         self._waiting: list[Job] = []
         self._slots: list[Slot] = []
-        self._cpus = max((node["Resources"].get("CPU", 0) for node in ray.nodes()), default=0)  # of a node
+        self._cpus = max((node.get("CPU", 0) for node in nodes), default=0)  # of a node
         self._lost_in_a_row = 0  # actors that were lost before they ran anything
         self._done = socket.socketpair()  # wakes the loop when a call has returned
         for end in self._done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,12 @@ def submit(options: Sequence[str], script: str, environment: Mapping[str, str]) 
 def check(options: Sequence[str]) -> None:
     """Raise `SlurmError` if Slurm would refuse a job with these options."""
     call("sbatch", "--test-only", *options, "--wrap=true")
+
+
+def refuse_absent() -> None:
+    """Raise `SlurmError` if there is no Slurm here."""
+    if shutil.which("sbatch") is None:
+        raise _absent("sbatch")
 
 
 def queue(patience: float = _PATIENCE) -> dict[str, TaskState]:
@@ -101,16 +108,19 @@ def call(
             check=False,
         )
     except FileNotFoundError as error:
-        raise SlurmError(
-            f"hydra/launcher=slurm: there is no {words[0]} here; log in where Slurm is, or add "
-            "hydra/launcher=local"
-        ) from error
+        raise _absent(words[0]) from error
     except subprocess.TimeoutExpired as error:
         raise SlurmError(f"hydra/launcher=slurm: {words[0]} does not answer") from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"{words[0]} ended with code {done.returncode}"]
         raise SlurmError(f"hydra/launcher=slurm: {' '.join(lines)}")
     return done.stdout
+
+
+def _absent(word: str) -> SlurmError:
+    return SlurmError(
+        f"hydra/launcher=slurm: there is no {word} here; log in where Slurm is, or add hydra/launcher=local"
+    )
 
 
 def _quietly(*words: str) -> bool:

@@ -6,13 +6,14 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 
 from sweepboard.execution.executor import Event, Executor, Job, Payload, Resources
 from sweepboard.execution.local import GRACE
 from sweepboard.execution.slurm import commands
 from sweepboard.execution.slurm.adoption import running_tasks
+from sweepboard.execution.slurm.arrays import cores_of, divided, gpus_of, must_end_before
 from sweepboard.execution.slurm.batch import SECRETS, Batch
 from sweepboard.execution.slurm.script import array_options, options, script
 from sweepboard.execution.slurm.task import Task
@@ -26,6 +27,9 @@ WAIT = 0.2
 
 ASK = 5.0
 """Seconds between two questions to Slurm."""
+
+AGAIN = 30.0
+"""Seconds until jobs are submitted again that Slurm has not taken."""
 
 SETTLE = 10.0
 """Seconds that the last lines of a task's file may come after Slurm has said that it has ended."""
@@ -41,6 +45,8 @@ class SlurmExecutor(Executor):
     in the same folder has left in the queue, or running, is not submitted again but followed.
     """
 
+    several_nodes = True
+
     def __init__(
         self,
         settings: SlurmSettings,
@@ -54,16 +60,24 @@ class SlurmExecutor(Executor):
         self._new: list[Job] = []
         self._tasks: list[Task] = []
         self._earlier: dict[str, Task] = {}
-        self._asked = 0.0
+        self._asked = self._send_at = 0.0
 
     def resources(self) -> Resources:
         jobs, gpus = self.settings.jobs_per_task, gpu_count(self.settings.gpus)
         names = tuple(map(str, range(gpus)))
-        return Resources(self.settings.cpus or jobs, None, names, jobs, self._jobs_per_gpu, here=False)
+        return Resources(self.settings.cpus or 1, None, names, jobs, self._jobs_per_gpu, here=False)
 
-    def check(self) -> None:
-        """Raise `SlurmError` if there is no Slurm here, or if it would refuse such allocations."""
-        commands.check(options(self.settings, self.resources().cores))
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Raise `SlurmError` if Slurm, or an allocation as it was asked for, has no room for such jobs."""
+        for job in jobs:
+            if 0 < gpu_count(self.settings.gpus) < gpus_of(job):
+                raise commands.SlurmError(
+                    f"hydra.launcher.gpus={self.settings.gpus}: a job has {gpus_of(job)} processes on a node "
+                    f"(trainer.devices), each with a GPU of its own; type hydra.launcher.gpus={gpus_of(job)}"
+                )
+        arrays = divided(jobs, self.settings.jobs_per_task, len(jobs))
+        for wanted in dict.fromkeys(tuple(self._options(tasks)) for tasks in arrays):
+            commands.check(wanted)
 
     def open(self) -> None:
         assert self.folder is not None  # set by the caller
@@ -125,29 +139,46 @@ class SlurmExecutor(Executor):
         return events
 
     def _send(self) -> None:
-        """Submit what is new, as one array or, where it is too long, as several."""
-        after: str | None = None
-        for nodes, jobs in groupby(sorted(self._new, key=_nodes), key=_nodes):
-            tasks = list(_packed(list(jobs), self.settings.jobs_per_task if nodes == 1 else 1))
-            for first in range(0, len(tasks), self._most):
-                array = self._submit_array(tasks[first : first + self._most], after)
-                after = array if self.settings.at_once else None
-        self._new = []
+        """Submit what is new. If Slurm takes none now, and jobs of ours run, try again later.
 
-    def _submit_array(self, tasks: Sequence[Sequence[Job]], after: str | None) -> str:
+        Raise `SlurmError` if none of ours runs.
+        """
+        if not self._new or time.monotonic() < self._send_at:
+            return
+        for tasks in divided(self._new, self.settings.jobs_per_task, self._most):
+            try:
+                self._submit(tasks)
+            except commands.SlurmError as error:
+                if not self._unfinished():
+                    raise
+                log.warning("%s; jobs are submitted again in %g seconds", error, AGAIN)
+                self._send_at = time.monotonic() + AGAIN
+                return
+            sent = {job.name for job in chain(*tasks)}
+            self._new = [job for job in self._new if job.name not in sent]
+
+    def _submit(self, tasks: Sequence[Sequence[Job]]) -> None:
         assert self.folder is not None
         batch, settings = Batch.new(self.folder), self.settings
         how = {"requeue": settings.requeue, "jobs_per_gpu": self._jobs_per_gpu, "grace": self._grace}
         batch.write(tasks, self._preload, how)
         write_atomic(batch.script, script(batch, settings.setup))
         secrets = {job.name: dict(job.secrets) for job in chain(*tasks) if job.secrets}
-        nodes = tasks[0][0].nodes  # all of an array need as many
-        cores = max(sum(job.cores for job in task) for task in tasks) // nodes
-        wanted = [*array_options(batch.path, len(tasks), settings, after), *options(settings, cores, nodes)]
+        after = must_end_before(len(tasks), self._unfinished(), settings.at_once)
+        wanted = [*array_options(batch.path, len(tasks), settings, after), *self._options(tasks)]
         array = commands.submit(wanted, str(batch.script), {SECRETS: json.dumps(secrets)} if secrets else {})
         batch.submitted(array)
         self._tasks += [Task.new(batch, index, jobs, array) for index, jobs in enumerate(tasks)]
-        return array
+
+    def _options(self, tasks: Sequence[Sequence[Job]]) -> list[str]:
+        """Return the options of sbatch for the allocations of an array."""
+        cores = max(cores_of(task, self.resources()) for task in tasks)
+        return options(self.settings, cores, tasks[0][0].nodes)
+
+    def _unfinished(self) -> list[Task]:
+        """Return the tasks that wait or run, those of an earlier executor first."""
+        tasks = dict.fromkeys([*self._earlier.values(), *self._tasks])
+        return [task for task in tasks if not task.done and task.unended]
 
     def _reported(self) -> list[Event]:
         """Return what the tasks have written, the ends first: then no more jobs seem to run than do."""
@@ -181,14 +212,6 @@ def _lost(task: Task, queue: dict[str, commands.TaskState]) -> list[Event]:
     if state is None or time.monotonic() < (task.gone_since or 0.0) + SETTLE:
         return []
     return [*task.poll(), *task.lost(state)]
-
-
-def _nodes(job: Job) -> int:
-    return job.nodes
-
-
-def _packed(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
-    return (jobs[first : first + size] for first in range(0, len(jobs), size))
 
 
 def gpu_count(gpus: int | str | None) -> int:

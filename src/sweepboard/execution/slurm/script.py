@@ -36,10 +36,10 @@ def options(settings: SlurmSettings, cores: int, nodes: int = 1) -> list[str]:
     ]
 
 
-def array_options(folder: Path, tasks: int, settings: SlurmSettings, after: str | None = None) -> list[str]:
+def array_options(folder: Path, tasks: int, settings: SlurmSettings, after: Sequence[str] = ()) -> list[str]:
     """Return the options of sbatch for an array of so many tasks, whose files are in `folder`.
 
-    It starts `after` another array has ended, where `at_once` counts the tasks of both.
+    It starts when all tasks and arrays in `after` have ended.
     """
     return [
         f"--array=0-{tasks - 1}" + (f"%{settings.at_once}" if settings.at_once else ""),
@@ -47,7 +47,7 @@ def array_options(folder: Path, tasks: int, settings: SlurmSettings, after: str 
         f"--output={str(folder).replace('%', '%%')}/%a.log",
         "--open-mode=append",
         "--export=ALL",
-        *([f"--dependency=afterany:{after}"] if after else []),
+        *([f"--dependency=afterany:{':'.join(after)}"] if after else []),
     ]
 
 

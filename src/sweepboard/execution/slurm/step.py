@@ -96,7 +96,7 @@ def _start(arguments: Mapping[str, Any], outbox: Path, inbox: Path) -> subproces
     return subprocess.Popen(
         [
             *("srun", f"--nodes={nodes}", f"--ntasks={ranks}", f"--ntasks-per-node={ranks // nodes}"),
-            *(f"--cpus-per-task={arguments['cpus']}", "--kill-on-bad-exit=0"),
+            *(f"--cpus-per-task={arguments['cpus']}", "--kill-on-bad-exit=1"),
             *python(start),
             *(arguments["function"], json.dumps(rest), str(outbox), str(inbox)),
         ],

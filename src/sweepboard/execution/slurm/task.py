@@ -15,7 +15,7 @@ _FAILURES = ("FAILED", "OUT_OF_MEMORY", "COMPLETED")
 _LOG_LINES, _LOG_BYTES = 5, 4000
 
 
-@dataclass
+@dataclass(eq=False)
 class Task:
     """An element of a job array, with the jobs that share it."""
 

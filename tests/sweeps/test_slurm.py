@@ -186,16 +186,17 @@ def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
 ) -> None:
     limit = ["hydra.launcher.minutes=1", "hydra.launcher.warn=15"]  # Slurm warns 15 to 60 seconds before
     sweep = start("-m", *SLOW, "seed=1", "sweep.name=s", SLURM, *limit)
-    run, deadline = tmp_path / SWEEP / "seed=1", time.monotonic() + 300
+    deadline = time.monotonic() + 300
     while sweep.process.poll() is None:
         assert time.monotonic() < deadline, sweep.said()
-        for task in pending(slurm) if step_of(run) else ():
+        for task in pending(slurm) if runs_in(tmp_path / SWEEP) else ():
             (tmp_path / "go").touch()  # it has been put back
             slurm.start_now(task)
         time.sleep(1)
     said = sweep.finish()
     assert "its allocation was ended by SIGUSR1" in said
     assert "failed" not in said
+    [run] = runs_in(tmp_path / SWEEP)
     assert_the_same(run, whole / "seed=1")
 
 

@@ -11,8 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from sweepboard.data.batches import SplitBatches
 from sweepboard.data.datasets.fashion_mnist import FashionMini
 from sweepboard.data.datasets.image_folder import ImageFolder
+from sweepboard.data.loader import LoaderReader
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.data.views import MIDDLE, RandomViews, random_box
@@ -131,3 +133,16 @@ def test_data_that_are_no_files_are_refused() -> None:
     settings = DatasetSettings(augment="resized_crop")
     with pytest.raises(ConfigError, match=r"dataset.augment=resized_crop: only for pictures that are read"):
         prepare_data(FashionMini(), settings, 0, torch.device("cpu"))
+
+
+def test_workers_read_ahead_into_the_next_epoch_but_not_beyond_the_last(folder: Path) -> None:
+    data, plain = prepared(folder, epochs=2, workers=2), prepared(folder)
+    assert isinstance(data.train, SplitBatches)
+    assert isinstance(data.train.reader, LoaderReader)
+    given = data.train.reader._fetcher._keys.given
+    assert equal(epoch(data.train, 0), epoch(plain.train, 0))
+    assert [number for number, _ in given] == [1, 1, 1, 1]
+    assert equal(epoch(data.train, 1), epoch(plain.train, 1))
+    assert not given
+    assert equal(epoch(data.train, 0, start=2), epoch(plain.train, 0, start=2))  # not what was read ahead
+    assert equal(epoch(data.train, 0), epoch(plain.train, 0))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.command import TINY, Command, only_run, record_of
+from tests.command import TINY, Command, change_record, only_run, record_of
 
 
 def config_of(run: Path) -> dict[str, object]:
@@ -135,6 +135,28 @@ def test_a_rerun_says_what_has_changed_since_before_it_starts(command: Command) 
     assert data == "data image_folder: 11 train, 1 val"
     assert read.startswith("differs: data: ")  # read by then, and nothing trained yet
     assert epoch.startswith("epoch 1/2")
+
+
+def test_a_rerun_promises_nothing_that_no_record_tells(command: Command) -> None:
+    command(*TINY, "hydra.run.dir=run")
+    path = Path("run/environment.json")
+    environment = json.loads(path.read_text())
+
+    def told(**changed: object) -> str:
+        path.write_text(json.dumps({**environment, **changed}))
+        lines = command("rerun", "run").out.splitlines()
+        return lines[next(n for n, line in enumerate(lines) if line.startswith("run folder: ")) - 1]
+
+    older = environment["packages"] | {"rich": "1.0", "timm": "0.1"}
+    unless = "the same numbers are expected, bit by bit, unless they depend on packages.rich, packages.timm"
+    assert told(packages=older) == unless
+    unknown = "whether the numbers will be the same cannot be known: "
+    assert told(unknown_code=["own.Net"]) == f"{unknown}no file tells the code of own.Net"
+    change_record(Path("run"), data_fingerprint="")
+    assert told() == f"{unknown}no fingerprint tells the data"
+    path.unlink()
+    lines = command("rerun", "run").out.splitlines()
+    assert lines[0] == f"{unknown}there is no environment.json to tell code and packages"
 
 
 def pictures(folder: Path, colour: int) -> None:

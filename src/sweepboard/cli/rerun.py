@@ -38,14 +38,15 @@ def _rerun(saved: SavedRun, options: argparse.Namespace, command: str) -> int:
     from sweepboard.runs.lock import claimed
     from sweepboard.runs.provenance import environment
     from sweepboard.runs.reload import prepare_saved
-    from sweepboard.runs.rerun import DataCheck, differences, expectation
+    from sweepboard.runs.rerun import DataCheck, differences, expectation, unknown
     from sweepboard.secrets import overrides_for_names
 
     prepared = prepare_saved(saved, overrides, options.allow, config_dirs(options))
     config = prepared.config
-    found = differences(saved, prepared, environment(Path.cwd(), config.training))
+    now = environment(Path.cwd(), config.training)
+    found = differences(saved, prepared, now)
     print_differences(found)
-    print(printable(expectation(found)))
+    print(printable(expectation(found, unknown(saved, now))))
     record = new_record(prepared, command, parent=str(saved.folder.path.resolve()))
     record.number = saved.record.number
     settle()

@@ -10,7 +10,7 @@ from sweepboard.building.prepare import Prepared
 from sweepboard.runs.differences import ABSENT, Difference
 from sweepboard.runs.record import RunRecord
 from sweepboard.runs.saved_run import SavedRun
-from sweepboard.runs.source_digests import sources
+from sweepboard.runs.user_modules import user_modules
 from sweepboard.runs.weight_files import digests
 
 
@@ -37,7 +37,7 @@ def changed_code(saved: SavedRun, prepared: Prepared) -> list[Difference]:
     then = saved.record.latest("sources", saved.environment.get("sources"))
     if not isinstance(then, Mapping):
         return []
-    return _unequal(" (code)", then, sources(prepared.config.training))
+    return _unequal(" (code)", then, user_modules(prepared.config.training).digests)
 
 
 def accepted(
@@ -51,7 +51,7 @@ def accepted(
         "data_fingerprint": fingerprint,
         "samples": prepared.samples,
         "classes": prepared.classes,
-        "sources": sources(prepared.config.training),
+        "sources": user_modules(prepared.config.training).digests,
         "weights": record.latest("weights", record.weights) | digests(prepared),
     }
 

@@ -46,6 +46,7 @@ _MATTERS = (
 )
 _WITH_CODE = ("code.commit", "code.patch", *_MATTERS)
 _IGNORED = (
+    "unknown_code",
     "code.changed",
     "code.repository",
     "code.branch",

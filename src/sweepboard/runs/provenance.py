@@ -19,7 +19,8 @@ from sweepboard.hardware import cores, processor, total_memory
 from sweepboard.runs.differences import between_environments
 from sweepboard.runs.folder import RECORD, RunFolder
 from sweepboard.runs.saved_run import read_environment
-from sweepboard.runs.source_digests import sources
+from sweepboard.runs.source_patch import source_patch
+from sweepboard.runs.user_modules import UserModules, user_modules
 from sweepboard.secrets import masked_text
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,12 @@ _LARGEST_UNTRACKED = 2**20
 def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], attempt: int = 1) -> None:
     """Write environment.json and changes.patch for a run of `config` with the code in folder `code`.
 
+    The patch also holds the user's modules that are in no repository.
+
     Later attempts write files of their own if something differs, and warn of what matters.
     """
-    patch = uncommitted_patch(code)
-    now = environment(code, config, patch)
+    patch, modules = uncommitted_patch(code), user_modules(config)
+    now = environment(code, config, patch, modules)
     if folder.environment.exists():
         found = between_environments(read_environment(folder), now)
         if not found:
@@ -54,19 +57,24 @@ def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], a
         for difference in found:
             if difference.matters:
                 log.warning("not bit-exact from here: %s", difference)
+    patch += source_patch(_in_no_repository(modules.files, code, now["code"]))
     if patch:
         write_atomic(folder.changes_of(attempt), masked_text(patch))
     write_json(folder.environment_of(attempt), now)
 
 
-def environment(code: Path, config: Mapping[str, Any], patch: str | None = None) -> dict[str, Any]:
+def environment(
+    code: Path, config: Mapping[str, Any], patch: str | None = None, modules: UserModules | None = None
+) -> dict[str, Any]:
     """Return the environment of a run of `config` as plain containers. Import torch.
 
-    `patch` is `uncommitted_patch(code)` if it is already known.
+    `patch` and `modules` are those of `code` and `config` if they are already known.
     """
+    modules = user_modules(config) if modules is None else modules
     return {
         "code": git_state(code, uncommitted_patch(code) if patch is None else patch),
-        "sources": sources(config),
+        "sources": modules.digests,
+        "unknown_code": modules.unknown,
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "packages": packages(),
         "torch": torch_build(),
@@ -154,6 +162,19 @@ def _is_result(code: Path, name: str) -> bool:
     marks = (".hydra", RECORD, "sweep.json")
     folders = list(Path(name).parents)[:-1]  # without `code` itself
     return any((code / folder / mark).exists() for folder in folders for mark in marks)
+
+
+def _in_no_repository(
+    files: Mapping[str, Path], code: Path, git: Mapping[str, Any] | None
+) -> dict[str, Path]:
+    """Return the files that neither a commit nor `uncommitted_patch` holds."""
+    top = Path(git["repository"]) if git and git["commit"] else None
+    inside = [str(path) for path in files.values() if top and path.resolve().is_relative_to(top)]
+    listed = (
+        _git(code, "ls-files", "-zco", "--exclude-standard", "--full-name", "--", *inside) if inside else ""
+    )
+    known = {top / name for name in (listed or "").split("\0") if top and name}
+    return {name: path for name, path in files.items() if path.resolve() not in known}
 
 
 def _added(code: Path, name: str) -> str:

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sweepboard.building.prepare import Prepared
+from sweepboard.formatting import some
 from sweepboard.runs.differences import Difference, between_environments, between_runs
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.runs.weight_files import changed_weights
 from sweepboard.training.callback import Callback
 from sweepboard.training.work import RunProgress
+
+_PERHAPS = ("packages.", "python.")
+"""How the keys begin of what may change results: only a run that uses them knows."""
 
 
 def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> list[Difference]:
@@ -21,15 +25,30 @@ def differences(saved: SavedRun, prepared: Prepared, now: Mapping[str, Any]) -> 
         for change in saved.record.accepted_changes
     ]
     files = changed_weights(saved.record, prepared)
-    return [*settings, *accepted, *files, *between_environments(saved.environment, now)]
+    around = between_environments(saved.environment, now) if saved.environment else []
+    return [*settings, *accepted, *files, *around]
 
 
-def expectation(found: Sequence[Difference]) -> str:
-    """Return one line that says whether the rerun should repeat the run bit by bit."""
+def expectation(found: Sequence[Difference], hidden: Sequence[str] = ()) -> str:
+    """Return one line that says whether the rerun should repeat the run bit by bit, if that can be known."""
     matter = [difference.key for difference in found if difference.matters]
-    if not matter:
-        return "the same numbers are expected, bit by bit"
-    return f"other numbers are to be expected, because of {', '.join(matter)}"
+    if matter:
+        return f"other numbers are to be expected, because of {', '.join(matter)}"
+    if hidden:
+        return f"whether the numbers will be the same cannot be known: {'; '.join(hidden)}"
+    perhaps = [difference.key for difference in found if difference.key.startswith(_PERHAPS)]
+    unless = f", unless they depend on {some(perhaps)}" if perhaps else ""
+    return f"the same numbers are expected, bit by bit{unless}"
+
+
+def unknown(saved: SavedRun, now: Mapping[str, Any]) -> list[str]:
+    """Return what the numbers may depend on and no record tells of, each in a few words."""
+    if not saved.environment:
+        return ["there is no environment.json to tell code and packages"]
+    hidden = {*(saved.environment.get("unknown_code") or ()), *now["unknown_code"]}
+    code = [f"no file tells the code of {some(sorted(hidden))}"] if hidden else []
+    data = [] if saved.record.data_fingerprint else ["no fingerprint tells the data"]
+    return [*code, *data]
 
 
 class DataCheck(Callback):

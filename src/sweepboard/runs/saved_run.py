@@ -128,6 +128,7 @@ class _Environment:
 
     code: dict[str, Any] | None
     sources: dict[str, str] | None
+    unknown_code: list[str] | None
     python: dict[str, Any] | None
     packages: dict[str, Any] | None
     torch: dict[str, Any] | None

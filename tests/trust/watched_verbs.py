@@ -39,6 +39,8 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
     """Note an event that leads outside."""
     if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
         check_open(Path(os.fsdecode(arguments[0])), arguments[2])
+    elif event in ("os.remove", "os.rmdir"):
+        check_removal(Path(os.fsdecode(arguments[0])), arguments[1])
     elif event in NETWORK:
         beyond.append(f"{event} {arguments[1:]}")
     elif event == "os.mkdir" and not is_in(Path(os.fsdecode(arguments[0])), REAL_WRITE):
@@ -55,6 +57,14 @@ def check_open(path: Path, flags: int) -> None:
     temporary = path.absolute().parent == HERE and path.name.startswith(".partial.")
     if not temporary and not is_in(path, REAL_WRITE if writes else REAL_READ):
         beyond.append(f"open {str(path)!r} {'to write' if writes else 'to read'}")
+
+
+def check_removal(path: Path, folder: int) -> None:
+    """Note what is removed outside; `folder` is the handle that the path is relative to, or -1."""
+    start = Path(f"/proc/self/fd/{folder}") if folder >= 0 else Path()
+    place = Path(os.path.realpath((start / path).parent), path.name)  # a link itself is removed
+    if not str(place).startswith(SCRATCH) and not is_in(place.parent, REAL_WRITE):
+        beyond.append(f"remove {str(path)!r}")
 
 
 def is_in(path: Path, roots: list[str]) -> bool:

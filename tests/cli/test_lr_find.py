@@ -27,7 +27,7 @@ def test_it_suggests_a_rate_and_the_command_that_trains_with_it(command: Command
         "lr-find",
         *WORDS,
         "scheduler=cosine",
-        "optimizer.lr=5",
+        "lr=5",  # a short key
         "callbacks.lr_find.highest=100",
         "callbacks.lr_find.lowest=1e-4",
     )
@@ -48,7 +48,10 @@ def test_it_suggests_a_rate_and_the_command_that_trains_with_it(command: Command
 
 def test_a_loss_that_never_falls_is_told(command: Command) -> None:
     words = ["callbacks.lr_find.lowest=1e-30", "callbacks.lr_find.highest=1e-29", "trainer.steps=3"]
-    assert "the loss never fell" in command("lr-find", *WORDS, *words, code=1).out
+    said = command("lr-find", *WORDS, *words, code=1).out
+    assert "the loss never fell" in said
+    assert " lr-find model=mlp dataset=gaussian " in said.splitlines()[-1]
+    assert said.endswith("callbacks.lr_find.highest=1e-29 trainer.steps=3 callbacks.lr_find.lowest=1e-32\n")
 
 
 def test_mistakes_are_one_line(command: Command) -> None:

@@ -65,3 +65,11 @@ def test_the_key_may_be_of_any_swept_option(command: Command) -> None:
 def test_without_a_short_key_nothing_is_composed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweepboard.cli.short_keys.compose", None)
     command_line.parse(["model=mlp", "optimizer.lr=0.1", "+own=1", "seed=3"])
+
+
+def test_a_sweep_that_is_gone_on_with_takes_short_keys(command: Command) -> None:
+    command("-m", *TINY, "optimizer.lr=0.1", "hydra.sweep.dir=sweep")
+    said = command("resume", "sweep", "lr=0.2")
+    assert "lr=0.2: taken as optimizer.lr=0.2" in said.err
+    assert {path.parent.name for path in Path("sweep").glob("*/run.json")} >= {"optimizer.lr=0.2"}
+    assert "epochs=3: taken as trainer.epochs=3" in command("resume", "sweep", "epochs=3").err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import shutil
 import struct
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sweepboard import callbacks, loggers
 from sweepboard.board.event_reader import read_hparams, read_scalars
 from sweepboard.board.open_board import open_board
 from sweepboard.loggers import CSV, Logger, MLflow, WandB
@@ -21,6 +23,12 @@ from sweepboard.testing import LoggerSuite
 from sweepboard.testing.loggers import Points
 from sweepboard.training.callback import Callback
 from tests.command import TINY, Command, record_of
+from tests.runs.process import Sweepboard, assert_the_same, curves
+
+KILLED = [
+    "model=mlp", "dataset=gaussian", "threads=1", "trainer.epochs=60", "trainer.limit_train_batches=20",
+    "trainer.checkpoint.every_steps=5", "logging.every_steps=3", "logging.images=0",
+]  # fmt: skip
 
 
 def points_of(rows: Iterator[tuple[int, str, float]]) -> dict[str, list[tuple[int, float]]]:
@@ -206,6 +214,27 @@ def test_a_resumed_run_tells_wandb_what_was_not_written(command: Command) -> Non
     command("resume", "run", "trainer.epochs=6")  # W&B's folder holds links of its own
 
 
+@pytest.mark.slow
+def test_a_real_kill_loses_and_repeats_nothing_in_wandb(tmp_path: Path) -> None:
+    """Three times, at any moment after the first checkpoint; W&B's own process is left to itself."""
+    run, words = tmp_path / "run", ["loggers=wandb", "hydra.run.dir=run"]
+    process = Sweepboard(tmp_path, *KILLED, *words)
+    for wait in (0.0, 0.7, 1.4):
+        process.wait_for_its_record(run)
+        process.wait_for((run / "checkpoints/last.pt").exists)
+        process.sleep(wait)
+        assert process.kill()
+        process = Sweepboard(tmp_path, "resume", "run")
+    process.finish()
+    Sweepboard(tmp_path, *KILLED, "hydra.run.dir=reference").finish()
+    assert_the_same(run, tmp_path / "reference")
+    assert record_of(run)["attempts"] == 4
+    found = TestWandB().points(run)
+    for tag, points in curves(tmp_path / "reference").items():
+        assert [step for step, _ in found[tag]] == [step for step, _ in points], tag
+        assert [value for _, value in found[tag]] == pytest.approx([value for _, value in points]), tag
+
+
 def test_a_strangers_run_sends_nothing_away(command: Command) -> None:
     command(*TINY, "loggers=mlflow", "hydra.run.dir=run")
     record = record_of(Path("run"))
@@ -213,3 +242,11 @@ def test_a_strangers_run_sends_nothing_away(command: Command) -> None:
     line = command("rerun", "run", code=2).line
     assert "loggers.mlflow._target_: sweepboard.loggers.MLflow is not built from a run folder" in line
     command("rerun", "run", "~loggers.mlflow")
+
+
+@pytest.mark.parametrize("name", [*loggers.__all__, *callbacks.__all__])
+def test_each_is_a_short_example(name: str) -> None:
+    if name not in ("Logger", "Callback"):  # the contracts themselves
+        shipped = getattr(loggers if name in loggers.__all__ else callbacks, name)
+        lines = Path(inspect.getfile(shipped)).read_text().splitlines()
+        assert len([line for line in lines if line.strip()]) <= 60

@@ -64,6 +64,7 @@ def test_rerun_verify_compare_check_diff(run: Path, command: Command) -> None:
     rates = {run.hparams["optimizer.lr"] for run in sweepboard.load_runs(".")}
     assert rates == {0.01, 0.02, 0.1}
     assert "best val/loss" in command("compare", ".").out
+    assert "3 runs" in command("report", ".", "--output", "report.html").out
     assert command("check", ".").line.startswith("3 runs over optimizer")
     command("doctor", ".")
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sweepboard.training.progress import Progress
 
 SUGGESTION = "lr_find/suggestion"
+LOWEST = 1e-6
 
 
 class LearningRateFinder(Callback):
@@ -21,7 +22,7 @@ class LearningRateFinder(Callback):
     fell most steeply is logged as `lr_find/suggestion`, if it fell. Nothing else may set the learning rate.
     """
 
-    def __init__(self, lowest: float = 1e-6, highest: float = 1.0) -> None:
+    def __init__(self, lowest: float = LOWEST, highest: float = 1.0) -> None:
         if not 0 < lowest < highest:
             raise ValueError(f"lowest must be above 0 and below highest, got {lowest} and {highest}")
         self.lowest, self.highest = lowest, highest

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweepboard.cli.command_line import Request, parse
+from sweepboard.cli.flags import parse_flags
 from sweepboard.cli.summary import program
 from sweepboard.errors import ConfigError
 from sweepboard.formatting import printable
@@ -23,6 +24,7 @@ overrides are those of a run; a scheduler is left out.
   sweepboard lr-find trainer.steps=300 callbacks.lr_find.highest=10
 """
 _ENTRY = "callbacks.lr_find"
+_LOWEST = f"{_ENTRY}.lowest"
 _TARGET = "sweepboard.callbacks.LearningRateFinder"
 _SHORT = (
     "trainer.steps=100",
@@ -46,10 +48,13 @@ def main(arguments: list[str]) -> int:
     folder = train(_of_test(request))
     suggestion = _suggestion(folder)
     if suggestion is None:
-        print("\nthe loss never fell: try callbacks.lr_find.lowest=1e-8, or look at the data and the model")
+        print("\nthe loss never fell: look at the data and the model, or begin lower")
+        _print_next("lr-find", *_kept(request, [_LOWEST]), f"{_LOWEST}={_lower(request):g}")
         return 1
     print(f"\nsuggested learning rate: {suggestion:g} (lr_find/curve on the board shows the loss over it)")
-    print(f"next: {printable(shlex.join([program(), *_next(request, suggestion)]))}")
+    _print_next(
+        *_kept(request, ["optimizer.lr", *map(key_of, _SHORT), _ENTRY]), f"optimizer.lr={suggestion:g}"
+    )
     return 0
 
 
@@ -71,13 +76,24 @@ def _suggestion(folder: Path) -> float | None:
     return None if found is None else float(f"{found.values[-1]:.2g}")
 
 
-def _next(request: Request, suggestion: float) -> Sequence[str]:
-    """Return the words of the command that trains with the suggested learning rate."""
-    of_test = {"optimizer.lr", *map(key_of, _SHORT)}
-    typed = set(request.overrides)
-    kept = [
-        word
-        for word in request.argv
-        if word not in typed or not (key_of(word) in of_test or key_of(word).startswith(_ENTRY))
-    ]
-    return [*kept, f"optimizer.lr={suggestion:g}"]
+def _print_next(*words: str) -> None:
+    print(f"next: {printable(shlex.join([program(), *words]))}")
+
+
+def _kept(request: Request, replaced: Sequence[str]) -> list[str]:
+    """Return the words that were typed, with whole keys, but for overrides of what is `replaced`."""
+    whole = dict(zip(parse_flags(request.argv).overrides, request.flags.overrides, strict=True))
+    words = ((word, whole.get(word)) for word in request.argv)
+    return [taken or word for word, taken in words if taken is None or not _is_of(key_of(taken), replaced)]
+
+
+def _is_of(key: str, others: Sequence[str]) -> bool:
+    return any(key == other or key.startswith(f"{other}.") for other in others)
+
+
+def _lower(request: Request) -> float:
+    """Return a hundredth of the learning rate that the test began with."""
+    from sweepboard.callbacks.lr_finder import LOWEST
+
+    values = [one.partition("=")[2] for one in request.overrides if key_of(one) == _LOWEST]
+    return float(values[-1] if values else LOWEST) / 100

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from sweepboard.cli.progress_line import ProgressLine
+from sweepboard.cli.progress_line import ProgressLine, RewrittenLine
 from sweepboard.cli.terminal import is_live, is_notebook
 from sweepboard.formatting import printable
 from sweepboard.runs.epoch_log import (
@@ -39,11 +39,11 @@ def run_display(bar: bool = True) -> Iterator[dict[str, Callback]]:
         with _bar() as shown:
             yield {"progress bar": ProgressBar(shown)}
     else:
-        line = ProgressLine(sys.stdout) if bar and is_notebook() else None
+        line = RewrittenLine(sys.stdout) if bar and is_notebook() else None
         lines = _Lines(line or sys.stdout)  # type: ignore[arg-type]
         warnings_ = logging.StreamHandler(sys.stderr)
         with _attached(lines, _is_line), _attached(warnings_, _is_warning):
-            yield {"progress line": line} if line is not None else {}
+            yield {"progress line": ProgressLine(line)} if line is not None else {}
 
 
 @contextmanager

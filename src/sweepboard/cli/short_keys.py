@@ -19,6 +19,7 @@ from sweepboard.formatting import printable
 from sweepboard.names import flatten
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.settings import GROUPS, TOP_LEVEL, settings
+from sweepboard.sweeps.folder import SweepFolder
 
 _SHORT = re.compile(r"([a-z_]\w*)=.*", re.IGNORECASE | re.DOTALL)
 _OPTIONS = re.compile(r"([\w/]+)=([\w.-]+(?:,[\w.-]+)*)")
@@ -39,6 +40,15 @@ def with_whole_keys(overrides: Sequence[str], config_dirs: Sequence[Path], name:
 def with_whole_keys_of(saved: SavedRun, overrides: Sequence[str]) -> list[str]:
     """Return overrides of a saved run with whole keys, of which its configuration tells."""
     return whole(overrides, {key for key, _ in flatten(saved.config.values)})
+
+
+def with_whole_keys_of_sweep(folder: SweepFolder, overrides: Sequence[str]) -> list[str]:
+    """Return overrides of a frozen sweep with whole keys; its jobs are read only if one may be short."""
+    if not any(map(_short_key, overrides)):
+        return list(overrides)
+    from sweepboard.sweeps.plan_file import read_plan
+
+    return whole(overrides, {key for job in read_plan(folder).jobs for key, _ in flatten(job.config.values)})
 
 
 def whole(overrides: Sequence[str], keys: Collection[str]) -> list[str]:

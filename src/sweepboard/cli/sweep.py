@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sweepboard.cli.command_line import Request, multirun_request, with_quoted_filter
 from sweepboard.cli.run_options import config_dirs
+from sweepboard.cli.short_keys import with_whole_keys_of_sweep
 from sweepboard.errors import ConfigError
 from sweepboard.files import read_json
 from sweepboard.rank_environment import started_rank
@@ -70,7 +71,8 @@ def go_on_with_sweep(options: argparse.Namespace) -> int:
         from sweepboard.sweeps.resume import ResumeRequest, resume_sweep
 
         go_on = resume_search if folder.search.is_file() else resume_sweep
-        overrides = list(map(with_quoted_filter, options.overrides))
+        typed = with_whole_keys_of_sweep(folder, options.overrides)
+        overrides = list(map(with_quoted_filter, typed))
         request = ResumeRequest(overrides, accept, options.failed, options.allow, config_dirs(options))
         return exit_code(go_on(folder, request, display()))
 

@@ -1,8 +1,9 @@
-"""The terminal output of a sweep: a live table on a terminal, plain lines elsewhere, a table at the end."""
+"""The output of a sweep: a live table on a terminal, lines elsewhere, a table at the end."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from sweepboard.cli.progress_line import RewrittenLine
 from sweepboard.cli.summary import program
 from sweepboard.cli.sweep_table import (
     JobGroup,
@@ -22,7 +24,7 @@ from sweepboard.cli.sweep_table import (
     spread_texts,
 )
 from sweepboard.cli.table import fitting, print_columns, table_lines
-from sweepboard.cli.terminal import is_live, painted, status_colour
+from sweepboard.cli.terminal import is_live, is_notebook, painted, status_colour
 from sweepboard.formatting import duration, printable
 from sweepboard.runs.record import RUNNING
 from sweepboard.sweeps.folder import SweepFolder
@@ -41,6 +43,8 @@ BETWEEN_LINES = 10.0
 
 def display() -> SweepCallback:
     """Return the display for this process's standard output."""
+    if is_notebook():
+        return LinesOfNotebook(RewrittenLine(sys.stdout))
     return LiveTable() if is_live() else Lines()
 
 
@@ -97,6 +101,41 @@ class Lines(SweepCallback):
     def say(self, text: str, colour: str | None = None) -> None:
         """Print a line and flush, also into a pipe."""
         print(painted(printable(text), colour), flush=True)
+
+
+class LinesOfNotebook(Lines):
+    """Prints a line for each job that ends, and below them one of all jobs, which is written anew."""
+
+    def __init__(self, line: RewrittenLine) -> None:
+        super().__init__()
+        self._line = line
+
+    def on_state(self, view: JobView) -> None:
+        super().on_state(view)
+        self._show()
+
+    def on_news(self, view: JobView) -> None:
+        del view
+        self._show()
+
+    def on_validation(self, view: JobView) -> None:
+        self.on_news(view)
+
+    def on_end(self, folder: SweepFolder, views: Sequence[JobView]) -> None:
+        self._line.clear()
+        super().on_end(folder, views)
+
+    def say(self, text: str, colour: str | None = None) -> None:
+        del colour
+        self._line.write(f"{printable(text)}\n")
+        self._line.flush()
+
+    def _show(self) -> None:
+        running = [view for view in self._views if view.state == RUNNING]
+        places = [f"{view.label} epoch {epoch(view)}" for view in running if view.total_epochs]
+        best = next((view for view in best_first(self._views) if view.score is not None), None)
+        told = [f"best {metric(best)} ({best.label})"] if best is not None else []
+        self._line.show([counts(self._views), *told, *places])
 
 
 class LiveTable(Lines):
@@ -173,9 +212,9 @@ def _next_commands(folder: SweepFolder, views: Sequence[JobView]) -> dict[str, l
 
 
 def _print_best(folder: SweepFolder, group: JobGroup) -> None:
-    """Print the best job and its folder; of several seeds the best mean, and the best of these runs."""
+    """Print the best job and its folder; of several repeats the best mean, and the best of these runs."""
     best = group.best
-    over_seeds = spread_texts([group.scores])[0].removesuffix(" (n = 2)")
-    mean = f" (mean of {len(group.scores)} seeds: {over_seeds})" if len(group.views) > 1 else ""
+    average = spread_texts([group.scores])[0].removesuffix(" (n = 2)")
+    mean = f" (mean of {len(group.scores)} {group.repeats}: {average})" if len(group.views) > 1 else ""
     print(painted(f"best: {printable(best.label)}  {metric(best)}{mean}", "bold"))
     print(f"  in {printable(folder.job(best.label))}")

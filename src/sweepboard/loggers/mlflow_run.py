@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from sweepboard.training.progress import Progress
 
-STATUSES = {"finished": "FINISHED", "failed": "FAILED"}
-
 
 class MLflow(MediaFiles):
     """Logs to the MLflow store at `uri`, a folder or a server, as a run of `experiment`.
@@ -61,4 +59,6 @@ class MLflow(MediaFiles):
 
     def close(self, status: str) -> None:
         if self._run:
-            self._client.set_terminated(self._run, STATUSES.get(status, "KILLED"))
+            self._client.set_terminated(
+                self._run, {"finished": "FINISHED", "failed": "FAILED"}.get(status, "KILLED")
+            )

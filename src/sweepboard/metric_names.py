@@ -21,6 +21,12 @@ VALIDATION = frozenset(("val", "valid", "validation", "dev", "eval", "evaluation
 TEST = frozenset(("test", "testing"))
 TRAINING = frozenset(("train", "training"))
 
+LAST_TEST, BEST_TEST = "test/", "test_best/"
+"""How the tags of a test of the last weights begin, and of one of the best weights.
+
+Parentheses, as in tables, could not be typed in `--where` without quotes, and MLflow refuses them.
+"""
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -101,10 +107,25 @@ def with_weights(tag: str, several: bool) -> str:
 
     `several` says whether a run has best weights that are not its last ones; other tags stay as they are.
     """
-    place, _, name = tag.partition("/")
-    if place == "test_best":
-        return f"test/{name} (best)"
-    return f"{tag} (last)" if place == "test" and several else tag
+    if tag.startswith(BEST_TEST):
+        return f"{LAST_TEST}{tag.removeprefix(BEST_TEST)} (best)"
+    return f"{tag} (last)" if several and tag.startswith(LAST_TEST) else tag
+
+
+def named_tests(metrics: Mapping[str, float], improved_before_end: bool) -> dict[str, float]:
+    """Return the test metrics, each named with its weights if the best ones are not the last."""
+    prefixes = (BEST_TEST, LAST_TEST) if improved_before_end else (LAST_TEST,)
+    return {
+        with_weights(tag, improved_before_end): value
+        for prefix in prefixes
+        for tag, value in metrics.items()
+        if tag.startswith(prefix)
+    }
+
+
+def tagged(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics by their tags, which begin with `prefix`."""
+    return {f"{prefix}{name}": value for name, value in metrics.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -187,7 +208,7 @@ def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[
 
     Learning rate, epoch, throughput and `val_best/…` are not metrics. Order: held-out data before training
     data, validation before test, the primary metric first, then other metrics, then losses, then those of
-    unknown direction.
+    unknown direction; tests of the best weights before those of the last.
     """
     return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
 
@@ -197,11 +218,12 @@ def is_training(tag: str) -> bool:
     return not TRAINING.isdisjoint(words(tag))
 
 
-def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, str]:
+def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, bool, str]:
     tag_words = words(tag)
     held_out = 0 if not VALIDATION.isdisjoint(tag_words) else 1 if not TEST.isdisjoint(tag_words) else 2
     clarity = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
-    return is_training(tag), tag.rpartition("/")[2] != primary_metric, clarity, held_out, tag
+    is_other = tag.rpartition("/")[2] != primary_metric
+    return is_training(tag), is_other, clarity, held_out, tag.startswith(LAST_TEST), tag
 
 
 def _ends(found: tuple[str, ...], ends: tuple[str, ...]) -> bool:

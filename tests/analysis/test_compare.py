@@ -327,9 +327,9 @@ def test_a_test_says_of_which_weights_it_is(
         "test_best/accuracy": [(1, 0.8)],
     }
     command = ["compare", str(tmp_path), "--metric", "test*/accuracy", "--markdown"]
-    write_run(tmp_path / "a", {"model": "a"}, curves, {"best_steps": {"accuracy": 2}})
+    write_run(tmp_path / "a", {"model": "a"}, curves, {"best_step": 2})
     assert main(command) == 0
     assert "| test/accuracy | test/accuracy (best) |" in capsys.readouterr().out
-    write_run(tmp_path / "b", {"model": "b"}, curves, {"best_steps": {"accuracy": 1}})
+    write_run(tmp_path / "b", {"model": "b"}, curves, {"best_step": 1})
     assert main(command) == 0
     assert "| test/accuracy (last) | test/accuracy (best) |" in capsys.readouterr().out

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sweepboard.cli.sweep_display import Lines, LiveTable, print_results
+from sweepboard.cli.progress_line import RewrittenLine
+from sweepboard.cli.sweep_display import Lines, LinesOfNotebook, LiveTable, print_results
 from sweepboard.cli.sweep_table import groups_of
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, SweepCallback
@@ -110,3 +111,40 @@ def test_a_pruned_job_is_not_best_whatever_its_score_was() -> None:
     pruned, finished = jobs({("0.1", 1): 0.99, ("0.01", 1): 0.8})
     pruned.state = "pruned"
     assert [group.best for group in groups_of([pruned, finished])] == [finished, pruned]
+
+
+def test_folds_rank_as_groups_too_and_a_test_is_of_the_best_weights(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    views = jobs({("0.1", 1): 0.99, ("0.1", 2): 0.01, ("0.01", 1): 0.8, ("0.01", 2): 0.9})
+    for view in views:
+        fold = view.typed.pop("seed").partition("=")[2]
+        view.typed["dataset.fold"] = f"dataset.fold={fold}"
+        view.test, view.best_test = {"accuracy": 0.1}, {"accuracy": 0.7}
+    print_results(FOLDER, views)
+    said = capsys.readouterr().out
+    table = [re.split(r"\s{2,}", line.strip()) for line in said.splitlines()]
+    assert table[1][:4] == ["lr", "state", "best val/accuracy", "test (best)"]
+    assert table[2][:3] == ["0.01", "2 finished", "0.850 ± 0.071 (n = 2)"]
+    assert table[2][3].startswith("0.7")
+    assert "(mean of 2 folds: 0.850 ± 0.071)" in said
+    both = [*views, *jobs({("0.01", 3): 0.7})]
+    both[-1].typed["dataset.fold"] = "dataset.fold=1"
+    assert [group.repeats for group in groups_of(both)] == ["runs", "folds"]
+
+
+def test_a_notebook_has_a_line_that_is_written_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    cell = io.StringIO()
+    tell(LinesOfNotebook(RewrittenLine(cell)))
+    lines = [[part for part in line.split("\r") if part.strip()] for line in cell.getvalue().split("\n")]
+    lasting = [parts[-1] for parts in lines if parts]
+    assert lasting[:3] == [
+        "sweep folder: outputs/sweeps/lr", "3 jobs",
+        "[1/3]  model.hidden=[a]  finished  val/accuracy 0.5  0:00",
+    ]  # fmt: skip
+    written = [part for parts in lines for part in parts]
+    assert "3 waiting" not in lasting
+    assert "1 running, 2 waiting" in written
+    assert "3 running  best val/accuracy 0.5 (model.hidden=[a])  model.hidden=[a] epoch 1/2" in written
+    assert not any("waiting" in line for line in lasting)  # the line is gone in the end
+    assert "model.hidden=[b]  finished  0.75" in capsys.readouterr().out

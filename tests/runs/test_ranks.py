@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command, record_of, write_files
+from tests.command import TINY, Command, record_of, write_files
 from tests.runs.process import assert_the_same, curves
 
 RUN = [
@@ -214,3 +214,16 @@ def test_a_sharded_run_has_the_curves_of_one_process(command: Command) -> None:
 def test_what_a_sharded_run_cannot_do_is_refused(words: list[str], told: str, command: Command) -> None:
     said = command(*RUN, "trainer.devices=3", "trainer.strategy=fsdp", *words, code=2)
     assert said.line.startswith(f"sweepboard: {told}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_the_best_weights_are_tested_by_all_ranks(strategy: str, command: Command) -> None:
+    words = [*TINY, "optimizer.lr=1", "trainer.epochs=5"]
+    command(*words, "trainer.devices=2", f"trainer.strategy={strategy}", "hydra.run.dir=run")
+    record = record_of(Path("run"))
+    assert record["best_step"] < record["step"]
+    said = command("test", "run", "--json").json
+    assert said["step"] == record["best_step"]
+    assert said["test_best/loss"] == pytest.approx(record["metrics"]["test_best/loss"])
+    assert said["test_best/loss"] != record["metrics"]["test/loss"]

@@ -81,7 +81,7 @@ RUNS = {
 }
 
 
-def train(world: World, name: str, folder: Path | None, **more: Any) -> tuple[str, Journal]:
+def train(world: World, name: str, folder: Path, **more: Any) -> tuple[str, Journal]:
     """One attempt of a run of RUNS, its digest and its journal; a new process as far as state goes."""
     scheduler, trainer, every = RUNS[name]
     learner = world.learner(scheduler, grad_clip=trainer.grad_clip)
@@ -94,16 +94,16 @@ def train(world: World, name: str, folder: Path | None, **more: Any) -> tuple[st
         trainer,
         logging_every_steps=every,
         callbacks={"journal": journal, **more.pop("callbacks", {})},
-        checkpoints=Checkpoints(folder) if folder else None,
+        checkpoints=Checkpoints(folder),
         **more,
     )
     return weights_sha256(learner.model), journal
 
 
 @pytest.fixture(scope="module")
-def whole(world: World) -> dict[str, tuple[str, Journal]]:
-    """Each run without a stop, and without checkpoints."""
-    return {name: train(world, name, None) for name in RUNS}
+def whole(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Journal]]:
+    """Each run without a stop."""
+    return {name: train(world, name, tmp_path_factory.mktemp(name)) for name in RUNS}
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -183,12 +183,14 @@ def test_a_run_made_longer_is_the_longer_run(world: World, tmp_path: Path, sched
         fit(learner, world.data(), trainer, logging_every_steps=5, callbacks={"journal": journal}, **more)
         return weights_sha256(learner.model), journal
 
-    digest, whole = attempt(30)
-    _, journal = attempt(17, checkpoints=Checkpoints(tmp_path))
+    digest, whole = attempt(30, checkpoints=Checkpoints(tmp_path / "whole"))
+    _, journal = attempt(17, checkpoints=Checkpoints(tmp_path / "run"))
     assert max(journal.tags("test/loss")) == 17
-    state = Checkpoints(tmp_path).load(steps=30)
+    checkpoints = Checkpoints(tmp_path / "run")
+    state = checkpoints.load(steps=30)
     assert state is not None
-    resumed, journal = attempt(30, resume=state, journal=journal.cut(state.log_from))
+    cut = journal.cut(state.log_from)
+    resumed, journal = attempt(30, resume=state, journal=cut, checkpoints=checkpoints)
     assert resumed == digest
     assert journal.repeatable() == whole.repeatable()
 

@@ -19,7 +19,7 @@ from sweepboard.analysis.table import FIELDS, Row, grouped, values_of
 from sweepboard.errors import UserError, did_you_mean
 from sweepboard.expressions import Expression, as_number
 from sweepboard.formatting import some
-from sweepboard.metric_names import UNKNOWN, metric_tags, with_weights
+from sweepboard.metric_names import BEST_TEST, UNKNOWN, metric_tags, with_weights
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,12 @@ def _common_first(tags: Sequence[str], runs: Sequence[Run]) -> list[str]:
 
 
 def _shown(tags: Sequence[str], runs: Sequence[Run]) -> list[str]:
-    """Return the metrics of a table if none were asked for: those that most runs have, or else the first."""
+    """Return the metrics of a table if none were asked for: those that most runs have, or else the first.
+
+    A test of the best weights is left out where they are the last ones in every run.
+    """
+    if not any(run.improved_before_end for run in runs):
+        tags = [tag for tag in tags if not tag.startswith(BEST_TEST)]
     return [tag for tag in tags if not _is_rare(tag, runs)][:SHOWN] or list(tags[:1])
 
 

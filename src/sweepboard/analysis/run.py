@@ -75,10 +75,7 @@ class Run:
     @property
     def improved_before_end(self) -> bool:
         """Whether its best weights are not the last ones."""
-        record = self.record
-        if record is None:
-            return False
-        return record.best_steps.get(record.primary_metric or "", record.step) != record.step
+        return self.record is not None and self.record.improved_before_end
 
     @property
     def asked(self) -> set[str]:
@@ -109,7 +106,7 @@ def _declared_modes(config: Mapping[str, Any], record: RunRecord | None) -> Iter
     if record is None:
         return
     for name, mode in record.modes.items():
-        same = [f"{part}/{name}" for part in ("train", "val", "test")]
+        same = [f"{part}/{name}" for part in ("train", "val", "test", "test_best")]
         yield from ((tag, mode) for tag in ([tag_of(name)] if "/" in name else same))
     for block in ("early_stopping", "checkpoint"):
         settings = (config.get("trainer") or {}).get(block) or {}

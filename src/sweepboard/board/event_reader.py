@@ -49,15 +49,20 @@ def read_events(path: Path, report: Report = warn) -> Iterator[Event]:
             yield event
 
 
-def read_scalars(folder: Path, report: Report = warn, purged: bool = False) -> dict[str, Series]:
+def read_scalars(
+    folder: Path, report: Report = warn, purged: bool = False, without: str | None = None
+) -> dict[str, Series]:
     """Return every point of every scalar in the event files directly in `folder`, in the order written.
 
     Nothing is merged: a point that was written twice appears twice. `purged` drops the points that a writer
     declared void (`SummaryWriter(purge_step=100)`). Both kinds of scalars are read: plain values (torch,
-    Lightning) and tensors of the scalars plug-in (TensorFlow, Keras). Raise OSError if a file cannot be read.
+    Lightning) and tensors of the scalars plug-in (TensorFlow, Keras). Files whose name ends in `without` are
+    left out. Raise OSError if a file cannot be read.
     """
     reader = _ScalarReader(report, purged)
     for path in event_files(folder):
+        if without is not None and path.name.endswith(without):
+            continue
         for block in blocks(path, report):
             reader.read(block)
     return reader.points.series()

@@ -12,9 +12,11 @@ from sweepboard.cli.comparison_options import compared, parser
 from sweepboard.cli.table import Column, print_columns
 from sweepboard.cli.terminal import status_colour, wrapped
 from sweepboard.formatting import duration, printable
+from sweepboard.metric_names import BEST_TEST, LAST_TEST
 
 if TYPE_CHECKING:
     from sweepboard.analysis.compare import Comparison
+    from sweepboard.analysis.run import Run
     from sweepboard.analysis.table import Row
 
 EXAMPLES = """examples:
@@ -140,12 +142,16 @@ def _best_row(comparison: Comparison) -> int | None:
 
 
 def _say_whose_tests(comparison: Comparison) -> None:
-    """Print a note that test metrics are of the last weights, not those with the best validation."""
-    earlier = any(run.improved_before_end for run in comparison.runs)
-    if earlier and any(tag.startswith("test/") for tag in comparison.shown):
+    """Print a note where tests of the best weights, which are not the last ones, are missing."""
+    untested = any(run.improved_before_end and not _has_best_test(run) for run in comparison.runs)
+    if untested and any(tag.startswith(LAST_TEST) for tag in comparison.shown):
         note = "(last): of the last weights, not of those with the best validation"
         for line in wrapped(f"{note}: `sweepboard test RUN` measures these"):
             print(line, file=sys.stderr)
+
+
+def _has_best_test(run: Run) -> bool:
+    return any(tag.startswith(BEST_TEST) for tag in run.scores)
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

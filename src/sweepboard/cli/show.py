@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sweepboard.cli.chosen_run import RUN, chosen
@@ -15,7 +15,7 @@ from sweepboard.cli.terminal import definitions, help_width, painted, status_col
 from sweepboard.errors import reason
 from sweepboard.files import as_json, read_text
 from sweepboard.formatting import age, bytes_text, duration, number, printable
-from sweepboard.metric_names import tag_of
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, tag_of
 from sweepboard.runs.folder import RunFolder, open_run
 from sweepboard.runs.record import RUNNING, RunRecord, as_plain, read_record
 from sweepboard.runs.remove import size_of
@@ -76,23 +76,29 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(record: RunRecord) -> list[Column]:
-    """Return a table with a row for each metric: the last value, the best, and where that was."""
-    bests = {tag_of(name): name for name in record.best}
-    tags = list(dict.fromkeys([*bests, *record.metrics]))
+    """Return a table with a row for each metric: the last value, the best, and where that was.
+
+    The best value of a test is that of the best weights.
+    """
+    bests = {tag_of(name): value for name, value in record.best.items()}
+    steps = {tag_of(name): step for name, step in record.best_steps.items()}
+    for tag, value in record.metrics.items():
+        if tag.startswith(BEST_TEST):
+            last = LAST_TEST + tag.removeprefix(BEST_TEST)
+            bests[last], steps[last] = value, record.best_step or record.step
+    tags = [tag for tag in dict.fromkeys([*bests, *record.metrics]) if not tag.startswith(BEST_TEST)]
     if not tags:
         return []
-
-    def of(values: dict[str, float], tag: str) -> str:
-        value = values.get(bests.get(tag, ""))
-        return "" if value is None else number(value)
-
-    last = [number(record.metrics[tag]) if tag in record.metrics else "" for tag in tags]
     return [
         Column("metric", tags, worth=90),
-        Column("last", last, worth=80),
-        Column("best", [of(record.best, tag) for tag in tags], worth=85),
-        Column("at step", [str(record.best_steps.get(bests.get(tag, ""), "")) for tag in tags], worth=70),
+        Column("last", [_cell(record.metrics, tag) for tag in tags], worth=80),
+        Column("best", [_cell(bests, tag) for tag in tags], worth=85),
+        Column("at step", [str(steps.get(tag, "")) for tag in tags], worth=70),
     ]
+
+
+def _cell(values: Mapping[str, float], tag: str) -> str:
+    return number(values[tag]) if tag in values else ""
 
 
 def _config(folder: RunFolder) -> list[str]:

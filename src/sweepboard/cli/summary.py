@@ -9,16 +9,15 @@ from pathlib import Path
 
 from sweepboard.cli.table import print_table
 from sweepboard.formatting import duration, number, printable
-from sweepboard.metric_names import column_of, with_weights
+from sweepboard.metric_names import column_of, named_tests
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 
 
 def print_summary(record: RunRecord, folder: RunFolder) -> None:
     """Print a small table and the command that shows the run in TensorBoard."""
-    several = any(_when(record, name) for name in record.best)
-    tests = {tag: value for tag, value in record.metrics.items() if tag.startswith(("test/", "test_best/"))}
-    rows = [[with_weights(tag, several), number(value)] for tag, value in tests.items()]
+    tests = named_tests(record.metrics, record.improved_before_end)
+    rows = [[tag, number(value)] for tag, value in tests.items()]
     if not rows:
         rows = [[tag, number(value)] for tag, value in record.metrics.items()]
     rows += [

@@ -1,4 +1,4 @@
-"""The jobs of a sweep as a table: a column for each swept key, and seeds of one setting as one row."""
+"""The jobs of a sweep as a table: a column for each swept key; seeds and folds of one setting are one row."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeAlias
 
+from sweepboard.analysis.averaged import FOLD
 from sweepboard.analysis.column_texts import column_texts
 from sweepboard.analysis.differing_hparams import short_names
 from sweepboard.analysis.metrics import spread
@@ -29,7 +30,7 @@ Point: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True)
 class JobGroup:
-    """The jobs of one setting: repeats with several seeds, or a single job."""
+    """The jobs of one setting: repeats with several seeds or folds, or a single job."""
 
     views: Sequence[JobView]
 
@@ -52,7 +53,13 @@ class JobGroup:
     def point(self) -> Point:
         """The overrides that its jobs share."""
         several = len(self.views) > 1
-        return {key: text for key, text in self.best.typed.items() if not several or key != SEED}
+        return {key: text for key, text in self.best.typed.items() if not several or not is_repeat(key)}
+
+    @property
+    def repeats(self) -> str:
+        """What its jobs differ in: `seeds`, `folds`, or `runs` if in both."""
+        differing = varying_keys([view.typed for view in self.views])
+        return "seeds" if differing == {SEED} else "runs" if SEED in differing else "folds"
 
     @property
     def state(self) -> str:
@@ -66,13 +73,19 @@ class JobGroup:
 
 
 def groups_of(views: Sequence[JobView]) -> list[JobGroup]:
-    """Return the groups of jobs that differ only in their seed, the best mean first."""
+    """Return the groups of jobs that differ only in their seed or fold, the best mean first."""
     groups: dict[tuple[str, ...], list[JobView]] = {}
     for view in best_first(views):
-        shared = sorted(text for key, text in view.typed.items() if key != SEED)
-        groups.setdefault(tuple(shared) if SEED in view.typed else (view.label,), []).append(view)
+        shared = sorted(text for key, text in view.typed.items() if not is_repeat(key))
+        repeated = any(map(is_repeat, view.typed))
+        groups.setdefault(tuple(shared) if repeated else (view.label,), []).append(view)
     # The sort is stable: groups without a mean stay as `best_first` has their jobs.
     return sorted(map(JobGroup, groups.values()), key=_place)
+
+
+def is_repeat(key: str) -> bool:
+    """Return whether jobs that differ in this key alone repeat each other."""
+    return key == SEED or key.rpartition(".")[2] == FOLD
 
 
 def _place(group: JobGroup) -> tuple[int, float]:
@@ -89,7 +102,7 @@ def result_columns(groups: Sequence[JobGroup]) -> list[Column]:
         *(swept_columns(points, points) or [labels]),
         Column("state", [group.state for group in groups], worth=80, colour=status_colour),
         Column(f"best {primary}", spread_texts(group.scores for group in groups), worth=95),
-        Column("test", spread_texts(map(_tests, groups)), worth=60),
+        Column(*_tests(groups), worth=60),
         Column("time", [duration(sum(view.seconds for view in group.views)) for group in groups], worth=40),
         Column("reason", [group.reason for group in groups], worth=70, wraps=True),
     ]
@@ -123,9 +136,16 @@ def swept_columns(points: Sequence[Point], every: Sequence[Point]) -> list[Colum
     ]
 
 
-def _tests(group: JobGroup) -> list[float]:
-    found = (view.test.get(view.primary_metric or "") for view in group.views)
-    return [value for value in found if value is not None]
+def _tests(groups: Sequence[JobGroup]) -> tuple[str, list[str]]:
+    """Return the header and the cells of the test: of the best weights, whose validation stands beside it."""
+    best = any(view.best_test for group in groups for view in group.views)
+    cells = spread_texts(_test_values(group, best) for group in groups)
+    return ("test (best)" if best else "test"), cells
+
+
+def _test_values(group: JobGroup, best: bool) -> list[float]:
+    tests = ((view.primary_metric or "", view.best_test if best else view.test) for view in group.views)
+    return [test[metric] for metric, test in tests if metric in test]
 
 
 def spread_texts(values: Iterable[Sequence[float]]) -> list[str]:

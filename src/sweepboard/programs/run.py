@@ -218,6 +218,11 @@ class RunOfProgram:
         return {name: watch.at for name, watch in self._measured.best.items() if watch.at is not None}
 
     @property
+    def best_step(self) -> int | None:
+        """None: the function saves its weights itself."""
+        return None
+
+    @property
     def primary_metric(self) -> str | None:
         tag = self._measured.primary_tag
         return None if tag is None else name_of(tag)

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from sweepboard.data.types import ENDLESS
 from sweepboard.formatting import duration, number
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, named_tests, tagged
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress
 
@@ -61,9 +62,10 @@ class EpochLog(Callback):
             self.on_validation(progress)
         if progress.stop_reason:
             NOTES.info("stopped early at step %d: %s", progress.step, progress.stop_reason)
-        if progress.test_metrics:
-            NOTES.info("%s", "  ".join(_tagged("test/", progress.test_metrics)))
-        self._tell_of_bad_numbers("test/", progress.test_metrics, progress.step)
+        for prefix, metrics in ((BEST_TEST, progress.best_test_metrics), (LAST_TEST, progress.test_metrics)):
+            self._tell_of_bad_numbers(prefix, metrics, progress.step)
+            if named := named_tests(tagged(prefix, metrics), progress.improved_before_end):
+                NOTES.info("%s", "  ".join(_tagged("", named)))
 
 
 def epoch_of(progress: Progress) -> str:

@@ -106,13 +106,14 @@ def measure(saved: SavedRun, prepared: Prepared, checkpoint: str) -> Measured:
 def enter(saved: SavedRun, measured: Measured) -> None:
     """Write the result to the record and the board of the run. Raise `NotWritable`.
 
-    Tags that the board already has at this step are not logged again.
+    Tags that the board already has are not logged again: a run tests its last and its best weights itself.
     """
     with only_writer(saved.folder), writing(saved.folder.path):
         record = read_record(saved.folder)
-        known = {(tag, record.step) for tag in record.metrics}
-        known |= {(tag, entry["step"]) for entry in record.tests for tag in entry}
-        fresh = {tag: value for tag, value in measured.tagged.items() if (tag, measured.step) not in known}
+        known = {tag for entry in record.tests if entry["step"] == measured.step for tag in entry}
+        if measured.step in (record.step, record.best_step):
+            known |= record.metrics.keys()
+        fresh = {tag: value for tag, value in measured.tagged.items() if tag not in known}
         record.metrics |= measured.tagged
         record.tests.append({"when": time.time(), "step": measured.step} | measured.tagged)
         record.write(saved.folder)

@@ -101,7 +101,7 @@ class RunRecord:
     total_steps: int = 0
     epoch: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
-    """The last value of each validation and test metric, by its tag. Tests use the last weights."""
+    """The last value of each validation and test metric, by its tag; `test_best/…` is of the best weights."""
 
     tests: list[dict[str, Any]] = field(default_factory=list)
     """Results of `sweepboard test`, each with its time and step."""
@@ -114,6 +114,9 @@ class RunRecord:
 
     best_steps: dict[str, int] = field(default_factory=dict)
     """The step of each value in `best`."""
+
+    best_step: int | None = None
+    """The step of the best weights; None if there are none."""
 
     primary_metric: str | None = None
     """The metric by which runs are compared."""
@@ -196,6 +199,11 @@ class RunRecord:
     def accepted_changes(self) -> list[str]:
         """The accepted changes of each resume, in one line each."""
         return [f"{', '.join(change['differences'])}, from step {change['step']}" for change in self.changed]
+
+    @property
+    def improved_before_end(self) -> bool:
+        """Whether its best weights are not the last ones."""
+        return self.best_step not in (None, self.step)
 
     @property
     def true_status(self) -> str:

@@ -76,6 +76,7 @@ class RecordCallback(Callback):
         record.metrics = dict(progress.metrics)
         record.primary_metric = progress.primary_metric
         record.best, record.best_steps = dict(progress.best), dict(progress.best_steps)
+        record.best_step = progress.best_step
         record.modes = dict(progress.modes)
         if write:
             self._write()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.event_writer import TEST_SUFFIX
 from sweepboard.board.scalar_decoder import Series
 from sweepboard.errors import UserError
 from sweepboard.metric_names import SPEED
@@ -24,8 +25,8 @@ from sweepboard.scratch import scratch_folder
 from sweepboard.settings import NAMED_GROUPS, keys_with, settings
 from sweepboard.training.ending import FINISHED
 
-NOT_COMPARED = (SPEED, "test_")
-"""Prefixes of tags that are not compared: speeds, and results of `sweepboard test`."""
+NOT_COMPARED = SPEED
+"""How the tags begin that are not compared."""
 
 _QUIET = [f"{key}={each.rules.off}" for key, each in settings().items() if each.rules.off is not None]
 """Overrides that switch pictures off; they change no scalar and are not compared."""
@@ -148,7 +149,8 @@ def verify(
         with claimed(scratch / "run") as folder:
             execute(prepared.placed(folder.path, saved.record.number), folder, record, {"data check": check})
         points = read_scalars(folder.path)
-    then = {tag: each for tag, each in read_scalars(saved.folder.path).items() if tag not in _left_out(saved)}
+    logged = read_scalars(saved.folder.path, without=TEST_SUFFIX)  # not what `sweepboard test` added
+    then = {tag: each for tag, each in logged.items() if tag not in _left_out(saved)}
     compared, mismatches = compare_scalars(then, points, tolerance)
     weights = (saved.record.weights_sha256, record.weights_sha256)
     return Verdict(compared, mismatches, *weights, found, tolerance)

@@ -128,12 +128,9 @@ def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
     monitor = Monitor.of(config.settings.trainer, task, prepared.metrics or metric_names(task, spec))
     modes = {name: str(watch.mode) for name, watch in monitor.watches.items()}
     splits = split_sizes(config.settings.dataset, prepared.source)
-    found = {
-        f"{split}/{name}": mode
-        for split in ("val", "test", "train")
-        if split in splits
-        for name, mode in modes.items()
-    }
+    places = [split for split in ("val", "test", "train") if split in splits]
+    places += ["test_best"] if {"val", "test"} <= splits.keys() else []
+    found = {f"{place}/{name}": mode for place in places for name, mode in modes.items()}
     if not config.settings.logging.enabled:  # these are in the event files only
         return {tag: mode for tag, mode in found.items() if not tag.startswith("train/")}, task.primary_metric
     return {**found, SPEED: "max"}, task.primary_metric

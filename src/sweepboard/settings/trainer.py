@@ -65,7 +65,8 @@ class CheckpointSettings:
 
     keep: str = setting("all", "speed", choices=("all", "both", "best", "last"))
     """What a finished run keeps on the disk: `all` (`last`, the one before it, and `best`), `both` (`last`
-    and `best`), or one of them. Without `last` it cannot be made longer; without validation `last` stays."""
+    and `best`), or one of them. Without `last` it cannot be made longer; without `best` a longer run cannot
+    test the best weights that it had before. Without validation `last` stays."""
 
     metric: str | None = setting(None, "result")
     """Validation metric by which `best` is chosen; null takes the task's own primary metric."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sweepboard.execution import Payload
-from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, MAX, MIN, mode_of, name_of, tag_of
 from sweepboard.runs.record import RUNNING, RunRecord
 from sweepboard.sweeps.engine_queue import at_engine
 from sweepboard.sweeps.folder import SweepFolder
@@ -57,7 +57,10 @@ class JobView:
     """The metrics of the last validation."""
 
     test: dict[str, float] = field(default_factory=dict)
-    """The metrics of the final test."""
+    """The metrics of the final test of the last weights."""
+
+    best_test: dict[str, float] = field(default_factory=dict)
+    """The metrics of the final test of the best weights."""
 
     best: dict[str, float] = field(default_factory=dict)
     """The best value of each validation metric."""
@@ -101,13 +104,10 @@ class JobView:
             dict(record.best),
         )
         self.altered, self.mode = record.altered, record.modes.get(record.primary_metric or "")
-        self.test = {
-            tag.removeprefix("test/"): value
-            for tag, value in record.metrics.items()
-            if tag.startswith("test/")
-        }
+        tests = (LAST_TEST, BEST_TEST)
+        self.test, self.best_test = (_under(prefix, record.metrics) for prefix in tests)
         self.metrics = {
-            name_of(tag): value for tag, value in record.metrics.items() if not tag.startswith("test/")
+            name_of(tag): value for tag, value in record.metrics.items() if not tag.startswith(tests)
         }
 
     @property
@@ -124,6 +124,10 @@ class JobView:
     def score(self) -> float | None:
         """The best value of the primary metric."""
         return self.best.get(self.primary_metric) if self.primary_metric else None
+
+
+def _under(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {tag.removeprefix(prefix): value for tag, value in metrics.items() if tag.startswith(prefix)}
 
 
 def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:

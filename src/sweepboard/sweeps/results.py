@@ -9,7 +9,7 @@ from typing import Any
 
 from sweepboard.errors import UserError, reason
 from sweepboard.files import write_atomic, write_json
-from sweepboard.metric_names import column_of, tag_of
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, column_of, tag_of, tagged
 from sweepboard.spreadsheet import as_csv
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import JobView, best_first
@@ -52,7 +52,8 @@ def result_rows(plan: Plan, views: Sequence[JobView]) -> list[dict[str, Any]]:
             **{key: typed[view.label].get(key, "").partition("=")[2] for key in plan.swept},
             **{column_of(name): value for name, value in view.best.items()},
             **{tag_of(name): value for name, value in view.metrics.items()},
-            **{f"test/{name}": value for name, value in view.test.items()},
+            **tagged(LAST_TEST, view.test),
+            **tagged(BEST_TEST, view.best_test),
             "epoch": view.epoch,
             "step": view.step,
             "seconds": round(view.seconds, 3),

@@ -7,6 +7,7 @@ training. torch saves none of them, and a run that resumes without them gives ot
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -49,6 +50,18 @@ def set_attributes(objects: Mapping[str, object], values: Mapping[str, Mapping[s
     for name, attributes in values.items():
         for key, value in attributes.items():
             _set(parts[name], key, value)
+
+
+@contextmanager
+def attributes_set(objects: Mapping[str, object], values: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Set attributes as `set_attributes` does during the block; then set them back."""
+    parts = dict(_parts(objects))
+    own = {name: {key: getattr(parts[name], key) for key in each} for name, each in values.items()}
+    set_attributes(objects, values)
+    try:
+        yield
+    finally:
+        set_attributes(objects, own)
 
 
 def _parts(objects: Mapping[str, object]) -> Iterator[tuple[str, object]]:

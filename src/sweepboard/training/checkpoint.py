@@ -17,8 +17,15 @@ from torch import nn
 
 from sweepboard.errors import DamagedFile
 from sweepboard.files import remove_leftovers, sync_folder, write_atomic
-from sweepboard.training.checkpoint_file import DamagedCheckpoint, fitting, load_checkpoint, packed, unpacked
-from sweepboard.training.loop_state import LoopState
+from sweepboard.training.checkpoint_file import (
+    DamagedCheckpoint,
+    ForeignCheckpoint,
+    fitting,
+    load_checkpoint,
+    packed,
+    unpacked,
+)
+from sweepboard.training.loop_state import BestState, LoopState
 
 log = logging.getLogger("sweepboard")
 
@@ -138,6 +145,20 @@ class Checkpoints:
         if damage is not None:
             raise damage
         return None
+
+    def load_best(self, step: int) -> BestState | None:
+        """Return the best weights if they are those of `step`; None if they are not there or damaged."""
+        self.wait()
+        unsaved = self._unsaved.get(self.best)
+        try:
+            content = (
+                load_checkpoint(self.best, self.run) if unsaved is None else unpacked(unsaved, self.best)
+            )
+            with fitting(str(self.best)):
+                best = BestState.from_dict(content)
+        except (OSError, DamagedCheckpoint, ForeignCheckpoint):
+            return None
+        return best if best.step == step else None
 
     def _state_in(self, path: Path) -> LoopState:
         content = load_checkpoint(path, self.run)

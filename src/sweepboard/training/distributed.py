@@ -53,6 +53,10 @@ class Ranks:
         """Return the values of all ranks, in their order: tensors, numbers, strings, and containers."""
         return [value]
 
+    def from_first(self, value: Any) -> Any:
+        """Return the value of rank 0; what the others give is left."""
+        return value
+
     def earliest(self, step: int | None) -> int | None:
         """Return the smallest of the steps that any rank gives."""
         return step
@@ -142,7 +146,7 @@ class Group(Ranks):
         return [_value_in(each) for each in found]
 
     def from_first(self, value: Any) -> Any:
-        """Return the value of rank 0; what the others give is left."""
+        """Implement `Ranks.from_first`."""
         content = packed({"value": value}) if self.is_first else b""
         sent = torch.empty(self.largest([len(content)])[0], dtype=torch.uint8)
         if self.is_first:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,6 +15,16 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
 from sweepboard.training.metric_objects import fresh_metrics
 from sweepboard.training.seeding import random_states_kept
+
+
+class FinalTest(NamedTuple):
+    """The metrics on the test set of the last weights and of the best ones; empty if not measured."""
+
+    last: dict[str, float]
+    best: dict[str, float]
+
+
+NO_TEST = FinalTest({}, {})
 
 
 def evaluate(learner: Learner, batches: Iterable[Batch | Surplus | None]) -> dict[str, float]:

@@ -185,10 +185,7 @@ class LearnerParts:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what `state_dict()` returned. Raise UserError for the state of another model."""
         try:
-            model = state["model"]
-            self.model.load_state_dict(
-                self._sharding.part_of_model(self.model, model) if self.sharded else model
-            )
+            self.load_model(state["model"])
             self._load_task(state["task"])
             set_attributes(self._changing, state["attributes"])
             self._load_optimizers(state["optimizers"])
@@ -200,6 +197,10 @@ class LearnerParts:
             self.precision.scaler.load_state_dict(state["scaler"])
         self.meter.load_state_dict(state["meter"])
         self.step, self.learning_rates = state["step"], dict(state["learning_rates"])
+
+    def load_model(self, state: Mapping[str, Any]) -> None:
+        """Load the state dict of the whole model; a sharded one takes its parts."""
+        self.model.load_state_dict(self._sharding.part_of_model(self.model, state) if self.sharded else state)
 
     def _load_task(self, states: Sequence[Mapping[str, Any]]) -> None:
         if len(states) != len(self.task_modules):

@@ -8,27 +8,32 @@ or none of them; if none, they happen first after the resume.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from sweepboard.data.types import Batch, Batches, Data
 from sweepboard.errors import NotSaved
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, tagged
 from sweepboard.settings import TrainerSettings
+from sweepboard.training.best_weights import best_weights
 from sweepboard.training.callback import NO_CALLBACKS, Callback
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints
-from sweepboard.training.evaluate import evaluate
+from sweepboard.training.evaluate import NO_TEST, FinalTest, evaluate
 from sweepboard.training.interruptible import interruptible, until_stopped
 from sweepboard.training.intervals import Intervals, due
 from sweepboard.training.learner import Learner
 from sweepboard.training.loop_parts import LoopParts
-from sweepboard.training.loop_state import LoopState
+from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Progress
 from sweepboard.training.run_log import TagTaken
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
 from sweepboard.training.tasks import metric_names
+
+log = logging.getLogger("sweepboard")
 
 TICK = 0.15
 """Seconds between two checks of the clock, for `on_tick` and checkpoints by the minute."""
@@ -46,7 +51,7 @@ def fit(
     resume: LoopState | None = None,
     loop_class: type[Loop] | None = None,
 ) -> Progress:
-    """Train, validate, log and save as `settings` say; then test the final weights.
+    """Train, validate, log and save as `settings` say; then test the last and the best weights.
 
     `logging_every_steps` is in updates (None: once an epoch). Checkpoints hold the state of a callback under
     its name in `callbacks`. `resume` is a state of `checkpoints.load()`: the run continues from it to the
@@ -64,7 +69,7 @@ def fit(
         if resume is not None:
             loop.restore(resume)
         if checkpoints is not None:
-            checkpoints.clean(loop.monitor.best_steps.get(loop.monitor.chosen))
+            checkpoints.clean(loop.monitor.best_step)
         loop.run()
         if checkpoints is not None and (reason := checkpoints.wait()):
             raise NotSaved(checkpoints.run_folder, reason)
@@ -179,12 +184,12 @@ class Loop(LoopParts):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
         monitor = self.monitor.seen(val, step) if val else self.monitor
         last = at_end or monitor.should_stop
-        test = self._measured(self.data.test, self.settings.limit_test_batches) if last else {}
+        test = self._tested(monitor) if last else NO_TEST
         self._commit(step, val, monitor, test, last)
         self._agree()
 
     def _commit(
-        self, step: int, val: dict[str, float], monitor: Monitor, test: dict[str, float], last: bool
+        self, step: int, val: dict[str, float], monitor: Monitor, test: FinalTest, last: bool
     ) -> None:
         """Log, call the callbacks and save; signals are not checked here."""
         if last or due(step, self.intervals.log):
@@ -193,7 +198,7 @@ class Loop(LoopParts):
             self._end_epoch()
         if val:
             self._end_validation(val, monitor)
-        if test:
+        if test.last:
             self._end_test(test)
         self.log.flush()
         self.due, self.measured.ended = False, last
@@ -206,23 +211,49 @@ class Loop(LoopParts):
         if self.data.val is not None and not due(step, self.intervals.validate):
             val = self._measured(self.data.val, self.settings.limit_val_batches)
         monitor = self.monitor.seen(val, step) if val else self.monitor
-        test = self._measured(self.data.test, self.settings.limit_test_batches)
+        test = self._tested(monitor)
         if not self.learner.meter.is_empty:
             self._log_training()
         if val:
             self._end_validation(val, monitor)
-        if test:
+        if test.last:
             self._end_test(test)
         self.log.flush()
         self.measured.ended = True
         self._save(last=True, best=bool(val) and monitor.improved)
 
-    def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
+    def _tested(self, monitor: Monitor) -> FinalTest:
+        """Measure the last and the best weights on the test set, once if they are the same."""
+        last, best_step = self._measured_test(), monitor.best_step
+        if best_step is None or self.checkpoints is None or not last:
+            return FinalTest(last, {})
+        if best_step == self.learner.step:
+            return FinalTest(last, last)
+        best = self._best_weights(self.checkpoints, best_step)
+        return FinalTest(last, {} if best is None else self._measured_test(best))
+
+    def _measured_test(self, best: BestState | None = None) -> dict[str, float]:
+        return self._measured(self.data.test, self.settings.limit_test_batches, best)
+
+    def _best_weights(self, checkpoints: Checkpoints, step: int) -> BestState | None:
+        """Return the best weights, which were saved after the validation at `step`."""
+        found = checkpoints.load_best(step)
+        if found is None:
+            log.warning("the best weights, of step %s, are not tested: %s lacks them", step, checkpoints.best)
+        return found
+
+    def _measured(
+        self, split: Batches | None, limit: int | None, best: BestState | None = None
+    ) -> dict[str, float]:
+        """Measure the present weights, or the best ones, on a split."""
         if split is None:
             return {}
+        with self.evaluated() if best is None else best_weights(self.learner, best):
+            return self._evaluated_on(split, limit)
+
+    def _evaluated_on(self, split: Batches, limit: int | None) -> dict[str, float]:
         batches = interruptible(split.epoch(0), self.stop)
-        with self.evaluated():
-            return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
+        return evaluate(self.learner, until_stopped(islice(batches, limit), self.stop))
 
     def _log_training(self) -> None:
         """Log the training metrics over the updates since the last logging point."""
@@ -235,7 +266,7 @@ class Loop(LoopParts):
         own |= {"epoch": self.progress.epochs_done, "samples_per_second": measured.samples_per_second}
         for name in own.keys() & measured.train_metrics.keys():
             raise TagTaken(f"task: train/{name} is a tag of the run; give the value another name")
-        self._emit(_tagged("train/", {**measured.train_metrics, **own}))
+        self._emit(tagged("train/", {**measured.train_metrics, **own}))
 
     def _end_epoch(self) -> None:
         self.callbacks.on_epoch_end(self._progress_now())
@@ -244,14 +275,14 @@ class Loop(LoopParts):
     def _end_validation(self, metrics: dict[str, float], monitor: Monitor) -> None:
         self.measured.val_metrics = metrics
         self.show(monitor)
-        self._emit({**_tagged("val/", metrics), **_tagged("val_best/", monitor.best)})
+        self._emit({**tagged("val/", metrics), **tagged("val_best/", monitor.best)})
         self.learner.schedules.after("validation", metrics)
         with self.evaluated():
             self.callbacks.on_validation(self._progress_now())
 
-    def _end_test(self, metrics: dict[str, float]) -> None:
-        self.measured.test_metrics = metrics
-        self._emit(_tagged("test/", metrics))
+    def _end_test(self, test: FinalTest) -> None:
+        self.measured.test_metrics, self.measured.best_test_metrics = test
+        self._emit({**tagged(LAST_TEST, test.last), **tagged(BEST_TEST, test.best)})
 
     def _save(self, last: bool = False, best: bool = False) -> None:
         """Save the last and the best checkpoint if due, after the logs have reached the disk."""
@@ -277,7 +308,3 @@ class Loop(LoopParts):
     def _emit(self, scalars: Mapping[str, float]) -> None:
         self.log.taken_by_runner(scalars)
         self.callbacks.on_scalars(self.learner.step, scalars)
-
-
-def _tagged(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
-    return {f"{prefix}{name}": value for name, value in metrics.items()}

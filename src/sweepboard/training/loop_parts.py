@@ -67,6 +67,7 @@ class LoopParts:
         """Take the best values so far from `monitor`."""
         measured, self.monitor = self.measured, monitor
         measured.best, measured.best_steps = monitor.best, monitor.best_steps
+        measured.best_step = monitor.best_step
         measured.stopped_early = monitor.should_stop
 
     def state(self) -> LoopState:
@@ -83,6 +84,7 @@ class LoopParts:
             train_metrics=measured.train_metrics,
             val_metrics=measured.val_metrics,
             test_metrics=measured.test_metrics,
+            best_test_metrics=measured.best_test_metrics,
             samples_per_second=measured.samples_per_second,
             seconds=time.perf_counter() - self.began,
             busy=self.busy,
@@ -106,14 +108,14 @@ class LoopParts:
         self.data.train.load_state_dict(state.data)
         self.show(self.monitor.continued(state.monitor))
         measured.train_metrics, measured.val_metrics = state.train_metrics, state.val_metrics
-        measured.test_metrics = state.test_metrics
+        measured.test_metrics, measured.best_test_metrics = state.test_metrics, state.best_test_metrics
         measured.samples_per_second, measured.log_from = state.samples_per_second, state.log_from
         extended = self.intervals.total_steps > state.total_steps
         measured.stop_reason = None if extended else state.stop_reason or None
         measured.ended = state.ended
         if not self.progress.finished:
             # The run was extended, or stopped before its end: an old final test no longer counts.
-            measured.test_metrics, measured.ended = {}, False
+            measured.test_metrics, measured.best_test_metrics, measured.ended = {}, {}, False
         self.log.load_state_dict(state.log)
         self.due, self.busy = state.due, state.busy
         self.began -= state.seconds

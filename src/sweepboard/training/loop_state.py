@@ -89,6 +89,9 @@ class LoopState(_State):
     log: dict[str, Any] = field(default_factory=dict)
     """What callbacks logged at the last update, and the tags that they log."""
 
+    best_test_metrics: dict[str, float] = field(default_factory=dict)
+    """The metrics of the final test of the best weights; `test_metrics` are of the last ones."""
+
     @property
     def model(self) -> dict[str, Any]:
         """The state dict of the model with the weights that it is evaluated with."""

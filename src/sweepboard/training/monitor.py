@@ -104,6 +104,11 @@ class Monitor:
         """The step of each value of `best`."""
         return {name: watch.at for name, watch in self.watches.items() if watch.at is not None}
 
+    @property
+    def best_step(self) -> int | None:
+        """The step of the best checkpoint; None if there is none yet."""
+        return self.watches[self.chosen].at
+
     def state_dict(self) -> dict[str, Any]:
         """Return the values seen so far; modes and patience come from the settings."""
         watches = {name: _seen_by(watch) for name, watch in self.watches.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from sweepboard.data.types import Data
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, tagged
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
@@ -22,8 +23,10 @@ class Measured:
     train_metrics: dict[str, float] = field(default_factory=dict)
     val_metrics: dict[str, float] = field(default_factory=dict)
     test_metrics: dict[str, float] = field(default_factory=dict)
+    best_test_metrics: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     best_steps: dict[str, int] = field(default_factory=dict)
+    best_step: int | None = None
     samples_per_second: float = 0.0
     seconds: float = 0.0
     log_from: int = 0
@@ -63,14 +66,22 @@ class Progress:
 
     @property
     def test_metrics(self) -> Mapping[str, float]:
-        """Loss and metrics of the final test, with the final weights."""
+        """Loss and metrics of the final test of the last weights."""
         return MappingProxyType(self._measured.test_metrics)
+
+    @property
+    def best_test_metrics(self) -> Mapping[str, float]:
+        """Loss and metrics of the final test of the best weights; empty without validation."""
+        return MappingProxyType(self._measured.best_test_metrics)
 
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each validation and test metric, by tag."""
-        val = {f"val/{name}": value for name, value in self._measured.val_metrics.items()}
-        return val | {f"test/{name}": value for name, value in self._measured.test_metrics.items()}
+        return {
+            **tagged("val/", self.val_metrics),
+            **tagged(LAST_TEST, self.test_metrics),
+            **tagged(BEST_TEST, self.best_test_metrics),
+        }
 
     @property
     def best(self) -> Mapping[str, float]:
@@ -81,6 +92,16 @@ class Progress:
     def best_steps(self) -> Mapping[str, int]:
         """The step of each best value."""
         return MappingProxyType(self._measured.best_steps)
+
+    @property
+    def best_step(self) -> int | None:
+        """The step of the best weights; None if there are none yet."""
+        return self._measured.best_step
+
+    @property
+    def improved_before_end(self) -> bool:
+        """Whether the best weights are not the present ones."""
+        return self.best_step not in (None, self.step)
 
     @property
     def primary_metric(self) -> str:

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from sweepboard.data.dealing import Surplus, rounds
 from sweepboard.data.types import Batch, Batches
+from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.distributed import Group, lost_as_error
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.interruptible import interruptible
 from sweepboard.training.loop import TICK, Loop
-from sweepboard.training.loop_state import LoopState
+from sweepboard.training.loop_state import BestState, LoopState
 from sweepboard.training.rank_states import own_state
 from sweepboard.training.shared_stop import SharedStop
 from sweepboard.training.signals import IN_A_WAIT, PATIENCE, Interrupted, Pruned, StopFlag
@@ -96,12 +97,14 @@ class RankLoop(Loop):
     def _minutes_are_over(self) -> bool:
         return self._saves
 
-    def _measured(self, split: Batches | None, limit: int | None) -> dict[str, float]:
-        if split is None:
-            return {}
+    def _evaluated_on(self, split: Batches, limit: int | None) -> dict[str, float]:
         batches = interruptible(rounds(split, limit, self.ranks.dealing), self.stop)
-        with self.evaluated():
-            return evaluate(self.learner, self._together(batches, split))
+        return evaluate(self.learner, self._together(batches, split))
+
+    def _best_weights(self, checkpoints: Checkpoints, step: int) -> BestState | None:
+        found = super()._best_weights(checkpoints, step) if self.ranks.is_first else None
+        sent = self.ranks.from_first(None if found is None else found.to_dict())
+        return None if sent is None else BestState.from_dict(sent)
 
     def _together(self, batches: Iterator[Batch | None], split: Batches) -> Iterator[Batch | Surplus | None]:
         """Yield a batch in each round; where the weights are divided, all ranks must compute in each."""

@@ -58,6 +58,10 @@ class RunProgress(Protocol):
         """The step of each best value."""
 
     @property
+    def best_step(self) -> int | None:
+        """The step of the best weights; None if they are not known."""
+
+    @property
     def primary_metric(self) -> str | None:
         """The metric by which runs are compared."""
 

@@ -329,7 +329,7 @@ def test_a_test_says_of_which_weights_it_is(
     command = ["compare", str(tmp_path), "--metric", "test*/accuracy", "--markdown"]
     write_run(tmp_path / "a", {"model": "a"}, curves, {"best_step": 2})
     assert main(command) == 0
-    assert "| test/accuracy | test/accuracy (best) |" in capsys.readouterr().out
+    assert "| test/accuracy (best) | test/accuracy |" in capsys.readouterr().out
     write_run(tmp_path / "b", {"model": "b"}, curves, {"best_step": 1})
     assert main(command) == 0
-    assert "| test/accuracy (last) | test/accuracy (best) |" in capsys.readouterr().out
+    assert "| test/accuracy (best) | test/accuracy (last) |" in capsys.readouterr().out

@@ -20,7 +20,7 @@ from PIL import Image
 from tests.browser import browser
 
 SWEEP = [
-    "-m", "model=cnn,mlp", "optimizer.lr=3e-3,1e-3,3e-4", "seed=1,2", "trainer.epochs=4",
+    "-m", "model=mlp", "optimizer.lr=3e-2,3e-3,3e-4", "model.dropout=0.2", "seed=1,2", "trainer.epochs=4",
     "logging.every_steps=20", "sweep.name=lr",
 ]  # fmt: skip
 

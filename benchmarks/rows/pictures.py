@@ -64,10 +64,10 @@ FOLDER_ROW = Row(
         _per_processor(TIMM, OURS),
     ),
     tried=(
-        "processor time of a sample in one thread, in us: of 2,000, decoding down to the last row shown takes "
+        "processor time of a sample in one thread, in us, of 2,000: decoding down to the last row takes "
         "970 (the whole picture 1,060, libjpeg-turbo in C 1,100), scaling and mirroring 230, reading 30, "
-        "normalising 80, the network 240, so that all of it cannot come near decoding alone on two cores that "
-        "do both. The decoders skip rows below a part, but no library for Python skips those above, or columns."
+        "normalising 80, the network 240: two cores that do all of it cannot come near decoding alone. "
+        "Rows below a part are not decoded; no library for Python leaves out those above, or columns."
     ),
     gates=(same("updates", OURS, TORCHVISION, TIMM),),
     rounds=5,

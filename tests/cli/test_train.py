@@ -20,7 +20,8 @@ from tests.command import TINY, Command, only_run, record_of
 
 VOCABULARY = {
     "train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/loss", "test/accuracy",
-    "val_best/loss", "val_best/accuracy", "train/lr", "train/epoch", "train/samples_per_second",
+    "test_best/loss", "test_best/accuracy", "val_best/loss", "val_best/accuracy",
+    "train/lr", "train/epoch", "train/samples_per_second",
 }  # fmt: skip
 
 

@@ -188,5 +188,6 @@ def _end(root: Path) -> None:
 if __name__ == "__main__":
     if reason := why_not():
         sys.exit(reason)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # after the cluster has ended
     with cluster():
         sys.exit(subprocess.run(sys.argv[1:], check=False).returncode)

@@ -25,6 +25,7 @@ from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.batch_transform import KEY as BATCH_TRANSFORM
 from sweepboard.data.batch_transform import batch_transform
 from sweepboard.data.description import example_batch
+from sweepboard.data.splits import validates
 from sweepboard.data.types import Batch, Source
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.settings import TrainerSettings
@@ -53,6 +54,7 @@ def dry_run(
         model, metrics = _run_parts(run, task, source, initial)
         if metrics is not None:
             _check_metrics(config, metrics)
+            _check_primary_metric(run, task, source, metrics)
         check_optimizers_fit(run, model)
         check_ranks(run, task, model)
         check_second_order(run)
@@ -94,6 +96,18 @@ def _as_trained(source: Source, batch: Batch) -> Batch:
         raise Refused(
             f"{BATCH_TRANSFORM}: it cannot change a batch of two samples, {described(batch)}: {told(error)}"
         ) from error
+
+
+def _check_primary_metric(run: RunConfig, task: Task, source: Source, names: Sequence[str]) -> None:
+    """Raise `ConfigError` if validation would not measure what chooses the best checkpoint."""
+    trainer = run.settings.trainer
+    settings = {"checkpoint": trainer.checkpoint.metric, "early_stopping": trainer.early_stopping.metric}
+    unset = [f"trainer.{part}.metric={names[0]}" for part, metric in settings.items() if metric is None]
+    if unset and task.primary_metric not in names and validates(run.settings.dataset, source):
+        raise ConfigError(
+            f"task: the primary_metric of {type(task).__name__} is {task.primary_metric}, but its steps "
+            f"measure {', '.join(names)} only: set primary_metric in the class, or {' '.join(unset)}"
+        )
 
 
 def _check_metrics(config: Mapping[str, Any], names: Sequence[str]) -> None:

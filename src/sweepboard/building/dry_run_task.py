@@ -64,7 +64,9 @@ def _steps(
 
 def _train(task: Task, model: nn.Module, batch: Batch, optimizers: Sequence[str]) -> None:
     if not makes_updates(task):
-        _check_loss(task, as_step(task, task.training_step(model, batch), batch))
+        step = as_step(task, task.training_step(model, batch), batch)
+        _check_loss(task, step)
+        _metrics(task, step)
         return
     for result in task.updates(model, batch):
         if not isinstance(result, tuple) and len(optimizers) > 1:
@@ -94,6 +96,11 @@ def _evaluated(task: Task, model: nn.Module, batch: Batch) -> list[str]:
     with torch.enable_grad() if task.evaluation_gradients else torch.no_grad():
         step = as_step(task, task.evaluation_step(model, batch), batch)
         check_step(task, step)
-        meter = Meter(task)
-        meter.add(step)
-        return list(meter.metrics())
+        return _metrics(task, step)
+
+
+def _metrics(task: Task, step: Step) -> list[str]:
+    """Return the names of the metrics of a step."""
+    meter = Meter(task)
+    meter.add(step)
+    return list(meter.metrics())

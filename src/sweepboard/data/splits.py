@@ -88,6 +88,11 @@ def held_out_samples(settings: DatasetSettings, sizes: Mapping[str, int]) -> int
     return max(1, round(sizes["train"] * settings.val_fraction))
 
 
+def validates(settings: DatasetSettings, source: Source) -> bool:
+    """Return whether a run on this data has a validation set."""
+    return bool(split_sizes(settings, source).get("val")) or settings.validate_on == "test"
+
+
 def batches_per_epoch(settings: DatasetSettings, source: Source) -> int:
     """Return the number of training batches in an epoch."""
     samples = split_sizes(settings, source)["train"]

@@ -13,6 +13,7 @@ from torch import Tensor
 from sweepboard.training import metric_objects
 from sweepboard.training.distributed import ALONE, Ranks
 from sweepboard.training.metric_ranks import put_together, take_part
+from sweepboard.training.sums import Sums
 from sweepboard.training.task import Step, Task, refuse_own_names
 
 Row: TypeAlias = dict[str, "Tensor | float"]
@@ -83,7 +84,7 @@ class Meter:
             return {}
         names = dict.fromkeys(name for chunk in table.chunks for name in chunk)
         sums = {name.removeprefix(_SUM): table.sum(name) for name in names if name.startswith(_SUM)}
-        found = self.task.metrics({**sums, "count": table.sum("count")})
+        found = self.task.metrics(Sums(self.task, {**sums, "count": table.sum("count")}))
         means = {
             name.removeprefix(_VALUE): table.mean(name, "count") for name in names if name.startswith(_VALUE)
         }

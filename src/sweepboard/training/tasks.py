@@ -13,6 +13,7 @@ from sweepboard.data.tree import leaves
 from sweepboard.data.types import Batch, DataSpec
 from sweepboard.errors import ConfigError
 from sweepboard.training.metric_objects import metric_objects
+from sweepboard.training.sums import Sums
 from sweepboard.training.task import Mode, Model, Step, Task, refuse_own_names
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -145,11 +146,8 @@ class Classification(Supervised):
         return ((hits & counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp(min=1)).sum()
 
     def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
-        count = sums["count"]
-        values = {"accuracy": float(sums["correct"] / count)}
-        if "top5" in sums:
-            values["top5"] = float(sums["top5"] / count)
-        return values
+        hits = {"accuracy": "correct", "top5": "top5"}  # a subclass may have steps that count nothing
+        return {name: float(sums[key] / sums["count"]) for name, key in hits.items() if key in sums}
 
     def mode(self, metric: str) -> Mode:
         return "min" if metric == "loss" else "max"
@@ -183,6 +181,8 @@ class Regression(Supervised):
         }
 
     def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        if "absolute" not in sums:  # a subclass may have steps that sum nothing
+            return {}
         return {"mae": float(sums["absolute"] / sums["count"]), "r2": _r2(sums)}
 
     def mode(self, metric: str) -> Mode:
@@ -254,7 +254,7 @@ def metric_names(task: Task, spec: DataSpec | None) -> list[str] | None:
     statistics = task.statistics(outputs, targets)
     refuse_own_names(task, "statistic", statistics)
     sums = {name: value.double() for name, value in statistics.items()}
-    metrics = task.metrics({"count": torch.ones((), dtype=torch.float64), **sums})
+    metrics = task.metrics(Sums(task, {"count": torch.ones((), dtype=torch.float64), **sums}))
     refuse_own_names(task, "metric", metrics)
     return ["loss", *metrics]
 

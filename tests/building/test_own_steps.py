@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.command import TINY, Command, record_of
+from tests.command import TINY, Command, only_run, record_of
 from tests.preparing import Mistake
 
 TASKS = """
@@ -35,7 +36,7 @@ def test_what_steps_do_not_count_is_not_a_metric(
 ) -> None:
     module("own", TASKS)
     command("dataset=gaussian", *TINY, "dataset.val_fraction=0.2", "task._target_=own.Updates")
-    metrics = record_of(Path())["metrics"]
+    metrics = record_of(only_run(Path("outputs")))["metrics"]
     assert "val/accuracy" in metrics
     assert "train/accuracy" not in metrics
 

@@ -203,6 +203,14 @@ def test_a_sharded_run_has_the_curves_of_one_process(command: Command) -> None:
         assert [value for _, value in points] == pytest.approx([value for _, value in three[tag]], abs=1e-5)
 
 
+@pytest.mark.slow
+def test_a_run_of_one_process_with_a_fused_optimizer_goes_on_in_parts(command: Command) -> None:
+    command(*RUN, "optimizer=sgd", "hydra.run.dir=run")
+    longer = int(record_of(Path("run"))["step"]) + 6
+    command("resume", "run", f"trainer.steps={longer}", "trainer.devices=2", "trainer.strategy=fsdp")
+    assert record_of(Path("run"))["step"] == longer
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
 from sweepboard.training.distributed import Group
 from sweepboard.training.gradient_sum import GradientSum
@@ -38,6 +38,8 @@ def shard(model: nn.Module, ranks: Group, optimizers: Iterable[Optimizer]) -> No
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["params"] = [after[id(parameter)] for parameter in group["params"]]
+            if group.get("fused") and not isinstance(optimizer, Adam | AdamW):
+                group["fused"] = False  # torch 2.14 has no other fused kernel for parts of weights
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
@@ -73,7 +75,10 @@ def part_of_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> dict[st
         number: {name: _part(weights[number], value) for name, value in each.items()}
         for number, each in state["state"].items()
     }
-    return {**state, "state": parts}
+    saved = zip(state["param_groups"], optimizer.param_groups, strict=True)
+    # Fused or not is decided by `shard`, whatever the process did that saved the state.
+    groups = [{**group, "fused": own["fused"]} if "fused" in own else group for group, own in saved]
+    return {**state, "state": parts, "param_groups": groups}
 
 
 def _part(like: Any, value: Any) -> Any:

@@ -137,4 +137,4 @@ def test_groups_are_swept(command: Command) -> None:
     command(*words, "optimizer.groups.layers.lr_scale=1.0,0.1")
     key = "optimizer.groups.layers.lr_scale"
     runs = load_runs("outputs/sweeps/groups")
-    assert {run.name: run.hparams[key] for run in runs} == {f"{key}=1.0": 1.0, f"{key}=0.1": 0.1}
+    assert {run.name: run.hparams[key] for run in runs} == {"lr_scale=1.0": 1.0, "lr_scale=0.1": 0.1}

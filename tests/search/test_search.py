@@ -46,7 +46,8 @@ MISTAKES = {  # where ~ stands for hydra.sweeper.
         "hydra.sweeper.metric=train/samples_per_second",
         "logging=none",
     ): "~metric=train/samples_per_second: "
-    "no trial measures it; valid: test/accuracy, test/loss, val/accuracy, val/loss",
+    "no trial measures it; valid: test/accuracy, test/loss, test_best/accuracy, test_best/loss, "
+    "val/accuracy, val/loss",
     (LR, "hydra.sweeper.direction=up"): "~direction=up: choose from minimize, maximize",
     (LR, "hydra.sweeper.direction=[minimize,maximize]"): "~direction: 2 for 1 metrics, val/accuracy; "
     "give one each",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard import plain_yaml
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan_file import read_plan
 from tests.command import TINY, Command
 
 SWEEP = ["-m", *TINY, "dataset=gaussian", "optimizer.lr=0.1,0.01", "seed=1,2", "sweep.name=s"]
@@ -78,6 +79,6 @@ def test_a_sweep_has_one_moment(planned: Command, value: str) -> None:
     planned(*words)
     planned(*words)  # it is the same sweep
     assert "2 jobs added" in planned(*RESUME, f"model.tag={value}", "optimizer.lr=0.2").out
-    plans = [plain_yaml.load(path.read_text()) for path in Path("outputs/sweeps/s/plan").glob("*.yaml")]
-    assert len(plans) == 4
-    assert len({str(plan["config"]["model"]["tag"]) for plan in plans}) == 1
+    jobs = read_plan(SweepFolder(Path("outputs/sweeps/s"))).jobs
+    assert len(jobs) == 4
+    assert len({str(job.config.values["model"]["tag"]) for job in jobs}) == 1

@@ -13,8 +13,8 @@ import sweepboard
 
 PACKAGE = Path(sweepboard.__file__).parent
 COMPAT = PACKAGE / "compat"
-MODULES = {"__future__", "_thread"}
-"""Modules that start with an underscore and are documented."""
+MODULES = {"__future__", "_thread", "_typeshed"}
+"""Modules that start with an underscore and are documented; the last is for type checkers."""
 
 ATTRIBUTES = {"_exit", "_fields"}
 """Documented, too: of `os`, and of every named tuple."""
@@ -40,7 +40,7 @@ def private_imports(tree: ast.AST) -> Iterator[str]:
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module not in MODULES:
+        elif isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] not in MODULES:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         yield from (name for name in names if any(map(is_private, name.split("."))) or "GlobalHydra" in name)
 

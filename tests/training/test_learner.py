@@ -92,8 +92,8 @@ def test_channels_last_is_for_convolutions_only() -> None:
     convolutional, dense = learner(CNN((3, 8, 8), 2)), learner(linear())
     weight = convolutional.model.features[3].weight  # type: ignore[index, union-attr]
     assert weight.is_contiguous(memory_format=torch.channels_last)
-    assert convolutional._layout._channels_last
-    assert not dense._layout._channels_last
+    assert convolutional.layout._channels_last
+    assert not dense.layout._channels_last
     plain = learner(CNN((3, 8, 8), 2), channels_last=False)
     assert plain.model.features[3].weight.is_contiguous()  # type: ignore[index, union-attr]
 

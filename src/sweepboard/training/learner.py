@@ -52,9 +52,9 @@ class Learner(LearnerParts):
         return self._computed(self.task.evaluation_step, batch, model)
 
     def _computed(self, step: Callable[[Model, Batch], Result], batch: Batch, model: Model) -> Step:
-        if self._reuses_memory:
+        if self.reuses_memory:
             new_step()
-        batch = self._layout.of(batch)
+        batch = self.layout.of(batch)
         if self.precision.dtype is None:
             return as_step(self.task, step(model, batch), batch)
         with self.precision.autocast():
@@ -62,7 +62,7 @@ class Learner(LearnerParts):
 
     def laid_out(self, batch: Batch) -> Batch:
         """Return a pair in the memory layout and the precision of the weights; other batches as they are."""
-        return self._layout.of(batch)
+        return self.layout.of(batch)
 
     def update(self, batches: Sequence[Batch]) -> Tensor:
         """Make one optimizer update in which every sample of `batches` has the same weight.
@@ -70,16 +70,16 @@ class Learner(LearnerParts):
         For a task with `updates` these are all updates of the task. Return the mean loss, detached, without
         waiting for the device.
         """
-        self.learning_rates = self._rates.now()
+        self.learning_rates = self.rates.now()
         self.step += 1
-        if self._makes_updates:
+        if self.makes_updates:
             loss = self._several_updates(batches)
         else:
             loss = self._gradients(batches)
-            if self._closure is None:
+            if self.closure is None:
                 self.apply(self.optimizers)
             else:
-                self._closure.step(self.optimizer, loss, lambda: self._gradients_elsewhere(batches))
+                self.closure.step(self.optimizer, loss, lambda: self._gradients_elsewhere(batches))
         self.schedules.after("step", {})
         self.loss = loss
         return loss
@@ -90,7 +90,7 @@ class Learner(LearnerParts):
         mean = WeightedMean(len(batches), self.gradient_sum)
         for batch in batches:
             self.backward(mean.add(self._forward(batch, measured)))
-        mean.divide(self._parameters)
+        mean.divide(self.parameters)
         self.clip(self.optimizers)
         return mean.loss
 
@@ -111,7 +111,7 @@ class Learner(LearnerParts):
 
     def clear_gradients(self) -> None:
         """Set all gradients to None: `optimizer.zero_grad()` without its bookkeeping."""
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             parameter.grad = None
 
     def backward(self, loss: Tensor, only: str | None = None) -> None:
@@ -119,7 +119,7 @@ class Learner(LearnerParts):
         if self.precision.scaler is not None:
             loss = self.precision.scaler.scale(loss)
         inputs = self.parameters_of(only) if only is not None and len(self.optimizers) > 1 else None
-        twice = bool(self._second_order) if only is None else only in self._second_order
+        twice = bool(self.second_order) if only is None else only in self.second_order
         loss.backward(inputs=inputs, create_graph=twice)  # type: ignore[no-untyped-call]
 
     def parameters_of(self, name: str) -> list[nn.Parameter]:
@@ -129,7 +129,7 @@ class Learner(LearnerParts):
 
     def _measure(self, step: Step) -> None:
         self.meter.add(step)
-        self._trace.append((self.step, self.learning_rates))
+        self.trace.append((self.step, self.learning_rates))
 
     def clip(self, names: Iterable[str]) -> None:
         """Clip the gradients of the parameters of these optimizers together, if that is asked for."""
@@ -142,16 +142,16 @@ class Learner(LearnerParts):
                 self.on_gradients(name)
         # Those of others were cleared: the norm is that of the gradients that are set.
         if self.grad_clip_value is not None:
-            nn.utils.clip_grad_value_(self._parameters, self.grad_clip_value)
+            nn.utils.clip_grad_value_(self.parameters, self.grad_clip_value)
         if self.grad_clip is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self.grad_clip)
+            nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
 
     def apply(self, names: Iterable[str]) -> None:
         """Step these optimizers with the gradients that are set."""
         scaler = self.precision.scaler
         if scaler is None:
             for name in names:
-                self._steps[name]()
+                self.steps[name]()
             return
         for name in names:
             scaler.step(self.optimizers[name])

@@ -60,7 +60,7 @@ class LearnerParts:
         self.optimizers = {OPTIMIZER: optimizers} if isinstance(optimizers, Optimizer) else dict(optimizers)
         self.optimizer = next(iter(self.optimizers.values()))
         self.schedules = schedules or Schedules()
-        self._second_order = second_order
+        self.second_order = second_order
         if second_order:  # the cycle it warns of is broken before each update
             warnings.filterwarnings("ignore", message=r"Using backward\(\) with create_graph=True")
         self.precision = Precision(precision, self.device)
@@ -68,29 +68,29 @@ class LearnerParts:
         self.grad_clip, self.grad_clip_value = grad_clip, grad_clip_value
         self.meter = Meter(task)
         self.step = 0
-        self._rates = LearningRates(self.optimizers)
-        self.learning_rates = self._rates.now()
-        self._trace: list[tuple[int, Mapping[str, Rate]]] = []
-        self._parameters = list(model.parameters())
-        self._layout = Layout(model, channels_last)
+        self.rates = LearningRates(self.optimizers)
+        self.learning_rates = self.rates.now()
+        self.trace: list[tuple[int, Mapping[str, Rate]]] = []
+        self.parameters = list(model.parameters())
+        self.layout = Layout(model, channels_last)
         self.task_modules = modules_of(task)
         for module in self.task_modules:
             module.to(self.device)
         self._attributes = Attributes(self._changing)
-        self._steps = {name: fast_step(optimizer) for name, optimizer in self.optimizers.items()}
-        self._makes_updates = makes_updates(task)
+        self.steps = {name: fast_step(optimizer) for name, optimizer in self.optimizers.items()}
+        self.makes_updates = makes_updates(task)
         self.loss = torch.zeros(())
         self.on_gradients: Callable[[str], None] | None = None
         self.ranks: Ranks = ALONE
         self._sharding: Any = None
         self.whole_model: dict[str, Any] = {}  # the last state dict, of a sharded model
         self.gradient_sum: GradientSum | None = None
-        self._closure = closure_for_steps(
-            self.optimizers, self._parameters, self._makes_updates, self.precision.scaler is not None
+        self.closure = closure_for_steps(
+            self.optimizers, self.parameters, self.makes_updates, self.precision.scaler is not None
         )
         begin_training(self.optimizers.values())
         self.callable_model: Model = compiled(model, compile) if compile else model
-        self._reuses_memory = isinstance(compile, str)
+        self.reuses_memory = isinstance(compile, str)
 
     def join(self, ranks: Group, sharded: bool = False) -> None:
         """Train together with other ranks from here on, from the weights of rank 0.
@@ -104,8 +104,8 @@ class LearnerParts:
 
             self._sharding = sharding
             sharding.shard(self.model, ranks, self.optimizers.values())
-            self._parameters = list(self.model.parameters())
-            self._steps = {name: optimizer.step for name, optimizer in self.optimizers.items()}
+            self.parameters = list(self.model.parameters())
+            self.steps = {name: optimizer.step for name, optimizer in self.optimizers.items()}
         keep_alone(self.task)
         self.ranks, self.meter = ranks, Meter(self.task, ranks)
         kind = self._sharding.ShardedGradients if sharded else GradientSum
@@ -122,7 +122,7 @@ class LearnerParts:
         It is raised by all ranks.
         """
         finite = self.meter.fetch().isfinite()
-        trace, self._trace = self._trace, []
+        trace, self.trace = self.trace, []
         wrong = None if finite.all() else trace[int(finite.logical_not().nonzero()[0])][0]
         step = self.ranks.earliest(wrong)
         if step is not None:

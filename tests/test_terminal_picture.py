@@ -20,10 +20,9 @@ def test_a_screen_obeys_what_rich_writes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "-m optimizer.lr=0.1,0.01 sweep.name=lr"])
-def test_a_command_fits_a_terminal_of_eighty_columns(
+def test_the_last_lines_of_a_command_stay_on_the_screen(
     words: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("terminal"))
     shown = screen_of(f"sweepboard trainer=debug model=mlp dataset=gaussian threads=1 {words}".strip()).text
-    assert max(map(len, shown.splitlines())) <= 80
-    assert "sweepboard board" in shown or "board: " in shown
+    assert shown.rstrip().splitlines()[-1].startswith("board: ")

@@ -107,6 +107,15 @@ def test_seeds_rank_as_groups_and_swept_values_are_columns_with_short_keys(
     assert ["in", "outputs/sweeps/lr/optimizer.lr=0.01,seed=2"] in table
 
 
+def test_a_column_with_nothing_in_it_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    views = jobs({("0.1", 1): 0.99, ("0.01", 1): 0.8})
+    print_results(FOLDER, views)
+    assert capsys.readouterr().out.split("\n")[1].split() == ["lr", "state", "best", "val/accuracy", "time"]
+    views[1].state, views[1].reason = "failed", "it was killed"
+    print_results(FOLDER, views)
+    assert capsys.readouterr().out.split("\n")[1].split()[-1] == "reason"
+
+
 def test_a_pruned_job_is_not_best_whatever_its_score_was() -> None:
     pruned, finished = jobs({("0.1", 1): 0.99, ("0.01", 1): 0.8})
     pruned.state = "pruned"

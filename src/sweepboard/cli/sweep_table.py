@@ -94,11 +94,11 @@ def _place(group: JobGroup) -> tuple[int, float]:
 
 
 def result_columns(groups: Sequence[JobGroup]) -> list[Column]:
-    """Return the columns of the final table."""
+    """Return the columns of the final table that have something in them."""
     views, points = [group.best for group in groups], [group.point for group in groups]
     primary = next((tag_of(view.primary_metric) for view in views if view.primary_metric), "metric")
     labels = Column("job", [group.label for group in groups], worth=90)
-    return [
+    columns = [
         *(swept_columns(points, points) or [labels]),
         Column("state", [group.state for group in groups], worth=80, colour=status_colour),
         Column(f"best {primary}", spread_texts(group.scores for group in groups), worth=95),
@@ -106,6 +106,7 @@ def result_columns(groups: Sequence[JobGroup]) -> list[Column]:
         Column("time", [duration(sum(view.seconds for view in group.views)) for group in groups], worth=40),
         Column("reason", [group.reason for group in groups], worth=70, wraps=True),
     ]
+    return [column for column in columns if any(column.cells)]  # no test set, nothing that failed
 
 
 def live_columns(views: Sequence[JobView], all_views: Sequence[JobView]) -> list[Column]:

@@ -12,7 +12,7 @@ from sweepboard.execution import Ended, Job, Message, Requeued, Resources, Start
 from sweepboard.execution.slurm import SlurmExecutor
 from sweepboard.execution.slurm.arrays import cores_of, divided, must_end_before
 from sweepboard.execution.slurm.batch import Batch, Tail, append
-from sweepboard.execution.slurm.commands import SlurmError
+from sweepboard.execution.slurm.commands import Ending, SlurmError
 from sweepboard.execution.slurm.executor import gpu_count
 from sweepboard.execution.slurm.script import array_options, options, script
 from sweepboard.execution.slurm.task import Task
@@ -70,7 +70,7 @@ def test_a_task_that_is_taken_over_tells_how_its_jobs_stand(tmp_path: Path) -> N
     assert task.poll() == [Started("b", "1"), Message("b", {"n": 2})]
     append(batch.events(0), {"put_back": "b", "why": "SIGTERM"})
     assert task.poll() == [Requeued("b", "its allocation was ended by SIGTERM")]
-    assert task.lost("CANCELLED") == [Ended("b", None, "Slurm ended job 7_0 (CANCELLED)")]
+    assert task.lost(Ending("CANCELLED")) == [Ended("b", None, "Slurm ended job 7_0 (CANCELLED)")]
     assert Tail(batch.commands(0)).poll() == [{"stop": "c", "reason": "it is submitted again"}]
 
 

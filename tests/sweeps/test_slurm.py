@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sweepboard.sweeps.launch import ANOTHER_FAILED
 from tests.command import TINY, Command, record_of
 from tests.ray_cluster import needs_ray
 from tests.runs.process import Sweepboard, assert_the_same, curves
@@ -162,6 +163,44 @@ def test_failed_jobs_are_tried_again_and_never_run_more_than_at_once(slurm: Slur
     assert said.count("is tried again (1 of 1)") == 2
     assert "2 finished" in said
     assert [record_of(run)["attempts"] for run in runs_in(SWEEP)] == [2, 2]
+
+
+ONE_FAILS = """
+from pathlib import Path
+from sweepboard import Callback
+
+class Failing(Callback):
+    def on_update(self, progress) -> None:
+        try:
+            Path("fail").unlink()
+        except FileNotFoundError:
+            return
+        raise RuntimeError("a bug")
+"""
+
+
+def test_a_job_that_fails_stops_the_others(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(ONE_FAILS)
+    words = ["+callbacks.failing._target_=failing.Failing", "seed=1,2,3", "sweep.name=s", SLURM]
+    sweep = start("-m", *SLOW, *words, "hydra.launcher.at_once=2", "sweep.on_failure=stop")
+    runs = [tmp_path / SWEEP / f"seed={seed}" for seed in (1, 2)]
+    sweep.wait_for(lambda: all(step_of(run) >= 6 for run in runs))
+    (tmp_path / "fail").touch()
+    assert sweep.end() == 1, sweep.said()
+    assert "1 failed, 1 interrupted, 1 waiting" in sweep.said()
+    assert {record_of(run)["reason"] for run in runs} == {"RuntimeError: a bug", ANOTHER_FAILED}
+    wait_for(lambda: not slurm.active(), "the end of the tasks", 30)
+    (tmp_path / "go").touch()
+    assert "3 finished" in start("resume", str(SWEEP), "--failed").finish()
+
+
+def test_a_job_that_takes_too_long_is_stopped(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
+    sweep = start("-m", *SLOW, "seed=1", "sweep.name=s", SLURM, "sweep.time_limit=4")
+    assert sweep.end() == 1, sweep.said()
+    [run] = runs_in(tmp_path / SWEEP)
+    assert record_of(run)["reason"] == "took longer than sweep.time_limit=4 seconds"
+    assert step_of(run) > 0
+    assert not slurm.active()
 
 
 def test_a_requeued_job_goes_on_in_its_folder(

@@ -27,6 +27,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _UNTIL_THE_END = 60.0
 """Seconds to wait for the end by a requeue that was asked for."""
 
+_SPREADING = 1.0
+"""Seconds in which a signal of Slurm's reaches every process of an allocation."""
+
 
 def main() -> None:
     """Run the task that the command line names: the folder of its array, and its index."""
@@ -72,6 +75,8 @@ class Allocation:
         self._signum = self._signum or signum
 
     def _report(self, events: list[Event]) -> None:
+        if self._signum is None and any(map(_is_by_a_signal, events)):
+            time.sleep(_SPREADING)  # it may be on its way to this process, too
         if events:
             append(self._events, *map(self._line, events))
 
@@ -109,3 +114,9 @@ class Allocation:
             return ()
         given = os.environ.get("CUDA_VISIBLE_DEVICES", "") if "SLURM_JOB_ID" in os.environ else ""
         return tuple(name for name in given.split(",") if name) or tuple(gpus())
+
+
+def _is_by_a_signal(event: Event) -> bool:
+    """Return whether a job has ended by SIGTERM, which nobody here has sent."""
+    ended_so = (-signal.SIGTERM, 128 + signal.SIGTERM)
+    return isinstance(event, Ended) and event.stop_reason is None and event.code in ended_so

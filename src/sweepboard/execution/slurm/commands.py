@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +41,21 @@ class TaskState:
     comment: str
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a task has ended, as Slurm tells it."""
+
+    state: str
+    signum: int = 0
+    """The signal that its script died of; 0 for none."""
+
+    restarts: int = 0
+    """How often it had been requeued."""
+
+    def __str__(self) -> str:
+        return f"{self.state} by {signal.Signals(self.signum).name}" if self.signum else self.state
+
+
 def submit(options: Sequence[str], script: str, environment: Mapping[str, str]) -> str:
     """Submit the file `script`, with more variables. Return the id of the array. Raise `SlurmError`."""
     told = call("sbatch", "--parsable", *options, script, environment=environment)
@@ -70,6 +87,16 @@ def queue(patience: float = _PATIENCE) -> dict[str, TaskState]:
     )
     fields = (line.strip().split("|", 2) for line in told.splitlines() if line.count("|") >= 2)
     return {name: TaskState(name, state, comment) for name, state, comment in fields}
+
+
+def ending(name: str, state: str) -> Ending:
+    """Return how a task has ended that `queue` knows as `state`; no more if it is forgotten."""
+    try:
+        told = call("scontrol", "--oneliner", "show", "job", name)
+    except SlurmError:
+        return Ending(state)
+    found = (re.search(pattern, told) for pattern in (r"\bExitCode=\d+:(\d+)", r"\bRestarts=(\d+)"))
+    return Ending(state, *(int(match[1]) if match else 0 for match in found))
 
 
 def cancel(tasks: Iterable[str], kill: bool = False) -> None:

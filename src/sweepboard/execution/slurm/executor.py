@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -34,6 +35,9 @@ AGAIN = 30.0
 SETTLE = 10.0
 """Seconds that the last lines of a task's file may come after Slurm has said that it has ended."""
 
+CUT_OFF = 2
+"""Times that a job is submitted again whose allocation was ended though nothing had failed."""
+
 DEAF = 30.0
 """Seconds, after those of grace, that a task has to follow what it was told."""
 
@@ -60,6 +64,7 @@ class SlurmExecutor(Executor):
         self._new: list[Job] = []
         self._tasks: list[Task] = []
         self._earlier: dict[str, Task] = {}
+        self._cut_off = Counter[str]()
         self._asked = self._send_at = 0.0
 
     def resources(self) -> Resources:
@@ -200,18 +205,33 @@ class SlurmExecutor(Executor):
             return []
         events: list[Event] = []
         for task in self._tasks:
-            events += _lost(task, queue)
+            events += self._lost(task, queue)
         return events
 
+    def _lost(self, task: Task, queue: dict[str, commands.TaskState]) -> list[Event]:
+        """Return what has become of a task's jobs if it has ended and told nothing for a while."""
+        entry = queue.get(task.name)
+        state = "gone" if entry is None else entry.state if entry.state in commands.ENDED else None
+        task.is_gone(state)
+        settled = time.monotonic() >= (task.gone_since or 0.0) + SETTLE
+        if state is None or not (settled or (task.has_told_all and state == "CANCELLED")):
+            return []
+        events, ending = task.poll(), commands.ending(task.name, state)
+        if self.settings.requeue and task.was_cut_off(ending):
+            events += self._submit_again(task, ending)
+        return [*events, *task.lost(ending)]
 
-def _lost(task: Task, queue: dict[str, commands.TaskState]) -> list[Event]:
-    """Return the ends of a task's jobs if it has ended and told nothing for a while."""
-    entry = queue.get(task.name)
-    state = "gone" if entry is None else entry.state if entry.state in commands.ENDED else None
-    task.is_gone(state)
-    if state is None or time.monotonic() < (task.gone_since or 0.0) + SETTLE:
-        return []
-    return [*task.poll(), *task.lost(state)]
+    def _submit_again(self, task: Task, ending: commands.Ending) -> list[Event]:
+        """Submit the jobs of a task once more that was cut off, unless that happens again and again."""
+        if any(self._cut_off[name] >= CUT_OFF for name in task.left):
+            return []
+        why = f"Slurm's job {task.name} ended ({ending}) though no job had failed"
+        jobs, events = task.taken_back(why)
+        if jobs:
+            log.warning("%s; submitted again: %s", why, ", ".join(job.name for job in jobs))
+        self._cut_off.update(job.name for job in jobs)
+        self._new += jobs
+        return events
 
 
 def gpu_count(gpus: int | str | None) -> int:

@@ -15,7 +15,7 @@ from sweepboard.settings.slurm import SlurmSettings
 def script(batch: Batch, setup: Sequence[str]) -> str:
     """Return the script of a task: the user's lines of setup, and then `allocation.main` in its place.
 
-    A line of setup that fails ends the task. The signals of the warning wait for their handlers.
+    A line of setup that fails ends the task. The signals of the warning are ignored until they have handlers.
     """
     start = "from sweepboard.execution.slurm.allocation import main; main()"
     lines = ["#!/bin/bash", "set -e", *setup, "set +e", "trap '' USR1 USR2"]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweepboard.execution.executor import Ended, Event, Job, Message, Payload, Requeued, Started
 from sweepboard.execution.slurm.batch import Batch, Tail, append
+from sweepboard.execution.slurm.commands import Ending
 
 _FAILURES = ("FAILED", "OUT_OF_MEMORY", "COMPLETED")
-"""States of a task without an end of its own that are nobody's wish: its jobs have failed."""
+"""States of a task without an end of its own that are nobody's wish: they failed, or it was cut off."""
+
+_ELSEWHERE = "it is submitted again"
+"""Why a task is to leave a job alone that another one has."""
 
 _LOG_LINES, _LOG_BYTES = 5, 4000
 
@@ -36,6 +41,9 @@ class Task:
     """When it is killed, because it does not follow what it was told."""
 
     started: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
+    """The names of the jobs that have started, and neither ended nor been put back."""
+
     ended: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)
@@ -69,8 +77,9 @@ class Task:
         """Follow a job of an earlier executor. Return False if it waits and is out of date."""
         was = next(each for each in self.jobs if each.name == job.name)
         if job.name not in self.started and replace(job, secrets={}) != was:
-            self.stop(job.name, "it is submitted again")
+            self.stop(job.name, _ELSEWHERE)
             return False
+        self.jobs = [job if each is was else each for each in self.jobs]  # with its secrets
         self.followed.add(job.name)
         return True
 
@@ -99,6 +108,11 @@ class Task:
         """Whether it waits in Slurm's queue for the first time."""
         return not self.began
 
+    @property
+    def has_told_all(self) -> bool:
+        """Whether it has put back every job that it had started."""
+        return self.is_away and not self.running
+
     def poll(self) -> list[Event]:
         """Return what its jobs have reported since the last call."""
         past = [event for name in self.followed for event in self._past.pop(name, [])]
@@ -111,19 +125,26 @@ class Task:
     def _events(self, payload: Payload) -> Iterator[Event]:
         if "began" in payload:
             self.began, self.is_away = True, False
+            yield from self._put_back(sorted(self.running), "its allocation was lost")  # it could not say so
         elif "done" in payload:
             self.done = True
         elif "started" in payload:
             self.started.add(payload["started"])
+            self.running.add(payload["started"])
             yield Started(payload["started"], payload["gpu"])
         elif "message" in payload:
             yield Message(payload["message"], payload["payload"])
         elif "put_back" in payload:
             self.is_away = True
-            yield Requeued(payload["put_back"], f"its allocation was ended by {payload['why']}")
+            yield from self._put_back([payload["put_back"]], f"its allocation was ended by {payload['why']}")
         elif "ended" in payload:
             self.ended.add(payload["ended"])
+            self.running.discard(payload["ended"])
             yield Ended(payload["ended"], payload["code"], payload["stop_reason"])
+
+    def _put_back(self, names: Sequence[str], why: str) -> Iterator[Event]:
+        self.running.difference_update(names)
+        return (Requeued(name, why) for name in names)
 
     def tell(self, name: str, payload: Payload) -> None:
         """Send a job a message."""
@@ -142,9 +163,27 @@ class Task:
         """Note that Slurm will not run it any more, or that it will."""
         self.gone_since = None if state is None else self.gone_since or time.monotonic()
 
-    def lost(self, state: str) -> list[Event]:
+    def was_cut_off(self, ending: Ending) -> bool:
+        """Return whether it has ended by no fault of its setup or its jobs, and nobody's wish.
+
+        That is a signal that a requeue had sent to the attempt before, or one that came from elsewhere.
+        """
+        if ending.state == "COMPLETED":  # it leaves with 0 at a signal, and for no other reason
+            return self.began
+        return ending.state == "FAILED" and (ending.restarts > 0 or ending.signum == signal.SIGTERM)
+
+    def taken_back(self, why: str) -> tuple[list[Job], list[Event]]:
+        """Give up its jobs that nobody has stopped. Return them, to be submitted again, and what to tell."""
+        jobs = [job for job in self.jobs if job.name in self.left and job.name not in self.stopping]
+        events = list(self._put_back([job.name for job in jobs if job.name in self.running], why))
+        for job in jobs:  # should Slurm ever start it again, it leaves them alone
+            append(self.batch.commands(self.index), {"stop": job.name, "reason": _ELSEWHERE})
+            self.dropped.add(job.name)
+        return jobs, events
+
+    def lost(self, ending: Ending) -> list[Event]:
         """Return the ends of the jobs whose ends it has not told, after it has ended as Slurm says."""
-        error, stopped = self._why(state)
+        error, stopped = self._why(ending)
         ends: list[Event] = [
             Ended(name, None, self.stopping.get(name, stopped), None if name in self.stopping else error)
             for name in self.left
@@ -152,12 +191,12 @@ class Task:
         self.done = True
         return ends
 
-    def _why(self, state: str) -> tuple[str | None, str | None]:
+    def _why(self, ending: Ending) -> tuple[str | None, str | None]:
         """Return why its jobs have failed or, else, why they were stopped."""
-        if state in _FAILURES:
-            told = f"Slurm's job {self.name} ended ({state}) before its jobs did"
+        if ending.state in _FAILURES and not self.was_cut_off(ending):
+            told = f"Slurm's job {self.name} ended ({ending}) before its jobs did"
             return f"{told}; {self.batch.log(self.index)} ends with: {' / '.join(self._last_lines())}", None
-        return None, f"Slurm ended job {self.name} ({state})"
+        return None, f"Slurm ended job {self.name} ({ending})"
 
     def _last_lines(self) -> list[str]:
         try:

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NEXT := $(VENV)-next
 
-.PHONY: run test test-slow test-next bench check docs format clean help
+.PHONY: run test test-slow test-next bench check docs pictures format clean help
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -31,6 +31,9 @@ check: $(VENV)/dev.stamp        ## lint, format and types
 
 docs: $(VENV)/dev.stamp         ## the documentation site, in build/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+pictures: $(VENV)/dev.stamp     ## the pictures in docs/pictures, from real runs; needs Chromium
+	$(BIN)/python -m tests.pictures
 
 format: $(VENV)/dev.stamp       ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -55,7 +55,7 @@ def test_every_parameter_on_schedule_and_at_the_end(tmp_path: Path) -> None:
     writer.close()
     events = EventAccumulator(str(tmp_path), {"tensors": 0}).Reload()
     learnt = {name for name, parameter in Net(IMAGES).named_parameters() if parameter.requires_grad}
-    expected = {f"{kind}/{name}" for kind in ("weights", "gradients") for name in learnt}
+    expected = {f"weights/{name}{kind}" for kind in ("", ".grad") for name in learnt}
     assert set(events.Tags()["tensors"]) == expected | {"weights/frozen"}
     points = events.Tensors("weights/head.weight")
     assert [point.step for point in points] == [10, 20, 23], "every second epoch of five updates, and the end"
@@ -89,7 +89,7 @@ def test_one_warning_names_the_first_that_is_left_out(
     expected = "no histogram of weights/empty at step 1: it is empty or holds NaN or infinity"
     assert [record.getMessage() for record in caplog.records] == [expected]
     tags = EventAccumulator(str(tmp_path)).Reload().Tags()["tensors"]
-    assert set(tags) == {"weights/table.weight", "gradients/table.weight"}
+    assert set(tags) == {"weights/table.weight", "weights/table.weight.grad"}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_images(server: Server) -> None:
 
 def test_histograms(server: Server) -> None:
     tags = server.get("data/plugin/histograms/tags")["lr=0.1"]
-    assert {"weights/head.weight", "gradients/head.weight"} <= set(tags)
+    assert {"weights/head.weight", "weights/head.weight.grad"} <= set(tags)
     points = server.get("data/plugin/histograms/histograms", run="lr=0.1", tag="weights/head.weight")
     assert [step for _, step, _ in points] == [5, 10, 15]
     assert sum(count for _, _, count in points[0][2]) == pytest.approx(3 * 256)

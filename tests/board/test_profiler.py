@@ -38,6 +38,19 @@ def test_the_trace_has_the_updates_that_were_asked_for(tmp_path: Path, updates: 
     assert "aten::" in text(tmp_path)
 
 
+def test_it_says_where_the_trace_is_and_how_it_is_opened(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = EventWriter(tmp_path)
+    with caplog.at_level(logging.INFO, "sweepboard"):
+        tiny_run([Profile(writer, tmp_path, 1)])
+    writer.close()
+    trace = tmp_path / "profile" / "trace.json.gz"
+    assert f"the profile is in {trace}; open it at https://ui.perfetto.dev" in caplog.messages
+    page = text(tmp_path)
+    assert "`profile/trace.json.gz` in the folder of the run: open it at <https://ui.perfetto.dev>" in page
+
+
 def test_a_run_that_ends_before_the_trace_begins(tmp_path: Path) -> None:
     tiny_run([Profile(EventWriter(tmp_path), tmp_path, 4)], steps=1)
     assert not (tmp_path / "profile").exists()
@@ -72,4 +85,5 @@ def test_the_tracer_does_not_speak_of_threads(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=run"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
     assert "thread" not in done.stderr
+    assert "profile: run/profile/trace.json.gz (open it at https://ui.perfetto.dev)" in done.stdout
     assert (tmp_path / "run" / "profile" / "trace.json.gz").is_file()

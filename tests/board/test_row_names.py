@@ -34,6 +34,12 @@ def test_what_was_asked_for(row: dict[str, Any], asked: set[str], name: str) -> 
     assert row_name(row, asked, GROUP) == name
 
 
+def test_what_was_swept_stands_first() -> None:
+    row = {"model": "mlp", "model.dropout": 0.2, "optimizer.lr": 0.1}
+    name = row_name(row, row.keys(), GROUP, swept={"optimizer.lr"})
+    assert name == "lr=      0.1 dropout=      0.2 mlp 01234567"
+
+
 def test_numbers_are_sorted_as_numbers() -> None:
     values = [1e-10, 1e-5, 0.001, 0.1, 1, 2.5, 32, 128, 1024, 1e6]
     names = [row_name({"k.n": value}, {"k.n"}, GROUP) for value in values]

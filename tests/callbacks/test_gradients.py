@@ -77,7 +77,7 @@ def test_nothing_is_called_unless_a_callback_takes_the_event(world: World) -> No
 def test_the_norm_is_logged(world: World) -> None:
     journal = world.journal()
     fit(world.learner(), world.data(), SETTINGS, callbacks={"journal": journal, "norm": GradientNorm(5)})
-    assert [*journal.tags("gradients/norm")] == [5, 10, 15, 20]
+    assert [*journal.tags("train/gradient_norm")] == [5, 10, 15, 20]
 
 
 def test_frozen_weights_stay_until_they_are_thawed() -> None:

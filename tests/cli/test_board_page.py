@@ -9,13 +9,16 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.board_pictures import served_board, sweepboard
+from tests.served_board import served_board, sweepboard
 from tests.browser import CHROMIUM, Window, browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")]
 
 SMALL = ["trainer=debug", "threads=1", "logging.every_steps=1"]
-CLASSES = ["-m", "model=mlp", "dataset=gaussian", "optimizer.lr=0.1,0.01", "seed=1,2", "sweep.name=lr"]
+CLASSES = [
+    "-m", "model=mlp", "model.dropout=0.2", "dataset=gaussian", "optimizer.lr=0.1,0.01", "seed=1,2",
+    "callbacks=gradient_norm", "callbacks.gradient_norm.every_steps=1", "sweep.name=lr",
+]  # fmt: skip
 LINE = ["-m", "model=linear", "dataset=line", "task=regression", "optimizer.lr=0.1,0.01", "sweep.name=line"]
 
 
@@ -72,7 +75,7 @@ def test_the_table_of_hyperparameters_begins_with_what_was_swept(window: Window)
     first = headers(page).index("val/accuracy")
     assert headers(page)[first : first + 2] == ["val/accuracy", "val_best/accuracy"]
     names = page.locator("tf-hparams-table-view .table-cell").all_inner_texts()
-    rows = [text for text in names if "lr=" in text]
+    rows = [text for text in names if text.startswith("lr=")]
     assert len(rows) == 2, "seeds are one row"
     assert "0.01" in rows[0]
 

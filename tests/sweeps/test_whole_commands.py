@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.types import RangeSweep
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.command import TINY, Command
 
@@ -19,6 +20,14 @@ def test_another_output_root_is_found_by_every_verb(command: Command) -> None:
     assert [run["status"] for run in command("ls", "other", "--json").json] == ["finished", "finished"]
     assert len(command("compare", "other", "--json").json) == 2
     assert "2 finished" in command("resume", str(sweep)).out
+
+
+@pytest.mark.parametrize(("axis", "shown"), [("seed=1,2", 1), ("dataset.val_fraction=0.1,0.2", 2)])
+def test_samples_of_one_data_set_are_shown_once(command: Command, axis: str, shown: int) -> None:
+    command("-m", *BASIC, "logging.images=4", axis, "sweep.name=samples")
+    runs = sorted(path.parent for path in Path("outputs/sweeps/samples").glob("*/run.json"))
+    tags = [EventAccumulator(str(run)).Reload().Tags()["images"] for run in runs]
+    assert sorted(tags) == sorted([["train/samples"]] * shown + [[]] * (2 - shown))
 
 
 def test_a_launcher_is_refused_for_one_run(command: Command) -> None:

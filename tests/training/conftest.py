@@ -18,6 +18,7 @@ from sweepboard.training.learner import Learner
 from sweepboard.training.progress import Progress
 from sweepboard.training.schedules import Schedule, Schedules, WarmupCosine
 from sweepboard.training.seeding import seed_everything
+from sweepboard.training.task import Task
 from sweepboard.training.tasks import Classification, Regression
 
 
@@ -85,7 +86,9 @@ class Net(nn.Sequential):
         )
 
 
-def fake_learner(scheduler: str = "warmup", seed: int = 3, lr: float = 0.05, **settings: Any) -> Learner:
+def fake_learner(
+    scheduler: str = "warmup", seed: int = 3, lr: float = 0.05, task: Task | None = None, **settings: Any
+) -> Learner:
     """The same learner for the same arguments; leaves the global generators as a run finds them."""
     seed_everything(seed)
     model = Net()
@@ -101,7 +104,7 @@ def fake_learner(scheduler: str = "warmup", seed: int = 3, lr: float = 0.05, **s
     made, when = schedulers[scheduler](), SchedulerSettings(interval=interval)
     return Learner(
         model,
-        Classification(),
+        task or Classification(),
         optimizer,
         Schedules({"optimizer": Schedule(made, when)} if made is not None else {}),
         **settings,

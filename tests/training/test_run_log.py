@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from sweepboard.metric_names import SPEED
 from sweepboard.settings import CheckpointSettings, TrainerSettings
@@ -22,6 +23,8 @@ from sweepboard.training.media import drawn, frames_of, pixels_of, samples_of
 from sweepboard.training.progress import Progress
 from sweepboard.training.run_log import TagTaken
 from sweepboard.training.signals import Pruned, StopFlag
+from sweepboard.training.task import Step
+from sweepboard.training.tasks import Classification
 from tests.training.conftest import World
 
 SETTINGS = TrainerSettings(steps=20, val_every_steps=6, checkpoint=CheckpointSettings(every_steps=4))
@@ -161,6 +164,16 @@ def test_a_tag_that_the_run_logs_later_is_refused_then(world: World) -> None:
     mine = At("on_start", 0, lambda progress: progress.log.text("val/loss", "low"))
     with pytest.raises(TagTaken, match=r"callbacks\.mine: val/loss is a tag of the run"):
         fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": mine})
+
+
+def test_a_value_of_the_task_under_a_tag_of_the_run_is_refused(world: World) -> None:
+    class Rated(Classification):
+        def training_step(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Step:
+            inputs, targets = batch
+            return Step(cross_entropy(model(inputs), targets), values={"lr": torch.ones(())})
+
+    with pytest.raises(TagTaken, match="task: train/lr is a tag of the run; give the value another name"):
+        fit(world.learner(task=Rated()), world.data(), SETTINGS)
 
 
 def test_a_tag_has_one_kind(world: World) -> None:

@@ -27,7 +27,7 @@ BINS = 64
 
 
 class Histograms(Callback):
-    """Writes `weights/<parameter>` and `gradients/<parameter>` at regular epochs, and at the end."""
+    """Writes `weights/<parameter>` and `weights/<parameter>.grad` at regular epochs, and at the end."""
 
     may_fail = True
 
@@ -68,7 +68,7 @@ def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
         gradient = parameter.grad
         if gradient is not None:
             dense = gradient.coalesce().values() if gradient.is_sparse else gradient
-            yield f"gradients/{name}", dense.detach()
+            yield f"weights/{name}.grad", dense.detach()
 
 
 def buckets_of(tensor: Tensor, bins: int = BINS) -> npt.NDArray[np.float64] | None:

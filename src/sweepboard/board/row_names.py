@@ -17,14 +17,17 @@ LENGTH = 100
 """Longest text in a name, the blanks counted."""
 
 
-def row_name(row: Mapping[str, Any], asked: Collection[str], group: str) -> str:
-    """Return what was `asked` for in a row, sorted as numbers where it is some, and a part of its `group`.
+def row_name(
+    row: Mapping[str, Any], asked: Collection[str], group: str, swept: Collection[str] = ()
+) -> str:
+    """Return what was `asked` for in a row, numbers aligned so that they sort, and the start of its `group`.
 
-    `lr= 0.1 mlp 4f1c09ab`: settings have the last part of their keys, and options stand for themselves. What
-    changes no result is left out. A row of which nothing was asked has the name of its model.
+    `lr= 0.1 mlp 4f1c09ab`: a setting is named by the last part of its key, an option stands for itself. The
+    keys `swept` come first, because TensorBoard shows about twenty characters. What changes no result is left
+    out. A row of which nothing was asked has the name of its model.
     """
     told = [key for key in row if key in asked and _changes_results(key)]
-    told.sort(key=lambda key: "." not in key)
+    told.sort(key=lambda key: (key not in swept, "." not in key))
     keys = told or [key for key in ("model",) if key in row]
     text = " ".join(_told(key, row[key], keys) for key in keys)
     return f"{text[:LENGTH]} {group[:8]}".lstrip()

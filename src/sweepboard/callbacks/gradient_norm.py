@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class GradientNorm(Callback):
-    """Logs the norm of all gradients before they are clipped, as `gradients/norm`, every so many updates.
+    """Logs the norm of all gradients before they are clipped, as `train/gradient_norm`, every so many updates.
 
-    Of several optimizers it is one curve for each: `gradients/norm/<optimizer>`.
+    Of several optimizers it is one curve for each: `train/gradient_norm/<optimizer>`.
     """
 
     writes_only = True
@@ -29,4 +29,4 @@ class GradientNorm(Callback):
             weights = learner.parameters_of(optimizer)
             norm = torch.nn.utils.get_total_norm([one.grad for one in weights if one.grad is not None])
             name = f"/{optimizer}" if len(learner.optimizers) > 1 else ""
-            progress.log.scalars({f"gradients/norm{name}": norm})
+            progress.log.scalars({f"train/gradient_norm{name}": norm})

@@ -154,7 +154,8 @@ def open_run_board(
     swept = asked_for(values, [override for override in typed if key_of(override) in varied], varied)
     row = hparams(values, config.groups, asked, config.interpolations)
     group = group_name(masked(row) | {DATA: work.content or config.data_root})
-    columns, name = masked(board_columns(row, asked, swept)), row_name(masked(row), asked, group)
+    columns = masked(board_columns(row, asked, swept))
+    name = row_name(masked(row), asked, group, swept)
     texts = {"config": config.text, "command": record.command}
     pages = {"environment": environment_page(read_environment(folder)), **work.pages}
     return open_board(folder.path, _logging(work, record), columns, name, texts, pages)

@@ -19,7 +19,7 @@ from tests.terminal_picture import screen_of, take_picture
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 SWEEP = "outputs/sweeps/lr"
-RUN = "sweepboard"
+RUN = "sweepboard model=mlp"
 SWEEPING = "sweepboard -m model=mlp optimizer.lr=1e-2,1e-3,1e-4 seed=1,2,3 sweep.name=lr"
 COLOURS = 96
 """Colours of a stored picture: few enough to be small, and enough for smooth edges of letters."""

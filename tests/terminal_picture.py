@@ -26,8 +26,9 @@ from tests.browser import CHROMIUM, QUIET
 
 COLUMNS, ROWS = 80, 24
 COLOURS = ["#45475a", "#f38ba8", "#a6e3a1", "#f9e2af", "#89b4fa", "#f5c2e7", "#94e2d5", "#cdd6f4"]
-PAGE = """<style>body {{ margin: 0; background: #1e1e2e; width: fit-content }}
-pre {{ margin: 0; padding: 14px 16px; color: #cdd6f4; font: 14px/1.25 "DejaVu Sans Mono", monospace }}
+PAGE = """<style>body {{ margin: 0 }}
+pre {{ margin: 0; padding: 14px 16px; width: 80ch; background: #1e1e2e;
+  color: #cdd6f4; font: 14px/1.25 "DejaVu Sans Mono", monospace }}
 </style><pre>{}</pre>"""
 _PARTS = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|([^\x1b])", re.DOTALL)
 _CUT = re.compile(r"\x1b(\[[0-9;?]*)?\Z")
@@ -156,7 +157,7 @@ def take_picture(page: str, path: Path) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         shown = browser.new_page(device_scale_factor=1.5)
         shown.set_content(page)
-        shown.locator("body").screenshot(path=path)
+        shown.locator("pre").screenshot(path=path)
         browser.close()
 
 

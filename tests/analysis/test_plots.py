@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sweepboard.analysis import plots
+from sweepboard.analysis.plot_style import set_values_axis
 from sweepboard.cli import main
 from tests.conftest import WriteRun
 
@@ -53,6 +54,26 @@ def test_a_file_for_each_panel(sweep: Path, capsys: pytest.CaptureFixture[str]) 
     files = ["lr-val-accuracy-curve.svg", "lr-train-loss-curve.svg", "lr-val-accuracy-by-optimizer.lr.svg"]
     assert capsys.readouterr().err.splitlines() == [f"wrote {name}" for name in files]
     assert all(Path(name).read_text().startswith("<?xml") for name in files)
+
+
+def test_a_legend_stands_where_a_panel_is_free(sweep: Path, drawn: list[Figure]) -> None:
+    assert main(["compare", str(sweep), "--plot", "lr.png", "--width", "text"]) == 0
+    assert main(["compare", str(sweep), "--plot", "lr.png"]) == 0
+    two_by_two, in_a_row = drawn
+    assert ([axes.get_legend() is not None for axes in two_by_two.axes], two_by_two.legends) == (
+        [False, False, False, True],
+        [],
+    )
+    assert (len(in_a_row.axes), len(in_a_row.legends)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "turned"), [([1e-4, 1e-3, 1e-2], 0), ([0.001, 0.0011, 0.01], 30), ([0.5], 0)]
+)
+def test_texts_of_ticks_are_turned_only_where_they_would_meet(values: list[float], turned: int) -> None:
+    axes = Figure().subplots()
+    set_values_axis(axes, values)
+    assert axes.get_xticklabels()[0].get_rotation() == turned
 
 
 @pytest.mark.parametrize(("width", "inches"), [("column", 3.25), ("text", 6.75), ("5", 5.0)])

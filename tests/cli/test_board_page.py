@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.served_board import served_board, sweepboard
 from tests.browser import CHROMIUM, Window, browser
+from tests.served_board import served_board, sweepboard
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")]
 

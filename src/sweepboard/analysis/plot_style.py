@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -30,6 +31,9 @@ PALETTE = (
     "#332288",
 )
 """Okabe and Ito's colours for colour-blind readers, then Paul Tol's."""
+
+CHARACTERS = 35
+"""About as many characters are as long as the x axis of a panel."""
 
 PALE = "#C8C8C8"
 INK = "#333333"
@@ -136,8 +140,16 @@ def set_values_axis(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_major_locator(FixedLocator(distinct))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: as_text(float(value))))
-        if max(map(len, map(as_text, distinct))) > 5:
+        if _are_crowded(distinct):
             axes.tick_params(axis="x", rotation=30)
+
+
+def _are_crowded(values: Sequence[float]) -> bool:
+    """Return whether two of the sorted ticks are nearer to each other than their texts are long."""
+    places = [math.log(value) for value in values] if wants_log(values) else list(values)
+    gaps = [after - before for before, after in pairwise(places)]
+    longest = max(len(as_text(value)) for value in values)
+    return bool(gaps) and min(gaps) / sum(gaps) * CHARACTERS < longest + 2
 
 
 def set_steps_axis(axes: Axes, label: str) -> None:

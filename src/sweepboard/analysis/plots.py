@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -44,6 +45,8 @@ class Panel:
 
 MOST_SWEPT_PANELS = 4
 MOST_NAMES = 25
+MOST_IN_A_PANEL = 12
+"""Entries of a legend that stands in the place of a panel, where one is free."""
 DPI = 150
 PRINTED_DPI = 300
 """Dots per inch where the width is given, as for a paper."""
@@ -105,7 +108,15 @@ def _figure(
     FigureCanvasAgg(figure)
     for place, panel in enumerate(panels, start=1):
         panel.draw(figure.add_subplot(lines, columns, place))
-    _add_legend(figure, comparison, look)
+    handles = _legend_handles(comparison, look)
+    title = legend_title(comparison)
+    words: dict[str, Any] = {"handles": handles, "title": title and as_label(title)}
+    if lines * columns > len(panels) and 0 < len(handles) <= MOST_IN_A_PANEL:
+        free = figure.add_subplot(lines, columns, lines * columns)
+        free.set_axis_off()
+        free.legend(**words, loc="center left")
+    elif handles:
+        figure.legend(**words, loc="outside lower center", ncols=_legend_columns(figure, handles))
     return figure
 
 
@@ -142,17 +153,19 @@ def _along(comparison: Comparison, look: Sequence[Look], tag: str, key: str) -> 
     return Panel(f"{tag} by {key}", partial(draw, comparison=comparison, looks=look, tag=tag, key=key))
 
 
-def _add_legend(figure: Figure, comparison: Comparison, look: Sequence[Look]) -> None:
+def _legend_handles(comparison: Comparison, look: Sequence[Look]) -> list[Line2D]:
+    """Return the entries of the legend; none for a single row."""
     if len(look) < 2:
-        return
+        return []
     named = [(each.color, as_label(each.label, 48)) for each in _in_order(comparison, look) if each.label]
     if len(named) < len(look):
         named.append((PALE, f"{len(look) - len(named)} others"))
-    handles = [Line2D([], [], color=color, linewidth=2, label=label) for color, label in named]
-    widest = max(len(label) for _, label in named)
-    columns = max(1, int(figure.get_figwidth() * 11 / (widest + 6)))
-    title = legend_title(comparison)
-    figure.legend(handles=handles, title=title and as_label(title), loc="outside lower center", ncols=columns)
+    return [Line2D([], [], color=color, linewidth=2, label=label) for color, label in named]
+
+
+def _legend_columns(figure: Figure, handles: Sequence[Line2D]) -> int:
+    widest = max(len(str(handle.get_label())) for handle in handles)
+    return max(1, int(figure.get_figwidth() * 11 / (widest + 6)))
 
 
 def _in_order(comparison: Comparison, look: Sequence[Look]) -> Sequence[Look]:

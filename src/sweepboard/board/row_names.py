@@ -17,9 +17,7 @@ LENGTH = 100
 """Longest text in a name, the blanks counted."""
 
 
-def row_name(
-    row: Mapping[str, Any], asked: Collection[str], group: str, swept: Collection[str] = ()
-) -> str:
+def row_name(row: Mapping[str, Any], asked: Collection[str], group: str, swept: Collection[str] = ()) -> str:
     """Return what was `asked` for in a row, numbers aligned so that they sort, and the start of its `group`.
 
     `lr= 0.1 mlp 4f1c09ab`: a setting is named by the last part of its key, an option stands for itself. The

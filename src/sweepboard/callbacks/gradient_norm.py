@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class GradientNorm(Callback):
-    """Logs the norm of all gradients before they are clipped, as `train/gradient_norm`, every so many updates.
+    """Logs the norm of all gradients before clipping, as `train/gradient_norm`, every so many updates.
 
     Of several optimizers it is one curve for each: `train/gradient_norm/<optimizer>`.
     """

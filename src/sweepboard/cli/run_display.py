@@ -50,6 +50,7 @@ def run_display(bar: bool = True) -> Iterator[dict[str, Callback]]:
 def _bar() -> Iterator[Bar]:
     # Imported here, because runs without a terminal start sooner without it.
     from rich.console import Console
+    from rich.highlighter import NullHighlighter
     from rich.logging import RichHandler
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -59,7 +60,10 @@ def _bar() -> Iterator[Bar]:
         BarColumn(bar_width=bar_width(console.width)),
         TextColumn("{task.fields[state]}", markup=False, table_column=_whole()),
     )
-    shown = RichHandler(console=console, show_path=False, show_time=False, show_level=False, highlighter=None)
+    shown = RichHandler(
+        console=console, show_path=False, show_time=False, show_level=False,
+        highlighter=NullHighlighter(), keywords=[],
+    )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar, _attached(shown, _is_note):
         yield bar
 

@@ -26,6 +26,7 @@ from sweepboard.cli.sweep_table import (
 from sweepboard.cli.table import fitting, print_columns, table_lines
 from sweepboard.cli.terminal import is_live, is_notebook, painted, status_colour
 from sweepboard.formatting import duration, printable
+from sweepboard.metric_names import tag_of
 from sweepboard.runs.record import RUNNING
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.job_status import DONE, WAITING, JobView, SweepCallback, best_first
@@ -213,8 +214,13 @@ def _next_commands(folder: SweepFolder, views: Sequence[JobView]) -> dict[str, l
 
 def _print_best(folder: SweepFolder, group: JobGroup) -> None:
     """Print the best job and its folder; of several repeats the best mean, and the best of these runs."""
-    best = group.best
-    average = spread_texts([group.scores])[0].removesuffix(" (n = 2)")
-    mean = f" (mean of {len(group.scores)} {group.repeats}: {average})" if len(group.views) > 1 else ""
-    print(painted(f"best: {printable(best.label)}  {metric(best)}{mean}", "bold"))
-    print(f"  in {printable(folder.job(best.label))}")
+    best, count = group.best, len(group.scores)
+    place = printable(folder.job(best.label))
+    if len(group.views) == 1 or best.primary_metric is None:
+        told, rest = metric(best), f"in {place}"
+    else:
+        average = spread_texts([group.scores])[0].removesuffix(" (n = 2)")
+        told = f"{tag_of(best.primary_metric)} {average} (mean of {count} {group.repeats})"
+        rest = f"{metric(best)} in {place}"
+    print(painted(f"best: {printable(group.label)}  {told}", "bold"))
+    print(f"  {rest}")

@@ -15,7 +15,7 @@ from sweepboard.execution.slurm.adoption import standing
 from sweepboard.execution.slurm.commands import queue
 from sweepboard.settings import SlurmSettings
 from sweepboard.testing import ExecutorSuite
-from tests.execution.executors import hanging, pids_of, report, run
+from tests.execution.executors import gone, hanging, pids_of, report, run
 from tests.slurm import Slurm, wait_for
 
 pytestmark = pytest.mark.slow
@@ -48,6 +48,13 @@ def test_a_process_that_ends_badly_ends_the_others_of_its_job(slurm: Slurm, tmp_
         [end] = [event for event in run(executor, job) if isinstance(event, Ended)]
     assert end.code not in (0, None)
     assert end.stop_reason is None
+
+
+def test_jobs_are_killed_at_the_end_and_do_not_have_slurms_patience(slurm: Slurm, tmp_path: Path) -> None:
+    with SlurmExecutor(SlurmSettings(), tmp_path) as executor:
+        executor.submit(hanging("a", deaf=True))
+        pids = pids_of(executor)
+    assert gone(pids, 15)  # KillWait=30
 
 
 def test_a_job_that_is_tried_again_waits_until_there_is_room(slurm: Slurm, tmp_path: Path) -> None:

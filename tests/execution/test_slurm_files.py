@@ -74,6 +74,23 @@ def test_a_task_that_is_taken_over_tells_how_its_jobs_stand(tmp_path: Path) -> N
     assert Tail(batch.commands(0)).poll() == [{"stop": "c", "reason": "it is submitted again"}]
 
 
+def test_a_task_is_deaf_while_a_job_that_was_stopped_has_not_ended(tmp_path: Path) -> None:
+    batch, jobs = Batch.new(tmp_path), jobs_named("ab")
+    batch.write([jobs], [], {})
+    task = Task.new(batch, 0, jobs, "7")
+    append(batch.events(0), {"began": "host"}, *({"started": name, "gpu": None} for name in "ab"))
+    task.poll()
+    task.stop("a", "it was enough")
+    task.kill_at["a"] = 10.0
+    assert [task.is_deaf(now) for now in (5.0, 15.0)] == [False, True]
+    append(batch.events(0), {"ended": "a", "code": 143, "stop_reason": "it was enough"})
+    task.poll()
+    assert not task.is_deaf(15.0)  # the other job goes on
+    task.stop("b", "it was enough")
+    task.kill_at["b"] = 30.0
+    assert [task.is_deaf(now) for now in (15.0, 35.0)] == [False, True]
+
+
 def jobs_named(names: str, **needs: int) -> list[Job]:
     return [Job(name, "a:b", **needs) for name in names]  # type: ignore[arg-type]
 

@@ -103,7 +103,7 @@ def cancel(tasks: Iterable[str], kill: bool = False) -> None:
     """End tasks: SIGTERM, and SIGKILL after the site's `KillWait`; with `kill`, at once."""
     names = list(tasks)
     if names and kill:  # waiting tasks get no signal
-        _quietly("scancel", "--signal=KILL", "--full", *names)
+        _quietly("scancel", "--signal=KILL", "--batch", *names)
     if names:
         _quietly("scancel", *names)
 

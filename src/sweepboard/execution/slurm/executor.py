@@ -131,10 +131,10 @@ class SlurmExecutor(Executor):
     def _stop(self, task: Task, names: Iterable[str], reason: str) -> None:
         for name in list(names):
             task.stop(name, reason)
+            task.kill_at.setdefault(name, time.monotonic() + self._grace + DEAF)
         if task.is_away or not task.unended:
             commands.cancel([task.name])
             task.done = task.done or not task.unended  # none of its jobs has started, and none will
-        task.kill_at = min(task.kill_at, time.monotonic() + self._grace + DEAF)
 
     def poll(self) -> list[Event]:
         self._send()
@@ -197,7 +197,7 @@ class SlurmExecutor(Executor):
         if not self.busy or now < self._asked + ASK:
             return []
         self._asked = now
-        commands.cancel([task.name for task in self._tasks if now > task.kill_at], kill=True)
+        commands.cancel([task.name for task in self._tasks if task.is_deaf(now)], kill=True)
         try:
             queue = commands.queue()
         except commands.SlurmError as error:

@@ -37,9 +37,6 @@ class Task:
     gone_since: float | None = None
     """When Slurm first said that it had ended."""
 
-    kill_at: float = float("inf")
-    """When it is killed, because it does not follow what it was told."""
-
     started: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     """The names of the jobs that have started, and neither ended nor been put back."""
@@ -51,6 +48,9 @@ class Task:
 
     stopping: dict[str, str] = field(default_factory=dict)
     """The reason by the name of each job that was asked to stop."""
+
+    kill_at: dict[str, float] = field(default_factory=dict)
+    """When it is killed if one of these jobs, which were asked to stop, has not ended."""
 
     is_away: bool = False
     """Whether it has put its jobs back, and has not begun again."""
@@ -158,6 +158,10 @@ class Task:
         if name not in self.started:
             self.dropped.add(name)
         append(self.batch.commands(self.index), {"stop": name, "reason": reason})
+
+    def is_deaf(self, now: float) -> bool:
+        """Return whether it does not follow what it was told."""
+        return any(now > at for name, at in self.kill_at.items() if name in self.unended)
 
     def is_gone(self, state: str | None) -> None:
         """Note that Slurm will not run it any more, or that it will."""

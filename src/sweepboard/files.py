@@ -157,7 +157,10 @@ def as_json(value: Any, indent: int | None = 2) -> str:
 
     Control characters are escaped, so that no terminal acts on them.
     """
-    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # there is such a number
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
     if text.isascii() and "\x7f" not in text:
         return text
     return "".join(letter if letter == "\n" or is_seen(letter) else _as_number(letter) for letter in text)

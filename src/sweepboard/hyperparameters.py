@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from sweepboard.names import flatten, key_of
@@ -97,11 +98,13 @@ def _callbacks(config: Mapping[str, Any], asked: Collection[str]) -> Hparams:
     return {CALLBACKS: ",".join(names) or "none"} if names or CALLBACKS in asked else {}
 
 
+@lru_cache(maxsize=4096)  # the runs of a table have the same keys
 def _is_left_out(key: str) -> bool:
     """Return whether a setting or group only affects places, the execution of jobs, or the seed."""
     return re.split(r"[./]", key)[0] in _NEVER or key in keys_with("place")
 
 
+@lru_cache(maxsize=4096)
 def _is_column(key: str, of_program: bool) -> bool:
     """Return whether a setting of a group changes the results or the length of a run."""
     changes = effect_of(key) in ("result", "length") and key not in HARDWARE

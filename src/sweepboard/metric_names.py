@@ -141,6 +141,7 @@ def words(tag: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=4096)
 def direction(tag: str) -> str:
     """Return `MIN`, `MAX` or `UNKNOWN`; the last part of the tag counts before the parts around it."""
     last = _direction(tag.rpartition("/")[2])
@@ -164,6 +165,7 @@ def is_loss(tag: str) -> bool:
     return _ends(words(tag), _LOSS) or "losses" in words(tag.rpartition("/")[2])
 
 
+@lru_cache(maxsize=4096)
 def is_result(tag: str) -> bool:
     """Return whether a tag measures a result, not a clock, counter, speed, size, norm or learning rate."""
     found, (*places, _) = words(tag), tag.lower().split("/")
@@ -213,6 +215,7 @@ def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[
     return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
 
 
+@lru_cache(maxsize=4096)
 def is_training(tag: str) -> bool:
     """Return whether a tag is of the training data."""
     return not TRAINING.isdisjoint(words(tag))

@@ -53,6 +53,12 @@ def origin(content: bytes, signature: Any) -> Origin:
     return Origin.CHANGED if any(one.startswith(f"{name}:") for one in given) else Origin.FOREIGN
 
 
+def key_name() -> str:
+    """Return the name of this user's key; empty if there is none."""
+    key = _key()
+    return "" if key is None else _name(key)
+
+
 def why_no_key() -> str | None:
     """Return why this user's runs cannot be signed, and the remedy; None if there is a key."""
     if _key() is not None:

@@ -296,7 +296,7 @@ def test_numbers_as_text_are_sorted_as_numbers(
     for name, lr in {"a": "1e-1", "b": "2e-3", "c": 0.02, "d": "nan", "e": "auto"}.items():
         write_run(tmp_path / name, {"optimizer.lr": lr})
     rows = compare(read_runs([tmp_path]), sort="lr").rows
-    assert [row.values["optimizer.lr"] for row in rows] == ["2e-3", 0.02, "1e-1", "auto", "nan"]
+    assert [row.value("optimizer.lr") for row in rows] == ["2e-3", 0.02, "1e-1", "auto", "nan"]
 
 
 def test_runs_of_one_seed_are_one_repeat(

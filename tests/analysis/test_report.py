@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sweepboard.analysis import report_data
+from sweepboard.analysis import report_data, report_values
 from sweepboard.cli import main
 from sweepboard.search.importances import importances
 from tests.conftest import WriteRun
@@ -86,8 +86,9 @@ def test_a_page_needs_no_network_and_runs_nothing_else(sweep: Path) -> None:
 
 
 def test_a_page_is_bounded(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, most in {"MOST_RUNS": 3, "MOST_POINTS": 10, "MOST_TEXT": 40, "MOST_TAGS": 2}.items():
+    for name, most in {"MOST_RUNS": 3, "MOST_POINTS": 10, "MOST_TAGS": 2}.items():
         monkeypatch.setattr(report_data, name, most)
+    monkeypatch.setattr(report_values, "MOST_TEXT", 40)
     _, data = written(sweep, "--sort", "lr")
     assert (len(data["runs"]), data["left_out"], len(data["tags"])) == (3, 2, 2)
     assert data["runs"][0]["curves"]["train/loss"][0] == [1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 30]

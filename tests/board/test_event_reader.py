@@ -111,7 +111,7 @@ def test_a_template_reads_what_the_parser_reads_whatever_the_bytes(
         points = PointBuffer()
         template.read(np.frombuffer(payload, np.uint8)[None], np.zeros(1, np.int64), points)
         parsed = Event.FromString(bytes(payload))
-        read = [(tag, [column.item() for column in series]) for tag, series in points.series().items()]
+        read = [(tag, [column.item() for column in series]) for tag, series in points.series()[0].items()]
         assert repr(read) == repr(
             sorted((v.tag, [parsed.step, v.simple_value, parsed.wall_time]) for v in parsed.summary.value)
         )

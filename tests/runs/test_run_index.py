@@ -10,10 +10,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from sweepboard.runs import run_index
+from sweepboard.runs import run_index, run_summary
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.run_index import summaries
-from sweepboard.runs.run_summary import RunSummary, read_summary
+from sweepboard.runs.run_summary import RunSummary, read_summary, summaries
 from tests.command import Command, change_record
 from tests.conftest import WriteRun
 
@@ -35,7 +34,7 @@ def root(tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch) -
 def read(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """The function that reads a run from its own files, which counts its calls."""
     counted = Mock(wraps=read_summary)
-    monkeypatch.setattr(run_index, "read_summary", counted)
+    monkeypatch.setattr(run_summary, "read_summary", counted)
     return counted
 
 
@@ -44,7 +43,7 @@ def listed(root: Path, names: list[str] = NAMES) -> list[RunSummary]:
 
 
 def index_file(root: Path) -> Path:
-    [path] = (root.parent / "cache/sweepboard/runs").glob("*.json")
+    [path] = (root.parent / "cache/sweepboard/runs").glob("*.index")
     return path
 
 
@@ -96,6 +95,27 @@ def test_runs_that_are_gone_leave_the_index(root: Path) -> None:
     shutil.rmtree(root / "c")
     listed(root, NAMES[:2])
     assert index_file(root).stat().st_size < before
+
+
+def test_runs_that_were_not_asked_for_stay_in_the_index(root: Path, read: Mock) -> None:
+    listed(root)
+    change_record(root / "a", note="other")
+    assert [each.note for each in listed(root, NAMES[:1])] == ["other"]
+    read.reset_mock()
+    assert [each.note for each in listed(root)] == ["other", *NAMES[1:]]
+    assert read.call_count == 0
+
+
+def test_an_index_is_bounded(root: Path, read: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(root)
+    size = index_file(root).stat().st_size
+    index_file(root).unlink()
+    monkeypatch.setattr(run_index, "MOST_BYTES", 2**10 + size // 2)
+    first = listed(root)
+    assert index_file(root).stat().st_size < size
+    read.reset_mock()
+    assert listed(root) == first
+    assert 0 < read.call_count < 3
 
 
 def test_an_index_that_is_damaged_or_of_others_is_not_believed(root: Path, read: Mock) -> None:

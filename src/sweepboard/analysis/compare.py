@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from sweepboard.analysis.averaged import averaged_keys
@@ -176,9 +177,10 @@ def _sorted(rows: Sequence[Row], key: str, reverse: bool, modes: Mapping[str, st
     """Return the rows sorted: metrics best first, anything else ascending; `reverse` inverts the order."""
     part, _, tag = key.partition("(")
     falling = (part != "step" and modes.get(tag.removesuffix(")")) == "max") != reverse
-    present = [row for row in rows if not _is_missing(row.values.get(key))]
-    missing = [row for row in rows if _is_missing(row.values.get(key))]
-    return sorted(present, key=lambda row: _order(row.values[key]), reverse=falling) + missing
+    values = [(row, row.value(key)) for row in rows]
+    present = [(row, _order(value)) for row, value in values if not _is_missing(value)]
+    missing = [row for row, value in values if _is_missing(value)]
+    return [row for row, _ in sorted(present, key=itemgetter(1), reverse=falling)] + missing
 
 
 def _is_missing(value: Any) -> bool:

@@ -15,9 +15,9 @@ import numpy as np
 import yaml
 
 from sweepboard import plain_yaml
-from sweepboard.analysis.curves import Points, sorted_by_step
+from sweepboard.analysis.curves import sorted_by_step
 from sweepboard.analysis.join_folders import join_folders
-from sweepboard.analysis.record_match import difference_from_record
+from sweepboard.analysis.own_runs import Unreadable, read_own_runs
 from sweepboard.analysis.run import Run, seed_in
 from sweepboard.board.event_reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.board.scalar_decoder import Series
@@ -26,11 +26,7 @@ from sweepboard.files import read_text
 from sweepboard.formatting import some
 from sweepboard.hyperparameters import DATA, Hparams, hparams
 from sweepboard.names import flatten, without
-from sweepboard.runs.alteration import alteration
-from sweepboard.runs.discover import Found, discover
-from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
-from sweepboard.runs.saved_run import DamagedRun, read_config
+from sweepboard.runs.discover import Found, common_folder, discover
 from sweepboard.settings import ROOT
 
 log = logging.getLogger(__name__)
@@ -45,8 +41,18 @@ _PLACE = re.compile(
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
     """Return every run at or below `paths`. Raise `UserError` if there is none."""
-    runs = [_ours(found) if found.ours else _of_another_tool(found) for found in discover(paths)]
+    found = discover(paths)
+    ours = read_own_runs(common_folder(paths), [each for each in found if each.ours])
+    runs = [_run(each, ours.get(each.path)) for each in found]
     return _with_hparams(join_folders(runs))
+
+
+def _run(found: Found, own: Run | Unreadable | None) -> Run:
+    """Return a run of ours, or what its event files hold if it is unreadable or of another tool."""
+    if isinstance(own, Unreadable):
+        log.warning("%s", own)
+        return replace(_of_another_tool(found), status="damaged", damage=str(own))
+    return own or _of_another_tool(found)
 
 
 def _with_hparams(runs: Sequence[Run]) -> list[Run]:
@@ -91,59 +97,11 @@ def _data(run: Run) -> tuple[str, str]:
     return ("" if root is None else str(root)), content
 
 
-def _ours(found: Found) -> Run:
-    folder = RunFolder(found.path)
+def _series(folder: Path) -> dict[str, Series]:
     try:
-        record, config = read_record(folder), read_config(folder, whole=False)
-    except (DamagedRecord, DamagedRun) as error:
-        log.warning("%s", error)
-        return replace(_of_another_tool(found), status="damaged", damage=str(error))
-    curves = _curves(found.path)
-    told = alteration(folder, record, config), _lost_points(record, config, curves)
-    damage = "; ".join(filter(None, told)) or None
-    if damage:
-        log.warning("%s: %s", found.name, damage)
-    return Run(
-        path=found.path,
-        name=found.name,
-        damage=damage,
-        seed=record.seed,
-        status=record.true_status,
-        seconds=record.seconds,
-        curves=curves or _curves_of_record(record),
-        logged=bool(curves),
-        config=config,
-        record=record,
-    )
-
-
-def _lost_points(record: RunRecord, config: Mapping[str, Any], curves: Mapping[str, Points]) -> str | None:
-    logged = (config.get("logging") or {}).get("enabled")
-    if not (logged or curves):
-        return None
-    return difference_from_record(record, {tag: values for tag, (_, values) in curves.items()})
-
-
-def _curves_of_record(record: RunRecord) -> dict[str, Points]:
-    """Return the last metrics of a run that wrote no event files."""
-    return {
-        tag: (
-            np.array([record.step]),
-            np.array([value], dtype=np.float64),
-        )  # null in JSON, which was NaN, becomes NaN
-        for tag, value in record.metrics.items()
-    }
-
-
-def _curves(folder: Path) -> dict[str, Points]:
-    return {tag: sorted_by_step(each.steps, each.values) for tag, each in _series(folder).items()}
-
-
-def _series(folder: Path, purged: bool = False) -> dict[str, Series]:
-    try:
-        return read_scalars(folder, purged=purged)
+        return read_scalars(folder, purged=True)
     except OSError as error:  # the other runs can still be compared
-        log.warning("%s cannot be read: %s", folder, error.strerror or error)
+        log.warning("%s cannot be read: %s", folder, reason(error))
         return {}
 
 
@@ -155,7 +113,7 @@ def _hparams_row(folder: Path) -> HparamsRow | None:
 
 
 def _of_another_tool(found: Found) -> Run:
-    series = _series(found.path, purged=True)
+    series = _series(found.path)
     times = [time for each in series.values() for time in (each.wall_times.min(), each.wall_times.max())]
     row = _hparams_row(found.path)
     values = dict(row.hparams if row else flatten(_read_yaml(found.path / "hparams.yaml")))

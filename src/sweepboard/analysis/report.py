@@ -31,7 +31,8 @@ _SCRIPTS = (
 )
 _STYLES = ("uPlot.min.css", "report.css")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_NOT_PLAIN = re.compile(r"[<>&]|[^ -~]")
+_NOT_PLAIN = re.compile(r"[^ -%'-;=?-~]")
+"""What is no printable ASCII, and `&`, `<`, `>`."""
 
 
 def report(

@@ -5,24 +5,25 @@ Everything is bounded, since it may come from anyone's folders and is opened in 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sweepboard.analysis.compare import Comparison
 from sweepboard.analysis.differing_hparams import short_names
-from sweepboard.analysis.metrics import Spread
+from sweepboard.analysis.logged_numbers import all_as_logged
+from sweepboard.analysis.metrics import Numbers, Spread
 from sweepboard.analysis.query_names import PARTS
+from sweepboard.analysis.report_records import recorded
+from sweepboard.analysis.report_values import finite, plain, text
 from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import Row
 from sweepboard.formatting import as_logged
-from sweepboard.names import flatten
-from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.saved_run import read_environment
-from sweepboard.secrets import masked
 
 MOST_RUNS = 2000
 MOST_TAGS = 80
@@ -35,9 +36,6 @@ FEWEST_POINTS = 20
 ALL_POINTS = 400_000
 """Points of all curves together: about four megabytes."""
 
-MOST_TEXT = 2000
-"""Characters of a text, for example of a command."""
-
 
 def report_data(comparison: Comparison) -> dict[str, Any]:
     """Return all that a report shows of a comparison, ready for JSON."""
@@ -45,17 +43,17 @@ def report_data(comparison: Comparison) -> dict[str, Any]:
     runs = [run for row in rows for run in row.runs]
     tags = _tags(comparison, runs)
     steps_between = _thinning(runs, tags)
-    recorded = [_recorded(run) for run in runs]
-    names, common = short_names(comparison.keys), _common(recorded)
+    names = short_names(comparison.keys)
+    common, own = recorded(runs)
     return {
-        "keys": [{"key": _text(key), "name": _text(names[key])} for key in comparison.keys],
+        "keys": [{"key": text(key), "name": text(names[key])} for key in comparison.keys],
         "tags": [_tag(comparison, tag) for tag in tags],
-        "metrics": [_text(tag) for tag in comparison.tags if tag in tags],
-        "shown": [_text(tag) for tag in comparison.shown if tag in tags],
+        "metrics": [text(tag) for tag in comparison.tags if tag in tags],
+        "shown": [text(tag) for tag in comparison.shown if tag in tags],
         "rows": _rows(comparison, rows, tags),
         "runs": [_run(run, steps_between) for run in runs],
         "common": common,
-        "own": [_own(each, common) for each in recorded],
+        "own": own,
         "left_out": len(comparison.runs) - len(runs),
         "thinned": max(steps_between.values(), default=1),
     }
@@ -82,7 +80,7 @@ def _tags(comparison: Comparison, runs: Sequence[Run]) -> list[str]:
 
 def _tag(comparison: Comparison, tag: str) -> dict[str, str]:
     mode = comparison.modes.get(tag, "unknown")
-    return {"tag": _text(tag), "name": _text(comparison.titled(tag)), "mode": mode}
+    return {"tag": text(tag), "name": text(comparison.titled(tag)), "mode": mode}
 
 
 def _thinning(runs: Sequence[Run], tags: Sequence[str]) -> dict[str, int]:
@@ -97,12 +95,12 @@ def _rows(comparison: Comparison, rows: Sequence[Row], tags: Sequence[str]) -> l
     numbers = {id(run): number for number, run in enumerate(run for row in rows for run in row.runs)}
     return [
         {
-            "label": _text(label),
-            "name": _text(row.name),
+            "label": text(label),
+            "name": text(row.name),
             "status": row.status,
-            "hparams": [_plain(row.hparams.get(key)) for key in comparison.keys],
+            "hparams": [plain(row.hparams.get(key)) for key in comparison.keys],
             "seconds": _spread(row.seconds),
-            "metrics": {_text(tag): _parts(row, tag) for tag in tags if tag in comparison.modes},
+            "metrics": {text(tag): _parts(row, tag) for tag in tags if tag in comparison.modes},
             "runs": [numbers[id(run)] for run in row.runs],
             "repeats": [numbers[id(repeat[0])] for repeat in row.repeats],
         }
@@ -123,64 +121,44 @@ def _spread(value: Spread | None) -> list[float | None] | None:
 def _run(run: Run, steps_between: Mapping[str, int]) -> dict[str, Any]:
     record = run.record
     return {
-        "name": _text(run.name),
-        "path": _text(run.path),
+        "name": text(run.name),
+        "path": text(run.path),
         "seed": run.seed,
-        "status": _text(run.status),
-        "why": _text(record.reason or "") if record else "",
-        "damage": _text(run.damage or ""),
+        "status": text(run.status),
+        "why": text(record.reason or "") if record else "",
+        "damage": text(run.damage or ""),
         "seconds": run.seconds,
         "started": record.started if record else None,
         "step": record.step if record else None,
         "total_steps": record.total_steps if record else None,
         "epochs": record.epoch if record else None,
-        "command": _text(record.command) if record else "",
-        "curves": {_text(tag): _curve(run, tag, k) for tag, k in steps_between.items() if tag in run.curves},
+        "command": text(record.command) if record else "",
+        "curves": _curves(run, steps_between),
         "best": {
-            _text(tag): [each.best, each.step] for tag, each in run.scores.items() if tag in steps_between
+            text(tag): [each.best, each.step] for tag, each in run.scores.items() if tag in steps_between
         },
     }
 
 
-def _curve(run: Run, tag: str, k: int) -> list[list[float | None]]:
-    steps, values = run.curves[tag]
-    kept = np.union1d(np.arange(0, len(steps), k), len(steps) - 1) if len(steps) else np.arange(0)
-    return [[int(steps[at]) for at in kept], [_number(as_logged(float(values[at]))) for at in kept]]
+def _curves(run: Run, steps_between: Mapping[str, int]) -> dict[str, list[list[float | None]]]:
+    """Return steps and values of the points of each curve that are kept."""
+    tags = [tag for tag in steps_between if tag in run.curves]
+    kept = [_kept(len(run.curves[tag][0]), steps_between[tag]) for tag in tags]
+    values = [run.curves[tag][1][places] for tag, places in zip(tags, kept, strict=True)]
+    numbers = _numbers(np.concatenate([np.empty(0), *values]))
+    return {
+        text(tag): [run.curves[tag][0][places].tolist(), list(islice(numbers, len(places)))]
+        for tag, places in zip(tags, kept, strict=True)
+    }
 
 
-def _recorded(run: Run) -> dict[str, Any]:
-    """Return the configuration and the environment of a run, flat and with secrets masked."""
-    config = run.config or run.hparams
-    environment = read_environment(RunFolder(run.path)) if run.record else {}
-    parts = {"config": masked(config), "environment": masked(environment)}
-    return {_text(key): _plain(value) for key, value in flatten(parts)}
+def _numbers(values: Numbers) -> Iterator[float | None]:
+    logged = all_as_logged(values)
+    numbers: list[float] = logged.tolist()
+    return iter(numbers) if np.all(np.isfinite(logged)) else map(finite, numbers)
 
 
-def _common(recorded: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the entries that are equal in all runs."""
-    first, *others = recorded or [{}]
-    return {key: value for key, value in first.items() if all(_has(each, key, value) for each in others)}
-
-
-def _has(entries: Mapping[str, Any], key: str, value: Any) -> bool:
-    return key in entries and type(entries[key]) is type(value) and entries[key] == value
-
-
-def _own(entries: Mapping[str, Any], common: Iterable[str]) -> dict[str, Any]:
-    return {key: value for key, value in entries.items() if key not in common}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON holds as it is; anything else as text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return value if value is None or isinstance(value, bool | int) else _text(value)
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _text(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]} ... ({len(text)} characters)"
+@lru_cache
+def _kept(length: int, k: int) -> npt.NDArray[np.int64]:
+    """Return the places of every k-th point, and of the last."""
+    return np.union1d(np.arange(0, length, k), np.arange(max(0, length - 1), length))

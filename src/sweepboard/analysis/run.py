@@ -77,7 +77,7 @@ class Run:
         """Whether its best weights are not the last ones."""
         return self.record is not None and self.record.improved_before_end
 
-    @property
+    @cached_property
     def asked(self) -> set[str]:
         """Keys that were swept or given on the command line."""
         return asked_for(self.config, self.record.overrides, self.record.swept) if self.record else set()

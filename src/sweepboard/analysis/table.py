@@ -81,12 +81,9 @@ class Row:
         values = [each.last if mode == UNKNOWN else each.best for each, mode in known]
         return [value for value in values if value is not None and math.isfinite(value)]
 
-    @cached_property
-    def values(self) -> dict[str, Any]:
-        """The values that the row can be sorted by, by the keys of `QueryNames`."""
-        means = [values_of(run) for run in self.runs]
-        keys = dict.fromkeys(key for each in means for key in each)
-        return {key: _middle([each.get(key) for each in means]) for key in keys}
+    def value(self, key: str) -> Any:
+        """Return what the row is sorted by, by a key of `QueryNames`; None if no run has it."""
+        return _middle([values_of(run).get(key) for run in self.runs])
 
 
 def grouped(runs: Sequence[Run], left_out: frozenset[str] = frozenset()) -> list[list[Run]]:

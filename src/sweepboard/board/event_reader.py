@@ -6,7 +6,8 @@ as it was written, and report damage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from mmap import ACCESS_READ, mmap
@@ -23,7 +24,17 @@ from tensorboard.util.tensor_util import make_ndarray
 from sweepboard.board.event_writer import event_files
 from sweepboard.board.hparams import Hparam, status_name
 from sweepboard.board.scalar_decoder import PointBuffer, Series, take_plain
-from sweepboard.board.tfrecord import Block, Damage, Report, blocks, records, sound_records, warn
+from sweepboard.board.tfrecord import (
+    BLOCK_BYTES,
+    Block,
+    Damage,
+    Report,
+    blocks,
+    joined,
+    records,
+    sound_records,
+    warn,
+)
 
 
 @dataclass(frozen=True)
@@ -59,25 +70,41 @@ def read_scalars(
     Lightning) and tensors of the scalars plug-in (TensorFlow, Keras). Files whose name ends in `without` are
     left out. Raise OSError if a file cannot be read.
     """
+    [found] = read_scalars_of([folder], report, purged, without)
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+def read_scalars_of(
+    folders: Iterable[Path], report: Report = warn, purged: bool = False, without: str | None = None
+) -> Iterator[dict[str, Series] | OSError]:
+    """Yield the result of `read_scalars` for each folder, or the OSError with which it fails.
+
+    Small files are decoded together, of many runs too: their records are alike.
+    """
     reader = _ScalarReader(report, purged)
-    for path in event_files(folder):
-        if without is not None and path.name.endswith(without):
-            continue
-        for block in blocks(path, report):
-            reader.read(block)
-    return reader.points.series()
+    for folder in folders:
+        reader.start(folder)
+        try:
+            for path in event_files(folder):
+                if without is None or not path.name.endswith(without):
+                    reader.add(blocks(path, report))
+        except OSError as error:
+            reader.fail(error)
+        if reader.size >= BLOCK_BYTES:
+            yield from reader.results()
+    yield from reader.results()
 
 
 def read_scalars_by_file(folder: Path, report: Report = warn) -> dict[Path, dict[str, Series]]:
     """Return the result of `read_scalars` per event file, in the order in which TensorBoard reads them."""
     reader = _ScalarReader(report)
-    found = {}
-    for path in event_files(folder):
-        reader.points = PointBuffer()
-        for block in blocks(path, report):
-            reader.read(block)
-        found[path] = reader.points.series()
-    return found
+    files = event_files(folder)
+    for path in files:
+        reader.start(folder)
+        reader.add(blocks(path, report))
+    return dict(zip(files, reader.series(), strict=True))
 
 
 def read_hparams(folder: Path, report: Report = warn) -> HparamsRow | None:
@@ -132,42 +159,85 @@ def _values(start: SessionStartInfo) -> dict[str, Hparam]:
 
 
 class _ScalarReader:
-    """Collects the scalars of a run, block by block."""
+    """Collects the scalars of runs, block by block; small blocks are decoded together."""
 
     def __init__(self, report: Report, purged: bool = False) -> None:
-        self.points = PointBuffer()
         self._report = report
         self._purged = purged
-        self._plugins: dict[str, str] = {}  # by tag: only its first summary has to name the plug-in
-        self._records = 0
+        self._clear()
 
-    def read(self, block: Block) -> None:
+    def _clear(self) -> None:
+        self.size = 0
+        """Bytes of the runs whose results are to come."""
+
+        self._points = PointBuffer()
+        self._waiting: list[Block] = []
+        self._records = self._decoded = self._size_decoded = 0
+        self._folders: list[Path] = []
+        self._starts: list[int] = []  # the number of the first record of each run
+        self._errors: dict[int, OSError] = {}
+        # By folder and tag: only the first summary of a tag has to name the plug-in.
+        self._plugins: dict[tuple[Path, str], str] = {}
+
+    def start(self, folder: Path) -> None:
+        """Begin with a run, or with a further file of its folder that is a result of its own."""
+        self._folders.append(folder)
+        self._starts.append(self._records)
+
+    def add(self, parts: Iterable[Block]) -> None:
+        """Read blocks of the run that was started last."""
+        for block in parts:
+            self._waiting.append(block)
+            self._records += len(block.spans)
+            self.size += len(block.data)
+            if self.size - self._size_decoded >= BLOCK_BYTES:
+                self._decode()
+
+    def fail(self, error: OSError) -> None:
+        """Give up the run that was started last."""
+        self._errors[len(self._starts) - 1] = error
+
+    def results(self) -> Iterator[dict[str, Series] | OSError]:
+        """Yield the scalars of each run that was started since the last call, or why it failed."""
+        errors, series = self._errors, self.series()
+        self._clear()
+        yield from (errors.get(number, each) for number, each in enumerate(series))
+
+    def series(self) -> list[dict[str, Series]]:
+        """Return the scalars of each run."""
+        self._decode()
+        return self._points.series(self._starts)
+
+    def _decode(self) -> None:
+        block = joined(self._waiting)
         sound = sound_records(block, self._report)
-        for number in take_plain(block, sound, self._records, self.points):
-            place = block.path, block.offset(number)
+        for number in take_plain(block, sound, self._decoded, self._points):
+            place = block.place(number)
             event = _parse(block.payload(number), *place, self._report)
             if event is not None:
-                self._read(event, self._records + number, *place)
-        self._records += len(block.spans)
+                self._read(event, self._decoded + number, *place)
+        self._decoded, self._size_decoded = self._records, self.size
+        self._waiting.clear()
 
     def _read(self, event: Event, order: int, path: Path, offset: int) -> None:
         if self._purged and event.session_log.status == SessionLog.START:
-            self.points.restart(order, event.step)
+            self._points.restart(order, event.step)
+        folder = self._folders[bisect_right(self._starts, order) - 1]
         for value in event.summary.value:
             try:
-                scalar = self._scalar(value)
+                scalar = self._scalar(value, folder)
             except (TypeError, ValueError):  # a tensor of text, of many numbers, or of a type unknown
                 self._report(Damage(path, offset, f"the scalar {value.tag} is no number and is left out"))
                 continue
             if scalar is not None:
-                self.points.add(value.tag, order, event.step, scalar, event.wall_time)
+                self._points.add(value.tag, order, event.step, scalar, event.wall_time)
 
-    def _scalar(self, value: Summary.Value) -> float | None:
+    def _scalar(self, value: Summary.Value, folder: Path) -> float | None:
         if name := value.metadata.plugin_data.plugin_name:
-            self._plugins.setdefault(value.tag, name)
+            self._plugins.setdefault((folder, value.tag), name)
         if value.HasField("simple_value"):
             return float(value.simple_value)
-        if value.HasField("tensor") and self._plugins.get(value.tag) == scalar_metadata.PLUGIN_NAME:
+        if value.HasField("tensor") and self._plugins.get((folder, value.tag)) == scalar_metadata.PLUGIN_NAME:
             if any(dimension.size != 1 for dimension in value.tensor.tensor_shape.dim):
                 raise ValueError  # before memory is allocated for the shape that it claims
             return float(make_ndarray(value.tensor).item())

@@ -56,7 +56,12 @@ _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
 
 def event_files(folder: Path) -> list[Path]:
     """Return the event files directly in `folder`, in the order in which TensorBoard reads them."""
-    return sorted(path for path in folder.iterdir() if "tfevents" in path.name and path.is_file())
+    return [path for name in event_file_names(folder) if (path := folder / name).is_file()]
+
+
+def event_file_names(folder: Path) -> list[str]:
+    """Return the names in `folder` that TensorBoard takes for event files; some may be links or folders."""
+    return sorted(name for name in os.listdir(folder) if "tfevents" in name)  # noqa: PTH208
 
 
 def history_files(folder: Path) -> list[Path]:

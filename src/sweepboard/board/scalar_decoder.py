@@ -8,10 +8,12 @@ template must be right, but need not be complete.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +52,7 @@ class Series(NamedTuple):
 
 
 class PointBuffer:
-    """PointBuffer of many tags, collected in any order."""
+    """Points of many tags, of one run or several, collected in any order."""
 
     def __init__(self) -> None:
         self._columns: dict[str, list[tuple[Ints, Ints, Floats, Floats]]] = defaultdict(list)
@@ -69,31 +71,44 @@ class PointBuffer:
         """Mark the points of `step` and later void that were logged before record number `order`."""
         self._restarts.append((order, step))
 
-    def series(self) -> dict[str, Series]:
-        """Return each tag's points in the order of their records, without void ones."""
-        ends = self._ends()
-        found = ((tag, self._joined(tag, ends)) for tag in sorted({*self._columns, *self._single}))
-        return {tag: series for tag, series in found if series.steps.size}
+    def series(self, starts: Sequence[int] = (0,)) -> list[dict[str, Series]]:
+        """Return each tag's points in the order of their records, without void ones, for each run.
 
-    def _joined(self, tag: str, ends: tuple[Ints, Ints] | None) -> Series:
+        The records of a run are those from its number in `starts` on.
+        """
+        runs: list[dict[str, Series]] = [{} for _ in starts]
+        ends = [self._ends(*span) for span in pairwise((*starts, sys.maxsize))] if self._restarts else []
+        for tag in sorted({*self._columns, *self._single}):
+            columns = self._in_order(tag)
+            places = [*np.searchsorted(columns[0], starts).tolist(), len(columns[0])]
+            for number, (first, last) in enumerate(pairwise(places)):
+                found = [column[first:last] for column in columns]
+                if ends:
+                    found = _valid(found, *ends[number])
+                if found[0].size:
+                    runs[number][tag] = Series(*found[1:])
+        return runs
+
+    def _in_order(self, tag: str) -> list[npt.NDArray[Any]]:
         parts = [*self._columns.get(tag, [])]
         if single := self._single.get(tag):
             order, steps, values, wall_times = zip(*single, strict=True)
             parts.append((np.array(order), np.array(steps), np.array(values), np.array(wall_times)))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         rank = np.argsort(columns[0], kind="stable")
-        if ends is not None:
-            orders, lowest = ends
-            valid = columns[1] < lowest[np.searchsorted(orders, columns[0], side="right")]
-            rank = rank[valid[rank]]
-        return Series(*(column[rank] for column in columns[1:]))
+        return [column[rank] for column in columns]
 
-    def _ends(self) -> tuple[Ints, Ints] | None:
-        """Return the records with a restart, and the first step that each or a later one has made void."""
-        if not self._restarts:
-            return None
-        orders, steps = np.array(sorted(self._restarts), np.int64).T
+    def _ends(self, start: int, stop: int) -> tuple[Ints, Ints]:
+        """Return a run's records with a restart, and the first step that each or a later one made void."""
+        restarts = sorted(each for each in self._restarts if start <= each[0] < stop)
+        orders, steps = np.array(restarts, np.int64).reshape(-1, 2).T
         return orders, np.append(np.minimum.accumulate(steps[::-1])[::-1], np.iinfo(np.int64).max)
+
+
+def _valid(columns: Sequence[npt.NDArray[Any]], orders: Ints, lowest: Ints) -> list[npt.NDArray[Any]]:
+    """Return the columns without the points that a later restart made void."""
+    valid = columns[1] < lowest[np.searchsorted(orders, columns[0], side="right")]
+    return [column[valid] for column in columns]
 
 
 def take_plain(block: Block, wanted: Ints, first: int, points: PointBuffer) -> list[int]:

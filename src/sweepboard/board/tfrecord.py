@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import struct
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeAlias
 
@@ -40,19 +42,28 @@ class Record(NamedTuple):
     payload: bytes
 
 
-class Block(NamedTuple):
-    """Consecutive whole records of a file: their bytes, and the start and end of each payload."""
+class Part(NamedTuple):
+    """Where consecutive records of a block come from."""
+
+    first: int
+    """The number of the first of them in the block."""
 
     path: Path
-    start: int
-    """Byte of the file at which the data starts."""
+    shift: int
+    """The byte of the file minus the byte of the block's data."""
+
+
+class Block(NamedTuple):
+    """Whole records, of one file or of several: their bytes, and the start and end of each payload."""
 
     data: bytes
     spans: list[tuple[int, int]]
+    parts: list[Part]
 
-    def offset(self, number: int) -> int:
-        """Return the byte of the file at which a record starts."""
-        return self.start + self.spans[number][0] - _HEADER.size
+    def place(self, number: int) -> tuple[Path, int]:
+        """Return the file of a record, and the byte at which it starts."""
+        part = self.parts[bisect_right(self.parts, number, key=itemgetter(0)) - 1]
+        return part.path, part.shift + self.spans[number][0] - _HEADER.size
 
     def payload(self, number: int) -> bytes:
         """Return the payload of a record."""
@@ -108,7 +119,7 @@ def records(path: Path, report: Report = warn) -> Iterator[Record]:
     """
     for block in blocks(path, report):
         for number in sound_records(block, report):
-            yield Record(block.offset(number), block.payload(number))
+            yield Record(block.place(number)[1], block.payload(number))
 
 
 def sound_records(block: Block, report: Report = warn) -> npt.NDArray[np.int64]:
@@ -120,10 +131,22 @@ def sound_records(block: Block, report: Report = warn) -> npt.NDArray[np.int64]:
     stored = words[[stop for _, stop in block.spans]].view("<u4")[:, 0]
     sound = (crcs >> 15 | crcs << 17) + np.uint32(0xA282EAD8) == stored
     for number in np.flatnonzero(~sound).tolist():
-        report(
-            Damage(block.path, block.offset(number), "a record that does not fit its checksum is left out")
-        )
+        report(Damage(*block.place(number), "a record that does not fit its checksum is left out"))
     return np.flatnonzero(sound)
+
+
+def joined(parts: Sequence[Block]) -> Block:
+    """Return the records of several blocks as one block."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = Block(b"".join(block.data for block in parts), [], [])
+    place = 0
+    for block in parts:
+        first = len(whole.spans)
+        whole.parts.extend(Part(first + one.first, one.path, one.shift - place) for one in block.parts)
+        whole.spans.extend((start + place, stop + place) for start, stop in block.spans)
+        place += len(block.data)
+    return whole
 
 
 def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
@@ -136,7 +159,7 @@ def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
         while lacking <= _left(file) and (more := file.read(max(BLOCK_BYTES, lacking))):
             data += more
             spans, end, sound = _spans(data)
-            yield Block(path, offset, data, spans)
+            yield Block(data, spans, [Part(0, path, offset)])
             offset, data = offset + end, data[end:]
             if not sound:
                 report(Damage(path, offset, "a record's length is damaged; nothing after it can be read"))

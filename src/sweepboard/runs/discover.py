@@ -35,7 +35,7 @@ def discover(paths: Sequence[Path]) -> list[Found]:
     Folders below a run of ours, links and aggregates are skipped. Raise `UserError` for a path that does not
     exist or holds no run.
     """
-    base = _common_folder(paths)
+    base = common_folder(paths)
     found: dict[Path, Found] = {}
     for path in paths:
         real = path.resolve()  # no link is followed below it
@@ -69,8 +69,8 @@ def tell_unreadable(error: OSError) -> None:
     log.warning("%s: passed over: %s", name if len(name) <= 200 else f"{name[:200]}...", reason(error))
 
 
-def _common_folder(paths: Iterable[Path]) -> Path:
-    """Return the folder that holds all `paths`; a single path itself."""
+def common_folder(paths: Iterable[Path]) -> Path:
+    """Return the folder that holds all `paths`, without links; a single path itself."""
     resolved = [path.resolve() for path in paths]
     if len(resolved) == 1:
         return resolved[0]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING, DamagedRecord, read_record
+from sweepboard.runs.run_index import Kind, indexed
 
 DAMAGED = "damaged"
 """The status of a run whose record cannot be read."""
@@ -60,3 +64,30 @@ def read_summary(folder: RunFolder) -> RunSummary:
         damage=alteration(folder, record),
         host=record.host if status == RUNNING and record.process.lives is None else "",
     )
+
+
+def summaries(root: Path, folders: Sequence[RunFolder]) -> dict[Path, RunSummary]:
+    """Return the summary of each of the runs below `root` by its folder."""
+    kind = Kind(
+        name="runs",
+        form=" ".join(_FIELDS),
+        files=lambda folder: (str(folder.record), str(folder.config)),
+        read=lambda folders: map(read_summary, folders),
+        packed=_packed,
+        unpacked=_unpacked,
+    )
+    found = indexed(root, {str(folder.path.relative_to(root)): folder for folder in folders}, kind)
+    return {folder.path: summary for folder, summary in zip(folders, found.values(), strict=True)}
+
+
+_FIELDS = [each.name for each in fields(RunSummary)]
+
+
+def _packed(summary: RunSummary) -> list[Any] | None:
+    """Return the entries of a run that has ended."""
+    values = [getattr(summary, name) for name in _FIELDS]
+    return [list(each) if isinstance(each, tuple) else each for each in values] if summary.ended else None
+
+
+def _unpacked(values: list[Any]) -> RunSummary:
+    return RunSummary(*[tuple(each) if isinstance(each, list) else each for each in values])

@@ -13,8 +13,7 @@ from sweepboard.metric_names import MAX, MIN, mode_of, name_of, tag_of
 from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import PLAN, RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
-from sweepboard.runs.run_index import summaries
-from sweepboard.runs.run_summary import RunSummary
+from sweepboard.runs.run_summary import RunSummary, summaries
 
 log = logging.getLogger(__name__)
 

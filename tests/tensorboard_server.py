@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from sweepboard.board.event_reader import read_scalars
-from sweepboard.board.event_writer import event_files
+from sweepboard.board.event_names import event_files
+from sweepboard.board.scalar_reader import read_scalars
 
 Answer = TypeVar("Answer")
 PATIENCE = 60.0

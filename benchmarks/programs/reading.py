@@ -56,7 +56,7 @@ def read_with_tensorboard(run: Path) -> Curves:
 
 
 def read_with_sweepboard(run: Path) -> Curves:
-    from sweepboard.board.event_reader import read_scalars
+    from sweepboard.board.scalar_reader import read_scalars
 
     return {tag: (curve.steps, curve.values) for tag, curve in read_scalars(run).items()}
 

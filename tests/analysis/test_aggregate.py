@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.cli import main
 from sweepboard.runs.discover import discover
 from tests.conftest import WriteRun

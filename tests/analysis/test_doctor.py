@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from sweepboard.board.event_writer import START_SUFFIX, EventWriter, event_files, write_event_file
+from sweepboard.board.event_names import event_files
+from sweepboard.board.event_writer import START_SUFFIX, EventWriter, write_event_file
 from sweepboard.board.hparams import start_info
 from sweepboard.cli import main
 from sweepboard.process_identity import ProcessIdentity

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.event_reader import read_scalars
 from sweepboard.board.open_board import open_board
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress

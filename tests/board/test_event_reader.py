@@ -20,10 +20,12 @@ from tensorboard.util.tensor_util import make_tensor_proto
 from torch.utils.tensorboard import SummaryWriter
 
 from sweepboard.board import event_reader
-from sweepboard.board.event_reader import read_events, read_hparams, read_scalars
-from sweepboard.board.event_writer import EventWriter, event_files, write_event_file
+from sweepboard.board.event_names import event_files
+from sweepboard.board.event_reader import read_events, read_hparams
+from sweepboard.board.event_writer import EventWriter, write_event_file
 from sweepboard.board.hparams import Hparam, end_info, start_info
 from sweepboard.board.scalar_decoder import FEWEST, PointBuffer, template_of
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.board.tfrecord import Damage, frame, records
 
 NAME = "events.out.tfevents.1.host.1.0"
@@ -123,7 +125,7 @@ def test_plain_records_take_the_fast_path(tmp_path: Path) -> None:
         writer.add_scalars(step, {"train/loss": step / 3, "lr": 0.1})
     writer.close()
     expected = one_by_one(event_files(tmp_path)[0])
-    with mock.patch("sweepboard.board.event_reader._parse", wraps=event_reader._parse) as parse:
+    with mock.patch("sweepboard.board.event_scalars.parse", wraps=event_reader.parse) as parse:
         assert as_points(tmp_path) == dict(sorted(expected.items()))
     assert parse.call_count < 2 + 2 * FEWEST
 

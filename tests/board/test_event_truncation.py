@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
 from sweepboard.board.event_truncation import TruncationFailed, truncate_from, truncate_to
 from sweepboard.board.event_writer import (
     END_SUFFIX,
@@ -24,6 +24,7 @@ from sweepboard.board.event_writer import (
 )
 from sweepboard.board.hparams import end_info, start_info
 from sweepboard.board.logger import TensorBoard
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.board.tfrecord import frame
 
 LAST = 12

@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.event_reader import read_scalars
-from sweepboard.board.event_writer import EventWriter, event_files, new_name
+from sweepboard.board.event_names import event_files
+from sweepboard.board.event_writer import EventWriter, new_name
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.board.tfrecord import Damage
 
 

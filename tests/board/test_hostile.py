@@ -15,7 +15,8 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
 from sweepboard.analysis.logdir import read_log_dir
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.board.tfrecord import BLOCK_BYTES, MOST_BYTES, Damage, frame, masked_crc, records
 
 NAME = "events.out.tfevents.1.here"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sweepboard.board.event_reader import read_events, read_hparams, read_scalars
-from sweepboard.board.event_writer import event_files
+from sweepboard.board.event_names import event_files
+from sweepboard.board.event_reader import read_events, read_hparams
 from sweepboard.board.open_board import open_board
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.settings import LoggingSettings
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress

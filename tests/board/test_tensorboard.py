@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
 from sweepboard.board.event_writer import EventWriter
 from sweepboard.board.logger import TensorBoard
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.board.summaries import code_block
 from sweepboard.data.types import DataSpec
 from sweepboard.training.tasks import Classification

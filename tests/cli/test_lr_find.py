@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from sweepboard.board.event_reader import read_events, read_scalars
-from sweepboard.board.event_writer import event_files
+from sweepboard.board.event_names import event_files
+from sweepboard.board.event_reader import read_events
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.callbacks import LearningRateFinder
 from sweepboard.testing import CallbackSuite
 from sweepboard.training.callback import Callback

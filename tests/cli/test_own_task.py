@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_reader import read_scalars
 from tests.command import Command
 
 OWN = """

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.cli.summary import program
 from sweepboard.runs.folder import claim
 from tests.command import TINY, Command, only_run, record_of

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from sweepboard import callbacks, loggers
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
 from sweepboard.board.open_board import open_board
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.loggers import CSV, Logger, MLflow, WandB
 from sweepboard.settings import LoggingSettings
 from sweepboard.testing import LoggerSuite

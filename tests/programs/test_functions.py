@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 from tests.command import Command, Said, change_record, only_run, record_of

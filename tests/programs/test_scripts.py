@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import sweepboard
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
+from sweepboard.board.scalar_reader import read_scalars
 from tests.command import Command, change_record, record_of
 
 HYDRA = """

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweepboard.board.event_reader import read_hparams, read_scalars
+from sweepboard.board.event_reader import read_hparams
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.metric_names import SPEED
 from tests.command import record_of
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import sweepboard
-from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_reader import read_scalars
 from tests.command import Command, change_record, record_of
 from tests.runs.process import curves
 from tests.runs.sabotage import ACCIDENTS, SABOTAGED

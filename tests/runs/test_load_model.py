@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import sweepboard
-from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.models.cnn import CNN
 from sweepboard.runs.export import ExportFailed, export
 from sweepboard.runs.saved_run import read_run

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -19,8 +19,8 @@ from sweepboard.analysis.curves import sorted_by_step
 from sweepboard.analysis.join_folders import join_folders
 from sweepboard.analysis.own_runs import Unreadable, read_own_runs
 from sweepboard.analysis.run import Run, seed_in
-from sweepboard.board.event_reader import HparamsRow, read_hparams, read_scalars
 from sweepboard.board.scalar_decoder import Series
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.errors import reason
 from sweepboard.files import read_text
 from sweepboard.formatting import some
@@ -28,6 +28,9 @@ from sweepboard.hyperparameters import DATA, Hparams, hparams
 from sweepboard.names import flatten, without
 from sweepboard.runs.discover import Found, common_folder, discover
 from sweepboard.settings import ROOT
+
+if TYPE_CHECKING:
+    from sweepboard.board.event_reader import HparamsRow
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +109,8 @@ def _series(folder: Path) -> dict[str, Series]:
 
 
 def _hparams_row(folder: Path) -> HparamsRow | None:
+    from sweepboard.board.event_reader import read_hparams  # imports protobuf, which is slow
+
     try:
         return read_hparams(folder)
     except OSError:  # the warning came when its scalars were read

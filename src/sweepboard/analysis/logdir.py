@@ -13,9 +13,10 @@ from pathlib import Path
 from tensorboard.plugins.hparams.api_pb2 import Experiment
 from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
-from sweepboard.board.event_reader import hparams_messages, read_scalars_by_file
-from sweepboard.board.event_writer import event_files
+from sweepboard.board.event_names import event_files
+from sweepboard.board.event_reader import hparams_messages
 from sweepboard.board.scalar_decoder import Series
+from sweepboard.board.scalar_reader import read_scalars_by_file
 from sweepboard.board.tfrecord import Damage
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import tell_unreadable

@@ -15,9 +15,9 @@ from sweepboard.analysis.curves import Points, sorted_by_step
 from sweepboard.analysis.packed_curves import packed_curves, unpacked_curves
 from sweepboard.analysis.record_match import difference_from_record
 from sweepboard.analysis.run import Run
-from sweepboard.board.event_reader import read_scalars_of
-from sweepboard.board.event_writer import event_file_names
+from sweepboard.board.event_names import event_file_names
 from sweepboard.board.scalar_decoder import Series
+from sweepboard.board.scalar_reader import read_scalars_of
 from sweepboard.board.tfrecord import Damage, warn
 from sweepboard.errors import UserError, reason
 from sweepboard.runs.alteration import alteration

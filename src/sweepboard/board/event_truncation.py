@@ -14,8 +14,9 @@ from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
 
+from sweepboard.board.event_names import event_files
 from sweepboard.board.event_reader import read_events
-from sweepboard.board.event_writer import END_SUFFIX, OWN_SUFFIXES, event_files, history_files
+from sweepboard.board.event_writer import END_SUFFIX, OWN_SUFFIXES, history_files
 from sweepboard.board.tfrecord import Damage, blocks, frame, sound_records, warn
 from sweepboard.errors import RunFailed
 from sweepboard.files import write_atomic

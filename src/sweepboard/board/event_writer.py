@@ -21,6 +21,7 @@ from pathlib import Path
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from sweepboard.board.event_names import event_files
 from sweepboard.board.tfrecord import frame
 from sweepboard.files import write_atomic
 
@@ -52,16 +53,6 @@ truncated.
 OWN_SUFFIXES = (START_SUFFIX, END_SUFFIX, TEST_SUFFIX, HISTORY_SUFFIX)
 
 _NAME = re.compile(r"events\.out\.tfevents\.(\d+)\.")
-
-
-def event_files(folder: Path) -> list[Path]:
-    """Return the event files directly in `folder`, in the order in which TensorBoard reads them."""
-    return [path for name in event_file_names(folder) if (path := folder / name).is_file()]
-
-
-def event_file_names(folder: Path) -> list[str]:
-    """Return the names in `folder` that TensorBoard takes for event files; some may be links or folders."""
-    return sorted(name for name in os.listdir(folder) if "tfevents" in name)  # noqa: PTH208
 
 
 def history_files(folder: Path) -> list[Path]:

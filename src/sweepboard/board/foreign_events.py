@@ -11,9 +11,9 @@ from typing import Any
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import metadata
 
-from sweepboard.board.event_reader import read_scalars_by_file
 from sweepboard.board.event_truncation import keep_events
 from sweepboard.board.event_writer import OWN_SUFFIXES
+from sweepboard.board.scalar_reader import read_scalars_by_file
 
 
 def foreign_files(folder: Path) -> list[Path]:

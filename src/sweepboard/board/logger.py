@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweepboard.board import summaries
+from sweepboard.board.event_names import event_files
 from sweepboard.board.event_truncation import remove_empty, truncate_from, truncate_to, warn_of_other_writers
-from sweepboard.board.event_writer import END_SUFFIX, START_SUFFIX, EventWriter, event_files, write_event_file
+from sweepboard.board.event_writer import END_SUFFIX, START_SUFFIX, EventWriter, write_event_file
 from sweepboard.board.histograms import buckets_of
 from sweepboard.board.hparams import Hparam, end_info, start_info
 from sweepboard.training.logger import Logger

@@ -69,7 +69,7 @@ def _of_test(request: Request) -> Request:
 
 
 def _suggestion(folder: Path) -> float | None:
-    from sweepboard.board.event_reader import read_scalars
+    from sweepboard.board.scalar_reader import read_scalars
     from sweepboard.callbacks.lr_finder import SUGGESTION
 
     found = read_scalars(folder).get(SUGGESTION)

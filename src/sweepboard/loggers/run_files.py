@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard import plain_yaml
-from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.errors import ConfigError
 from sweepboard.files import read_json, read_text
 from sweepboard.names import flatten

@@ -211,8 +211,10 @@ class RunRecord:
 
         That of another host or container cannot be seen from here: it counts as running.
         """
+        if self.status != RUNNING:
+            return self.status
         gone = self.process.lives is False or self.process.host_restarted
-        return INTERRUPTED if self.status == RUNNING and gone else self.status
+        return INTERRUPTED if gone else RUNNING
 
     @property
     def process(self) -> ProcessIdentity:

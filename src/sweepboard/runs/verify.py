@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweepboard.board.event_reader import read_scalars
 from sweepboard.board.event_writer import TEST_SUFFIX
 from sweepboard.board.scalar_decoder import Series
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.errors import UserError
 from sweepboard.metric_names import SPEED
 from sweepboard.names import named_entries

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sweepboard.board.event_reader import read_scalars
+from sweepboard.board.scalar_reader import read_scalars
 from sweepboard.building.assemble import build_task
 from sweepboard.building.prepare import Prepared
 from sweepboard.data.splits import split_sizes

@@ -96,9 +96,14 @@ def with_value(tree: Mapping[Any, Any], path: Sequence[Any], value: Any) -> dict
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf of nested mappings with its dotted key; lists are leaves, empty mappings have none."""
+    start = f"{prefix}." if prefix else ""
     for name, value in tree.items():
-        key = f"{prefix}.{name}" if prefix else str(name)
-        if isinstance(value, Mapping):
-            yield from flatten(value, key)
-        else:
+        key = f"{start}{name}"
+        if type(value) in _LEAVES or not isinstance(value, Mapping):
             yield key, value
+        else:
+            yield from flatten(value, key)
+
+
+_LEAVES = frozenset((str, int, float, bool, list, type(None)))
+"""Types of most leaves, which are not asked whether they are mappings."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from sweepboard.board.event_names import event_files
 from sweepboard.board.event_reader import read_hparams
 from sweepboard.board.event_truncation import TruncationFailed, truncate_from, truncate_to
 from sweepboard.board.event_writer import (
@@ -18,7 +19,6 @@ from sweepboard.board.event_writer import (
     HISTORY_SUFFIX,
     START_SUFFIX,
     EventWriter,
-    event_files,
     history_files,
     write_event_file,
 )

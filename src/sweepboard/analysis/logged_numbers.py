@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sweepboard.analysis.metrics import Numbers
+from sweepboard.analysis.metrics import Numbers, Steps
 from sweepboard.formatting import as_logged
 
 _POWERS = np.array([float(f"1e{power}") for power in range(23)])
@@ -27,15 +27,16 @@ def all_as_logged(values: Numbers) -> Numbers:
     return found
 
 
-def _exponents(sizes: Numbers) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _exponents(sizes: Numbers) -> Steps:
     """Return the powers of ten of the first digits."""
     guessed = np.floor(np.log10(sizes)).astype(np.int64)
     too_large = sizes * _POWERS[np.maximum(-guessed, 0)] < _POWERS[np.maximum(guessed, 0)]
     too_small = sizes * _POWERS[np.maximum(-guessed - 1, 0)] >= _POWERS[np.maximum(guessed + 1, 0)]
-    return guessed - too_large + too_small
+    exponents: Steps = guessed - too_large + too_small
+    return exponents
 
 
-def _rounded(values: Numbers, decimals: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Numbers:
+def _rounded(values: Numbers, decimals: Steps) -> Numbers:
     up, down = _POWERS[np.maximum(decimals, 0)], _POWERS[np.maximum(-decimals, 0)]
     rounded: Numbers = np.rint(values * up / down) / up * down
     return rounded

@@ -90,4 +90,5 @@ def _packed(summary: RunSummary) -> list[Any] | None:
 
 
 def _unpacked(values: list[Any]) -> RunSummary:
-    return RunSummary(*[tuple(each) if isinstance(each, list) else each for each in values])
+    plain: list[Any] = [tuple(each) if isinstance(each, list) else each for each in values]
+    return RunSummary(*plain)

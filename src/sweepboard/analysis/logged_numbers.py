@@ -13,7 +13,7 @@ _POWERS = np.array([float(f"1e{power}") for power in range(23)])
 
 def all_as_logged(values: Numbers) -> Numbers:
     """Return `as_logged` of each number, for very small and very large ones one by one."""
-    found = values.copy()
+    found: Numbers = values.copy()
     sizes = np.abs(values)
     many = np.flatnonzero((sizes > 1e-12) & (sizes < 1e12))
     exponents = _exponents(sizes[many])

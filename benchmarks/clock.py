@@ -11,7 +11,9 @@ import statistics
 import time
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
+
+from torch import nn
 
 from sweepboard import Callback
 
@@ -33,6 +35,73 @@ def microseconds_per_update(times: Sequence[float]) -> float:
 def microseconds_per_sample(times: Sequence[float], batch: int) -> float:
     """Time of a sample from the first update to the last, ends of epochs among them."""
     return (times[-1] - times[0]) / (len(times) - 1) / batch * 1e6
+
+
+class Stalls:
+    """What a checkpoint after each `every` updates of a model costs."""
+
+    def __init__(self, model: nn.Module, every: int) -> None:
+        self.every, self.began = every, 0.0
+        self.updates: list[tuple[float, float]] = []
+        """When the forward pass of each began, and when it was done."""
+        model.register_forward_pre_hook(self._begin)
+
+    def _begin(self, *_: Any) -> None:
+        self.began = time.perf_counter()
+
+    def end(self) -> None:
+        """Note the end of an update."""
+        self.updates.append((self.began, time.perf_counter()))
+
+    def facts(self) -> dict[str, float]:
+        """Medians over the checkpoints but the last; the updates before the first are the measure.
+
+        `stall_s` is how long nothing is trained, `later_s` how much later the next update comes, `whole_s`
+        how much longer all updates up to the next checkpoint take, beside the thread that writes.
+        """
+        intervals = [after[1] - before[1] for before, after in pairwise(self.updates)]
+        plain = statistics.median(intervals[1 : self.every - 1])
+        saves = range(self.every, len(self.updates) - self.every + 1, self.every)
+        spans = [intervals[save - 1 : save - 1 + self.every] for save in saves]
+        return {
+            "updates": len(self.updates),
+            "stall_s": statistics.median(self.updates[save][0] - self.updates[save - 1][1] for save in saves),
+            "later_s": statistics.median(span[0] - plain for span in spans),
+            "whole_s": statistics.median(sum(span) - self.every * plain for span in spans),
+        }
+
+
+class StallClock(Callback):
+    """Prints what the checkpoints of a run cost."""
+
+    writes_only = True
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+
+    def on_start(self, progress: Any) -> None:
+        self.stalls = Stalls(progress.learner.model, self.every)
+
+    def on_update(self, _: Any) -> None:
+        self.stalls.end()
+
+    def finish(self, _: str) -> None:
+        print(json.dumps(self.stalls.facts()), flush=True)
+
+
+class FirstUpdate(Callback):
+    """Notes when each run of this process made its first update."""
+
+    writes_only = True
+    moments: ClassVar[list[float]] = []
+
+    def __init__(self) -> None:
+        self.noted = False
+
+    def on_update(self, _: Any) -> None:
+        if not self.noted:
+            self.noted = True
+            self.moments.append(time.perf_counter())
 
 
 class Clock(Callback):

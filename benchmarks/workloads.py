@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,24 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from benchmarks.baselines.tokens import VOCABULARY
+from sweepboard import Callback
 from sweepboard.tasks import Step, Task
 
-BLOCK, VOCABULARY = 64, 256
+BLOCK = 64
 LATENT, PIXELS = 32, 784
 COLUMNS, CLASSES = 20, 2
+WIDE = 4096
 
 SIDE = 224
 """Of pictures, in pixels."""
-
-
-def windows(count: int = 2000) -> Tensor:
-    """Windows of bytes, one longer than a block. What stands in them changes no time."""
-    return torch.randint(VOCABULARY, (count, BLOCK + 1), generator=torch.Generator().manual_seed(0))
-
-
-def text() -> TensorDataset:
-    """The windows as a data set of one tensor, which a task takes apart itself."""
-    return TensorDataset(windows())
 
 
 def table(count: int = 64_000) -> TensorDataset:
@@ -42,6 +36,15 @@ def tabular_model() -> nn.Module:
     return nn.Sequential(
         *(nn.Linear(COLUMNS, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()), nn.Linear(64, CLASSES)
     )
+
+
+class OneSecond(Callback):
+    """A job that takes a second, in which it leaves the machine alone."""
+
+    writes_only = True
+
+    def on_start(self, _: Any) -> None:
+        time.sleep(1.0)
 
 
 class ByteModel(nn.Module):
@@ -66,16 +69,27 @@ class ByteModel(nn.Module):
         return logits
 
 
-def next_byte_loss(model: Any, ids: Tensor) -> Tensor:
-    return F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+def next_byte_loss(model: Any, ids: Tensor, following: Tensor) -> Tensor:
+    return F.cross_entropy(model(ids).flatten(0, 1), following.flatten())
 
 
 class NextByte(Task):
     """The language model's task, with its perplexity in bits on the board."""
 
     def training_step(self, model: Any, batch: Any) -> Step:
-        loss = next_byte_loss(model, batch[0])
+        loss = next_byte_loss(model, *batch)
         return Step(loss, values={"bits": loss.detach() / 0.6931})
+
+
+def vectors(count: int = 640) -> TensorDataset:
+    """Vectors to be turned into others. What stands in them changes no time."""
+    generator = torch.Generator().manual_seed(0)
+    return TensorDataset(*(torch.randn(count, WIDE, generator=generator) for _ in range(2)))
+
+
+def gigabyte_model() -> nn.Module:
+    """84 million weights: with the moments of Adam the state is a gigabyte."""
+    return nn.Sequential(*(nn.Linear(WIDE, WIDE) for _ in range(5)))
 
 
 class Glance(nn.Module):

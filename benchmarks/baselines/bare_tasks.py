@@ -7,12 +7,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import workloads
-from benchmarks.baselines.bare_loop import training_set, tune_allocator
+from benchmarks.baselines.bare_loop import arithmetic, training_set, tune_allocator
+from benchmarks.baselines.tokens import mapped
 from benchmarks.clock import microseconds_per_update
 
 
@@ -24,13 +26,20 @@ def chosen(count: int, batch: int) -> Iterator[Tensor]:
                 yield indices
 
 
-def language_model(batch: int) -> Callable[[], None]:
-    windows, model = workloads.windows(), workloads.ByteModel()
+def language_model(batch: int, precision: str = "fp32") -> Callable[[], None]:
+    """The loop and the batches of nanoGPT: windows anywhere in a packed file that is mapped into memory."""
+    tokens, model, block = mapped(), workloads.ByteModel(), workloads.BLOCK
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    order = chosen(len(windows), batch)
+
+    def windows(starts: list[int]) -> Tensor:
+        return torch.stack([torch.from_numpy(tokens[at : at + block].astype(np.int64)) for at in starts])
 
     def update() -> None:
-        workloads.next_byte_loss(model, windows.index_select(0, next(order))).backward()  # type: ignore[no-untyped-call]
+        starts = torch.randint(len(tokens) - block, (batch,)).tolist()
+        ids, following = windows(starts), windows([start + 1 for start in starts])
+        with arithmetic(precision):
+            loss = workloads.next_byte_loss(model, ids, following)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 
@@ -71,7 +80,16 @@ def tabular(batch: int) -> Callable[[], None]:
     return update
 
 
-WORK = {"language_model": language_model, "gan": gan, "tabular": tabular}
+def language_model_bf16(batch: int) -> Callable[[], None]:
+    return language_model(batch, "bf16")
+
+
+WORK = {
+    "language_model": language_model,
+    "language_model_bf16": language_model_bf16,
+    "gan": gan,
+    "tabular": tabular,
+}
 
 
 def main() -> None:

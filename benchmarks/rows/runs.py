@@ -30,7 +30,7 @@ CNN_BF16_ROW = Row(
     "tutorial script",
     arms=(CNN_BF16, SCRIPT),
     bars=(
-        faster(CNN_BF16, SCRIPT, 2.6),
+        faster(CNN_BF16, SCRIPT, 4.5),
         Bar(
             "difference of mean test accuracy",
             lambda given: 100 * difference("accuracy", CNN_BF16, SCRIPT)(given),

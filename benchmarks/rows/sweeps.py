@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.bars import Bar, difference, faster, quantity, ratio, runs, same
+from collections.abc import Callable
+
+from benchmarks.arms import Arm
+from benchmarks.bars import Bar, Round, difference, faster, quantity, ratio, runs, same
 from benchmarks.baselines import fashion
 from benchmarks.commands import BF16, FASHION, MLP, module, sweepboard, tutorial
 from benchmarks.harness import Row
@@ -83,6 +86,37 @@ JOBS_ROW = Row(  # ours: a process each, one update, and the whole record
         Bar("times less than joblib with two workers that stay", ratio("wall", WORKER_JOBS, JOBS)),
     ),
     gates=(runs(40, JOBS),),
+)
+
+SECONDS = 200
+"""Jobs of one second each."""
+
+WAIT = "+callbacks.wait._target_=benchmarks.workloads.OneSecond"
+WAITING = sweepboard("sweepboard", "-m", f"seed=range({SECONDS})", *NOOP, WAIT, *LOCAL)
+WAITING_JOBS = (f"seed=range({SECONDS})", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seconds=1")
+WAITING_WORKERS = module("joblib, torch per worker", "baselines.noop_jobs", "-m", *WAITING_JOBS)
+
+
+def overhead(arm: Arm) -> Callable[[Round], float]:
+    """Return what a job costs beyond its second, two at once."""
+    return lambda given: given[arm.name]["wall"] / SECONDS - 0.5
+
+
+SECONDS_ROW = Row(
+    "jobs-of-a-second",
+    f"{SECONDS} jobs of a second, two at once, overhead per job",
+    "joblib launcher with workers that stay",
+    arms=(WAITING, WAITING_WORKERS),
+    bars=(
+        Bar(
+            "times less per job",
+            lambda given: overhead(WAITING_WORKERS)(given) / overhead(WAITING)(given),
+            least=1.5,
+        ),
+        Bar("per job", overhead(WAITING), unit=" s"),
+    ),
+    gates=(runs(SECONDS, WAITING),),
+    rounds=3,
 )
 
 SHORT = (

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from benchmarks.bars import Bar, ratio, same
-from benchmarks.baselines import fashion
-from benchmarks.commands import clocked, module
+from benchmarks.baselines import fashion, tokens
+from benchmarks.commands import BF16, clocked, module
 from benchmarks.harness import Row
 
 QUIET = ("dataset.val_fraction=0", "dataset.drop_last=true", "trainer.val_every_epochs=null")
 
-BYTES = clocked(
-    "sweepboard",
+BYTES = (
     *QUIET,
-    "dataset._target_=benchmarks.workloads.text",
+    "dataset=token_file",
+    f"dataset.path={tokens.path()}",
+    "dataset.block_size=64",
+    "dataset.random=true",
     "dataset.batch_size=16",
     "model._target_=benchmarks.workloads.ByteModel",
     "task._target_=benchmarks.workloads.NextByte",
     "optimizer=adamw",
     "trainer.steps=400",
 )
-BYTES_LOOP = module(
-    "bare loop", "baselines.bare_tasks", "language_model", "--batch", "16", "--updates", "400"
-)
+TEXT, TEXT_BF16 = clocked("sweepboard", *BYTES), clocked("sweepboard bf16", *BYTES, BF16)
+TEXT_WORDS = ("--batch", "16", "--updates", "400")
+TEXT_LOOP = module("bare loop", "baselines.bare_tasks", "language_model", *TEXT_WORDS)
+TEXT_LOOP_BF16 = module("bare loop bf16", "baselines.bare_tasks", "language_model_bf16", *TEXT_WORDS)
 
 LANGUAGE_MODEL_ROW = Row(
     "language-model",
-    "tokens per second of a byte language model, 16 x 64 tokens, with logging",
-    "bare tuned loop",
-    arms=(BYTES, BYTES_LOOP),
-    bars=(Bar("time of an update", ratio("update_us", BYTES, BYTES_LOOP), most=1.03),),
-    gates=(same("updates", BYTES, BYTES_LOOP),),
+    "tokens per second of a byte language model, 16 x 64 tokens of a packed memmap, with logging",
+    "bare loop as nanoGPT's",
+    arms=(TEXT, TEXT_LOOP, TEXT_BF16, TEXT_LOOP_BF16),
+    bars=(
+        Bar("time of an update", ratio("update_us", TEXT, TEXT_LOOP), most=1.03),
+        Bar("time of an update in bf16", ratio("update_us", TEXT_BF16, TEXT_LOOP_BF16), most=1.03),
+    ),
+    gates=(same("updates", TEXT, TEXT_LOOP, TEXT_BF16, TEXT_LOOP_BF16),),
     rounds=11,
+    prepare=(tokens.pack,),
 )
 
 OPTIMIZER = "{_target_:torch.optim.Adam,lr:2e-4,fused:true}"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sweepboard.errors import UserError
 from sweepboard.file_locks import lock
@@ -125,18 +125,25 @@ def from_here(path: Path) -> Path:
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replace `path` with a file with `content`, so that a crash leaves either the old or the new file.
+    """Replace `path` with a file with `content`, as `replaced` does."""
+    # Half characters, of file names that are no UTF-8, are written as JSON and YAML escape them.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    with replaced(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to be written, which then replaces `path`: a crash leaves either the old or the new file.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder. Raise OSError (disk full, folder
     gone, read-only) with the old file intact and no temporary file left.
     """
-    # Half characters, of file names that are no UTF-8, are written as JSON and YAML escape them.
-    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     # Not named after `path`: TensorBoard reads any file with "tfevents" in its name, left-overs too.
     handle, temporary = tempfile.mkstemp(prefix=".partial.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_UMASK)

@@ -63,6 +63,28 @@ def test_random_windows_are_a_function_of_seed_epoch_and_index(path: str, worker
         prepared(TokenFile(path, 10, random=True), val_fraction=0.5)
 
 
+class BySample(TokenFile):
+    """A class of somebody's own, which may change its samples: it is read sample by sample."""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("random", [False, True])
+def test_whole_batches_are_those_of_single_samples(
+    path: str, random: bool, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = prepared(BySample(path, 10, random=random))
+    windows = prepared(TokenFile(path, 10, random=random), workers=workers)
+    expected = [list(single.train.epoch(epoch)) for epoch in range(2)]
+    monkeypatch.delattr(TokenFile, "__getitem__")
+    for epoch, batches in enumerate(expected):
+        for batch, other in zip(windows.train.epoch(epoch), batches, strict=True):
+            assert type(batch) is type(other) is list
+            for part, same in zip(batch, other, strict=True):
+                assert torch.equal(part, same)
+                assert part.dtype == same.dtype
+                assert part.is_contiguous()
+
+
 def test_other_types_and_files(path: str, tmp_path: Path) -> None:
     np.save(tmp_path / "ids.npy", np.arange(21, dtype=np.int32))
     assert TokenFile(str(tmp_path / "ids.npy"), 5)[1][0].tolist() == [5, 6, 7, 8, 9]

@@ -7,7 +7,9 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +88,7 @@ def test_best_weights_are_kept_until_a_run_started_anew_has_come_to_them(command
     assert step == 24
     seen = []
 
-    def seeing(checkpoints: Checkpoints, content: bytes) -> None:
+    def seeing(checkpoints: Checkpoints, content: Mapping[str, Any]) -> None:
         seen.append(load_checkpoint(checkpoints.best)["step"])
         replace_last(checkpoints, content)
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from sweepboard.errors import ConfigError, NonFiniteLoss, UserError
 from sweepboard.settings import SchedulerSettings, TrainerSettings
-from sweepboard.training.checkpoint import Checkpoints, copied, weights_sha256
+from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.checkpoint_file import load_checkpoint
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.learner import Learner
@@ -23,6 +23,7 @@ from sweepboard.training.loop import fit
 from sweepboard.training.loop_state import LoopState
 from sweepboard.training.schedules import Schedule, Schedules
 from sweepboard.training.seeding import seed_everything
+from sweepboard.training.state_copies import copied
 from sweepboard.training.tasks import Classification
 from tests.training.conftest import Journal, Net, World
 from tests.training.odd_optimizers import SAM, ScheduleFreeSGD

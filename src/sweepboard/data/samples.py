@@ -37,11 +37,11 @@ class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):
 
 
 class ReadsBatches(ABC):
-    """A split that reads whole batches, as a function of (indices, epoch), from no global generator."""
+    """A split that reads whole batches, as a function of its arguments, from no global generator."""
 
     @abstractmethod
-    def batch(self, indices: Sequence[int], epoch: int) -> tuple[Tensor, Tensor]:
-        """Return raw inputs and targets, stacked."""
+    def batch(self, indices: Sequence[int], seed: int, epoch: int) -> Batch:
+        """Return raw inputs and targets, stacked, or what a collate function would make of the samples."""
 
 
 class ChangingSamples(Dataset[Any], ReadsBatches):
@@ -77,7 +77,7 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
     if isinstance(split, InMemory):
         return split.batch(torch.tensor(indices))
     if isinstance(split, ReadsBatches):
-        return split.batch(indices, epoch)
+        return split.batch(indices, seed, epoch)
     with borrowed_global_randomness() as seed_generators:
 
         def read(index: int) -> Any:

@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,16 @@ import torch
 from torch import nn
 
 from sweepboard.errors import DamagedFile
-from sweepboard.files import remove_leftovers, sync_folder, write_atomic
+from sweepboard.files import remove_leftovers, replaced, sync_folder
 from sweepboard.training.checkpoint_file import (
     DamagedCheckpoint,
     ForeignCheckpoint,
     fitting,
     load_checkpoint,
-    packed,
-    unpacked,
+    write_checkpoint,
 )
 from sweepboard.training.loop_state import BestState, LoopState
+from sweepboard.training.state_copies import StateCopies
 
 log = logging.getLogger("sweepboard")
 
@@ -38,8 +37,9 @@ class Checkpoints:
     (`RunRecord.id`).
 
     Only the process that trains the run may call `save` and `clean`. `save` blocks only while it copies the
-    state in memory; a background thread writes it. A save that fails (disk full, folder gone) leaves the old
-    checkpoint unchanged, is warned of once, and is tried again with the next save.
+    state in memory, into that of the copy before; a background thread writes it. A save that fails (disk
+    full, folder gone) leaves the old checkpoint unchanged, is warned of once, and is tried again with the
+    next save.
     """
 
     def __init__(self, folder: Path, run: str = "") -> None:
@@ -53,7 +53,8 @@ class Checkpoints:
         self._best_step = 0
         self._keep_best = False
         self._writing: threading.Thread | None = None
-        self._unsaved: dict[Path, bytes] = {}
+        self._copies = {path: StateCopies() for path in (self.last, self.best)}
+        self._unsaved: dict[Path, Mapping[str, Any]] = {}
         self._trouble: str | None = None
         self._bug: Exception | None = None
         self._proven = False
@@ -103,9 +104,9 @@ class Checkpoints:
         Return before the files are written, but wait for an earlier save first. The background thread calls
         `first` before it writes. `of_end_only` says that a longer run would not validate at this step.
         """
-        named = {self.best: best, self.last: last}
-        states = {path: copied(state) for path, state in named.items() if state is not None}
         self.wait()
+        named = {self.best: best, self.last: last}
+        states = {path: self._copies[path].of(state) for path, state in named.items() if state is not None}
         self._of_end_only = of_end_only
         if states:
             self._writing = threading.Thread(target=self._write_all, args=(states, first), daemon=True)
@@ -149,11 +150,8 @@ class Checkpoints:
     def load_best(self, step: int) -> BestState | None:
         """Return the best weights if they are those of `step`; None if they are not there or damaged."""
         self.wait()
-        unsaved = self._unsaved.get(self.best)
         try:
-            content = (
-                load_checkpoint(self.best, self.run) if unsaved is None else unpacked(unsaved, self.best)
-            )
+            content = self._unsaved.get(self.best) or load_checkpoint(self.best, self.run)
             with fitting(str(self.best)):
                 best = BestState.from_dict(content)
         except (OSError, DamagedCheckpoint, ForeignCheckpoint):
@@ -176,8 +174,7 @@ class Checkpoints:
         """Write `states`, and again the files that failed last time unless a newer state replaces them."""
         try:
             self._keep_best = self._keep_best and not self._has_come_to_best(states)
-            self._unsaved |= {path: packed({"run": self.run, **state}) for path, state in states.items()}
-            states.clear()  # frees their memory
+            self._unsaved |= {path: {"run": self.run, **state} for path, state in states.items()}
             first()
             due = [path for path in self._unsaved if path != self.best or not self._keep_best]
             failed = [self._tried(path) for path in due]
@@ -204,28 +201,28 @@ class Checkpoints:
             return why
         return None
 
-    def _write_one(self, path: Path, content: bytes) -> None:
-        self._prove(path, content)
+    def _write_one(self, path: Path, state: Mapping[str, Any]) -> None:
         path.parent.mkdir(exist_ok=True)
         if path == self.last:
-            self._replace_last(content)
-            return
-        if self._of_end_only and path.exists():
-            _give_second_name(path, self.previous_best)
-        write_atomic(path, content)
+            self._replace_last(state)
+        else:
+            if self._of_end_only and path.exists():
+                _give_second_name(path, self.previous_best)
+            _write(path, state)
+        self._prove(path)
 
-    def _prove(self, path: Path, content: bytes) -> None:
+    def _prove(self, path: Path) -> None:
         """Read the first checkpoint back, to warn early of a state that cannot be loaded safely."""
         if not self._proven:
             self._proven = True
             try:
-                unpacked(content, path)
+                load_checkpoint(path)
             except DamagedCheckpoint as error:
                 log.warning("this run will not be able to resume: %s", error)
 
-    def _replace_last(self, content: bytes) -> None:
+    def _replace_last(self, state: Mapping[str, Any]) -> None:
         fresh = self.last.with_name(".last.tmp")
-        write_atomic(fresh, content)  # a full disk fails here, before both old files are touched
+        _write(fresh, state)  # a full disk fails here, before both old files are touched
         if self._wrote_last or self._last_is_sound():
             _give_second_name(self.last, self.previous)
         fresh.replace(self.last)
@@ -257,6 +254,11 @@ class NoCheckpoints(Checkpoints):
         """Do nothing."""
 
 
+def _write(path: Path, state: Mapping[str, Any]) -> None:
+    with replaced(path) as file:
+        write_checkpoint(file, state)
+
+
 def _give_second_name(path: Path, second: Path) -> None:
     """Give a checkpoint that will be replaced its second name; the first name exists at every moment."""
     link = path.with_name(".previous.tmp")
@@ -268,19 +270,6 @@ def _give_second_name(path: Path, second: Path) -> None:
         return
     link.replace(second)
     link.unlink(missing_ok=True)  # where both are one file already, rename does nothing
-
-
-def copied(value: Any) -> Any:
-    """Return a deep copy of `value` with every tensor on the CPU, so that training can continue."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [copied(item) for item in value]
-    if type(value) is tuple:
-        return tuple(copied(item) for item in value)
-    return deepcopy(value)
 
 
 def weights_sha256(model: nn.Module) -> str:

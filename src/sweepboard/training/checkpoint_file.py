@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import torch
 
@@ -28,6 +28,8 @@ FORMAT = 1
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
+_LENGTH = 2
+"""Bytes of the length of a comment, with which an archive without one ends."""
 
 
 class DamagedCheckpoint(DamagedFile):
@@ -39,15 +41,60 @@ class ForeignCheckpoint(UserError):
 
 
 def packed(state: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a checkpoint file: the output of `torch.save` with its digest as ZIP comment."""
+    """Return the bytes of a checkpoint file."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
-    buffer.seek(-2, os.SEEK_END)  # an archive without a comment ends with the comment's length
-    buffer.write(_COMMENT.to_bytes(2, "little"))
-    with buffer.getbuffer() as archive:
-        digest = hashlib.sha256(archive).hexdigest()
-    buffer.write(_MARK + digest.encode())
+    write_checkpoint(buffer, state)
     return buffer.getvalue()
+
+
+def write_checkpoint(file: BinaryIO, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint: the output of `torch.save` with its digest as ZIP comment.
+
+    The state is in memory once, and the lock of Python is free while its tensors are written.
+    """
+    archive = DigestedFile(file)
+    torch.save({"format": FORMAT, **state}, cast(BinaryIO, archive))
+    archive.close_with_comment()
+
+
+class DigestedFile:
+    """A file for `torch.save`, which ends with the digest of what was written before.
+
+    An error of the file is raised at the end: torch's writer, which is C++, would be torn down by it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._digest = file, hashlib.sha256()
+        self._held = b""  # the last two bytes: those of an archive without a comment are the comment's length
+        self._error: OSError | None = None
+
+    def write(self, part: bytes | memoryview) -> int:
+        size = len(part)
+        if size < _LENGTH:
+            part = self._held + bytes(part)
+            self._held = b""
+        self._put(self._held)
+        self._put(part[:-_LENGTH])
+        self._held = bytes(part[-_LENGTH:])
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: the file is flushed by its owner."""
+
+    def close_with_comment(self) -> None:
+        """Write the digest as the comment. Raise the OSError of any write before."""
+        self._put(_COMMENT.to_bytes(_LENGTH, "little"))
+        self._put(_MARK + self._digest.hexdigest().encode())
+        if self._error is not None:
+            raise self._error
+
+    def _put(self, part: bytes | memoryview) -> None:
+        if self._error is None:
+            self._digest.update(part)
+            try:
+                self._file.write(part)
+            except OSError as error:
+                self._error = error
 
 
 def unpacked(content: bytes, path: Path) -> dict[str, Any]:

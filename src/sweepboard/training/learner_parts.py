@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from sweepboard.errors import NonFiniteLoss, UserError
 from sweepboard.training.attributes import Attributes, set_attributes
-from sweepboard.training.checkpoint import copied, tensors_sha256, weights_sha256
+from sweepboard.training.checkpoint import tensors_sha256, weights_sha256
 from sweepboard.training.closures import closure_for_steps
 from sweepboard.training.compiled import check_compiler, compiled
 from sweepboard.training.distributed import ALONE, Group, Ranks, same_weights
@@ -27,6 +27,7 @@ from sweepboard.training.optimizer_patches import fast_step
 from sweepboard.training.precision import Precision
 from sweepboard.training.rank_states import seed_rank
 from sweepboard.training.schedules import Schedules
+from sweepboard.training.state_copies import copied
 from sweepboard.training.task import Model, Task, makes_updates
 from sweepboard.training.tasks import modules_of
 

@@ -56,9 +56,9 @@ class ImageFiles(FixedSamples, ReadsBatches):
         """Return an image and its class. Raise `DamagedFile`, naming the file, if it cannot be decoded."""
         return self.seen(index, MIDDLE), torch.tensor(self.images[index][1])
 
-    def batch(self, indices: Sequence[int], epoch: int) -> tuple[Tensor, Tensor]:
-        """Implement `ReadsBatches.batch`; the epoch has no effect."""
-        del epoch
+    def batch(self, indices: Sequence[int], seed: int, epoch: int) -> tuple[Tensor, Tensor]:
+        """Implement `ReadsBatches.batch`; seed and epoch have no effect."""
+        del seed, epoch
         return self.batch_of(indices, [MIDDLE] * len(indices))
 
     def batch_of(self, indices: Sequence[int], views: Sequence[View]) -> tuple[Tensor, Tensor]:
@@ -120,8 +120,9 @@ class ViewedImages(ChangingSamples):
         """Implement `ChangingSamples.__getitem__`: the middle."""
         return self.plain[index]
 
-    def batch(self, indices: Sequence[int], epoch: int) -> tuple[Tensor, Tensor]:
-        """Implement `ReadsBatches.batch`."""
+    def batch(self, indices: Sequence[int], seed: int, epoch: int) -> tuple[Tensor, Tensor]:
+        """Implement `ReadsBatches.batch`; the views have a seed of their own."""
+        del seed
         return self.plain.batch_of(indices, [self.views.of(epoch, index) for index in indices])
 
     def kept(self, loading: Loading) -> ViewedImages:

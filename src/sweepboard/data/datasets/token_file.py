@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sweepboard.data.shared_memory import new_batch
 from sweepboard.errors import ConfigError, NotHere
 
 _DTYPES = ("uint8", "uint16", "uint32", "int32", "int64")
@@ -50,11 +52,23 @@ class TokenFile(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return a window and the tokens that come next at each of its places."""
-        start = index * self.block_size
-        if self.random:
-            start = int(torch.randint(len(self._tokens) - self.block_size, ()))
+        start = self.start(index)
         window = torch.from_numpy(self._tokens[start : start + self.block_size + 1].astype(np.int64))
         return window[:-1], window[1:]
+
+    def start(self, index: int, generator: torch.Generator | None = None) -> int:
+        """Return where a window begins; at random it is drawn from `generator`, or torch's own."""
+        if not self.random:
+            return index * self.block_size
+        return int(torch.randint(len(self._tokens) - self.block_size, (), generator=generator))
+
+    def windows(self, starts: Sequence[int]) -> list[Tensor]:
+        """Return a batch of the windows that begin at `starts`, and the same moved on by one."""
+        batch = [new_batch((len(starts), self.block_size), torch.int64) for _ in range(2)]
+        for moved, part in enumerate(batch):
+            for row, start in zip(part.numpy(), starts, strict=True):
+                row[:] = self._tokens[start + moved : start + moved + self.block_size]
+        return batch
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the tokens: a spawned worker maps the file itself."""
@@ -75,11 +89,12 @@ class TokenFile(Dataset[tuple[Tensor, Tensor]]):
         return digest.hexdigest()
 
     def _mapped(self) -> np.ndarray[Any, Any]:
+        """Return the tokens as a plain array over the mapped file, whose parts are quicker to take."""
         if not self.path.is_file():
             raise NotHere(f"dataset.path: there is no file {self.path}")
         if self.path.suffix == ".npy":
-            return np.load(self.path, mmap_mode="r").reshape(-1)  # type: ignore[no-any-return]
+            return np.asarray(np.load(self.path, mmap_mode="r")).reshape(-1)
         size, width = self.path.stat().st_size, np.dtype(self.dtype).itemsize
         if size % width:
             raise ConfigError(f"dataset.dtype: {self.path} has {size:,} bytes, no multiple of a {self.dtype}")
-        return np.memmap(self.path, self.dtype, mode="r") if size else np.empty(0, self.dtype)
+        return np.asarray(np.memmap(self.path, self.dtype, mode="r")) if size else np.empty(0, self.dtype)

@@ -18,6 +18,7 @@ from sweepboard.data.datasets.pair_split import PairSplit, spec_of
 from sweepboard.data.datasets.reading import UserSplit, name_of
 from sweepboard.data.datasets.stream_source import EvaluationStreams, StreamSource, is_stream
 from sweepboard.data.datasets.tensor_dataset import columns_in_memory, pairs_in_memory
+from sweepboard.data.datasets.token_windows import token_windows
 from sweepboard.data.images import hush_decoders
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.samples import fetch
@@ -168,8 +169,10 @@ class UserSource:
         if spec is not None:
             return pairs_in_memory(dataset, spec) or PairSplit(dataset, spec, untouched)
         collate = collate_function(self.collate_fn, dataset)
-        kept = columns_in_memory(dataset) if collate is None else None
-        return kept or CollatedSplit(dataset, untouched, collate)
+        if collate is not None:
+            return CollatedSplit(dataset, untouched, collate)
+        whole = columns_in_memory(dataset) or token_windows(dataset, untouched)
+        return whole or CollatedSplit(dataset, untouched, None)
 
     def _check_collation(self, sample: Any) -> None:
         split = CollatedSplit(self.train, None, None)

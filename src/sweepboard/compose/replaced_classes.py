@@ -175,7 +175,9 @@ def _may_replace(name: str, merged: bool, config_dirs: Sequence[Path]) -> bool:
 
 
 def _types_target(overrides: Iterable[str]) -> bool:
-    return any(TARGET in one for one in overrides)
+    """Return whether an override may replace a class; Hydra refuses to add one where one is."""
+    added = re.compile(rf"\+[^+={{]*\.{TARGET}=")
+    return any(TARGET in one and not added.match(one) for one in overrides)
 
 
 def _targets(config: DictConfig) -> list[tuple[str, Any]]:

@@ -30,12 +30,13 @@ def terminal(command: str) -> Callable[[Path], None]:
     return lambda path: take_picture(screen_of(command).page(), path)
 
 
-def board(panel: str) -> Callable[[Path], None]:
-    """Return what takes a picture of a panel of the board of the sweep."""
+def board(panel: str, width: int, height: int, drawn: str) -> Callable[[Path], None]:
+    """Return what takes a picture of a panel of the board of the sweep, when it has `drawn` an element."""
 
     def take(path: Path) -> None:
-        with served_board(Path.cwd(), SWEEP) as url, browser(url, width=1400, height=700) as window:
-            window.open(panel)
+        with served_board(Path.cwd(), SWEEP) as url, browser(url, width, height) as window:
+            window.open(panel).locator(drawn).last.wait_for(state="attached", timeout=60_000)
+            window.page.wait_for_timeout(1500)  # lines move to their place
             window.picture(path)
 
     return take
@@ -59,8 +60,8 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "run": terminal(RUN),
     "sweep": terminal(SWEEPING),
     "compare": terminal(f"sweepboard compare {SWEEP}"),
-    "board": board("timeseries"),
-    "hparams": board("hparams"),
+    "board": board("timeseries", 1400, 640, "metrics-pinned-view card-view:last-of-type path"),
+    "hparams": board("hparams", 1700, 480, "tf-hparams-table-view .table-cell"),
     "report": report,
     "plot": plot,
 }
@@ -76,6 +77,7 @@ def reduced(path: Path) -> None:
 
 def main(names: Sequence[str]) -> None:
     """Train in an empty folder, and write the pictures of these names, or all."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a busy machine must not make training look slow
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         if names and "sweep" not in names:

@@ -14,6 +14,7 @@ import yaml
 
 from tests.command import Command, command_in, own_imports
 from tests.slurm import Slurm, cluster, why_not
+from tests.warm_jobs import WarmServers, warm_servers
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -88,11 +89,22 @@ def _same_import_path() -> Iterator[None]:
     sys.path[:] = path
 
 
+@pytest.fixture(scope="session")
+def warm_jobs() -> Iterator[WarmServers]:
+    """What starts the job servers of commands in this process."""
+    with warm_servers() as warm:
+        yield warm
+
+
 @pytest.fixture
 def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    warm_jobs: WarmServers,
 ) -> Iterator[Command]:
     """Runs `sweepboard` in an empty folder."""
+    monkeypatch.setattr("sweepboard.execution.local.job_server.new_process", warm_jobs.new_process)
     folder = tmp_path / "work"
     folder.mkdir()
     with own_imports(folder):

@@ -94,6 +94,27 @@ def with_value(tree: Mapping[Any, Any], path: Sequence[Any], value: Any) -> dict
     return {**tree, name: with_value(old, rest, value) if rest else value}
 
 
+class Unlike(Exception):
+    """Nested mappings that have not the same keys."""
+
+
+def changed_leaves(tree: Mapping[Any, Any], other: Mapping[Any, Any]) -> Iterator[tuple[list[Any], Any, Any]]:
+    """Yield the path of each leaf that differs between nested mappings of the same keys, and both values.
+
+    1, 1.0 and True are equal, but not the same. Raise `Unlike` for another key, or another order of keys.
+    """
+    if [*tree] != [*other] or [*map(type, tree)] != [*map(type, other)]:
+        raise Unlike
+    for key, value in other.items():
+        before = tree[key]
+        if before is value:
+            continue
+        if isinstance(before, dict) and isinstance(value, dict):
+            yield from (([key, *path], one, two) for path, one, two in changed_leaves(before, value))
+        elif repr(before) != repr(value):
+            yield [key], before, value
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf of nested mappings with its dotted key; lists are leaves, empty mappings have none."""
     start = f"{prefix}." if prefix else ""

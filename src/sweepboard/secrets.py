@@ -76,9 +76,9 @@ def masked_text(text: str) -> str:
     return _masked_text(text, known_secrets())
 
 
-def masked_overrides(overrides: Iterable[str]) -> list[str]:
-    """Return overrides with the values of secrets replaced."""
-    known = known_secrets()
+def masked_overrides(overrides: Iterable[str], known: tuple[str, ...] | None = None) -> list[str]:
+    """Return overrides with the values of secrets replaced; `known` are the `known_secrets`."""
+    known = known_secrets() if known is None else known
     return [_masked_override(override, known) for override in overrides]
 
 
@@ -132,8 +132,9 @@ def known_secrets() -> tuple[str, ...]:
 
 
 def _of_environment() -> Iterator[str]:
-    for name, value in os.environ.items():
-        if len(value) >= 8 and "/" not in value[:1] and _is_secret_variable(name):
+    for name in filter(_is_secret_variable, os.environ):  # dozens of variables, of which few values are read
+        value = os.environ[name]
+        if len(value) >= 8 and "/" not in value[:1]:
             yield value
 
 

@@ -80,6 +80,19 @@ def set_threads(threads: int | None) -> int:
     return torch.get_num_threads()
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread in the block: for two samples, others only wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def write_output_to(log: Path) -> None:
     """Append the output of this process, its C libraries and its children to a file from now on."""
     for stream in (sys.stdout, sys.stderr):

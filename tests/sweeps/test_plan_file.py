@@ -120,7 +120,7 @@ def test_an_unchanged_plan_of_ones_own_is_not_checked_job_by_job(
     [
         (lambda job: job.update(base=99), "job=1 has no base"),
         (lambda job: job.update(base=-1), "job=1 has no base"),
-        (lambda job: job.update(changes=[[["nowhere", "x"], 1]]), "changes nothing that is there"),
+        (lambda job: job.update(changes=[[["nowhere", "x"], 1]]), "change nothing that is there"),
         (lambda job: job.update(changes=[[[], 1]]), "no single value"),
         (lambda job: job.update(changes=[[["seed"]]]), "not enough values"),
         (lambda job: job.update(changes=[[["seed"], {"a": 1}]]), "no single value"),

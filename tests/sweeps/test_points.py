@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sweepboard.building import prepare as building
-from sweepboard.building.number_variants import numbers_in, sets_a_number
+from sweepboard.building.frozen_variants import FrozenVariants
+from sweepboard.building.number_variants import number_in
 from sweepboard.compose.config_search import hydra_ready
 from sweepboard.errors import UserError
 from sweepboard.execution import Resources
@@ -36,6 +37,12 @@ SWEEPS = {
     "a list that follows": (["model=mlp", "model.hidden=[${seed},8]", "seed=4,5"], 2),
     "a computed value": (["optimizer.weight_decay=${oc.select:optimizer.lr}", RATES], 3),
     "other values": (["dataset.batch_size=8,16", "seed=1,2", "optimizer.fused=true,false"], 4),
+    "widths": (["model=mlp", "model.hidden=[8],[16],[8,8]", RATES, "seed=1,2"], 1),
+    "widths of both types": (["model=mlp", "model.dropout=0.1,0,0.2,3e-1", "seed=1,2"], 2),
+    "widths that are followed": (["model=mlp", "optimizer.weight_decay=${model.dropout}",
+                                  "model.dropout=0.1,0.2"], 2),
+    "widths and a number that is followed": (["model=mlp", "model.dropout=${optimizer.lr}",
+                                              "model.hidden=[8],[16]", "optimizer.lr=0.1,0.2"], 4),
     "lists": (["optimizer.betas=[0.9,0.99],[0.8,0.9]", RATES], 2),
     "longer lists": (["model=mlp", "model.hidden=extend_list(8),extend_list(16)", "seed=1,2"], 2),
     "mappings": (["optimizer.groups={w:{params:'*weight',lr:1}},{b:{params:'*bias',lr:2}}", "seed=1,2"], 2),
@@ -49,9 +56,9 @@ SWEEPS = {
 @settings(deadline=None)
 def test_numbers_are_those_of_hydras_grammar(text: str) -> None:
     override = f"optimizer.lr={text}"
-    assume(sets_a_number(override))
-    [number] = numbers_in([override]).values()
-    assert repr(number) == repr(OverridesParser.create().parse_override(override).value())
+    found = number_in(override)
+    assume(found is not None)
+    assert repr(found) == repr(("optimizer.lr", OverridesParser.create().parse_override(override).value()))
 
 
 def composer_and_points(words: Sequence[str]) -> tuple[Composer, list[list[str]]]:
@@ -70,7 +77,7 @@ def test_points_are_what_they_are_alone(name: str, monkeypatch: pytest.MonkeyPat
     words, whole = SWEEPS[name]
     composer, points = composer_and_points(words)
     prepare = Mock(wraps=building.prepare)
-    monkeypatch.setattr("sweepboard.sweeps.points.prepare", prepare)
+    monkeypatch.setattr("sweepboard.sweeps.preparation.prepare", prepare)
     together = [point.prepared.config for point in prepared(composer, points)]
     assert prepare.call_count == whole
     assert len({config.digest for config in together}) == len(points) > 1
@@ -89,6 +96,9 @@ def test_points_are_what_they_are_alone(name: str, monkeypatch: pytest.MonkeyPat
         (["scheduler=onecycle", "scheduler.max_lr=${optimizer.lr}", "optimizer.lr=0.1,0"], "optimizer.lr=0"),
         (["optimizer=sgd", "optimizer.momentum=0.5,-1"], "optimizer.momentum=-1"),
         (["optimizer=adam", "optimizer.eps=1e-8,1e-9,-1"], "optimizer.eps=-1"),
+        (["model=mlp", "model.dropout=0.1,0.2,1.5"], "model.dropout=1.5"),
+        (["model=mlp", "model.hidden=[8],[16],[-1]"], "model.hidden=[-1]"),
+        (["model=mlp", "model.hidden=[8],[16],[1.5]"], "model.hidden=[1.5]"),
     ],
 )
 def test_a_later_point_is_refused_as_it_would_be_alone(words: list[str], own: str) -> None:
@@ -98,3 +108,16 @@ def test_a_later_point_is_refused_as_it_would_be_alone(words: list[str], own: st
     with pytest.raises(UserError) as alone:
         prepared(composer, [point for point in points if own in point])
     assert str(told.value) == f"in {own}: {alone.value}"
+
+
+def test_frozen_configurations_are_checked_from_one_that_differs_in_numbers() -> None:
+    composer, points = composer_and_points(["model=linear,mlp", "scheduler=onecycle", RATES, "seed=1,2"])
+    configs = [point.prepared.config for point in prepared(composer, points)]
+    prepare = Mock(wraps=building.prepare_resolved)
+    variants = FrozenVariants(prepare)
+    assert [variants.prepare(config).config for config in configs] == configs
+    assert prepare.call_count == 2
+    for wrong, calls in ((-1.0, 2), ("x", 3)):
+        with pytest.raises(UserError, match=r"optimizer\.lr"):
+            variants.prepare(configs[0].with_leaves([(["optimizer", "lr"], wrong)]))
+        assert prepare.call_count == calls

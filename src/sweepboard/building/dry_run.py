@@ -29,6 +29,7 @@ from sweepboard.data.splits import validates
 from sweepboard.data.types import Batch, Source
 from sweepboard.errors import ConfigError, RunFailed, did_you_mean
 from sweepboard.settings import TrainerSettings
+from sweepboard.startup import one_thread
 from sweepboard.training.compiled import check_compiler
 from sweepboard.training.gradient_checkpointing import KEY, checkpoint_gradients
 from sweepboard.training.initial_weights import check_initial_weights
@@ -48,7 +49,7 @@ def dry_run(
     Raise `ConfigError` if model, task, optimizer or scheduler refuse a value or do not fit the data.
     """
     config = run.values
-    with random_states_kept(), warnings.catch_warnings():
+    with random_states_kept(), one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the real build repeats them
         task = build_task(run, source.spec)
         model, metrics = _run_parts(run, task, source, initial)

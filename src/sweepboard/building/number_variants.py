@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import torch
@@ -26,7 +27,6 @@ from sweepboard.building.trial_model import try_model
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.read_settings import check_value
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.names import with_value
 from sweepboard.settings import settings
 from sweepboard.training.seeding import random_states_kept
 
@@ -36,7 +36,7 @@ _INDEPENDENT = re.compile(r"seed|optimizer(?:\.[A-Za-z]\w*)+")
 """Keys whose numbers change neither the data, nor the model, nor the length of a run."""
 
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
-_NUMBER = re.compile(
+NUMBER = re.compile(
     r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE
 )  # what Hydra reads as one
 
@@ -46,16 +46,23 @@ _FOLLOWING = ("optimizer.", "scheduler.")
 """What may follow such a number by an interpolation: it is checked again."""
 
 
-def sets_a_number(override: str) -> bool:
-    """Return whether an override gives a number to a key on which nothing else of a run depends."""
+@lru_cache(maxsize=2**16)  # the points of a sweep share most of their overrides
+def number_in(override: str) -> tuple[str, Number] | None:
+    """Return the key and the number of an override that sets one on which nothing else of a run depends."""
     key, _, text = override.partition("=")
-    return bool(_INDEPENDENT.fullmatch(key) and _NUMBER.fullmatch(text))
+    if not (_INDEPENDENT.fullmatch(key) and NUMBER.fullmatch(text)):
+        return None
+    return key, number_of(text)
+
+
+def number_of(text: str) -> Number:
+    """Return the number that Hydra reads in a text of the form `NUMBER`."""
+    return int(text) if _WHOLE.fullmatch(text) else float(text)
 
 
 def numbers_in(overrides: Iterable[str]) -> dict[str, Number]:
     """Return the numbers that overrides give to such keys."""
-    pairs = (override.split("=", 1) for override in overrides if sets_a_number(override))
-    return {key: int(text) if _WHOLE.fullmatch(text) else float(text) for key, text in pairs}
+    return dict(filter(None, map(number_in, overrides)))
 
 
 @dataclass(frozen=True)
@@ -79,20 +86,29 @@ class NumberVariants:
         may do so.
         """
         numbers = numbers_in(overrides)
-        if not numbers or first.config.program or _has_computed_values(config, first.config.interpolations):
+        if not numbers or first.config.program or has_computed_values(config, first.config.interpolations):
             return None
         followers = {key: _following(first.config.interpolations, key) for key in numbers}
         if any(each is None for each in followers.values()):
             return None
         found = {key: each for key, each in followers.items() if each is not None}
-        model = try_model(first.config, None, lambda model: model)
-        weights = list(model.parameters())
-        if not weights or any(map(is_lazy, weights)):  # they get a shape from the first batch
+        model = _model(first)
+        if model is None:
             return None
-        _free(model)
         composed = _composed_numbers(config, numbers)
         types = {key: type(number) for key, number in numbers.items() if repr(composed[key]) == repr(number)}
         return cls(first, model, found, types)
+
+    @classmethod
+    def of_resolved(cls, first: Prepared) -> NumberVariants | None:
+        """Return the same for a frozen configuration, in which no value follows another any more."""
+        model = None if first.config.program else _model(first)
+        return None if model is None else cls(first, model, {}, {})
+
+    def with_model(self, other: Prepared) -> NumberVariants | None:
+        """Return the same for a configuration with other arguments of the model."""
+        model = _model(other)
+        return None if model is None else NumberVariants(other, model, self.followers, self.types)
 
     def numbers_of(self, overrides: Sequence[str]) -> dict[str, Number] | None:
         """Return the numbers of a variant; None if only its composed configuration tells what they become.
@@ -108,13 +124,15 @@ class NumberVariants:
 
         Raise `ConfigError` for a number that a setting, an optimizer or a schedule refuses.
         """
-        values = self.first.config.values
-        for key, number in numbers.items():
-            for each in (key, *self.followers[key]):
-                values = with_value(values, each.split("."), number)
-                if each in settings():
-                    check_value(settings()[each], number)
-        run = replace(self.first.config, values=values, overrides=list(overrides))
+        changed = {
+            each: number for key, number in numbers.items() for each in (key, *self.followers.get(key, ()))
+        }
+        run = self.first.config.with_leaves(
+            [(key.split("."), each) for key, each in changed.items()], overrides
+        )
+        for key, number in changed.items():
+            if key in settings():
+                check_value(settings()[key], number)
         self._check_optimizers(run, {key: number for key, number in numbers.items() if key != SEED})
         return replace(self.first, config=run)
 
@@ -134,6 +152,16 @@ class NumberVariants:
         self.fitting.add(repr(numbers))
 
 
+def _model(first: Prepared) -> nn.Module | None:
+    """Return the model without the memory of its weights; None if they get a shape from the first batch."""
+    model = try_model(first.config, None, lambda model: model)
+    weights = list(model.parameters())
+    if not weights or any(map(is_lazy, weights)):
+        return None
+    _free(model)
+    return model
+
+
 def _free(model: nn.Module) -> None:
     """Free the memory of the weights, of which only shapes and types are looked at."""
     for tensor in (*model.parameters(), *model.buffers()):
@@ -144,7 +172,7 @@ def _composed_numbers(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]
     return {key: OmegaConf.select(config, key) for key in keys}
 
 
-def _has_computed_values(config: DictConfig, interpolations: Mapping[str, str]) -> bool:
+def has_computed_values(config: DictConfig, interpolations: Mapping[str, str]) -> bool:
     """Return whether a value is anything but itself or a copy of another: it may depend on any number."""
     node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     plain = leaves(OmegaConf.to_container(node, resolve=False), "")

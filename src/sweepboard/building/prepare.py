@@ -253,7 +253,7 @@ def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, 
     """Check the runner's own settings and the arguments of every class. Raise `ConfigError`."""
     check_settings(config)
     for group in (group for group in OPEN_GROUPS if group not in ("optimizer", "scheduler")):
-        _check_group(config, group)
+        check_group(config, group)
     check_callbacks(config)
     check_optimizers(config["optimizer"])
     check_schedulers(config)
@@ -262,7 +262,8 @@ def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, 
             raise ConfigError(f"{key}: ${{{other}}} follows from the data set; give a value")
 
 
-def _check_group(config: Mapping[str, Any], group: str) -> None:
+def check_group(config: Mapping[str, Any], group: str) -> None:
+    """Check the arguments of the classes in a group of a plain configuration. Raise `ConfigError`."""
     node = arguments(config, group)
     if TARGET not in node:
         options = ", ".join(group_options(group))

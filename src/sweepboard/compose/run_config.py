@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain, field_types
-from sweepboard.names import without
+from sweepboard.names import with_value, without
 from sweepboard.secrets import masked, masked_overrides
 from sweepboard.settings import (
     PROGRAM,
@@ -88,6 +88,30 @@ class RunConfig:
         """Return this configuration with new values for some top-level keys."""
         return replace(self, values={**self.values, **values})
 
+    def with_leaves(
+        self, leaves: Sequence[tuple[Sequence[Any], Any]], overrides: Sequence[str] | None = None
+    ) -> RunConfig:
+        """Return this configuration with other values at some paths, and the `overrides` that give them.
+
+        Raise KeyError for a path that is not there. A number is no secret: what is known of the other values
+        need not be worked out again.
+        """
+        values = self.values
+        for path, value in leaves:
+            values = with_value(values, path, value)
+        changed = replace(
+            self, values=values, overrides=self.overrides if overrides is None else [*overrides]
+        )
+        if all(isinstance(value, int | float) for _, value in leaves):
+            vars(changed)["_original"] = self, {path[0] for path, _ in leaves}
+        return changed
+
+    @property
+    def _like(self) -> tuple[RunConfig, set[str]] | None:
+        """A configuration without secrets that has other numbers, and the first keys of these numbers."""
+        found: tuple[RunConfig, set[str]] | None = vars(self).get("_original")
+        return found if found and found[0].safe is found[0].values else None
+
     @property
     def training(self) -> dict[str, Any]:
         """The values without the callbacks and loggers that change no result."""
@@ -118,17 +142,17 @@ class RunConfig:
     @property
     def data_workers(self) -> int:
         """The number of processes that load data."""
-        return 0 if self.program else self.settings.dataset.workers
+        return 0 if self.program else int(self.values["dataset"]["workers"])
 
     @property
     def nodes(self) -> int:
         """The machines that the run needs."""
-        return 1 if self.program else self.settings.trainer.nodes
+        return 1 if self.program else int(self.values["trainer"]["nodes"])
 
     @property
     def ranks_per_node(self) -> int:
         """The processes that train the run on each machine."""
-        return 1 if self.program else int(self.settings.trainer.devices)
+        return 1 if self.program else int(self.values["trainer"]["devices"])
 
     @property
     def ranks(self) -> int:
@@ -157,31 +181,50 @@ class RunConfig:
         return 0 if self.program else int(self.values["facts"]["steps"])
 
     @cached_property
+    def safe(self) -> dict[str, Any]:
+        """The values without secrets: the same object if there are none."""
+        return self.values if self._like else masked(self.values)
+
+    @cached_property
+    def safe_overrides(self) -> list[str]:
+        """The overrides without secrets."""
+        return masked_overrides(self.overrides)
+
+    @cached_property
     def text(self) -> str:
         """The values as YAML with secrets masked, as in config.yaml."""
-        return plain_yaml.dump(masked(dict(self.values)))
+        return plain_yaml.dump(self.safe)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the values, without secrets and without the location of the results."""
+        return hashlib.sha256(as_bytes(self._texts)).hexdigest()
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """The values without secrets and places as JSON, by their first keys in order."""
+        if self._like:
+            like, changed = self._like
+            return {
+                key: _json(self.safe[key]) if key in changed else text for key, text in like._texts.items()
+            }
         places = keys_with("place")
-        kept = {key: value for key, value in masked(self.values).items() if key not in places}
-        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+        return {key: _json(self.safe[key]) for key in sorted(self.safe) if key not in places}
 
     @cached_property
     def checksum(self) -> str:
         """SHA-256 of all that `as_plain` has, without secrets and places."""
-        rest = masked_overrides(self.overrides), self.groups, self.interpolations, self.writes_only
+        rest = self.safe_overrides, self.groups, self.interpolations, self.writes_only
         return hashlib.sha256(as_bytes(self.digest, *rest)).hexdigest()
 
     def as_plain(self) -> dict[str, Any]:
         """Return the configuration as plain containers for a file, with secrets masked."""
         return {
-            "overrides": masked_overrides(self.overrides),
+            "overrides": self.safe_overrides,
             "groups": self.groups,
             "interpolations": self.interpolations,
             "writes_only": self.writes_only,
-            "config": masked(self.values),
+            "config": self.safe,
         }
 
     @classmethod
@@ -194,6 +237,10 @@ class RunConfig:
     def to_sign(self) -> bytes:
         """Return the bytes to sign; a valid signature shows that this user saved the configuration."""
         return as_bytes(self.values, self.interpolations, self.groups, self.overrides)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 @dataclass

@@ -42,8 +42,13 @@ def settings() -> dict[str, Setting]:
     return {each.key: each for each in settings_in(Config)}
 
 
-def settings_in(group: type, prefix: str = "") -> Iterator[Setting]:
-    """Yield the settings of a dataclass and of the groups in it; `prefix` comes before their keys."""
+@cache
+def settings_in(group: type, prefix: str = "") -> tuple[Setting, ...]:
+    """Return the settings of a dataclass and of the groups in it; `prefix` comes before their keys."""
+    return tuple(_settings_in(group, prefix))
+
+
+def _settings_in(group: type, prefix: str) -> Iterator[Setting]:
     types = get_type_hints(group)
     for item in fields(group):
         key, rules = f"{prefix}{item.name}", rules_of(item)

@@ -16,7 +16,6 @@ from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder, make_folder
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.saved_run import read_config
-from sweepboard.secrets import masked
 from sweepboard.settings import keys_with
 from sweepboard.sweeps.folder import SWEEPS, SweepFolder, claim_sweep
 from sweepboard.sweeps.plan import Plan, PlannedJob
@@ -106,7 +105,7 @@ def _plan_of_runs(folder: SweepFolder, make: MakePlan) -> Plan:
 def _is_another(job: PlannedJob, config: Mapping[str, Any]) -> bool:
     """Return whether a run has other values than the job, except for those that its folder decides."""
     ignored = keys_with("place") | set(templates_of(job.config))
-    return any(each.key not in ignored for each in between_configs(masked(job.config.values), config))
+    return any(each.key not in ignored for each in between_configs(job.config.safe, config))
 
 
 def _with_old_labels(old: Plan, new: Plan) -> Plan:

@@ -15,7 +15,6 @@ from sweepboard.compat.hydra import ConfigLoaderImpl, callbacks_of
 from sweepboard.compose.config_search import CONFIG, hydra_ready
 from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.override_grammar import quoted, unquoted
-from sweepboard.secrets import masked
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_task import SweepTask
 from sweepboard.sweeps.job_status import JobView, views_of
@@ -38,9 +37,7 @@ class FrozenConfigs(ConfigLoaderImpl):
         super().__init__(loader.get_search_path())
         self._folder = folder
         self._checksums = {job.label: job.checksum for job in jobs}
-        self._secret = {
-            job.label: job.config for job in jobs if masked(job.config.values) != job.config.values
-        }
+        self._secret = {job.label: job.config for job in jobs if job.config.safe != job.config.values}
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Return the configuration of the job whose label is in the last override."""

@@ -132,7 +132,13 @@ def _under(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
 
 def views_of(plan: Plan, folder: SweepFolder) -> dict[str, JobView]:
     """Return a view of every job of the plan, from the records in its folder and the engine's queue."""
-    views = {job.label: view_of(job.label, folder, job.typed) for job in plan.jobs}
+    begun = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
+    views = {
+        job.label: view_of(job.label, folder, job.typed)
+        if job.label in begun
+        else JobView(job.label, dict(job.typed))
+        for job in plan.jobs
+    }
     for label, how in at_engine(folder).items():
         if label in views and views[label].state not in DONE:
             views[label].engine = how

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,7 +14,7 @@ from sweepboard.analysis.differing_hparams import short_names
 from sweepboard.compose.override_grammar import quoted
 from sweepboard.compose.type_checks import plain_value
 from sweepboard.names import flatten, label
-from sweepboard.secrets import masked, masked_overrides, readable
+from sweepboard.secrets import masked_overrides, readable
 
 _QUOTED_NAME = re.compile(r"\A'([\w.+-]+)'\Z")  # an option's, in which Hydra would read a number
 READABLE = 30
@@ -53,15 +54,16 @@ def _digest(point: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join(point.values()).encode()).hexdigest()[:8]
 
 
-def overrides_by_key(overrides: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
+def overrides_by_key(
+    overrides: Sequence[str], safe: Mapping[str, Any], known: tuple[str, ...] | None = None
+) -> dict[str, str]:
     """Return a job's overrides by key with numbers normalised: `1e-1` becomes `0.1`.
 
-    A secret becomes a short hash. A mapping counts as an override of each key in it: `optimizer={lr: 1e-1}`
-    is `optimizer.lr=0.1`.
+    `safe` are its values without secrets, and `known` the `known_secrets`. A secret becomes a short hash. A
+    mapping counts as an override of each key in it: `optimizer={lr: 1e-1}` is `optimizer.lr=0.1`.
     """
-    safe = masked(config)
     typed = dict(pair for override in overrides for pair in _by_key(override, safe))
-    return dict(zip(typed, map(readable, masked_overrides(typed.values())), strict=True))
+    return dict(zip(typed, map(readable, masked_overrides(typed.values(), known)), strict=True))
 
 
 def _by_key(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -84,10 +86,17 @@ def _mapping(override: str) -> dict[str, Any]:
 
 def _select(config: Mapping[str, Any], key: str) -> Any:
     value: Any = config
-    for part in key.split("."):  # a name may be a number
-        named = {str(name): child for name, child in value.items()} if isinstance(value, Mapping) else {}
-        value = named.get(part)
+    for part in key.split("."):
+        value = _child(value, part)
     return value
+
+
+def _child(value: Any, name: str) -> Any:
+    if not isinstance(value, Mapping):
+        return None
+    if name in value:
+        return value[name]
+    return next((child for key, child in value.items() if str(key) == name), None)  # a name may be a number
 
 
 def override_text(value: Any) -> str:
@@ -98,6 +107,9 @@ def override_text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return f"[{','.join(map(override_text, value))}]"
-    text = str(value)
-    is_other = isinstance(value, str) and (text == "null" or isinstance(plain_value(text), int | float))
-    return quoted(text) if is_other else text
+    return quoted(value) if isinstance(value, str) and _reads_as_another(value) else str(value)
+
+
+@lru_cache(maxsize=4096)  # jobs of a sweep have the same texts in most places
+def _reads_as_another(text: str) -> bool:
+    return text == "null" or isinstance(plain_value(text), int | float)

@@ -51,7 +51,8 @@ class Launch:
     ) -> None:
         self.accept = accept
         self.folder, self.views, self.settings, self.executor = folder, views, settings, executor
-        self.listener, self.command, self.swept, self.waits = listener, command, list(swept), waits
+        self.listener, self.swept, self.waits = listener, list(swept), waits
+        self.command = masked_command(command)
         self.own, self._stop = own, stop
         self._jobs: dict[str, PlannedJob] = {}
 
@@ -69,7 +70,7 @@ class Launch:
             "checksum": job.checksum,
             "number": job.number,
             "nodes": job.nodes,
-            "command": masked_command(self.command),
+            "command": self.command,
             "swept": self.swept,
             "waits": self.waits,
             "own": self.own,

@@ -41,7 +41,7 @@ def _other_values(run: RunFolder, job: PlannedJob) -> list[Difference | DamagedR
     ignored = keys_with("length", "place")
     return [
         difference
-        for difference in between_configs(masked(job.config.values), masked(config))
+        for difference in between_configs(job.config.safe, masked(config))
         if difference.key not in ignored and _is_typed(difference.key, job)
     ]
 

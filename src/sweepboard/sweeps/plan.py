@@ -10,6 +10,7 @@ from typing import Any
 from sweepboard.building.prepare import Prepared
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.execution import Resources
+from sweepboard.secrets import known_secrets
 from sweepboard.settings import SweepSettings
 from sweepboard.signing import Origin
 from sweepboard.sweeps.labels import labels, overrides_by_key, varying_keys
@@ -34,7 +35,7 @@ class PlannedJob:
     @classmethod
     def of(cls, label: str, config: RunConfig, number: int) -> PlannedJob:
         """Return the job that runs `config`."""
-        return cls(label, overrides_by_key(config.overrides, config.values), config, number=number)
+        return cls(label, overrides_by_key(config.overrides, config.safe), config, number=number)
 
     @property
     def checksum(self) -> str:
@@ -142,7 +143,8 @@ def add_jobs(jobs: tuple[PlannedJob, ...], added: Sequence[RunConfig]) -> tuple[
     """Return the jobs followed by those of `added` that are new. Earlier jobs keep their labels."""
     have = {job.digest for job in jobs}
     new = [config for digest, config in _by_digest(added).items() if digest not in have]
-    typed = [overrides_by_key(config.overrides, config.values) for config in new]
+    known = known_secrets()
+    typed = [overrides_by_key(config.overrides, config.safe, known) for config in new]
     names = labels([*(job.typed for job in jobs), *typed], [job.label for job in jobs])
     numbered = enumerate(zip(names[len(jobs) :], typed, new, strict=True), len(jobs))
     return jobs + tuple(
@@ -156,6 +158,8 @@ def _by_digest(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:
 
 def extended(plan: Plan, added: Sequence[RunConfig]) -> Plan:
     """Return the plan with further jobs, without duplicates."""
+    if not added:
+        return plan
     return replace(plan, jobs=add_jobs(plan.jobs, added))
 
 
@@ -174,7 +178,7 @@ def threads_per_job(jobs: Sequence[Prepared], resources: Resources) -> int:
 def with_threads(point: Point, threads: int) -> RunConfig:
     """Return the point with this number of threads, unless the user gave it one."""
     config = point.prepared.config
-    return config if point.given_threads else config.with_values(threads=threads)
+    return config if point.given_threads else config.with_leaves([(["threads"], threads)])
 
 
 def _without_duplicates(points: Sequence[Point]) -> tuple[list[Point], list[str]]:

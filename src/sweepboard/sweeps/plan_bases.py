@@ -14,18 +14,16 @@ from typing import Any, TypeAlias
 
 from sweepboard import plain_yaml
 from sweepboard.compose.run_config import RunConfig
-from sweepboard.names import with_value
-from sweepboard.secrets import masked, masked_overrides
+from sweepboard.names import Unlike, changed_leaves
 
 Change: TypeAlias = "list[Any]"
 """The path of keys of a value, and the value."""
 
+_Entry: TypeAlias = "tuple[int, list[Change]]"
+"""The number of a base and what is changed of it."""
+
 _FEW = 8
 """How many of the bases with the same keys a configuration is compared with."""
-
-
-class _Unlike(Exception):
-    """Two configurations that differ in more than single values."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +37,38 @@ class Base:
     """The values as YAML, secrets masked."""
 
     @cached_property
-    def values(self) -> Any:
-        """The values. Raise ValueError or yaml.YAMLError."""
-        return plain_yaml.load(self.config)
+    def shared(self) -> RunConfig:
+        """The configuration before any change. Raise ValueError or yaml.YAMLError."""
+        return RunConfig(
+            plain_yaml.load(self.config), self.interpolations, self.groups, writes_only=self.writes_only
+        )
 
     def with_changes(self, overrides: Sequence[str], changes: Sequence[Change]) -> RunConfig:
         """Return the configuration of a job. Raise ValueError for changes that do not fit."""
-        values = self.values
-        for change in changes:
-            values = _changed(values, change)
-        return RunConfig(
-            values, self.interpolations, self.groups, list(overrides), writes_only=self.writes_only
-        )
+        shared = self.shared
+        try:
+            leaves = [(path, value) for path, value in changes]
+            if not all(path and _is_single(value) for path, value in leaves):
+                raise ValueError(f"{changes!r:.50} are no single values")
+            return shared.with_leaves(leaves, overrides)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{changes!r:.50} change nothing that is there") from error
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A base that is written."""
+
+    number: int
+    parts: dict[str, Any]
+    values: dict[str, Any]
+
+    def entry(self, parts: Mapping[str, Any], values: Mapping[str, Any]) -> _Entry | None:
+        """Return its number and what is changed of it; None if it is not near enough."""
+        try:
+            return (self.number, list(_changes(self.values, values))) if self.parts == parts else None
+        except Unlike:
+            return None
 
 
 @dataclass
@@ -60,8 +78,11 @@ class Bases:
     plain: list[dict[str, Any]] = field(default_factory=list)
     """Each as it is saved."""
 
-    _alike: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
-    """Numbers and values of those with the same groups and keys."""
+    _alike: dict[str, list[_Written]] = field(default_factory=dict)
+    """Those with the same groups and keys."""
+
+    _recent: Sequence[_Written] = ()
+    """Those that the configuration before was compared with: the next one is mostly like it."""
 
     def entry(self, config: RunConfig) -> dict[str, Any]:
         """Return a configuration as a base, a new one if no other is like it, and what it changes of it."""
@@ -70,46 +91,45 @@ class Bases:
             "interpolations": config.interpolations,
             "writes_only": config.writes_only,
         }
-        values = masked(config.values)
-        alike = self._alike.setdefault(repr((parts, _keys(values))), [])
-        number, changes = _nearest(alike[-_FEW:], values) or self._new(parts, values, alike)
-        return {"base": number, "overrides": masked_overrides(config.overrides), "changes": changes}
+        number, changes = self._near(parts, config.safe) or self._new(parts, config.safe)
+        return {"base": number, "overrides": config.safe_overrides, "changes": changes}
 
-    def _new(
-        self, parts: Mapping[str, Any], values: Any, alike: list[tuple[int, Any]]
-    ) -> tuple[int, list[Change]]:
+    def _near(self, parts: dict[str, Any], values: dict[str, Any]) -> _Entry | None:
+        """Return a base that is like a configuration and what is changed of it; None if there is none."""
+        found = _nearest(self._recent, parts, values)
+        if found is None:
+            self._recent = self._alike.get(_kind(parts, values), [])[: -_FEW - 1 : -1]
+            found = _nearest(self._recent, parts, values)
+        return found
+
+    def _new(self, parts: dict[str, Any], values: dict[str, Any]) -> _Entry:
         number = len(self.plain)
-        alike.append((number, values))
+        written = _Written(number, parts, values)
+        self._alike.setdefault(_kind(parts, values), []).append(written)
+        self._recent = [written]
         self.plain.append({"base": number, **parts, "config": plain_yaml.dump(values)})
         return number, []
+
+
+def _kind(parts: Mapping[str, Any], values: Any) -> str:
+    return repr((parts, _keys(values)))
 
 
 def _keys(values: Any) -> Any:
     return [(key, _keys(each)) for key, each in values.items()] if isinstance(values, dict) else None
 
 
-def _nearest(alike: Sequence[tuple[int, Any]], values: Any) -> tuple[int, list[Change]] | None:
-    """Return the number of a base and what is changed of it; None if none is near enough."""
-    for number, base in reversed(alike):
-        try:
-            return number, list(_changes(base, values))
-        except _Unlike:
-            continue
-    return None
+def _nearest(bases: Sequence[_Written], parts: Mapping[str, Any], values: Mapping[str, Any]) -> _Entry | None:
+    found = (each.entry(parts, values) for each in bases)
+    return next((each for each in found if each is not None), None)
 
 
 def _changes(base: Mapping[Any, Any], values: Mapping[Any, Any]) -> Iterator[Change]:
-    """Yield the values that differ, of the same keys. Raise `_Unlike` for one that JSON cannot hold."""
-    for key, value in values.items():
-        before = base[key]
-        if before is value:
-            continue
-        if isinstance(before, dict):
-            yield from ([[key, *path], other] for path, other in _changes(before, value))
-        elif repr(before) != repr(value):  # 1, 1.0 and True are equal, but not the same
-            if not _is_single(value):
-                raise _Unlike
-            yield [[key], value]
+    """Yield the values that differ. Raise `Unlike` for other keys, or for a value that JSON cannot hold."""
+    for path, before, value in changed_leaves(base, values):
+        if isinstance(before, dict) or not _is_single(value):
+            raise Unlike
+        yield [path, value]
 
 
 def _is_single(value: Any) -> bool:
@@ -120,14 +140,3 @@ def _is_single(value: Any) -> bool:
         isinstance(value, bool | int | float | str)
         and not (isinstance(value, float) and not math.isfinite(value))
     )
-
-
-def _changed(values: Any, change: Change) -> dict[Any, Any]:
-    """Return `values` with one changed, all others shared. Raise ValueError for a path that leads nowhere."""
-    try:
-        path, value = change
-        if not path or not _is_single(value):
-            raise ValueError(f"{value!r:.50} is no single value")
-        return with_value(values, path, value)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{change!r:.50} changes nothing that is there") from error

@@ -208,7 +208,9 @@ def _line(text: bytes, beginning: str) -> Any:
 
 def secrets_in(config: RunConfig) -> dict[str, Any]:
     """Return the values of `config` that are masked in its file, by key."""
-    frozen = dict(flatten(masked(config.values)))
+    if config.safe is config.values:
+        return {}
+    frozen = dict(flatten(config.safe))
     return {key: value for key, value in flatten(config.values) if frozen[key] != value}
 
 

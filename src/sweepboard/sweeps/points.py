@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,16 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.building.number_variants import NumberVariants, sets_a_number
-from sweepboard.building.prepare import prepare
 from sweepboard.errors import ConfigError, UserError, nearest
 from sweepboard.execution import Resources
 from sweepboard.expressions import BadExpression, Expression
-from sweepboard.hardware import threads_of_environment
-from sweepboard.names import flatten, key_of
-from sweepboard.secrets import require_secrets
-from sweepboard.sweeps.notebook_classes import refuse_notebook_classes
+from sweepboard.names import flatten
 from sweepboard.sweeps.plan import Point
+from sweepboard.sweeps.preparation import Preparation
 from sweepboard.sweeps.sub_grids import with_sub_grid_advice
 
 Compose = Callable[[Sequence[str]], DictConfig]
@@ -49,7 +44,7 @@ def check_points(
     overrides that identify the point.
     """
     condition = read_filter(only)
-    checking = _Checking(points, compose, complete, _Preparation(points, resources))
+    checking = _Checking(points, compose, complete, Preparation(points, resources))
     checked = []
     for number, point in enumerate(points, 1):
         one = checking.variant(point) if condition is None else None
@@ -64,49 +59,6 @@ def check_points(
     return checked
 
 
-class _Preparation:
-    """Prepare the points of a sweep; those that differ in a few numbers only are made from the first one."""
-
-    def __init__(self, points: Sequence[Sequence[str]], resources: Resources) -> None:
-        self.resources = resources
-        self._often = Counter(map(_kind, points))
-        self._variants: dict[tuple[str, ...], NumberVariants | None] = {}
-        self._given_threads: dict[tuple[str, ...], bool] = {}
-
-    def variant(self, point: Sequence[str]) -> Point | None:
-        """Return a point that is a variant of an earlier one, or None. Raise `UserError`."""
-        kind = _kind(point)
-        variants = self._variants.get(kind)
-        numbers = variants.numbers_of(point) if variants else None
-        if variants is None or numbers is None:
-            return None
-        return Point(variants.prepare(numbers, point), self._given_threads[kind])
-
-    def composed(self, point: Sequence[str], config: DictConfig) -> Point:
-        """Return a composed point after all checks. Raise `UserError`."""
-        kind = _kind(point)
-        if kind not in self._given_threads:
-            self._given_threads[kind] = self._gives_threads(config)
-        variants = self._variants.get(kind)
-        if variants is not None:
-            return Point(variants.prepare_composed(config, point), self._given_threads[kind])
-        prepared = prepare(config, dict(config.hydra.runtime.choices), point, resources=self.resources)
-        require_secrets(prepared.config.values)
-        refuse_notebook_classes(prepared.config.values)
-        if kind not in self._variants and self._often[kind] > 1:
-            self._variants[kind] = NumberVariants.of(prepared, config, point)
-        return Point(prepared, self._given_threads[kind])
-
-    def _gives_threads(self, config: DictConfig) -> bool:
-        """Return whether the user set the number of threads. That of a login node is not the job's."""
-        return (config.threads or (threads_of_environment() if self.resources.here else None)) is not None
-
-
-def _kind(point: Sequence[str]) -> tuple[str, ...]:
-    """Return what is equal for points that differ in independent numbers only."""
-    return tuple(key_of(override) if sets_a_number(override) else override for override in point)
-
-
 @dataclass
 class _Checking:
     """The check of all points: a mistake names its point and what a smaller grid would do."""
@@ -114,7 +66,7 @@ class _Checking:
     points: Sequence[Sequence[str]]
     compose: Compose
     complete: bool
-    preparation: _Preparation
+    preparation: Preparation
 
     def variant(self, point: Sequence[str]) -> Point | None:
         """Return a point that need not be composed, or None. Raise `BadPoint`."""

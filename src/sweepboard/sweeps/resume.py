@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from sweepboard.building.frozen_variants import FrozenVariants
 from sweepboard.building.prepare import Prepared
 from sweepboard.compat.hydra import now_is
 from sweepboard.compose.hydra_errors import explain
@@ -78,10 +80,9 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         if executor is None:
             launcher.refuse_limits(settings)
         resources = launcher.resources(executor)
+        hidden = _secrets(plan)
         overrides = [
-            override
-            for override in wish.overrides
-            if is_of_jobs(override) and key_of(override) not in _secrets(plan)
+            override for override in wish.overrides if is_of_jobs(override) and key_of(override) not in hidden
         ]
         filled = with_secrets(plan, wish.overrides)
         lengths = length_overrides(plan, overrides)
@@ -146,21 +147,22 @@ def check_jobs(
 
     Data or code may have changed or gone, or this may be another machine.
     """
+    new = FrozenVariants(partial(trust.prepare, resources=resources))
     for job in jobs:
         try:
-            run = folder.job(job.label)
-            prepared = trust.prepare(trust.admitted(job.config), anew=not run.begun, resources=resources)
+            run, config = folder.job(job.label), trust.admitted(job.config)
             if run.begun:
+                prepared = trust.prepare(config, anew=False, resources=resources)
                 refuse_changes(read_run(run.path), prepared, accept)
             else:
-                _refuse_other_data(job, prepared, accept)
+                _refuse_other_data(job, new.prepare(config), accept)
         except UserError as error:
             raise BadPoint(f"in {job.label}: {error}") from error
 
 
 def _refuse_other_data(job: PlannedJob, prepared: Prepared, accept: bool) -> None:
-    different = between_configs(job.config.values, prepared.config.values)
-    found = [each for each in different if each.key.startswith("facts.")]
+    planned, now = ({"facts": each.values.get("facts")} for each in (job.config, prepared.config))
+    found = between_configs(planned, now)
     if found and not accept:
         raise Changed(
             f"{', '.join(map(str, found))}: the data are not those that it was planned for; "
@@ -192,12 +194,17 @@ def resumed_settings(saved: Mapping[str, Any], overrides: Sequence[str]) -> Swee
 
 
 def _secrets(plan: Plan) -> set[str]:
-    return {key for job in plan.jobs for key, value in flatten(job.config.values) if is_masked(value)}
+    """Return the keys of the plan's secrets. Jobs share most of their groups, which are looked at once."""
+    groups = {(name, id(group)): group for job in plan.jobs for name, group in job.config.values.items()}
+    leaves = (leaf for (name, _), group in groups.items() for leaf in flatten({name: group}))
+    return {key for key, value in leaves if is_masked(value)}
 
 
 def with_secrets(plan: Plan, overrides: Sequence[str]) -> Plan:
     """Return the plan with its secrets, which are in no file and typed again. Raise `MaskedSecret`."""
     wanted = _secrets(plan)
+    if not wanted:
+        return plan
     typed = {key: axis.choices for axis in _axes(overrides) for key in axis.keys if key in wanted}
     for key in wanted - typed.keys():
         raise MaskedSecret(f"{key} was a secret and is not in the plan: give it again with {key}=...")

@@ -26,16 +26,8 @@ class JobServer:
         if not hasattr(os, "fork"):
             raise UserError("hydra/launcher=local needs a system with fork: use hydra/launcher=basic")
         self.channel, theirs = Channel.pair()
-        start = "import os; os.fork() and os._exit(0); "
-        if not detached:
-            start = f"from sweepboard.parent_death import die_with; die_with({os.getpid()}); "
-        start += f"from sweepboard.execution.local.server_process import serve; serve({theirs.fileno()})"
         with theirs, waiting_in_children():
-            # A session of its own: Ctrl-C and a closed terminal reach this process, which stops the jobs.
-            self._process = subprocess.Popen(
-                python(start),
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+            self._process = new_process(theirs.fileno(), detached)
         self._used = False
         self._preloaded: set[str] = set()
         self.preload(preload)
@@ -75,6 +67,18 @@ class JobServer:
         if not self._used:
             self._process.kill()  # it may still be importing
         self._process.wait()
+
+
+def new_process(handle: int, detached: bool) -> subprocess.Popen[bytes]:
+    """Start a server for the socket `handle`."""
+    start = "import os; os.fork() and os._exit(0); "
+    if not detached:
+        start = f"from sweepboard.parent_death import die_with; die_with({os.getpid()}); "
+    start += f"from sweepboard.execution.local.server_process import serve; serve({handle})"
+    # A session of its own: Ctrl-C and a closed terminal reach this process, which stops the jobs.
+    return subprocess.Popen(
+        python(start), pass_fds=[handle], stdin=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 _prestarted: list[JobServer] = []

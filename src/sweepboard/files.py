@@ -8,7 +8,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -69,27 +69,29 @@ def read_text(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> str:
     return read_bytes(path, limit, follow).decode()
 
 
-def read_json(path: Path, limit: int = MOST_BYTES) -> Any:
+def read_json(path: Path, limit: int = MOST_BYTES, parse: Callable[[bytes], Any] = json.loads) -> Any:
     """Return the value in a JSON file of a run or a sweep. Raise OSError or ValueError."""
-    return read_json_bytes(path, limit)[1]
+    return read_json_bytes(path, limit, parse)[1]
 
 
-def read_json_bytes(path: Path, limit: int = MOST_BYTES) -> tuple[bytes, Any]:
+def read_json_bytes(
+    path: Path, limit: int = MOST_BYTES, parse: Callable[[bytes], Any] = json.loads
+) -> tuple[bytes, Any]:
     """Return the content of a JSON file, and its value. Raise OSError or ValueError.
 
     A network disk may show half of a file that another host replaces: it is read a second time.
     """
     try:
-        return _json_in(path, limit)
+        return _json_in(path, limit, parse)
     except ValueError:
         time.sleep(_MOMENT)
-        return _json_in(path, limit)
+        return _json_in(path, limit, parse)
 
 
-def _json_in(path: Path, limit: int) -> tuple[bytes, Any]:
+def _json_in(path: Path, limit: int, parse: Callable[[bytes], Any]) -> tuple[bytes, Any]:
     content = read_bytes(path, limit)
     try:
-        return content, json.loads(content)
+        return content, parse(content)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

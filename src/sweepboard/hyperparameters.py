@@ -59,12 +59,17 @@ def asked_for(config: Mapping[str, Any], overrides: Sequence[str], swept: Collec
 
 
 def _keys_of(override: str, config: Mapping[str, Any]) -> set[str]:
-    key, text = key_of(override), override.partition("=")[2]
+    key, text = _key_and_value(override)
     if not text.startswith("{"):
         return {key}
     named = set(re.findall(r"\w+", text))
     leaves = (leaf for leaf, _ in flatten(config) if leaf.startswith(f"{key}."))
     return {leaf for leaf in leaves if named.issuperset(leaf.removeprefix(f"{key}.").split("."))}
+
+
+@lru_cache(maxsize=4096)  # the jobs of a sweep have most overrides in common
+def _key_and_value(override: str) -> tuple[str, str]:
+    return key_of(override), override.partition("=")[2]
 
 
 def hparams(
@@ -86,8 +91,8 @@ def hparams(
     row |= {} if of_program else _callbacks(config, asked)
     silent = set(() if of_program else unused(config)) | set(interpolations or {})
     for key, value in flatten(config):
-        told = _is_column(key, of_program) and key not in silent
-        if value is not None and (told or key in asked) and not _is_left_out(key):
+        told = key in asked or (_is_column(key, of_program) and key not in silent)
+        if told and value is not None and not _is_left_out(key):
             row[key] = value if isinstance(value, bool | int | float) else str(value)
     return row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -53,6 +53,14 @@ def score(steps: Steps, values: Numbers, mode: str) -> Score | None:
     sign = 1.0 if mode == MAX else -1.0
     best = finite[np.argmax(sign * values[finite])]
     return Score(as_logged(float(values[-1])), as_logged(float(values[best])), int(steps[best]))
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the finite values; None if there are none."""
+    if len(values) == 1:
+        return values[0]
+    found = spread(values)
+    return None if found is None else found.mean
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

@@ -5,7 +5,7 @@ Most blocks of them (`trainer:`, the installed packages) are the same in most ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sweepboard.analysis.conditions import environment_of
@@ -21,8 +21,12 @@ def recorded(runs: Sequence[Run]) -> tuple[Entries, list[Entries]]:
     """Return what is recorded of all runs alike, and what of each run besides."""
     blocks: dict[str, Any] = {}
     names: list[Collection[str]] = []
+    environments: dict[int, tuple[Any, dict[str, Any]]] = {}  # what runs share, by its identity
     for run in runs:
-        found = {repr(block): block for block in _blocks(run)}
+        environment = environment_of(run)
+        if id(environment) not in environments:
+            environments[id(environment)] = environment, _blocks("environment", environment)
+        found = _blocks("config", run.config or run.hparams) | environments[id(environment)][1]
         names.append(found)
         blocks |= found
     for block in blocks.values():  # before any is masked: a secret of one may stand in another
@@ -37,13 +41,13 @@ def recorded(runs: Sequence[Run]) -> tuple[Entries, list[Entries]]:
     return common, [{key: value for key, value in each.items() if key not in equal} for each in rest]
 
 
-def _blocks(run: Run) -> Iterator[dict[str, Any]]:
-    """Yield each top-level entry of both, below the name of its part: `{"config": {"trainer": {...}}}`."""
-    for part, tree in (("config", run.config or run.hparams), ("environment", environment_of(run))):
-        if "_args_" in tree:  # of which its class says whether they are secrets
-            yield {part: tree}
-        else:
-            yield from ({part: {name: entry}} for name, entry in tree.items())
+def _blocks(part: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each top-level entry below the name of its part: `{"config": {"trainer": {...}}}`, by its text.
+
+    A class says which of its `_args_` are secrets: these are one with all the rest.
+    """
+    trees = [tree] if "_args_" in tree else [{name: entry} for name, entry in tree.items()]
+    return {repr(block): block for block in ({part: each} for each in trees)}
 
 
 def _entries(block: Mapping[str, Any]) -> Entries:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from sweepboard.analysis.curves import Points, band
-from sweepboard.analysis.metrics import Spread, spread
+from sweepboard.analysis.metrics import Spread, mean, spread
 from sweepboard.analysis.query_names import PARTS, metric_key
 from sweepboard.analysis.run import Run
 from sweepboard.metric_names import UNKNOWN
@@ -66,9 +66,16 @@ class Row:
 
     def metric(self, tag: str, part: str) -> Spread | None:
         """Return the `best`, `last` or best `step` of a metric over the repeats that have it."""
-        scores = ([run.scores[tag] for run in repeat if tag in run.scores] for repeat in self.repeats)
-        found = (spread(getattr(each, part) for each in repeat) for repeat in scores)
-        return spread(each.mean for each in found if each)
+        if (tag, part) not in self._known:
+            scores = ([run.scores[tag] for run in repeat if tag in run.scores] for repeat in self.repeats)
+            means = (mean([getattr(each, part) for each in repeat]) for repeat in scores)
+            self._known[tag, part] = spread(means)
+        return self._known[tag, part]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], Spread | None]:
+        """The metrics that were asked for before."""
+        return {}
 
     def curves(self, tag: str) -> list[Points]:
         """Return the curve of a metric in each repeat that has it; the mean of runs of one repeat."""

@@ -45,7 +45,7 @@ def discover(paths: Sequence[Path]) -> list[Found]:
                 f"{path}: no runs here (no {RECORD} and no event files); give a folder that holds runs"
             )
         found |= {place: Found(folder, _name(place, base), ours) for place, folder, ours in walked}
-    return sorted(found.values(), key=lambda run: run.path)
+    return sorted(found.values(), key=lambda run: run.path.parts)
 
 
 def walk_runs(root: Path) -> Iterator[tuple[Path, bool]]:

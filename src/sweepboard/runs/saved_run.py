@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -136,13 +138,22 @@ class _Environment:
 
 
 def read_environment(folder: RunFolder) -> dict[str, Any]:
-    """Return the content of environment.json; empty if it is missing or, with a warning, damaged."""
+    """Return the content of environment.json; empty if it is missing or, with a warning, damaged.
+
+    Runs of which it is the same share it: do not change it.
+    """
     try:
-        content: dict[str, Any] = read_json(folder.environment)
-        check_plain(_Environment, content, whole=False)
+        content: dict[str, Any] = read_json(folder.environment, parse=_environment)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         log.warning("%s cannot be read: %s", folder.environment, reason(error))
         return {}
     return content
+
+
+@lru_cache(maxsize=64)
+def _environment(content: bytes) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(content)
+    check_plain(_Environment, value, whole=False)
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, get_type_hints
@@ -95,13 +95,20 @@ def conditions(kind: Condition) -> tuple[str, ...]:
 
 def unused(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of the settings that have no effect given the others in this configuration."""
-    for key, each in settings().items():
-        if each.rules.used is not None and not each.rules.used(_group_of(config, key)):
+    for key, groups, used in _sometimes_unused():
+        if not used(_group_at(config, groups)):
             yield key
 
 
-def _group_of(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+@cache
+def _sometimes_unused() -> list[tuple[str, list[str], Callable[[Mapping[str, Any]], bool]]]:
+    """Return the settings that others may make unused: key, names of the groups around it, and the rule."""
+    rules = ((key, each.rules.used) for key, each in settings().items())
+    return [(key, key.split(".")[:-1], used) for key, used in rules if used is not None]
+
+
+def _group_at(config: Mapping[str, Any], groups: Sequence[str]) -> Mapping[str, Any]:
     group: Any = config
-    for name in key.split(".")[:-1]:
+    for name in groups:
         group = group.get(name) or {}
     return group  # type: ignore[no-any-return]

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from sweepboard.data.batch_transform import TransformedBatches
 from sweepboard.data.batches import SplitBatches
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.stream_source import Rebuilt
 from sweepboard.data.datasets.synthetic import Gaussian
-from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.sampling import ConfiguredSource
 from sweepboard.data.types import Data

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sweepboard.data.datasets.torch_dataset import open_source
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Batch, Batches, Data, DataSpec, Splits, TensorSplit
 from sweepboard.errors import DamagedFile, RunFailed

@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sweepboard.data.datasets.torch_dataset import Plain, UserSource, open_source
+from sweepboard.data.datasets.opening import open_source
+from sweepboard.data.datasets.plain_samples import Plain
+from sweepboard.data.datasets.torch_dataset import UserSource
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import check_settings
 from sweepboard.data.tree import leaves

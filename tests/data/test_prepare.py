@@ -10,7 +10,7 @@ import torch
 from sweepboard.data.datasets.fashion_mnist import FashionMini, FashionMNIST
 from sweepboard.data.datasets.image_splits import ImageFiles
 from sweepboard.data.datasets.synthetic import Gaussian, Line
-from sweepboard.data.fetcher import Loading
+from sweepboard.data.loading import Loading
 from sweepboard.data.memory import into_memory
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import batches_per_epoch, check_settings, split_sizes

@@ -16,8 +16,8 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.synthetic import Gaussian
-from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.sampling import ConfiguredSource, Sampling
 from sweepboard.data.splits import batches_per_epoch

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, TensorDataset, get_worker_info
 
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.stream_source import Rebuilt, StreamSource
-from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.stream_share import fresh_copy

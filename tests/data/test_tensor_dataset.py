@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from sweepboard.data.datasets.torch_dataset import open_source
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import InMemory
 from sweepboard.errors import RunFailed

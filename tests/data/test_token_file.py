@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from sweepboard.data import TokenFile
-from sweepboard.data.datasets.torch_dataset import Plain, open_source
+from sweepboard.data.datasets.opening import open_source
+from sweepboard.data.datasets.plain_samples import Plain
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Data
 from sweepboard.errors import ConfigError, RunFailed

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset, TensorDataset
 
+from sweepboard.data.datasets.opening import open_source
+from sweepboard.data.datasets.plain_samples import Plain
 from sweepboard.data.datasets.synthetic import Gaussian
-from sweepboard.data.datasets.torch_dataset import Plain, open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.splits import check_settings
 from sweepboard.data.types import Data, DataSpec, Source

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from sweepboard.data import shared_memory
 from sweepboard.data.datasets.fashion_mnist import FashionMini
-from sweepboard.data.datasets.torch_dataset import open_source
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Batch, Data, DataSpec
 from sweepboard.errors import DamagedFile, RunFailed

@@ -77,13 +77,6 @@ def warn_of_other_writers(folder: Path, step: int) -> None:
             )
 
 
-def remove_empty(folder: Path) -> None:
-    """Remove empty event files, once a later file has something to read. Raise OSError."""
-    for path in event_files(folder):
-        if path.stat().st_size == 0:
-            path.unlink()
-
-
 def _refuse_links(folder: Path) -> None:
     for path in event_files(folder):
         if path.is_symlink():  # in a folder from elsewhere it could point to any file

@@ -60,6 +60,13 @@ def history_files(folder: Path) -> list[Path]:
     return [path for path in event_files(folder) if path.name.endswith(HISTORY_SUFFIX)]
 
 
+def remove_empty(folder: Path) -> None:
+    """Remove empty event files, once a later file has something to read. Raise OSError."""
+    for path in event_files(folder):
+        if path.stat().st_size == 0:
+            path.unlink()
+
+
 def new_name(folder: Path, suffix: str = HISTORY_SUFFIX) -> str:
     """Return a name for an event file that TensorBoard reads after all others in `folder`.
 

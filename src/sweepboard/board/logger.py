@@ -10,8 +10,13 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweepboard.board import summaries
 from sweepboard.board.event_names import event_files
-from sweepboard.board.event_truncation import remove_empty, truncate_from, truncate_to, warn_of_other_writers
-from sweepboard.board.event_writer import END_SUFFIX, START_SUFFIX, EventWriter, write_event_file
+from sweepboard.board.event_writer import (
+    END_SUFFIX,
+    START_SUFFIX,
+    EventWriter,
+    remove_empty,
+    write_event_file,
+)
 from sweepboard.board.histograms import buckets_of
 from sweepboard.board.hparams import Hparam, end_info, start_info
 from sweepboard.training.logger import Logger
@@ -50,7 +55,8 @@ class TensorBoard(Logger):
 
     def start(self, progress: Progress) -> None:
         """Truncate the event files to the checkpoint and continue in a new one. Raise `TruncationFailed`."""
-        self._truncate(progress)
+        if self._position or event_files(self.writer.folder):
+            self._truncate(progress)
         self._write_start(progress)
         self.writer.purge_step = progress.log_from
         self.writer.flush()
@@ -109,6 +115,8 @@ class TensorBoard(Logger):
             remove_empty(self.writer.folder)
 
     def _truncate(self, progress: Progress) -> None:
+        from sweepboard.board.event_truncation import truncate_from, truncate_to, warn_of_other_writers
+
         if progress.step == 0:  # nothing was trained yet: everything is written again
             truncate_to(self.writer.folder, {})
         elif self._position:

@@ -23,8 +23,8 @@ from tensorboard.plugins.mesh import metadata as mesh_metadata
 from tensorboard.plugins.mesh.plugin_data_pb2 import MeshPluginData
 from tensorboard.plugins.pr_curve import metadata as pr_curve_metadata
 from tensorboard.plugins.text import metadata as text_metadata
-from tensorboard.util.tensor_util import make_tensor_proto
 
+from sweepboard.board.tensors import array_tensor, text_tensor
 from sweepboard.metric_names import SPEED
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def text(tag: str, markdown: str) -> Summary.Value:
     """Return a markdown page of the Text panel."""
     metadata = text_metadata.create_summary_metadata(display_name=None, description=None)
-    return _value(tag, metadata, np.array(markdown, dtype=np.object_))
+    return Summary.Value(tag=tag, metadata=metadata, tensor=text_tensor(markdown.encode()))
 
 
 def code_block(content: str) -> str:
@@ -168,13 +168,13 @@ def _layout(*categories: Category) -> Summary:
     value = Summary.Value(
         tag=layout_metadata.CONFIG_SUMMARY_TAG,
         metadata=layout_metadata.create_summary_metadata(),
-        tensor=make_tensor_proto(page.SerializeToString()),
+        tensor=text_tensor(page.SerializeToString()),
     )
     return Summary(value=[value])
 
 
 def _value(tag: str, metadata: SummaryMetadata, content: npt.NDArray[np.generic]) -> Summary.Value:
-    return Summary.Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(content))
+    return Summary.Value(tag=tag, metadata=metadata, tensor=array_tensor(content))
 
 
 def _chart(title: str, *tags: str) -> Chart:

@@ -12,8 +12,8 @@ from sweepboard.building.instantiate import construct
 from sweepboard.compose.call_checks import RESERVED, check_call, check_node, signature, takes
 from sweepboard.compose.group_keys import arguments, shared_keys
 from sweepboard.compose.locate import TARGET, locate
-from sweepboard.data.datasets.stream_source import Rebuilt
-from sweepboard.data.datasets.torch_dataset import Plain, open_source
+from sweepboard.data.datasets.opening import open_source
+from sweepboard.data.datasets.plain_samples import Plain
 from sweepboard.data.sampling import ConfiguredSource, Sampling
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
@@ -81,7 +81,11 @@ def _held_out(name: str, extra: Mapping[str, Any]) -> Any:
 
 def _rebuilt(made: Any, node: Mapping[str, Any], key: str) -> Any:
     """Return a stream of an iterator, which is made anew for each pass; any other data set as it is."""
-    return Rebuilt(partial(construct, node, key)) if hasattr(made, "__next__") else made
+    if not hasattr(made, "__next__"):
+        return made
+    from sweepboard.data.datasets.stream_source import Rebuilt
+
+    return Rebuilt(partial(construct, node, key))
 
 
 def _function(name: str, extra: Mapping[str, Any]) -> Any:

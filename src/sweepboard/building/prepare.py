@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil, prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -42,7 +42,6 @@ from sweepboard.data.splits import batches_per_epoch, split_sizes
 from sweepboard.data.splits import check_settings as check_data
 from sweepboard.data.types import ENDLESS, NO_DATA, DataSpec, Source, class_names
 from sweepboard.errors import ConfigError
-from sweepboard.execution import Resources
 from sweepboard.settings import (
     NAMED_GROUPS,
     NOT_OF_A_RUN,
@@ -54,6 +53,9 @@ from sweepboard.settings import (
     is_program,
 )
 from sweepboard.training.intervals import length
+
+if TYPE_CHECKING:
+    from sweepboard.execution import Resources
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from sweepboard.compose.locate import TARGET, import_file, locate
 from sweepboard.compose.read_settings import check_value, read_settings
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
-from sweepboard.execution import Resources
 from sweepboard.hardware import default_threads
 from sweepboard.programs.run import Run
 from sweepboard.programs.work import ProgramWork
@@ -28,6 +27,7 @@ from sweepboard.settings import NOT_OF_A_RUN, PROGRAM, ProgramSettings, settings
 
 if TYPE_CHECKING:
     from sweepboard.building.prepare import Check
+    from sweepboard.execution import Resources
 
 _KEY = f"{PROGRAM}.{TARGET}"
 _OURS = ("output_root", "threads")

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra import compose
 from hydra.errors import HydraException
@@ -17,9 +18,11 @@ from sweepboard.compose.option_names import is_group, with_names
 from sweepboard.errors import UserError
 from sweepboard.formatting import printable
 from sweepboard.names import flatten
-from sweepboard.runs.saved_run import SavedRun
 from sweepboard.settings import GROUPS, TOP_LEVEL, settings
-from sweepboard.sweeps.folder import SweepFolder
+
+if TYPE_CHECKING:
+    from sweepboard.runs.saved_run import SavedRun
+    from sweepboard.sweeps.folder import SweepFolder
 
 _SHORT = re.compile(r"([a-z_]\w*)=.*", re.IGNORECASE | re.DOTALL)
 _OPTIONS = re.compile(r"([\w/]+)=([\w.-]+(?:,[\w.-]+)*)")

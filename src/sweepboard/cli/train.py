@@ -15,7 +15,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.cli.command_line import Request, compose_request, parse
 from sweepboard.cli.hydra_app import answer, callbacks_of, run_composed
-from sweepboard.cli.sweep import run_sweep
 from sweepboard.compose.program_yaml import ProgramYaml
 from sweepboard.compose.results_folder import asked_for, refuse_other_directory
 from sweepboard.errors import ConfigError
@@ -61,12 +60,18 @@ def main(argv: list[str], script: ProgramYaml | None = None) -> int:
         compose_request(request)  # reports a mistake in our one line
         return answer(request)
     if request.flags.multirun:
-        return run_sweep(request)
+        return _sweep(request)
     composed = compose_request(request)
     if composed.hydra.mode == RunMode.MULTIRUN:  # a preset may say so
-        return run_sweep(request)
+        return _sweep(request)
     _train(request, composed)
     return 0
+
+
+def _sweep(request: Request) -> int:
+    from sweepboard.cli.sweep import run_sweep  # a single run starts sooner without it
+
+    return run_sweep(request)
 
 
 def train(request: Request) -> Path:

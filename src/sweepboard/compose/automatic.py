@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sweepboard.compose.rank_settings import devices_of
 from sweepboard.errors import ConfigError
-from sweepboard.execution import Resources
 from sweepboard.hardware import default_threads
+
+if TYPE_CHECKING:
+    from sweepboard.execution import Resources
 
 
 def automatic(config: Mapping[str, Any], resources: Resources | None = None) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sweepboard.errors import ConfigError
-from sweepboard.execution import Resources
 from sweepboard.rank_environment import StartedRank, started_rank
+
+if TYPE_CHECKING:
+    from sweepboard.execution import Resources
 
 
 def devices_of(trainer: Mapping[str, Any], device: str, resources: Resources | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -16,17 +16,10 @@ from sweepboard.settings import (
     OPEN_GROUPS,
     SEARCH,
     SHARED_KEYS,
-    RaySettings,
-    SearchSettings,
-    SlurmSettings,
+    plugin_settings,
     settings,
     settings_in,
 )
-
-_OF_PLUGINS: Mapping[str, Sequence[type]] = {
-    SEARCH: [SearchSettings],
-    LAUNCHER: [SlurmSettings, RaySettings],
-}
 
 
 def check_settings(config: Mapping[str, Any]) -> None:
@@ -66,9 +59,9 @@ def did_you_mean_key(key: str) -> str:
 def setting_like(key: str) -> str | None:
     """Return the setting or group with the same last name or nearest to `key`, or None."""
     valid = ["optimizer.lr", *settings()]
-    for block, groups in _OF_PLUGINS.items():
+    for block in (SEARCH, LAUNCHER):
         if key.startswith(f"{block}."):
-            valid = [each.key for group in groups for each in settings_in(group, f"{block}.")]
+            valid = [each.key for group in plugin_settings(block) for each in settings_in(group, f"{block}.")]
     if "." not in key:
         valid += [*GROUPS, "experiment"]
     name = key.rpartition(".")[2]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
-from sweepboard.data.augment import Augment
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order
 from sweepboard.data.types import Batch, FoundByNumber, InMemory
+
+if TYPE_CHECKING:
+    from sweepboard.data.augment import Augment
 
 
 class Reader(Protocol):

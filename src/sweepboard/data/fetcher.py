@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import chain, count
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
@@ -18,36 +16,10 @@ from torch.utils.data import DataLoader
 
 from sweepboard.compat.torch import WatchedLoader, abandon_workers, end_workers
 from sweepboard.data.loader_worker import Fetching, Mistake, Worker, as_failure, own_sigchld_handler
+from sweepboard.data.loading import Loading
 from sweepboard.data.waiting import waiting
 from sweepboard.errors import RunFailed
-from sweepboard.settings import DatasetSettings
 from sweepboard.stop_signals import waiting_in_children
-
-
-@dataclass(frozen=True)
-class Loading:
-    """How the samples of a data set are read that is not in memory."""
-
-    workers: int = 0
-    timeout: int | None = None
-    """Maximum number of seconds for a batch; None for no limit."""
-
-    prefetch_factor: int = 2
-    pin_memory: bool | None = None
-    multiprocessing_context: str | None = None
-    worker_init_fn: Callable[[int], Any] | None = None
-
-    @classmethod
-    def of(cls, settings: DatasetSettings, worker_init_fn: Callable[[int], Any] | None = None) -> Loading:
-        """Return the settings that are about reading."""
-        names = ("workers", "timeout", "prefetch_factor", "pin_memory", "multiprocessing_context")
-        values = {name: getattr(settings, name) for name in names}
-        return cls(worker_init_fn=worker_init_fn, **values)
-
-    @property
-    def context(self) -> str | None:
-        """How worker processes begin. Those of Linux are forked: see `Worker`."""
-        return self.multiprocessing_context or ("fork" if sys.platform == "linux" else None)
 
 
 class Fetcher:

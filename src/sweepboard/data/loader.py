@@ -8,7 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from sweepboard.data.fetcher import Fetcher, Loading
+from sweepboard.data.fetcher import Fetcher
+from sweepboard.data.loading import Loading
 from sweepboard.data.order import in_batches
 from sweepboard.data.samples import fetch, unchanged
 from sweepboard.data.shared_memory import piece_size

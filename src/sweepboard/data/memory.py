@@ -7,8 +7,7 @@ from math import prod
 import torch
 
 from sweepboard.data.cache import cached
-from sweepboard.data.fetcher import Loading
-from sweepboard.data.loader import LoaderReader
+from sweepboard.data.loading import Loading
 from sweepboard.data.order import in_batches
 from sweepboard.data.samples import ChangingSamples, FixedSamples
 from sweepboard.data.types import DataSpec, InMemory, Split, TensorSplit
@@ -43,6 +42,8 @@ def _bytes_of(split: InMemory) -> int:
 
 def _read_all(split: FixedSamples, spec: DataSpec, loading: Loading) -> TensorSplit:
     """Return every sample in order, each copied at once, so that there are never two copies in memory."""
+    from sweepboard.data.loader import LoaderReader  # what is in memory from the start needs none
+
     inputs = torch.empty((len(split), *spec.input_shape), dtype=torch.uint8)
     targets = torch.empty(len(split), dtype=torch.int64)
     reader = LoaderReader(split, spec, _CPU, seed=0, loading=loading)

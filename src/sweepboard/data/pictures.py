@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from sweepboard.data import cache
-from sweepboard.data.fetcher import Fetcher, Loading
+from sweepboard.data.fetcher import Fetcher
 from sweepboard.data.images import picture_size, read_picture
+from sweepboard.data.loading import Loading
 from sweepboard.data.views import Pixels
 from sweepboard.hardware import total_memory
 

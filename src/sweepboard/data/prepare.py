@@ -1,22 +1,22 @@
-"""Make the batches of a run from a source and the settings: read, split, load into memory, order."""
+"""Make the batches of a run from a source and the settings: read, split, load into memory, order.
+
+What few data sets need (streams, workers, augmentation) is imported where it is used: runs start sooner.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
-from sweepboard.data.augment import Augment
 from sweepboard.data.batch_transform import transformed
 from sweepboard.data.batches import MemoryReader, OfPairs, Reader, SplitBatches
-from sweepboard.data.datasets.stream_source import EvaluationStreams, is_stream
 from sweepboard.data.dealing import ALONE, Dealing, dealt
-from sweepboard.data.fetcher import Loading
 from sweepboard.data.fingerprint import fingerprint
-from sweepboard.data.loader import LoaderReader
+from sweepboard.data.loading import Loading
 from sweepboard.data.memory import into_memory
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.order import Order, PlainOrder
@@ -25,9 +25,12 @@ from sweepboard.data.sampling import ConfiguredSource, SampledOrder
 from sweepboard.data.seeds import generator
 from sweepboard.data.splits import check_settings, held_out_samples
 from sweepboard.data.types import Batches, Data, DataSpec, InMemory, Source, Split, Splits
-from sweepboard.data.views import RandomViews
 from sweepboard.errors import DamagedFile
 from sweepboard.settings import DatasetSettings
+
+if TYPE_CHECKING:
+    from sweepboard.data.augment import Augment
+    from sweepboard.data.datasets.stream_source import EvaluationStreams
 
 
 def prepare_data(
@@ -70,6 +73,8 @@ def _streams(
     source: Any, settings: DatasetSettings, seed: int, device: torch.device, dealing: Dealing
 ) -> Data:
     """Return the batches of streams; those to evaluate on may be map-style data sets."""
+    from sweepboard.data.datasets.stream_source import is_stream
+
     loading = Loading.of(settings, getattr(source, "worker_init_fn", None))
     layout = _Layout(source.spec, settings, seed, device, loading)
 
@@ -116,6 +121,8 @@ def _members(
 
 def _in_random_views(split: Any, settings: DatasetSettings, seed: int) -> Split:
     """Return pictures of which each epoch shows other parts."""
+    from sweepboard.data.views import RandomViews
+
     flip = settings.augment.endswith("flip")
     viewed: Split = split.viewed(RandomViews(seed, settings.augment_area, flip))
     return viewed
@@ -171,12 +178,16 @@ class _Layout:
     def _reader(self, split: Split) -> Reader:
         if self.settings.in_memory and isinstance(split, InMemory) and self._has_in_memory(split):
             return MemoryReader(split)
+        from sweepboard.data.loader import LoaderReader
+
         return LoaderReader(split, self.spec, self.device, self.seed, self.loading)
 
     def _augment(self, samples: int) -> Augment | None:
         words = self.settings.augment.split("_")
         if "none" in words or "resized" in words:
             return None
+        from sweepboard.data.augment import Augment
+
         padding = self.settings.augment_padding
         return Augment(samples, self.seed, crop="crop" in words, flip="flip" in words, padding=padding)
 

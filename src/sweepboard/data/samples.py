@@ -18,7 +18,7 @@ from sweepboard.data.types import Batch, InMemory, Split
 from sweepboard.errors import RunFailed
 
 if TYPE_CHECKING:
-    from sweepboard.data.fetcher import Loading
+    from sweepboard.data.loading import Loading
 
 
 class FixedSamples(Dataset[tuple[Tensor, Tensor]], ABC):

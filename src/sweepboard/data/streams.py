@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from sweepboard.data.datasets.reading import name_of
-from sweepboard.data.fetcher import Fetcher, Loading
+from sweepboard.data.fetcher import Fetcher
+from sweepboard.data.loading import Loading
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.stream_share import Share, State, Stream, Turn
 from sweepboard.data.tree import leaves, to_device

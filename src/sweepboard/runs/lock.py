@@ -18,7 +18,6 @@ from sweepboard.errors import UserError
 from sweepboard.file_locks import lock, locks_only_here
 from sweepboard.files import writing
 from sweepboard.runs.folder import RunFolder
-from sweepboard.runs.holders import HeldElsewhere, release, take
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +144,8 @@ def _lock_folder(handle: int) -> bool | None:
 
 @contextmanager
 def _held_by_files(folder: RunFolder) -> Iterator[None]:
+    from sweepboard.runs.holders import HeldElsewhere, release, take  # few file systems need it
+
     _tell_once(folder.path.parent)
     try:
         with writing(folder.path):

@@ -16,9 +16,7 @@ from typing import Any
 
 from sweepboard.files import write_atomic, write_json
 from sweepboard.hardware import cores, processor, total_memory
-from sweepboard.runs.differences import between_environments
 from sweepboard.runs.folder import RECORD, RunFolder
-from sweepboard.runs.saved_run import read_environment
 from sweepboard.runs.source_patch import source_patch
 from sweepboard.runs.user_modules import UserModules, user_modules
 from sweepboard.secrets import masked_text
@@ -50,17 +48,24 @@ def write_provenance(folder: RunFolder, code: Path, config: Mapping[str, Any], a
     """
     patch, modules = uncommitted_patch(code), user_modules(config)
     now = environment(code, config, patch, modules)
-    if folder.environment.exists():
-        found = between_environments(read_environment(folder), now)
-        if not found:
-            return
-        for difference in found:
-            if difference.matters:
-                log.warning("not bit-exact from here: %s", difference)
+    if folder.environment.exists() and not _differs(folder, now):
+        return
     patch += source_patch(_in_no_repository(modules.files, code, now["code"]))
     if patch:
         write_atomic(folder.changes_of(attempt), masked_text(patch))
     write_json(folder.environment_of(attempt), now)
+
+
+def _differs(folder: RunFolder, now: Mapping[str, Any]) -> bool:
+    """Return whether the environment is not that of the first attempt; warn of what matters."""
+    from sweepboard.runs.differences import between_environments
+    from sweepboard.runs.saved_run import read_environment
+
+    found = between_environments(read_environment(folder), now)
+    for difference in found:
+        if difference.matters:
+            log.warning("not bit-exact from here: %s", difference)
+    return bool(found)
 
 
 def environment(

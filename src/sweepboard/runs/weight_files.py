@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweepboard.building.prepare import Prepared
 from sweepboard.compose.locate import LOAD_MODEL, TARGET, nodes
 from sweepboard.errors import UserError
-from sweepboard.runs.differences import ABSENT, Difference
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RunRecord
 from sweepboard.settings import OPEN_GROUPS, WEIGHTS
 from sweepboard.training.weights_file import file_of
+
+if TYPE_CHECKING:
+    from sweepboard.runs.differences import Difference
 
 _PATH = f"{WEIGHTS}.path"
 
@@ -25,6 +28,8 @@ def digests(prepared: Prepared) -> dict[str, str]:
 
 def changed_weights(record: RunRecord, prepared: Prepared) -> list[Difference]:
     """Return the files of weights that are read again and are not as when the run began."""
+    from sweepboard.runs.differences import ABSENT, Difference  # a first attempt has none
+
     then, now = record.latest("weights", record.weights), digests(prepared)
     return [
         Difference(f"{key} (file)", then[key][:12], now.get(key, ABSENT)[:12], matters=True)

@@ -1,8 +1,12 @@
 """Every setting of the runner, written once: type, default, docstring, rules and effect.
 
-This room imports neither torch nor Hydra nor other rooms, so any file may use it.
+This room imports neither torch nor Hydra nor other rooms, so any file may use it. Settings of plug-ins
+are imported when they are first used: few runs need them.
 """
 
+from typing import TYPE_CHECKING
+
+from sweepboard.lazy_exports import lazy_exports
 from sweepboard.settings.checks import check_values
 from sweepboard.settings.config import (
     CALLBACKS,
@@ -31,6 +35,7 @@ from sweepboard.settings.optimizer import (
     OptimizerSettings,
     ParameterGroupSettings,
 )
+from sweepboard.settings.plugins import LAUNCHER, SEARCH, plugin_settings
 from sweepboard.settings.program import PROGRAM, ProgramSettings, is_program
 from sweepboard.settings.queries import (
     Setting,
@@ -41,12 +46,23 @@ from sweepboard.settings.queries import (
     settings_in,
     unused,
 )
-from sweepboard.settings.ray import RaySettings
-from sweepboard.settings.search import SEARCH, SearchSettings
-from sweepboard.settings.slurm import LAUNCHER, SlurmSettings
 from sweepboard.settings.sweep import SweepSettings
 from sweepboard.settings.trainer import CheckpointSettings, EarlyStopping, SchedulerSettings, TrainerSettings
 from sweepboard.settings.weights import WEIGHTS, WeightsSettings
+
+if TYPE_CHECKING:
+    from sweepboard.settings.ray import RaySettings
+    from sweepboard.settings.search import SearchSettings
+    from sweepboard.settings.slurm import SlurmSettings
+
+_, __getattr__ = lazy_exports(
+    __name__,
+    {
+        "RaySettings": "sweepboard.settings.ray",
+        "SearchSettings": "sweepboard.settings.search",
+        "SlurmSettings": "sweepboard.settings.slurm",
+    },
+)
 
 __all__ = [
     "CALLBACKS",
@@ -94,6 +110,7 @@ __all__ = [
     "field_texts",
     "is_program",
     "keys_with",
+    "plugin_settings",
     "setting",
     "settings",
     "settings_in",

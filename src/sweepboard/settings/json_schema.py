@@ -11,9 +11,10 @@ from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.settings.config import CLOSED_GROUPS, GROUPS, NAMED_GROUPS, OPEN_GROUPS, SHARED_KEYS, Config
 from sweepboard.settings.docstrings import field_texts
 from sweepboard.settings.field import Rules
+from sweepboard.settings.plugins import SEARCH
 from sweepboard.settings.program import PROGRAM, ProgramSettings
 from sweepboard.settings.queries import Setting, settings_in
-from sweepboard.settings.search import SEARCH, SearchSettings
+from sweepboard.settings.search import SearchSettings
 
 Schema: TypeAlias = "dict[str, Any]"
 

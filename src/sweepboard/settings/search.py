@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from sweepboard.settings.field import setting
 
-SEARCH = "hydra.sweeper"
-"""The key of these settings in the configuration."""
-
 
 @dataclass(frozen=True)
 class SearchSettings:

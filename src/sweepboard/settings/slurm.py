@@ -7,9 +7,6 @@ from typing import Any
 
 from sweepboard.settings.field import setting
 
-LAUNCHER = "hydra.launcher"
-"""The key of a launcher's settings in the configuration."""
-
 
 @dataclass(frozen=True)
 class SlurmSettings:

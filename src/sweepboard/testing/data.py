@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.stream_source import Rebuilt
-from sweepboard.data.datasets.torch_dataset import open_source
 from sweepboard.data.datasets.variety import digest_of
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.sampling import ConfiguredSource, Sampling

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sweepboard.data.fetcher import Loading
 from sweepboard.data.images import read_image
 from sweepboard.data.jpeg import decoder
+from sweepboard.data.loading import Loading
 from sweepboard.data.pictures import Pictures, keep_pictures
 from sweepboard.data.samples import ChangingSamples, FixedSamples, ReadsBatches
 from sweepboard.data.shared_memory import new_batch

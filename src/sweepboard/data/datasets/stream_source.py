@@ -18,8 +18,8 @@ from sweepboard.data.datasets.input_target import Unfit, pair_of
 from sweepboard.data.datasets.pair_split import PairSplit, check_pair, spec_of
 from sweepboard.data.datasets.reading import name_of
 from sweepboard.data.datasets.variety import digest_of
-from sweepboard.data.fetcher import Loading
 from sweepboard.data.images import hush_decoders
+from sweepboard.data.loading import Loading
 from sweepboard.data.normalise import Normalise
 from sweepboard.data.samples import stacked
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from sweepboard.data.collate import Collate, collate_function
 from sweepboard.data.datasets.collated_split import CollatedSplit
 from sweepboard.data.datasets.input_target import Unfit, pair_of
 from sweepboard.data.datasets.pair_split import PairSplit, spec_of
+from sweepboard.data.datasets.plain_samples import Plain
 from sweepboard.data.datasets.reading import UserSplit, name_of
 from sweepboard.data.datasets.stream_source import EvaluationStreams, StreamSource, is_stream
 from sweepboard.data.datasets.tensor_dataset import columns_in_memory, pairs_in_memory
@@ -27,45 +28,15 @@ from sweepboard.data.types import Batch, DataSpec, InMemory, Source, Splits
 from sweepboard.errors import ConfigError, RunFailed
 
 
-@dataclass(frozen=True)
-class Plain:
-    """How to read samples that are evaluated, not trained on."""
-
-    dataset: Any = None
-    """The training set as it is evaluated, for held-out samples; None for the training set itself."""
-
-    remedy: str | None = None
-    """Advice if the training samples are random; None if they may be."""
-
-    key: str = "dataset.eval_transform"
-    """The setting that says so."""
-
-
-def open_source(
+def source_of(
     train: Any,
-    test: Any = None,
-    classes: int | Sequence[str] | None = None,
-    plain: Plain = Plain(),
-    *,
-    val: Any = None,
-    collate_fn: Collate | None = None,
+    test: Any,
+    val: Any,
+    classes: int | Sequence[str] | None,
+    plain: Plain,
+    collate_fn: Collate | None,
 ) -> Source:
-    """Return `train` itself if it is a `Source`, or a source made of map-style data sets.
-
-    Samples are pairs of an input (PIL image, tensor or array, see `input_tensor`) and a target (a class
-    number, or one or more real numbers), or anything that `collate_fn`, a method `collate_fn` of the data set
-    or torch's `default_collate` makes a batch of. No sample is read. Raise `ConfigError` for anything that is
-    no data set.
-    """
-    given = {"test": test, "val": val, "classes": classes, "collate_fn": collate_fn}
-    if all(hasattr(train, name) for name in ("spec", "sizes", "load")):
-        for key, value in {
-            **{f"dataset.{key}": one for key, one in given.items()},
-            plain.key: plain.dataset,
-        }.items():
-            if value is not None:
-                raise ConfigError(f"{key}: {name_of(train)} knows its own; leave {key} out")
-        return cast(Source, train)
+    """Return a source made of data sets as `open_source` takes them. Raise `ConfigError` for others."""
     for key, dataset in (("dataset", train), ("dataset.test", test), ("dataset.val", val)):
         if dataset is not None:
             _check_data_set(key, dataset)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sweepboard.runs import execute
 from sweepboard.tracebacks import users_traceback
 from tests.command import TINY, Command, only_run, write_files
 
@@ -66,3 +67,13 @@ def test_an_error_outside_of_the_users_code_keeps_its_whole_traceback() -> None:
     whole = users_traceback(raised.value.with_traceback(raised.tb.tb_next))  # without the frame of this test
     assert "json/__init__.py" in whole
     assert "json/decoder.py" in whole
+
+
+def test_ctrl_c_before_anything_is_saved_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute, "new_record", interrupted)
+    said = command(*TINY, code=130)
+    assert said.line == "sweepboard: interrupted"
+    assert said.out.splitlines()[-1] == "nothing was saved yet; type the command again"

@@ -215,4 +215,7 @@ def test_diff_shows_only_what_differs(command: Command) -> None:
     assert "optimizer.lr" in keys
     assert "seed" not in keys
     assert {"val/accuracy", "val_best/loss", "test/loss"} <= set(keys)
+    said = command("diff", "a", "b").out.splitlines()
+    assert said[:2] == ["first:  a", "second: b"]
+    assert said[3].split() == ["first", "second"], "names of folders would be wider than a terminal"
     assert command("diff", "a", "a").out == "no difference\n"

@@ -17,15 +17,15 @@ def telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        vars(error)["advice"] = _advice(folder)
+        vars(error)["advice"] = _advice(folder, isinstance(error, KeyboardInterrupt))
         raise
 
 
-def _advice(folder: RunFolder) -> list[str]:
+def _advice(folder: RunFolder, interrupted: bool) -> list[str]:
     try:
         record = read_record(folder)
     except DamagedRecord:  # nothing of the run was written
-        return []
+        return ["nothing was saved yet; type the command again"] if interrupted else []
     command = shlex.join([program(), "resume", str(folder)])
     again = "go on" if record.checkpoint_step else "begin again"
     return [f"{_saved(record)}, in {folder}", f"{again}: {command}"]

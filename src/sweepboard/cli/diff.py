@@ -7,7 +7,7 @@ import json
 
 from sweepboard.cli.chosen_run import RUN, chosen
 from sweepboard.cli.table import print_table
-from sweepboard.formatting import number, yaml_text
+from sweepboard.formatting import number, printable, yaml_text
 from sweepboard.metric_names import column_of
 from sweepboard.runs.alteration import warn_of_alteration
 from sweepboard.runs.differences import Difference, between_configs, between_environments
@@ -28,8 +28,9 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps([_plain(difference) for difference in found], indent=2))
     elif found:
+        print(f"first:  {printable(first.folder)}\nsecond: {printable(second.folder)}\n")
         rows = [[item.key, _text(item.then), _text(item.now)] for item in found]
-        print_table(["", str(first.folder), str(second.folder)], rows)
+        print_table(["", "first", "second"], rows)
     else:
         print("no difference")
     return 0

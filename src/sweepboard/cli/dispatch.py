@@ -15,29 +15,29 @@ from sweepboard.rank_environment import started_rank
 from sweepboard.startup import load_torch_ahead, quick_start
 
 VERBS = {
-    "init": "lay out a project of your own: data, model, task, YAML and tests that run at once",
+    "init": "create a project of your own: data, model, task, YAML and tests that run at once",
     "train": "train one run, or with -m a sweep (this verb may be left out)",
-    "resume": "go on with a run or a sweep that was stopped, to the end it would have had",
-    "rerun": "a new run from a saved configuration, with overrides",
-    "verify": "run a run again and compare every scalar and the weights",
+    "resume": "continue a run or a sweep that was stopped, to the end it would have had",
+    "rerun": "start a new run from a saved configuration, with overrides",
+    "verify": "train a run again, and compare every scalar and the weights",
     "test": "evaluate a run's model on the test set or on other data",
-    "diff": "what differs between two runs",
+    "diff": "show what differs between two runs",
     "export": "write a run's model as safetensors or as a torch.export program",
     "lr-find": "find a learning rate: a short run in which it rises until the loss diverges",
     "plan": "show the jobs of a sweep, and which are done, without running them",
     "ls": "list the runs of a folder",
-    "show": "status, metrics, configuration and files of a run, and how to go on",
-    "logs": "what a run has printed; -f follows one that is running",
+    "show": "show status, metrics, configuration and files of a run, and how to continue",
+    "logs": "print what a run has printed; -f follows one that is running",
     "tag": "give a run tags, by which ls and compare find it",
     "note": "write down what a run was for",
     "rm": "remove runs or sweeps",
-    "gc": "free the disk of spare checkpoints and of runs that came to nothing",
-    "compare": "put runs side by side, in a table or a picture",
-    "report": "write one HTML page with table, curves and all that is recorded of runs",
+    "gc": "delete spare checkpoints, and runs that failed or saved nothing",
+    "compare": "compare runs in a table or a plot",
+    "report": "write one HTML page with the table, curves and records of runs",
     "check": "say whether runs can be compared, and if not, why",
-    "doctor": "say what is wrong with a log directory, and the remedy",
-    "schema": "print a JSON schema by which editors complete and check YAML",
-    "board": "start TensorBoard on a folder and say its address",
+    "doctor": "find problems in a log directory, and say how to fix them",
+    "schema": "print a JSON schema, with which editors complete and check YAML",
+    "board": "start TensorBoard on a folder, and print its address",
 }
 """Verbs in the order of `--help`; `main(arguments) -> exit code` is in the module `sweepboard.cli.<verb>`."""
 
@@ -97,8 +97,7 @@ def guarded(command: Callable[[], int]) -> int:
 def _reported(error: BaseException) -> int:
     """Print an error, and below it, on standard output, what is saved and what to type."""
     message, code = _message_of(error)
-    if message:
-        print(message, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
     for line in getattr(error, "advice", ()):
         print(printable(line), flush=True)
     return code
@@ -111,7 +110,7 @@ def _message_of(error: BaseException) -> tuple[str, int]:
     if isinstance(error, SystemExit):
         return f"sweepboard: the code called sys.exit({error.code!r})", 1
     if isinstance(error, KeyboardInterrupt):
-        return "", 130
+        return "sweepboard: interrupted", 130
     if message := broken_plugin(error):
         return f"sweepboard: {printable(message)}", 2
     from sweepboard.tracebacks import users_traceback  # only now: a start would take longer with it

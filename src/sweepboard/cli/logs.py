@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from sweepboard.cli.chosen_run import RUN, chosen
 from sweepboard.errors import UserError, reason
@@ -25,8 +26,9 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--follow", "-f", action="store_true", help="go on as long as the run goes on")
     options = made.parse_args(arguments)
     folder = open_run(chosen(options.run))
-    for line in _lines(folder, options.follow):
-        print(printable(line, keep="\t"), flush=options.follow)
+    with suppress(KeyboardInterrupt):  # the usual way to leave a log that is followed
+        for line in _lines(folder, options.follow):
+            print(printable(line, keep="\t"), flush=options.follow)
     return 0
 
 

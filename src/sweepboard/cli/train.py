@@ -106,10 +106,10 @@ def _train_here(request: Request, composed: DictConfig) -> Path:
         from sweepboard.runs.execute import execute, mask_hydra_files, new_record
 
         print(f"run folder: {printable(folder)}", flush=True)
-        mask_hydra_files(folder)
-        record = new_record(prepared, request.command)
-        settle()
         with telling_how_to_go_on(folder), run_display(bar=not request.of_program) as display:
+            mask_hydra_files(folder)
+            record = new_record(prepared, request.command)
+            settle()
             execute(prepared.placed(folder.path), folder, record, display)
         from sweepboard.cli.summary import print_summary  # only now: the first update came sooner
 

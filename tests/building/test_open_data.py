@@ -30,6 +30,13 @@ class Own(Dataset):
         value = torch.full((2,), index + self.shift)
         return value + torch.rand(2) if self.noise else value, index % 2
 
+class Made(Own):
+    def __init__(self, size=8, noise=False):
+        super().__init__(size)
+        self.values = torch.rand(size)
+    def __getitem__(self, index):
+        return self.values[index], index % 2
+
 class Seen:
     def __init__(self, scale=1):
         self.scale = scale
@@ -121,6 +128,34 @@ def test_the_held_out_share_is_read_by_a_second_instance() -> None:
         opened(noise=True, eval={"nose": False})
     with pytest.raises(ConfigError, match=r"^dataset.eval: Own has 5 samples with it, but 8 without"):
         opened(eval={"size": 5})
+
+
+def test_a_data_set_that_is_drawn_when_it_is_made_is_the_same_in_every_process() -> None:
+    """As tutorials make their data: else no resumed run would have the samples that it began with."""
+    made = "opened_sets.Made"
+    torch.manual_seed(1)
+    first = opened(_target_=made, val={"_target_": made})
+    drawn = torch.rand(2)
+    torch.manual_seed(2)
+    again = opened(_target_=made, val={"_target_": made})
+    assert first.fingerprint != opened(_target_=made, size=9).fingerprint
+    assert first.val is not None
+    assert again.val is not None
+    samples = [next(iter(part.epoch(0)))[0] for part in (first.train, again.train, first.val, again.val)]
+    assert torch.equal(samples[0], samples[1])
+    assert torch.equal(samples[2], samples[3])
+    assert not torch.equal(samples[0], samples[2])  # another data set of the class
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(2), drawn)  # the run's own generators are left alone
+    held_out = opened(_target_=made, val_fraction=0.5, eval={"noise": True})
+    assert held_out.val is not None
+    inputs, _ = next(iter(held_out.val.epoch(0)))
+    assert {float(value) for value in inputs} <= {float(value) for value in _all_inputs(made)}
+
+
+def _all_inputs(made: str) -> torch.Tensor:
+    data = opened(_target_=made)
+    return torch.cat([inputs for inputs, _ in data.train.epoch(0)]).flatten()
 
 
 def test_a_sampler_is_given_the_data_set_where_it_takes_one() -> None:

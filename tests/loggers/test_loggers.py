@@ -149,6 +149,35 @@ class Repeating(CSV):
         super().load_state_dict({"size": 10**9})
 
 
+class OwnSteps(CSV):
+    """Counts the logging points by itself, from nothing in each process."""
+
+    def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        self.points = getattr(self, "points", 0) + 1
+        super().scalars(self.points, scalars)
+
+
+class Rounding(CSV):
+    def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        super().scalars(step, {tag: round(value, 1) for tag, value in scalars.items()})
+
+
+class Backwards(CSV):
+    """Writes the points in the order of a set."""
+
+    def start(self, progress: Any) -> None:
+        super().start(progress)
+        self.kept: list[tuple[int, Mapping[str, float]]] = []
+
+    def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        self.kept.append((step, scalars))
+
+    def close(self, status: str) -> None:
+        for step, scalars in reversed(self.kept):
+            super().scalars(step, scalars)
+        super().close(status)
+
+
 class Deaf(CSV):
     """Drops what callbacks log."""
 
@@ -161,6 +190,10 @@ class Deaf(CSV):
     [
         (Forgetful, LoggerSuite.test_it_resumes_after_a_kill),
         (Repeating, LoggerSuite.test_it_keeps_what_callbacks_log_through_a_kill),
+        (OwnSteps, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
+        (OwnSteps, LoggerSuite.test_it_resumes_after_a_signal),
+        (Rounding, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
+        (Backwards, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
         (Deaf, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
     ],
 )

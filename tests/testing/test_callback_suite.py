@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,15 @@ class HalfForgetful(Mean):
         self.count = state["count"]
 
 
+class OwnGenerator(Callback):
+    """Keeps what a generator gives that no seed reaches."""
+
+    drawn = 0.0
+
+    def on_validation(self, progress: Progress) -> None:
+        self.drawn = random.Random().random()
+
+
 class Drawing(Callback):
     def on_update(self, progress: Progress) -> None:
         torch.rand(1)
@@ -182,6 +192,7 @@ class Writing(Callback):
 FAULTS = {
     Forgetful: "test_it_resumes_after_a_signal",
     HalfForgetful: "test_it_resumes_after_a_kill",
+    OwnGenerator: "test_it_resumes_after_a_signal",
     Drawing: "test_it_leaves_the_training_alone",
     DrawingAtTicks: "test_it_leaves_the_training_alone",
     Pushing: "test_it_leaves_the_training_alone",

@@ -119,6 +119,28 @@ class ByProcess(Texts):
         return {"x": index + 100 * (get_worker_info() is not None)}
 
 
+class OwnGenerator(Texts):
+    """Draws from a generator that no seed reaches."""
+
+    def __init__(self) -> None:
+        self.random = random.Random()
+
+    def __getitem__(self, index: int) -> Any:
+        return {"x": index, "noise": self.random.random()}
+
+
+class Buffered(Numbers):
+    """Shuffles through a buffer that its state leaves out."""
+
+    def __iter__(self) -> Iterator[dict[str, int]]:
+        buffer: list[dict[str, int]] = []
+        for number in super().__iter__():
+            buffer.append(number)
+            if len(buffer) > 4:
+                yield buffer.pop(0)
+        yield from buffer
+
+
 class Hidden:
     """A sampler with randomness of its own."""
 
@@ -161,6 +183,11 @@ FAULTS: dict[str, tuple[Callable[[], Any], set[str]]] = {
             "test_an_evaluation_repeats",
             "test_workers_change_no_batch",
         },
+    ),
+    "buffer not saved": (Buffered, {"test_a_run_goes_on_in_the_middle_of_an_epoch"}),
+    "samples of a generator of its own": (
+        OwnGenerator,
+        {"test_an_epoch_is_a_function_of_its_number_and_the_seed", "test_an_evaluation_repeats"},
     ),
     "workers change samples": (ByProcess, {"test_workers_change_no_batch"}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,44 @@ class MeanOfMaxima(Labelled):
         return Step(step.loss, values={"largest": model(batch["x"]).max()}, sums=step.sums)
 
 
+class MeanOfBatches(Labelled):
+    """Divides by the number of batches."""
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        step = super().training_step(model, batch)
+        accuracy = step.sums["hits"] / len(batch["x"])
+        return Step(step.loss, sums={"hits": accuracy, "batches": torch.tensor(1.0)})
+
+    def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        return {"accuracy": float(sums["hits"] / sums["batches"])}
+
+
+class UnweightedMean(Labelled):
+    """A metric object that gets a mean for each batch, whatever its size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.average = torchmetrics.MeanMetric()
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        step = super().training_step(model, batch)
+        self.average.update(step.loss.detach())
+        return step
+
+
+class DrawsElsewhere(Labelled):
+    """Weighs its loss by a generator that no seed reaches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._random = random.Random()
+
+    def training_step(self, model: Any, batch: Any) -> Step:
+        step = super().training_step(model, batch)
+        step.loss = step.loss * self._random.random()
+        return step
+
+
 class SumOfLosses(Labelled):
     def training_step(self, model: Any, batch: Any) -> Step:
         step = super().training_step(model, batch)
@@ -166,6 +205,10 @@ class NoSuchMetric(Labelled):
     [
         (NotSaved, "test_a_resumed_run_goes_on_as_if_it_had_never_stopped"),
         (MeanOfMaxima, "test_metrics_do_not_depend_on_the_batch_size"),
+        (MeanOfBatches, "test_metrics_do_not_depend_on_the_batch_size"),
+        (UnweightedMean, "test_metrics_do_not_depend_on_the_batch_size"),
+        (DrawsElsewhere, "test_training_changes_weights_and_gives_the_same_twice"),
+        (DrawsElsewhere, "test_evaluation_changes_nothing"),
         (SumOfLosses, "test_metrics_do_not_depend_on_the_batch_size"),
         (ForgetsTheWeights, "test_metrics_do_not_depend_on_the_batch_size"),
         (NoGradient, "test_a_step_is_a_loss_that_can_be_learned_from"),

@@ -15,6 +15,7 @@ from sweepboard.compose.locate import TARGET, locate
 from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.plain_samples import Plain
 from sweepboard.data.sampling import ConfiguredSource, Sampling
+from sweepboard.data.seeds import seeded_construction
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
 from sweepboard.settings import DATASET_PARTS, NAMED_FUNCTIONS
@@ -37,7 +38,7 @@ def open_data(config: Mapping[str, Any]) -> Source:
     node, extra = dataset_parts(config)
     test, val = (_held_out(name, extra) for name in ("test", "val"))
     collate_fn = _function("collate_fn", extra)
-    train = _rebuilt(construct(node, "dataset"), node, "dataset")
+    train = _data_set(node, "dataset")
     plain = _plain(node, extra)
     source = open_source(train, test, extra.get("classes"), plain, val=val, collate_fn=collate_fn)
     configured = _sampling(extra), _function("worker_init_fn", extra), _batch_transform(extra)
@@ -75,15 +76,20 @@ def _held_out(name: str, extra: Mapping[str, Any]) -> Any:
     if (given := extra.get(name)) is None:
         return None
     key = f"dataset.{name}"
-    node = _for_evaluation(given, extra, key)
-    return _rebuilt(construct(node, key), node, key)
+    return _data_set(_for_evaluation(given, extra, key), key)
 
 
-def _rebuilt(made: Any, node: Mapping[str, Any], key: str) -> Any:
-    """Return a stream of an iterator, which is made anew for each pass; any other data set as it is."""
+def _data_set(node: Mapping[str, Any], key: str, of: str | None = None) -> Any:
+    """Return the data set of `node`, or a stream of its iterator, which is made anew for each pass.
+
+    What it draws while it is made is the same each time, in every run: like the data set at the key `of`,
+    by default `key`.
+    """
+    with seeded_construction(of or key):
+        made = construct(node, key)
     if not hasattr(made, "__next__"):
         return made
-    from sweepboard.data.datasets.stream_source import Rebuilt
+    from sweepboard.data.datasets.stream_source import Rebuilt  # most runs start sooner without it
 
     return Rebuilt(partial(construct, node, key))
 
@@ -194,7 +200,9 @@ def _plain(node: Mapping[str, Any], extra: Mapping[str, Any]) -> Plain:
     again: Mapping[str, Any] = {**node, **(extra.get(EVAL) or {})}
     again = _for_evaluation(again, extra, "dataset", replaces=True)
     key = f"dataset.{EVAL if EVAL in extra else EVAL_TRANSFORM}"
-    return Plain(construct(again, key if EVAL in extra else "dataset") if again != node else None, key=key)
+    if again == node:
+        return Plain(key=key)
+    return Plain(_data_set(again, key if EVAL in extra else "dataset", of="dataset"), key=key)
 
 
 def _remedy(node: Mapping[str, Any]) -> str:

@@ -38,6 +38,14 @@ def borrowed_global_randomness() -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def seeded_construction(key: str) -> Iterator[None]:
+    """Let what is made in the block for a key draw the same in every process and every run."""
+    with borrowed_global_randomness() as seed_generators:
+        seed_generators(derive_seed("made", key))
+        yield
+
+
+@contextmanager
 def borrowed_device_randomness(device: torch.device, seed: int) -> Iterator[None]:
     """Seed the global generator of a GPU by CUDA for a block, and restore it."""
     if device.type != "cuda":

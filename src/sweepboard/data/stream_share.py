@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from sweepboard.compat.torch import watch_worker_info
+from sweepboard.compat.webdataset import follow_global_generator
 from sweepboard.data.datasets.reading import name_of
 from sweepboard.data.seeds import borrowed_global_randomness, derive_seed
 from sweepboard.data.tree import leaves
@@ -139,9 +140,11 @@ def fresh_copy(dataset: Any) -> Any:
     """
     arrays = (one for one in leaves(getattr(dataset, "__dict__", {})) if isinstance(one, Tensor | np.ndarray))
     try:
-        return copy.deepcopy(dataset, {id(one): one for one in arrays})
+        copied = copy.deepcopy(dataset, {id(one): one for one in arrays})
     except (TypeError, ValueError, NotImplementedError, RuntimeError, AttributeError):
-        return copy.copy(dataset)
+        copied = copy.copy(dataset)
+    follow_global_generator(copied)
+    return copied
 
 
 _END = object()

@@ -15,6 +15,7 @@ from sweepboard.data.datasets.stream_source import Rebuilt
 from sweepboard.data.datasets.variety import digest_of
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.sampling import ConfiguredSource, Sampling
+from sweepboard.data.seeds import seeded_construction
 from sweepboard.data.streams import StreamBatches
 from sweepboard.data.types import Batches, Data, Source
 from sweepboard.settings import DatasetSettings
@@ -118,7 +119,8 @@ class DataSuite(ABC):
         return ConfiguredSource(source, Sampling("dataset.sampler", self.sampler, True, in_batches=False))
 
     def _new(self, folder: Path) -> Any:
-        made = self.dataset(folder)
+        with seeded_construction("dataset"):  # as in a run
+            made = self.dataset(folder)
         return Rebuilt(lambda: self.dataset(folder)) if hasattr(made, "__next__") else made
 
     def _data(self, folder: Path, seed: int = 0, test: bool = False, **settings: Any) -> Data:

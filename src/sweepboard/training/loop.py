@@ -263,7 +263,8 @@ class Loop(LoopParts):
         meter.clear()
         self.busy = 0.0
         own = {tag: float(rate) for tag, rate in self.learner.learning_rates.items()}
-        own |= {"epoch": self.progress.epochs_done, "samples_per_second": measured.samples_per_second}
+        own |= {"epoch": self.progress.epochs_done} if self.progress.has_epochs else {}
+        own["samples_per_second"] = measured.samples_per_second
         for name in own.keys() & measured.train_metrics.keys():
             raise TagTaken(f"task: train/{name} is a tag of the run; give the value another name")
         self._emit(tagged("train/", {**measured.train_metrics, **own}))

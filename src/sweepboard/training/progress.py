@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from sweepboard.data.types import Data
+from sweepboard.data.types import ENDLESS, Data
 from sweepboard.metric_names import BEST_TEST, LAST_TEST, tagged
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.intervals import Intervals
@@ -180,6 +180,11 @@ class Progress:
     def batch(self) -> int:
         """Batches used in the epoch in progress."""
         return self.step % self.steps_per_epoch * self.settings.accumulate
+
+    @property
+    def has_epochs(self) -> bool:
+        """Whether an epoch has a length; that of an endless stream is as long as the run is made."""
+        return self.settings.limit_train_batches is not None or len(self.data.train) < ENDLESS
 
     @property
     def epochs_done(self) -> float:

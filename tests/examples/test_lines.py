@@ -133,4 +133,4 @@ def test_blank_lines_comments_and_docstrings_do_not_count() -> None:
 
 def test_what_a_script_takes_from_the_example_counts() -> None:
     lines = len(code_lines(elsewhere("vae").read_text()))
-    assert theirs("vae") >= lines + 14 + 6  # the model, and the loaders of all scripts
+    assert theirs("vae") == lines + 12 + 5  # the model, and the loaders that scripts share

@@ -1,4 +1,4 @@
-"""`sweepboard gc [DIR]`: free the disk of spare checkpoints, and of runs that came to nothing."""
+"""`sweepboard gc [DIR]`: delete spare checkpoints, and runs that failed or saved nothing."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 from sweepboard.cli.confirm import add_yes, agreed
-from sweepboard.cli.table import Column, print_columns
+from sweepboard.cli.table import print_table
 from sweepboard.errors import UserError
 from sweepboard.formatting import bytes_text, printable
 from sweepboard.runs.lock import FolderLocked, LinkInFolder
 from sweepboard.runs.remove import Removal, unneeded
 
-DETAILS = """Of finished runs best.pt stays, and the other checkpoints go: such a run can no longer be made
-longer. Runs that failed, or were stopped before anything was saved, go as a whole, but for jobs of sweeps.
-What has a tag or a note is left alone. What would go is listed first.
+DETAILS = """Finished runs keep best.pt and lose their other checkpoints, so they can no longer be made
+longer. Runs that failed, or were stopped before anything was saved, are deleted, unless they are jobs of a
+sweep. Runs with a tag or a note are left alone. The command lists what it would delete, and asks.
 """
 
 
@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> int:
     if not found:
         print(f"nothing to free in {printable(root)}")
         return 0
-    print_columns(_columns(found))
+    rows = [[bytes_text(each.size), each.why, str(each.folder)] for each in found]
+    print_table(["frees", "what", "run"], rows)
     if not agreed(f"free {bytes_text(sum(each.size for each in found))}?", options):
         return 1
     freed = sum(_carried_out(each) for each in found)
@@ -46,14 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--failed", action="store_true", help="only runs that failed, or never saved anything")
     add_yes(parser)
     return parser
-
-
-def _columns(found: list[Removal]) -> list[Column]:
-    return [
-        Column("frees", [bytes_text(each.size) for each in found], worth=90),
-        Column("run", [str(each.folder) for each in found], worth=80),
-        Column("what", [each.why for each in found], worth=70, wraps=True),
-    ]
 
 
 def _carried_out(removal: Removal) -> int:

@@ -1,4 +1,4 @@
-"""`sweepboard init NAME`: lay out a project with a data set, a model, a task and tests of its own."""
+"""`sweepboard init NAME`: create a project with a data set, a model, a task and tests of its own."""
 
 from __future__ import annotations
 

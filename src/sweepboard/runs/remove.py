@@ -81,17 +81,17 @@ def unneeded(root: Path, checkpoints: bool = True, runs: bool = True) -> Iterato
             continue
         if record.true_status == FINISHED:
             if checkpoints and (spare := tuple(_spare_checkpoints(folder))):
-                yield Removal(folder, spare, "checkpoints of a finished run but for the best")
+                yield Removal(folder, spare, "spare checkpoints")
         elif runs and not _is_file(path.parent / PLAN) and (why := _why_in_vain(folder, record)):
             yield Removal(folder, (path,), why)
 
 
 def _why_in_vain(folder: RunFolder, record: RunRecord) -> str | None:
     if record.true_status == FAILED:
-        return f"{FAILED} at step {record.step}"
+        return f"{FAILED} run"
     saved = record.checkpointed or any(folder.checkpoints.glob("*"))  # a killed run's record may lag behind
     stopped = record.true_status == INTERRUPTED and not saved
-    return f"{INTERRUPTED} before anything was saved" if stopped else None
+    return "empty run" if stopped else None
 
 
 def _spare_checkpoints(folder: RunFolder) -> Iterator[Path]:

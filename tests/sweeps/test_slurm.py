@@ -35,12 +35,12 @@ class Slow(Callback):
 
     def on_update(self, progress) -> None:
         while not Path("go").exists() and progress.step > 6:
-            time.sleep(0.2)
+            time.sleep(0.2 if progress.step <= 12 else 1.5)
             if not self.holds:
                 break
 """
-SLOW = [*TINY, "+callbacks.slow._target_=slow.Slow", "trainer.epochs=50", "trainer.checkpoint.every_steps=6"]
-"""300 updates that take a minute, or are done at once when there is a file `go`."""
+SLOW = [*TINY, "+callbacks.slow._target_=slow.Slow", "trainer.epochs=10", "trainer.checkpoint.every_steps=6"]
+"""60 updates that take more than a minute, or are done at once when there is a file `go`."""
 
 HOLDS = "+callbacks.slow.holds=true"
 """They wait for the file, however long that takes; a signal is not noticed."""
@@ -181,17 +181,17 @@ class Failing(Callback):
 
 def test_a_job_that_fails_stops_the_others(start: Launch, slurm: Slurm, tmp_path: Path) -> None:
     (tmp_path / "failing.py").write_text(ONE_FAILS)
-    words = ["+callbacks.failing._target_=failing.Failing", "seed=1,2,3", "sweep.name=s", SLURM]
-    sweep = start("-m", *SLOW, *words, "hydra.launcher.at_once=2", "sweep.on_failure=stop")
+    words = ["+callbacks.failing._target_=failing.Failing", "seed=1,2", "sweep.name=s", SLURM]
+    sweep = start("-m", *SLOW, *words, "sweep.on_failure=stop")
     runs = [tmp_path / SWEEP / f"seed={seed}" for seed in (1, 2)]
     sweep.wait_for(lambda: all(step_of(run) >= 6 for run in runs))
     (tmp_path / "fail").touch()
     assert sweep.end() == 1, sweep.said()
-    assert "1 failed, 1 interrupted, 1 waiting" in sweep.said()
+    assert "1 failed, 1 interrupted" in sweep.said()
     assert {record_of(run)["reason"] for run in runs} == {"RuntimeError: a bug", ANOTHER_FAILED}
     wait_for(lambda: not slurm.active(), "the end of the tasks", 30)
     (tmp_path / "go").touch()
-    assert "3 finished" in start("resume", str(SWEEP), "--failed").finish()
+    assert "2 finished" in start("resume", str(SWEEP), "--failed").finish()
 
 
 def test_a_job_that_takes_too_long_is_stopped(start: Launch, slurm: Slurm, tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ class SlurmExecutor(Executor):
         """Submit the jobs of a task once more that was cut off, unless that happens again and again."""
         if any(self._cut_off[name] >= CUT_OFF for name in task.left):
             return []
-        why = f"Slurm's job {task.name} ended ({ending}) though no job had failed"
+        why = f"Slurm's job {task.name} was cut off ({ending})"
         jobs, events = task.taken_back(why)
         if jobs:
             log.warning("%s; submitted again: %s", why, ", ".join(job.name for job in jobs))

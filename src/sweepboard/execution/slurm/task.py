@@ -110,8 +110,8 @@ class Task:
 
     @property
     def has_told_all(self) -> bool:
-        """Whether it has put back every job that it had started."""
-        return self.is_away and not self.running
+        """Whether it has put back every job that it had started, if any."""
+        return not self.running and (self.is_away or not self.began)
 
     def poll(self) -> list[Event]:
         """Return what its jobs have reported since the last call."""

@@ -38,7 +38,7 @@ def test_the_line_is_found_in_its_own_units(command: Command) -> None:
 
 
 def test_noise_is_learned_by_heart_and_not_understood(command: Command) -> None:
-    command("experiment=gaussian_mlp", "trainer.epochs=60", "logging=none")
+    command("experiment=gaussian_mlp", "trainer.epochs=60", "logging=none", "threads=1")
     record = record_of(only_run(Path("outputs")))
     assert record["metrics"]["val/accuracy"] < 0.3
 

@@ -146,14 +146,26 @@ def test_without_files_nothing_is_kept(source: Path) -> None:
 
 def test_of_processes_that_ask_at_once_one_decodes(source: Path) -> None:
     program = f"""
+import os
 from pathlib import Path
 from tests.data.test_cache import get
-print(get(Path({str(source)!r})).inputs.sum().item())
+
+begun, begin = os.pipe()
+children = []
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os.close(begin)
+        os.read(begun, 1)  # all go on when the other end is closed
+        print(get(Path({str(source)!r})).inputs.sum().item(), flush=True)
+        os._exit(0)
+    children.append(child)
+os.close(begin)
+for child in children:
+    os.waitpid(child, 0)
 """
-    processes = [
-        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
-    assert [process.communicate()[0] for process in processes] == ["66\n"] * 3
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == ["66"] * 3
     assert calls(source) == 1
 
 

@@ -113,11 +113,11 @@ def test_the_primary_metric_stands_first_and_the_test_beside_it() -> None:
 
 def test_on_a_board_of_several_tasks_what_all_have_stands_first() -> None:
     rows = [
-        row("a", {"model": "cnn", "dropout": 1}, *ALL),
-        row("b", {"model": "mlp"}, "val/loss", "train/loss", "val/mse", "train/lr"),
+        row("a", {"model": "cnn", "dropout": 1, "same": 2}, *ALL),
+        row("b", {"model": "mlp", "same": 2}, "val/loss", "train/loss", "val/mse", "train/lr"),
     ]
     hparams, metrics = ordered(rows, [Shown("a", "val/accuracy"), Shown("b", "val/mse")])
-    assert hparams == ["model", "dropout"]
+    assert hparams == ["model", "same", "dropout"]
     assert metrics[:3] == ["val/loss", "train/loss", "train/lr"]
     assert {"val/accuracy", "val/mse"} <= set(metrics[3:])
 

@@ -98,24 +98,24 @@ def in_order(
     """Return HParams' description of its columns with the most telling first.
 
     TensorBoard shows five hyperparameters and five metrics, and parallel coordinates have no line for a run
-    that lacks one of them: first come columns that every run has. `rows` are the rows of the table.
+    that lacks one of them: first come columns that every run has, and a hyperparameter that a row lacks is
+    said not to differ. `rows` are the rows of the table.
     """
     tasks = {run.name: run.primary for run in runs}
-    hparams = [_shared(info, rows) for info in experiment.get("hparamInfos", [])]
     metrics = experiment.get("metricInfos", [])
     rank = _ranks([info["name"]["tag"] for info in metrics], tasks, rows)
     ordered = {
-        "hparamInfos": sorted(hparams, key=lambda info: not info["differs"]),
+        "hparamInfos": _shared_first(experiment.get("hparamInfos", []), rows),
         "metricInfos": sorted(metrics, key=lambda info: rank[info["name"]["tag"]]),
     }
     return experiment | {key: infos for key, infos in ordered.items() if key in experiment}
 
 
-def _shared(info: dict[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the description of a hyperparameter; one that a row lacks is said not to differ."""
-    return info | {
-        "differs": bool(info.get("differs")) and all(info["name"] in row.get("hparams", {}) for row in rows)
-    }
+def _shared_first(infos: Sequence[dict[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the hyperparameters in which rows differ, the other ones, and those that a row lacks."""
+    lacking = {info["name"] for info in infos for row in rows if info["name"] not in row.get("hparams", {})}
+    told = [info | {"differs": bool(info.get("differs")) and info["name"] not in lacking} for info in infos]
+    return sorted(told, key=lambda info: (not info["differs"], info["name"] in lacking))
 
 
 def _ranks(

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from sweepboard.process_identity import process_started
+
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
 
 _CONFIG = """\
@@ -182,7 +184,7 @@ def _end(root: Path) -> None:
             pid = int((root / f"{name}.pid").read_text())
             os.kill(pid, signal.SIGTERM)
             with suppress(AssertionError):
-                wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), name, 10)
+                wait_for(lambda pid=pid: process_started(pid) is None, name, 10)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ OTHERS = {
     "model.tag = a=b": """model.tag = a=b: there are blanks around the =; type 'model.tag="a=b"'""",
     "model.hidden[0]=4": ("model.hidden[0]=4: an entry of a list is named with a dot; type model.hidden.0=4"),
     "model.a[1].b[2]=x": "model.a[1].b[2]=x: an entry of a list is named with a dot; type model.a.1.b.2=x",
+    "x.setup=[export A=1, module load cuda]": (
+        "x.setup=[export A=1, module load cuda]: = needs quotes; "
+        """type 'x.setup=["export A=1",module load cuda]'"""
+    ),
     "foo": "foo: an override is written key=value",
 }
 

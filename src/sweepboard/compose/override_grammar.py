@@ -85,8 +85,18 @@ def _typed(key: str, value: str) -> str:
     """Return the override quoted for a shell and, if necessary, for Hydra's grammar."""
     if _reads(f"{key}={value}"):
         return shlex.quote(f"{key}={value}")
+    if _reads(f"{key}={_list_with_quotes(value)}"):
+        return shlex.quote(f"{key}={_list_with_quotes(value)}")
     twice = f'{key}="{value}"'
     return f"'{twice}'" if not set(value) & set("'\"\\") else shlex.quote(f"{key}={quoted(value)}")
+
+
+def _list_with_quotes(value: str) -> str:
+    """Return a list whose entries have quotes where they need them; anything else as it is."""
+    if not (value.startswith("[") and value.endswith("]")) or set(value[1:-1]) & set("[]{}()'\"\\"):
+        return value
+    entries = [entry.strip() for entry in value[1:-1].split(",")]
+    return "[" + ",".join(entry if _reads(f"x={entry}") else f'"{entry}"' for entry in entries) + "]"
 
 
 def _reads(override: str, value: str | None = None) -> bool:

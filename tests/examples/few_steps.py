@@ -19,7 +19,7 @@ FEW = {"limit_train_batches": 2, "limit_val_batches": 2, "limit_test_batches": 2
 
 
 def shorten_lightning(times: int) -> None:
-    lightning = import_module("lightning")
+    lightning: Any = import_module("lightning")
     trainer = lightning.Trainer
 
     def short(**given: Any) -> Any:
@@ -33,7 +33,7 @@ def shorten_lightning(times: int) -> None:
 
 
 def shorten_transformers(times: int) -> None:
-    transformers = import_module("transformers")
+    transformers: Any = import_module("transformers")
     arguments = transformers.TrainingArguments
 
     def short(**given: Any) -> Any:

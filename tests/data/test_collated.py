@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -162,6 +163,26 @@ def test_real_samples_are_given_for_the_dry_run() -> None:
     assert len(open_source(pictures).samples(9)[1]) == 3  # type: ignore[attr-defined]
 
 
+@dataclass
+class Point:
+    place: torch.Tensor
+    label: int
+
+
+class Named(NamedTuple):
+    place: torch.Tensor
+    label: int
+
+
+def test_a_named_tuple_stays_one_also_of_two_parts() -> None:
+    source = open_source(Listed([Named(torch.zeros(3), 1)] * 2))
+    assert source.spec is None
+    data = prepare_data(source, DatasetSettings(val_fraction=0), 0, CPU)
+    batch = next(iter(data.train.epoch(0)))
+    assert batch.place.shape == (2, 3)
+    assert batch.label.tolist() == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("sample", "told"),
     [
@@ -169,6 +190,7 @@ def test_real_samples_are_given_for_the_dry_run() -> None:
         (Image.new("L", (4, 4)), r"is PIL image: turn the image into a tensor in a transform, or give"),
         ({"image": Image.new("L", (2, 2)), "id": 1}, r"is \{image: PIL image, id: int\}: turn the image"),
         ((torch.zeros(3), None), r"is \(float32 of shape \(3,\), None\): leave such samples out"),
+        (Point(torch.zeros(3), 1), r"is Point: torch makes no batch of such samples; give a collate"),
         ((torch.zeros(3), 1, {4}), r"is \(float32 .*, int, set\): torch makes no batch of a set, or give a"),
     ],
 )

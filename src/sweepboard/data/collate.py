@@ -68,6 +68,9 @@ def _why_not(samples: Sequence[Any], numbers: Sequence[int], name: str) -> str:
         if (remedy := _remedy(sample)) is not None:
             return f"sample {number} of {name} is {described(sample)}: {remedy}, or {_OWN}"
     first, other = samples[0], _first_other(samples)
+    if other == 0:
+        what = f"sample {numbers[0]} of {name} is {described(first)}"
+        return f"{what}: torch makes no batch of such samples; {_OWN}"
     return (
         f"sample {numbers[other]} of {name} is {described(samples[other])}, sample {numbers[0]} is "
         f"{described(first)}: make them alike, or {_OWN} that pads or keeps them apart"

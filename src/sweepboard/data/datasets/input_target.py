@@ -15,8 +15,11 @@ class Unfit(ValueError):
 
 
 def pair_of(sample: Any, channels: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return input and target as tensors, images with `channels` channels. Raise `Unfit`."""
-    if not isinstance(sample, tuple | list) or len(sample) != 2:
+    """Return input and target as tensors, images with `channels` channels. Raise `Unfit`.
+
+    A named tuple is no pair: whoever names its parts looks for them by name in a batch.
+    """
+    if not isinstance(sample, tuple | list) or len(sample) != 2 or hasattr(sample, "_fields"):
         raise Unfit(f"must be a pair of an input and a target, not {_described(sample)}{_way_out(sample)}")
     inputs, target = sample
     try:

@@ -191,9 +191,11 @@ def new_setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """`dataset.prefetch`, which is in its field and nowhere else."""
     monkeypatch.setitem(SHARED_KEYS, "dataset", WithPrefetch)
     settings.cache_clear()
+    settings_in.cache_clear()
     yield "dataset.prefetch"
     monkeypatch.undo()
     settings.cache_clear()
+    settings_in.cache_clear()
 
 
 def test_a_new_setting_is_known_by_its_field_alone(new_setting: str, command: Command) -> None:

@@ -58,7 +58,10 @@ def read_bytes(path: Path, limit: int = MOST_BYTES, follow: bool = False) -> byt
 
 def _bytes_in(path: Path, limit: int, follow: bool) -> bytes:
     with os.fdopen(open_regular(path, follow), "rb") as file:
-        content = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1) if size <= limit else None
+        if content is not None and len(content) > size:  # it grows, or is one of /proc
+            content += file.read(limit + 1 - len(content))
     if content is None or len(content) > limit:
         raise Unreadable(f"it is longer than {limit:,} bytes")
     return content

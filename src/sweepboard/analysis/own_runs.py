@@ -158,8 +158,17 @@ def _packed(content: _Content) -> list[Any] | None:
     """Return a run for the index; None while it runs, and where there is something to warn of."""
     if content.unreadable or content.damage or not content.whole or content.record.status == RUNNING:
         return None
+    if not _has_text_keys(content.config):
+        return None
     record = [getattr(content.record, name) for name in _ENTRIES]
     return [record, content.config, packed_curves(content.curves)]
+
+
+def _has_text_keys(value: Any) -> bool:
+    """Return whether all keys of nested mappings are texts: JSON makes texts of other keys."""
+    if isinstance(value, dict):
+        return all(type(key) is str and _has_text_keys(each) for key, each in value.items())
+    return all(map(_has_text_keys, value)) if isinstance(value, list) else True
 
 
 def _unpacked(values: list[Any]) -> _Content:

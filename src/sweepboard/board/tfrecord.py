@@ -156,7 +156,8 @@ def blocks(path: Path, report: Report = warn) -> Iterator[Block]:
     """
     offset, data, lacking = 0, b"", 0
     with os.fdopen(open_regular(path, follow=True), "rb") as file:
-        while lacking <= _left(file) and (more := file.read(max(BLOCK_BYTES, lacking))):
+        # Not more than there is: room for a whole block costs more than reading a small file.
+        while lacking <= (left := _left(file)) and (more := file.read(max(min(BLOCK_BYTES, left), lacking))):
             data += more
             spans, end, sound = _spans(data)
             yield Block(data, spans, [Part(0, path, offset)])

@@ -62,21 +62,31 @@ def _fitting_types(kind: Any) -> frozenset[type]:
 def _check_fields(kind: Any, value: Any, key: str, whole: bool) -> None:
     if not isinstance(value, Mapping):
         raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not a mapping")
-    for name, annotation in field_types(kind).items():
-        inner = f"{key}.{name}" if key else name
+    for name, annotation, types in _fields(kind):
         if name in value:
-            check_plain(annotation, value[name], inner, whole)
+            item = value[name]
+            if not (type(item) in types and _fits_64_bits(item)):
+                check_plain(annotation, item, f"{key}.{name}" if key else name, whole)
         elif whole:
-            raise WrongType(f"{inner} is missing")
+            raise WrongType(f"{key}.{name} is missing" if key else f"{name} is missing")
+
+
+@cache
+def _fields(kind: Any) -> list[tuple[str, Any, frozenset[type]]]:
+    """Return name and type of each field of a dataclass, and the `_fitting_types`."""
+    return [(name, each, _fitting_types(each)) for name, each in field_types(kind).items()]
 
 
 def _check_mapping(kind: Any, value: Any, key: str, whole: bool) -> None:
     if not isinstance(value, Mapping):
         raise WrongType(f"{key or 'it'} is {yaml_text(value)} and not a mapping")
     _, annotation = get_args(kind) or (str, Any)
+    types = _fitting_types(annotation)
     for name, item in value.items():
         if not isinstance(name, str):
             raise WrongType(f"{key or 'it'} has {yaml_text(name)} as a key, which is no text")
+        if type(item) in types and _fits_64_bits(item):
+            continue
         if not (item is None and annotation is float):  # null stands for NaN, which JSON does not have
             check_plain(annotation, item, f"{key}.{name}" if key else name, whole)
 

@@ -59,7 +59,7 @@ class Kind(Generic[T]):
     """Read runs, which may be quicker for many at a time."""
 
     packed: Callable[[T], Any]
-    """Return plain values for JSON, of which `unpacked` makes the same; None for what may change unseen."""
+    """Return plain values, of which `unpacked` makes the same after JSON; None for what may change unseen."""
 
     unpacked: Callable[[Any], T]
 
@@ -106,12 +106,11 @@ class _Index(Generic[T]):
         return self._kind.unpacked(json.loads(saved[1]))
 
     def replace(self, name: str, value: T, state: _State | None) -> None:
-        """Save the value of a run whose files have this state, if JSON gives it back the same."""
+        """Save the value of a run whose files have this state."""
         self._changed |= self._entries.pop(name, None) is not None
         plain = self._kind.packed(value) if state is not None and _is_settled(state) else None
-        text = json.dumps(plain, separators=(",", ":"))
-        if state is not None and plain is not None and repr(json.loads(text)) == repr(plain):
-            self._entries[name] = state.text, text
+        if state is not None and plain is not None:
+            self._entries[name] = state.text, json.dumps(plain, separators=(",", ":"))
             self._changed = True
 
     def save(self, asked: Iterable[str]) -> None:

@@ -34,13 +34,14 @@ def _kept() -> Path:
 
 
 def make() -> None:
-    """Run the sweep where it is not in the cache, which takes some minutes, and list its runs once."""
+    """Run the sweep where it is not in the cache, which takes minutes; list and compare its runs once."""
     if not _kept().exists():
         scratch = _kept().with_name(f"{_kept().name}.{os.getpid()}")
         scratch.mkdir(parents=True)
         subprocess.run([SWEEPBOARD, *WORDS], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
         scratch.rename(_kept())
-    subprocess.run([SWEEPBOARD, "ls", str(root())], check=True, stdout=subprocess.DEVNULL)
+    for verb in ("ls", "compare"):
+        subprocess.run([SWEEPBOARD, verb, str(root())], check=True, stdout=subprocess.DEVNULL)
 
 
 def by_event_accumulator(root: Path) -> dict[str, dict[str, tuple[float, float]]]:

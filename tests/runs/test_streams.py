@@ -52,6 +52,7 @@ def test_a_resumed_run_goes_on_with_the_same_samples(command: Command, stream: s
     command(*words, "trainer.steps=11", "hydra.run.dir=stopped")
     command("resume", "stopped", "trainer.steps=20")
     assert weights(Path("stopped")) == weights(Path("whole"))
+    assert "identical: " in command("verify", "stopped").out  # though it was made longer
 
 
 def test_a_stream_without_a_length_and_without_steps_is_refused(command: Command) -> None:

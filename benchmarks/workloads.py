@@ -81,7 +81,7 @@ class NextByte(Task):
         return Step(loss, values={"bits": loss.detach() / 0.6931})
 
 
-def vectors(count: int = 640) -> TensorDataset:
+def vectors(count: int = 960) -> TensorDataset:
     """Vectors to be turned into others. What stands in them changes no time."""
     generator = torch.Generator().manual_seed(0)
     return TensorDataset(*(torch.randn(count, WIDE, generator=generator) for _ in range(2)))

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from sweepboard import plain_yaml
+from sweepboard.compose import replaced_classes
 from tests.command import TINY, Command, only_run, record_of
 
 PROBE = """
@@ -210,3 +212,25 @@ def test_in_a_rerun_with_another_option(own: Command) -> None:
     own("rerun", str(only_run(Path("outputs"))), "--config-dir", "own", "optimizer=mine")
     configs = [plain_yaml.load(path.read_text()) for path in Path("outputs").glob("*/*/config.yaml")]
     assert any(each["optimizer"]["_target_"] == "torch.optim.RAdam" for each in configs)
+
+
+def test_a_class_that_is_added_replaces_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command does not read the YAML files a second time."""
+
+    class Again(Exception):
+        pass
+
+    def layers(*_: object) -> None:
+        raise Again
+
+    monkeypatch.setattr(replaced_classes, "_layers", layers)
+    config = OmegaConf.create({"callbacks": {"mine": {"_target_": "my.Own"}}})
+    for added in ("+callbacks.mine._target_=my.Own", "+callbacks.mine._target_='my.Own'"):
+        replaced_classes.follow_targets(config, [added, "seed=1"], {})
+    for other in (
+        "callbacks.mine._target_=my.Own",
+        "++callbacks.mine._target_=my.Own",
+        "+model={_target_: x.Y}",
+    ):
+        with pytest.raises(Again):
+            replaced_classes.follow_targets(config, [other], {})

@@ -81,6 +81,17 @@ def store_config(name: str, node: Any) -> None:
     ConfigStore.instance().store(name=name, node=node, **options)
 
 
+_STORED: dict[str, Any] = {}
+
+
+def store_config_once(name: str, make: Callable[[], Any]) -> None:
+    """Register what `make` returns as the configuration `name`, unless this process did that before."""
+    store, key = ConfigStore.instance().repo, f"{name}.yaml"
+    if key not in store or store[key] is not _STORED.get(name):
+        store_config(name, make())
+        _STORED[name] = store[key]
+
+
 def register_source(source: type[ConfigSource]) -> None:
     """Let a search path hold `source`.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compat.hydra import store_config
+from sweepboard.compat.hydra import store_config_once
 from sweepboard.settings import NAMED_GROUPS, OPEN_GROUPS, Config, is_program
 
 
@@ -30,4 +30,4 @@ def schema_for(values: Mapping[str, Any]) -> DictConfig:
 
 def register() -> None:
     """Register the schema with Hydra as the config `schema`. Repeated calls do no harm."""
-    store_config("schema", schema())
+    store_config_once("schema", schema)

@@ -41,9 +41,9 @@ CNN_BF16_ROW = Row(
         ),
     ),
     tried=(
-        "a profile of the bare loop in bf16, whose time our update takes too (steady-cnn), one thread: "
-        "convolutions and dense layers 55 %, both poolings 30 % (a third of it clears their gradient), copies "
-        "between types 3 %, Adam 4 %."
+        "a profile of the bare loop in bf16 (ours takes its time in fp32: steady-cnn), one thread: "
+        "convolutions and dense layers 55 %, both poolings 30 % (a third of it clears their gradient), "
+        "copies between types 3 %, Adam 4 %."
     ),
     gates=(same("updates", CNN_BF16, SCRIPT),),
     group="cnn",

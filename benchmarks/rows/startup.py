@@ -63,8 +63,8 @@ TWICE_ROW = Row(
     ),
     tried=(
         "of 0.25 s of processor time until the update of the second call, Hydra's composition takes 54 %, "
-        "our check of the configuration 10 %, Hydra's job around the run and its files 16 %, building, record "
-        "and update 19 %. The schema is made once for a process, which saved 0.03 s."
+        "our check of the configuration 10 %, Hydra's job around the run and its files 16 %, building, "
+        "record and update 19 %. The schema is made once for a process, which saved 0.03 s."
     ),
     gates=(between("calls", 2, 2, TWICE),),
     prepare=(fashion.root,),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.secrets import masked
 from sweepboard.sweeps import plan_file
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.plan import Plan, PlannedJob
@@ -152,3 +153,23 @@ def test_kinds_that_take_turns_have_a_base_each() -> None:
     ]
     assert len(bases.plain) == 40
     assert [each["base"] for each in entries] == [*range(40)] * 3
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        [(["seed"], 3)],
+        [(["optimizer", "lr"], 0.5), (["seed"], True)],
+        [(["text"], "https://me:sk-1234567@host")],
+        [(["seed"], 4), (["model", "hidden"], [3])],
+    ],
+)
+@pytest.mark.parametrize("first", [config(), config({"model.act": "Bearer 1234567890"})])
+def test_what_is_known_of_a_configuration_holds_for_another(first: RunConfig, leaves: Any) -> None:
+    one = first.with_leaves(leaves, ["seed=3"])
+    for made in (one, one.with_leaves([(["seed"], 9)])):
+        fresh = RunConfig(made.values, overrides=["seed=3"])
+        assert repr(made.safe) == repr(masked(made.values))
+        assert (made.digest, made.checksum) == (fresh.digest, fresh.checksum)
+    with pytest.raises(KeyError):
+        first.with_leaves([(["nowhere", "x"], 1)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +224,9 @@ def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
     start: Launch, slurm: Slurm, tmp_path: Path, whole: Path
 ) -> None:
     limit = ["hydra.launcher.minutes=1", "hydra.launcher.warn=15"]  # Slurm warns 15 to 60 seconds before
+    inside, warned = tmp_path / "inside", ["--time=1", "--signal=B:USR1@15"]
+    inside.mkdir()
+    submit_whole(inside, "seed=2,3", options=warned)  # a whole sweep in one allocation
     sweep = start("-m", *SLOW, "seed=1", "sweep.name=s", SLURM, *limit)
     deadline = time.monotonic() + 300
     while sweep.process.poll() is None:
@@ -237,6 +240,13 @@ def test_a_time_limit_with_a_warning_saves_requeues_and_finishes(
     assert "failed" not in said
     [run] = runs_in(tmp_path / SWEEP)
     assert_the_same(run, whole / "seed=1")
+    wait_for(lambda: "interrupted by SIGUSR1" in (inside / "whole.log").read_text(), "the other limit")
+    assert {record_of(run)["status"] for run in runs_in(inside / SWEEP)} == {"interrupted"}
+    (inside / "go").touch()
+    submit_whole(inside, "seed=2,3", options=warned)
+    wait_for(lambda: "2 finished" in (inside / "whole.log").read_text(), "the end of the sweep")
+    for seed in (2, 3):
+        assert_the_same(inside / SWEEP / f"seed={seed}", whole / f"seed={seed}")
 
 
 def test_after_scancel_of_everything_resume_does_what_is_missing(
@@ -306,17 +316,28 @@ def test_submit_and_leave_and_come_back(slurm: Slurm, command: Command) -> None:
     assert set(slurm.states()) == tasks
 
 
+def submit_whole(folder: Path, *words: str, options: Sequence[str] = ()) -> str:
+    """Submit a script that runs a sweep in its allocation, as users write it. Return the id."""
+    (folder / "slow.py").write_text(CALLBACK)
+    script = folder / "sweep.sh"
+    line = " ".join([sys.executable, "-m", "sweepboard", "-m", *SLOW, *words, "sweep.name=s"])
+    script.write_text(f"#!/bin/bash\nexec {line}\n")
+    submit = [
+        "sbatch",
+        "--parsable",
+        "--cpus-per-task=2",
+        "--open-mode=append",
+        "--output=whole.log",
+        *options,
+    ]
+    done = subprocess.run([*submit, str(script)], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def test_a_whole_sweep_in_one_allocation_survives_a_requeue(
     slurm: Slurm, tmp_path: Path, whole: Path
 ) -> None:
-    words = " ".join(["-m", "sweepboard", "-m", *SLOW, "seed=1,2,3", "sweep.name=s", "sweep.jobs=2"])
-    (tmp_path / "slow.py").write_text(CALLBACK)
-    script = tmp_path / "sweep.sh"
-    script.write_text(f"#!/bin/bash\nexec {sys.executable} {words}\n")
-    submit = ["sbatch", "--parsable", "--cpus-per-task=2", "--open-mode=append", "--output=whole.log"]
-    task = subprocess.run(
-        [*submit, str(script)], cwd=tmp_path, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    task = submit_whole(tmp_path, "seed=1,2,3", "sweep.jobs=2")
     wait_for(lambda: step_of(tmp_path / SWEEP / "seed=1") >= 12, "the first jobs")
     slurm.run("scontrol", "requeue", task)
     wait_for(lambda: f"{task}_N/A" in pending(slurm), "the allocation to wait")

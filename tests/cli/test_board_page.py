@@ -85,6 +85,7 @@ def test_bands_over_seeds_are_drawn(window: Window, tmp_path: Path) -> None:
     card = page.locator("tf-custom-scalar-margin-chart-card").first
     expect(card).to_be_visible(timeout=30_000)
     expect(card.locator("path.area").first).to_be_attached(timeout=30_000)
+    assert card.evaluate("card => card.title") == "val/accuracy", "the primary metric comes first"
     window.picture(tmp_path / "bands.png")
     assert window.errors == []
 

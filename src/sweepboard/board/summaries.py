@@ -151,10 +151,13 @@ def layout(metrics: Iterable[str]) -> Summary:
 
 
 def bands(tags: Iterable[str], lower: str, upper: str) -> Summary:
-    """Return a page with a chart for each tag, a line in the band from `<tag><lower>` to `<tag><upper>`."""
+    """Return a page with a chart for each tag, a line in the band from `<tag><lower>` to `<tag><upper>`.
+
+    TensorBoard 2.21 shows charts with bands in the reverse of the order in which they are written.
+    """
     charts = [
         Chart(title=tag, margin=MarginChartContent(series=[_band(tag, f"{tag}{lower}", f"{tag}{upper}")]))
-        for tag in tags
+        for tag in reversed([*tags])
     ]
     return _layout(Category(title="mean and spread over seeds", chart=charts))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,7 +46,10 @@ def small_disk(folder: Path, kib: int) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> None:
-    """Take all space there is."""
+    """Take all space there is, once no checkpoint is being written: its end frees that of an older one."""
+    for thread in threading.enumerate():
+        if thread.name == "checkpoint":
+            thread.join()
     with suppress(OSError), (disk / "fill").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1024))

@@ -109,7 +109,9 @@ class Checkpoints:
         states = {path: self._copies[path].of(state) for path, state in named.items() if state is not None}
         self._of_end_only = of_end_only
         if states:
-            self._writing = threading.Thread(target=self._write_all, args=(states, first), daemon=True)
+            self._writing = threading.Thread(
+                target=self._write_all, args=(states, first), name="checkpoint", daemon=True
+            )
             self._writing.start()
 
     def wait(self) -> str | None:

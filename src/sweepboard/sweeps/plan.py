@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sweepboard.building.prepare import Prepared
@@ -102,7 +103,7 @@ class Plan:
         """Whether this user wrote everything that the jobs build."""
         return self.origin is Origin.OWN
 
-    @property
+    @cached_property
     def swept(self) -> list[str]:
         """The keys that differ between jobs, in the order of the command."""
         points = [job.typed for job in self.jobs]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import ceil, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,9 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.building.callbacks import check_callbacks, writes_only
 from sweepboard.building.dry_run import dry_run
+from sweepboard.building.facts import facts_of, refuse_given_facts, refuse_unknown_facts, stand_ins
 from sweepboard.building.open_data import check_dataset, open_data
 from sweepboard.building.optimizer_nodes import check_optimizers
-from sweepboard.building.schedules import check_schedulers, metrics_of_schedules
+from sweepboard.building.schedules import check_schedulers
 from sweepboard.building.trial_model import InitialModel, initial_model
 from sweepboard.compat.torch import avoid_compiler_import
 from sweepboard.compose.automatic import automatic, device_for
@@ -36,23 +36,18 @@ from sweepboard.compose.hydra_values import (
 from sweepboard.compose.interpolations import follow, interpolations_of, leaves, resolved
 from sweepboard.compose.locate import TARGET
 from sweepboard.compose.replaced_classes import drop_unknown
-from sweepboard.compose.run_config import RunConfig, settings_of
+from sweepboard.compose.run_config import RunConfig
 from sweepboard.compose.validate import check_settings
-from sweepboard.data.splits import batches_per_epoch, split_sizes
-from sweepboard.data.splits import check_settings as check_data
-from sweepboard.data.types import ENDLESS, NO_DATA, DataSpec, Source, class_names
+from sweepboard.data.types import ENDLESS, NO_DATA, Source, class_names
 from sweepboard.errors import ConfigError
 from sweepboard.settings import (
     NAMED_GROUPS,
     NOT_OF_A_RUN,
     OPEN_GROUPS,
     WEIGHTS,
-    DatasetSettings,
     Facts,
-    TrainerSettings,
     is_program,
 )
-from sweepboard.training.intervals import length
 
 if TYPE_CHECKING:
     from sweepboard.execution import Resources
@@ -110,7 +105,6 @@ class Check(Protocol):
         """Raise `NotAllowed` for a value that must not be built; the groups in `built` are built next."""
 
 
-_LENGTHS = ("steps", "epochs", "steps_per_epoch")
 _AFTER_DATA = ("model", "task", "optimizer", "scheduler")
 
 
@@ -138,9 +132,9 @@ def prepare(
         from sweepboard.building.program import program_config  # most runs start sooner without it
 
         return Prepared(program_config(node, groups, overrides, check, resources), NO_DATA)
-    _refuse_given_facts(node)
+    refuse_given_facts(node)
     if check is not None:
-        check(_read(_with_facts(node, _stand_ins()), anew), built=["dataset"])
+        check(_read(_with_facts(node, stand_ins()), anew), built=["dataset"])
     plain, interpolations = _checked_without_data(node, overrides, names_hydra)
     source = open_data(plain)
     plain = _with_values_of(source, node, plain, interpolations, resources)
@@ -165,7 +159,7 @@ def _checked_without_data(
     drop_unknown(node, overrides)
     read_numbers(node)
     interpolations = interpolations_of(node)
-    plain = _with_facts(node, _stand_ins())
+    plain = _with_facts(node, stand_ins())
     if names_hydra:
         refuse_computed_values(node)
     _check_without_data(plain, interpolations)
@@ -181,7 +175,7 @@ def _with_values_of(
 ) -> dict[str, Any]:
     """Return the values of a run with the facts of its data set and all automatic values filled in."""
     facts = facts_of(opened, source)
-    _refuse_unknown_facts(interpolations, facts)
+    refuse_unknown_facts(interpolations, facts)
     # Keep the values with which the data set was opened: a resolver may return others the second time.
     plain = {**_with_facts(node, facts), "dataset": opened["dataset"]}
     plain |= automatic(plain, resources)
@@ -227,15 +221,6 @@ def prepare_resolved(
     )
 
 
-def _refuse_given_facts(config: DictConfig) -> None:
-    facts: Any = OmegaConf.to_container(config.facts)
-    for name, value in facts.items():
-        if value is not None:
-            raise ConfigError(
-                f"facts.{name}: follows from the data set and the length of the run; leave it out"
-            )
-
-
 def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
     for item in fields(facts):
         config.facts[item.name] = getattr(facts, item.name)
@@ -244,11 +229,6 @@ def _with_facts(config: DictConfig, facts: Facts) -> dict[str, Any]:
         if not isinstance(plain[group], dict):  # the group is an interpolation of a plain value
             raise ConfigError(f"{group}: {plain[group]!r} is no group of settings; choose an option of it")
     return plain
-
-
-def _stand_ins() -> Facts:
-    """Return placeholder facts of the right types, to check arguments before the data set is opened."""
-    return Facts(**{item.name: [1] if item.name == "input_shape" else 1 for item in fields(Facts)})  # type: ignore[arg-type]
 
 
 def _check_without_data(config: Mapping[str, Any], interpolations: Mapping[str, str]) -> None:
@@ -274,48 +254,3 @@ def check_group(config: Mapping[str, Any], group: str) -> None:
         check_dataset(config)
         return
     check_node(node, group, shared=shared_keys(group))
-
-
-def facts_of(config: Mapping[str, Any], source: Source) -> Facts:
-    """Return the facts of the data and the run's length. Raise `ConfigError` if settings do not fit them."""
-    dataset = settings_of(DatasetSettings, config["dataset"])
-    check_data(dataset, source)
-    _check_validation(config, "val" in split_sizes(dataset, source))
-    trainer = settings_of(TrainerSettings, config["trainer"])
-    steps, per_epoch = length(trainer, batches_per_epoch(dataset, source))
-    shapes = _shapes(source.spec)
-    return Facts(**shapes, steps=steps, epochs=ceil(steps / per_epoch), steps_per_epoch=per_epoch)
-
-
-def _shapes(spec: DataSpec | None) -> dict[str, Any]:
-    if spec is None:
-        return {}
-    shape = spec.input_shape
-    return {
-        "input_shape": list(shape),
-        "outputs": spec.outputs,
-        "classes": spec.classes,
-        "channels": shape[0] if shape else 1,
-        "features": prod(shape),
-    }
-
-
-def _refuse_unknown_facts(interpolations: Mapping[str, str], facts: Facts) -> None:
-    """Raise `ConfigError` for a key that follows a fact which is known of (input, target) pairs only."""
-    for key, other in interpolations.items():
-        name = other.removeprefix("facts.")
-        if other != name and name not in ("classes", *_LENGTHS) and getattr(facts, name, 0) is None:
-            raise ConfigError(
-                f"{key}: ${{{other}}} is known of (input, target) pairs, which the samples here are not: "
-                f"type {key}=..., or choose another {key.partition('.')[0]}"
-            )
-
-
-def _check_validation(config: Mapping[str, Any], validates: bool) -> None:
-    needs = {
-        "trainer.early_stopping.patience": config["trainer"]["early_stopping"]["patience"] is not None,
-        **{f"{key}.interval": True for key in metrics_of_schedules(config)},
-    }
-    for key, needed in needs.items():
-        if needed and not validates:
-            raise ConfigError(f"{key}: needs a validation, and there is none; set dataset.val_fraction=0.1")

@@ -22,7 +22,7 @@ def read_settings(group: type[S], values: Mapping[str, Any], key: str) -> S:
     for name in values:
         if name not in known:
             raise ConfigError(f"{key}.{name}: there is no such setting{did_you_mean(name, known)}")
-    for setting in settings_in(group, f"{key}."):
+    for setting in settings_in(group, f"{key}."):  # type: ignore[arg-type]  # a class can be hashed
         if setting.name in values:
             check_value(setting, values[setting.name])
     return group(**values)

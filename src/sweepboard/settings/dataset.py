@@ -15,8 +15,7 @@ class DatasetSettings:
     """Samples in a training batch."""
 
     eval_batch_size: int = setting(1000, "speed", minimum=1)
-    """Samples in a validation or test batch; changes memory and speed, and no result of a task that weighs each
-    batch by what its loss counts (`Step.weight`), as all tasks of sweepboard do."""
+    """Samples in a validation or test batch; no result changes, with `Step.weight` in tasks of your own."""
 
     val_fraction: float = setting(
         0.1,

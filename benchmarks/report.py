@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
-from itertools import groupby
 from math import isinf
 from pathlib import Path
 from statistics import median
@@ -66,8 +65,8 @@ def quote(records: Mapping[str, Record], page: str) -> str:
 def as_markdown(records: Sequence[Record]) -> str:
     """The whole page: for each machine its description, the bars, and what each arm took."""
     parts = [HEADER]
-    for _, same in groupby(records, key=_hardware):
-        rows = list(same)
+    for hardware in dict.fromkeys(map(_hardware, records)):
+        rows = [record for record in records if _hardware(record) == hardware]
         parts += ["\n".join(_machine(rows[0]["machine"])), _table(_bars(rows))]
         parts += ["\n".join(_explained(rows)), _table(_arms(rows))]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"

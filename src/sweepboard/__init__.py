@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sweepboard.analysis.api import load_run as load_run
     from sweepboard.analysis.api import load_runs as load_runs
     from sweepboard.cli.program_main import main as main
+    from sweepboard.cli.program_main import script as script
     from sweepboard.cli.python_calls import run as run
     from sweepboard.cli.python_calls import sweep as sweep
     from sweepboard.programs.run import Run as Run
@@ -43,6 +44,7 @@ __all__, __getattr__ = lazy_exports(
         "load_runs": "sweepboard.analysis.api",
         "main": "sweepboard.cli.program_main",
         "run": "sweepboard.cli.python_calls",
+        "script": "sweepboard.cli.program_main",
         "sweep": "sweepboard.cli.python_calls",
     },
 )

@@ -73,6 +73,38 @@ if __name__ == "__main__":
 """
 TUTORIAL_CHANGES = {"def main()": "def main(cfg)", "lr=0.1)": "lr=cfg.lr)"}
 
+AT_THE_TOP = """
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+writer = SummaryWriter()
+
+x = torch.arange(-5, 5, 0.1).view(-1, 1)
+y = -5 * x + 0.1 * torch.randn(x.size())
+model = torch.nn.Linear(1, 1)
+criterion = torch.nn.MSELoss()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def train_model(iter):
+    for epoch in range(iter):
+        loss = criterion(model(x), y)
+        writer.add_scalar("Loss/train", loss, epoch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+train_model(20)
+writer.flush()
+writer.close()
+"""
+AT_THE_TOP_CHANGES = {
+    "import torch\nfrom": "import torch, sweepboard\nfrom",
+    "writer = SummaryWriter()\n": "cfg, run = sweepboard.script()\nwriter = SummaryWriter()\n",
+    "lr=0.1)": "lr=cfg.lr)",
+}
+
 LIGHTNING = """
 import lightning as L
 import torch
@@ -154,6 +186,33 @@ def check(command: Command, name: str, tag: str, steps: list[int]) -> None:
 def test_a_tutorial_script_with_a_summary_writer(command: Command) -> None:
     Path("tutorial.py").write_text(changed(TUTORIAL, TUTORIAL_CHANGES))
     check(command, "tutorial", "Loss/train", list(range(20)))
+
+
+def python(folder: Path, *words: str, code: int = 0) -> str:
+    """What `python` says in a folder; its standard error if it fails."""
+    done = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+@pytest.mark.slow
+def test_a_tutorial_script_without_a_function(command: Command, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / "tutorial.py").write_text(changed(AT_THE_TOP, AT_THE_TOP_CHANGES))
+    python(work, "tutorial.py", "+lr=0.1", "hydra.run.dir=run")
+    assert read_scalars(work / "run")["Loss/train"].steps.tolist() == list(range(20))
+    assert not (work / "runs").exists()
+    first = record_of(work / "run")
+    change_record(work / "run", status="interrupted", ended=None)
+    assert "starting from the beginning" in command("resume", "run").err
+    assert record_of(work / "run")["metrics"] == first["metrics"]
+    python(work, "tutorial.py", "-m", "+lr=0.1,0.01", "sweep.name=s")
+    rows = [read_hparams(run.path) for run in sweepboard.load_runs("outputs/sweeps/s")]
+    assert sorted(row.hparams["lr"] for row in rows if row) == [0.01, 0.1]
+    assert "Loss/train" in command("compare", "outputs/sweeps/s").out
+    command("rerun", "run", "lr=0.01", "hydra.run.dir=other")
+    command("verify", "run")
+    command("doctor", ".")
 
 
 @pytest.mark.slow

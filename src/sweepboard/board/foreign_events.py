@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,25 +65,21 @@ class SummaryWriters:
 
     @contextmanager
     def followed(self) -> Iterator[None]:
-        """Follow the writers that are made in the block, and close them after it.
+        """Follow the writers that are made in the block, and close them after it."""
+        from torch.utils.tensorboard import SummaryWriter  # the user's code may import it in the block
 
-        A class that is imported only in the block is not followed.
-        """
-        module: Any = sys.modules.get("torch.utils.tensorboard")
-        if module is None:
-            yield
-            return
-        made, folder, build = self._made, self._folder, module.SummaryWriter.__init__
+        patched: Any = SummaryWriter
+        made, folder, build = self._made, self._folder, patched.__init__
 
         def followed(writer: Any, log_dir: Any = None, *args: Any, **keywords: Any) -> None:
             build(writer, log_dir or str(folder), *args, **keywords)
             made.append(writer)
 
-        module.SummaryWriter.__init__ = followed
+        patched.__init__ = followed
         try:
             yield
         finally:
-            module.SummaryWriter.__init__ = build
+            patched.__init__ = build
             for writer in made:
                 writer.close()
 

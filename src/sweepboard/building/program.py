@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,15 @@ from sweepboard.compose.call_checks import check_type
 from sweepboard.compose.computed_values import refuse_computed_values
 from sweepboard.compose.hydra_values import templates_in, unfilled
 from sweepboard.compose.interpolations import escaped, interpolations_of, leaves, resolved
-from sweepboard.compose.locate import TARGET, import_file, locate
+from sweepboard.compose.locate import TARGET, import_beside, import_file, locate, refuse_missing, told
 from sweepboard.compose.read_settings import check_value, read_settings
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 from sweepboard.hardware import default_threads
 from sweepboard.programs.run import Run
+from sweepboard.programs.script import run_script
 from sweepboard.programs.work import ProgramWork
-from sweepboard.settings import NOT_OF_A_RUN, PROGRAM, ProgramSettings, settings
+from sweepboard.settings import NOT_OF_A_RUN, PROGRAM, SCRIPT, ProgramSettings, settings
 
 if TYPE_CHECKING:
     from sweepboard.building.prepare import Check
@@ -89,10 +91,24 @@ def _device(plain: Mapping[str, Any], resources: Resources | None) -> str:
 def function_of(values: Mapping[str, Any]) -> Callable[..., Any]:
     """Return the training function of a configuration. Raise `ConfigError`."""
     path, file = str(values[PROGRAM][TARGET]), values[PROGRAM]["file"]
+    if file is not None and path.endswith(SCRIPT):
+        return _script(Path(file))
     if file is not None:
         import_file(Path(file), path.partition(".")[0], f"{PROGRAM}.file")
     function: Callable[..., Any] = inspect.unwrap(locate(path, _KEY))
     return function
+
+
+def _script(file: Path) -> Callable[..., Any]:
+    """Return what runs a whole script. Raise `NotHere` for a missing file, `ConfigError` for no Python."""
+    key = f"{PROGRAM}.file"
+    refuse_missing(file, key)
+    try:
+        compile(file.read_bytes(), str(file), "exec")
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(f"{key}: {file} cannot be run: {told(error)}") from error
+    import_beside(file)
+    return partial(run_script, file)
 
 
 def _arguments(function: Callable[..., Any]) -> Callable[[Any, Run], Sequence[Any]]:

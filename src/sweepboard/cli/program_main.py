@@ -1,16 +1,24 @@
-"""`sweepboard.main`: the decorator that stands where `hydra.main` stood."""
+"""`sweepboard.main`, the decorator that stands where `hydra.main` stood, and `sweepboard.script`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from functools import wraps
+from inspect import currentframe
 from pathlib import Path
-from typing import Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from sweepboard.compose.program_yaml import ProgramYaml
 from sweepboard.errors import ConfigError
 from sweepboard.files import from_here
+from sweepboard.programs.script import given
+from sweepboard.settings import SCRIPT
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from sweepboard.programs.run import Run
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -70,6 +78,30 @@ def main(
     return decorate
 
 
+def script(
+    config_path: str | None = None,
+    config_name: str | None = None,
+    version_base: str | None = None,  # noqa: ARG001 - as `main` has it
+    *,
+    primary_metric: str | None = None,
+    mode: str | None = None,
+    device: str = "auto",
+) -> tuple[DictConfig, Run]:
+    """Make runs of a script whose training stands at its top: `cfg, run = sweepboard.script()`.
+
+    Call it before anything else is done. The arguments are those of `sweepboard.main`, and so is the command
+    line: `python train.py +lr=0.1`, `python train.py -m +lr=0.1,0.01`. The script is then run once for each
+    run, in which this returns its configuration and its `sweepboard.Run`.
+    """
+    if (inside := given()) is not None:
+        return inside
+    settings = {"primary_metric": primary_metric, "mode": mode, "device": device}
+    frame = currentframe()
+    caller = frame.f_back.f_globals.get("__name__") if frame and frame.f_back else None
+    _start(lambda: script_yaml(caller, config_path, config_name, settings))
+    sys.exit(0)
+
+
 def _start(yaml: Callable[[], ProgramYaml]) -> None:
     """Run the command line of the program; exit like `sweepboard` if it fails."""
     from sweepboard.cli.dispatch import guarded
@@ -94,6 +126,25 @@ def program_yaml(
     named = {"_target_": f"{name}.{function.__qualname__}", "file": script}
     folders = () if config_path is None else (_folder(config_path, file),)
     return ProgramYaml(folders, config_name, {**named, **settings}, name.rpartition(".")[2])
+
+
+def script_yaml(
+    caller: str | None, config_path: str | None, config_name: str | None, settings: dict[str, Any]
+) -> ProgramYaml:
+    """Return where the YAML of the script is that Python runs, and its name. Raise `ConfigError`."""
+    given_file = getattr(sys.modules["__main__"], "__file__", None)
+    if caller == "__mp_main__":
+        raise ConfigError(
+            'sweepboard.script: a worker imports this script: put it all below `if __name__ == "__main__":`'
+        )
+    if caller != "__main__" or given_file is None:
+        raise ConfigError(
+            "sweepboard.script: is for a script that Python runs; elsewhere use sweepboard.main"
+        )
+    file = Path(given_file)
+    folders = () if config_path is None else (_folder(config_path, file),)
+    named = {"_target_": f"{file.stem}{SCRIPT}", "file": str(from_here(file.resolve()))}
+    return ProgramYaml(folders, config_name, {**named, **settings}, file.stem)
 
 
 def _folder(config_path: str, file: Path | None) -> Path:

@@ -97,14 +97,11 @@ def import_file(file: Path, name: str, key: str) -> ModuleType:
     for known in (sys.modules.get(name), sys.modules["__main__"]):
         if known is not None and _is_of(known, file):
             return sys.modules.setdefault(name, known)
-    if not file.is_file():
-        raise NotHere(f"{key}: there is no file {file} here")
-    import_users_modules()
+    refuse_missing(file, key)
+    import_beside(file)
     spec = spec_from_file_location(name, file)
     assert spec is not None  # the file is there
     assert spec.loader is not None
-    if str(file.parent.resolve()) not in sys.path:
-        sys.path.append(str(file.parent.resolve()))
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -114,6 +111,19 @@ def import_file(file: Path, name: str, key: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def refuse_missing(file: Path, key: str) -> None:
+    """Raise `NotHere` if there is no such file."""
+    if not file.is_file():
+        raise NotHere(f"{key}: there is no file {file} here")
+
+
+def import_beside(script: Path) -> None:
+    """Let a script import modules from the working directory and from its own folder, last of all."""
+    import_users_modules()
+    if str(script.parent.resolve()) not in sys.path:
+        sys.path.append(str(script.parent.resolve()))
 
 
 def _is_of(module: ModuleType, file: Path) -> bool:

@@ -36,7 +36,7 @@ from sweepboard.settings.optimizer import (
     ParameterGroupSettings,
 )
 from sweepboard.settings.plugins import LAUNCHER, SEARCH, plugin_settings
-from sweepboard.settings.program import PROGRAM, ProgramSettings, is_program
+from sweepboard.settings.program import PROGRAM, SCRIPT, ProgramSettings, is_program
 from sweepboard.settings.queries import (
     Setting,
     conditions,
@@ -79,6 +79,7 @@ __all__ = [
     "OPEN_GROUPS",
     "PROGRAM",
     "ROOT",
+    "SCRIPT",
     "SEARCH",
     "SHARED_KEYS",
     "TOP_LEVEL",

@@ -11,13 +11,16 @@ from sweepboard.settings.field import setting
 PROGRAM = "program"
 """The key of these settings in the configuration, which is otherwise the user's own."""
 
+SCRIPT = ".__main__"
+"""The end of a `program._target_` that is the whole script in `program.file` (`sweepboard.script`)."""
+
 
 @dataclass(frozen=True)
 class ProgramSettings:
     """The settings in `conf/program.yaml`; `program._target_` names the function."""
 
     file: str | None = setting(None, "place")
-    """The script that defines the function; null if its module can be imported by its name."""
+    """The script that defines the function, or that is run whole; null for an importable module."""
 
     config: str | None = setting(None, "place")
     """The name of the primary configuration, for `sweepboard rerun RUN group=option`."""

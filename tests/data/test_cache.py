@@ -157,7 +157,7 @@ for _ in range(3):
     if child == 0:
         os.close(begin)
         os.read(begun, 1)  # all go on when the other end is closed
-        print(get(Path({str(source)!r})).inputs.sum().item(), flush=True)
+        os.write(1, b"%d " % get(Path({str(source)!r})).inputs.sum().item())  # at once, unlike print
         os._exit(0)
     children.append(child)
 os.close(begin)

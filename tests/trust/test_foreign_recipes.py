@@ -337,3 +337,13 @@ def test_initial_weights_of_a_stranger_are_read_in_its_own_folder_only(
     edit_config(foreign, weights__path=str(foreign / "mine.pth"))
     outside.rename(foreign / "mine.pth")
     command("rerun", str(foreign))
+
+
+@pytest.mark.parametrize("group", ["scheduler", "optimizer", "trainer", "logging", "weights", "dataset"])
+def test_a_group_that_a_record_puts_in_place_of_another_is_told_by_its_key(
+    group: str, foreign: Path, command: Command
+) -> None:
+    """What then lacks a setting of the runner is no bug with a traceback."""
+    for other in ("model", "task"):
+        edit_record(foreign, interpolations={group: other})
+        assert command("rerun", str(foreign), code=2).line.startswith(f"sweepboard: {group}")

@@ -106,7 +106,7 @@ def check_path(path: str) -> None:
         assert getattr(sys.modules[found.__module__], found.__qualname__) is found
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:TypedStorage")
 @QUICK
 @given(st.integers(0, 2**32))
 def test_no_dotted_path_leads_outside(seed: int) -> None:
@@ -114,7 +114,7 @@ def test_no_dotted_path_leads_outside(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:TypedStorage")
 @LONG
 @given(st.integers(0, 2**32))
 def test_no_dotted_path_of_very_many_leads_outside(seed: int) -> None:

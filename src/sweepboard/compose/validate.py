@@ -21,6 +21,9 @@ from sweepboard.settings import (
     settings_in,
 )
 
+_READ_WHOLE = ("dataset", "scheduler")
+"""Groups of which every setting of the runner is needed."""
+
 
 def check_settings(config: Mapping[str, Any]) -> None:
     """Check every setting of the runner in the plain, resolved `config`.
@@ -32,6 +35,10 @@ def check_settings(config: Mapping[str, Any]) -> None:
         if key not in settings():
             raise unknown_key(key)
         check_value(settings()[key], value)
+    for group in _READ_WHOLE:
+        for item in fields(SHARED_KEYS[group]):
+            if item.name not in config[group]:  # a record may put one group in the place of another
+                raise ConfigError(f"{group}.{item.name}: is missing; give it a value")
 
 
 def _own_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

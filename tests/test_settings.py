@@ -146,13 +146,39 @@ def test_a_value_is_held_against_choices_and_range() -> None:
 def test_effects() -> None:
     assert keys_with("length") == {"trainer.epochs", "trainer.steps"}
     assert keys_with("place") == {"output_root", "imports", "sweep.name"}
-    without_effect = {"dataset.workers", "dataset.eval_batch_size", "trainer.checkpoint.every_epochs"}
+    without_effect = {"dataset.workers", "dataset.in_memory", "trainer.checkpoint.every_epochs"}
     assert without_effect <= keys_with("speed")
     assert all(key.startswith("logging.") for key in keys_with("logging"))
     assert (effect_of("model.hidden"), effect_of("dataset.root"), effect_of("facts.steps")) == (
         "result", "place", None,
     )  # fmt: skip
     assert set(conditions("arithmetic")) >= {"device", "threads", "trainer.channels_last"}
+
+
+PAIRS: dict[str, Any] = {
+    "task": {"_target_": "sweepboard.tasks.Classification"},
+    "facts": {"input_shape": [8]},
+    "trainer": {"limit_val_batches": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("other", "effect"),
+    [
+        ({}, "rounding"),
+        ({"task": PAIRS["task"] | {"loss": {"_target_": "torch.nn.CrossEntropyLoss"}}}, "rounding"),
+        ({"task": {"_target_": "torch.nn.L1Loss"}}, "rounding"),
+        ({"task": PAIRS["task"] | {"loss": {"_target_": "mine.Loss"}}}, "result"),
+        ({"task": PAIRS["task"] | {"loss": {"_target_": "torch.nn.functional.cross_entropy"}}}, "result"),
+        ({"task": {"_target_": "mine.Task"}}, "result"),
+        ({"facts": {"input_shape": None}}, "result"),
+        ({"trainer": {"limit_test_batches": 1}}, "result"),
+    ],
+    ids=str,
+)
+def test_batches_of_evaluation_change_nothing_only_where_that_is_known(other: Any, effect: str) -> None:
+    assert effect_of("dataset.eval_batch_size", configs=[PAIRS, PAIRS | other]) == effect
+    assert effect_of("dataset.eval_batch_size", configs=[PAIRS | other, PAIRS]) == effect
 
 
 def test_every_setting_of_a_sweep_says_which_plug_in_acts_on_it() -> None:

@@ -219,3 +219,23 @@ def test_diff_shows_only_what_differs(command: Command) -> None:
     assert said[:2] == ["first:  a", "second: b"]
     assert said[3].split() == ["first", "second"], "names of folders would be wider than a terminal"
     assert command("diff", "a", "a").out == "no difference\n"
+
+
+def test_a_rerun_with_other_evaluation_batches_promises_no_more_than_is_known(command: Command) -> None:
+    Path("ignoring.py").write_text(
+        "import torch.nn.functional as F\n"
+        "import sweepboard\n"
+        "class Ignoring(sweepboard.Task):\n"
+        "    def training_step(self, model, batch):\n"
+        "        return F.cross_entropy(model(batch[0]), batch[1], ignore_index=0)\n"
+    )
+    command(*TINY, "task._target_=ignoring.Ignoring", "trainer.limit_val_batches=null")
+    run = newest()
+    loss = record_of(run)["metrics"]["val/loss"]
+    said = command("rerun", str(run), "dataset.eval_batch_size=7").out
+    assert "other numbers are to be expected, because of dataset.eval_batch_size" in said
+    assert record_of(newest())["metrics"]["val/loss"] != pytest.approx(loss, rel=1e-4)
+    refused = command("resume", str(run), "trainer.epochs=9", "dataset.eval_batch_size=7", code=2)
+    assert "that would be another run" in refused.line
+    checked = command("check", "outputs", code=1).out
+    assert "dataset.eval_batch_size" in checked

@@ -114,7 +114,7 @@ def test_a_run_that_never_saved_begins_with_them_again(first: Path, command: Com
 
 def test_a_rerun_with_another_file_is_told(first: Path, command: Command) -> None:
     second(command, f"weights.path={first}")
-    command("resume", str(first), "trainer.epochs=3", "dataset.eval_batch_size=100")
+    command("resume", str(first), "trainer.epochs=3", "dataset.in_memory=false")
     torch.save({"model": sweepboard.load_model(first, "last").state_dict()}, "other.pth")
     shutil.move("other.pth", "file.pth")
     command(*TINY_RUN, "hydra.run.dir=third", "weights.path=file.pth")

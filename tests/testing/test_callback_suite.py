@@ -21,6 +21,7 @@ from sweepboard.settings import LoggingSettings
 from sweepboard.sweeps.job_main import Reporter
 from sweepboard.testing import CallbackSuite
 from sweepboard.training.callback import Callback
+from sweepboard.training.checkpoint_file import DamagedCheckpoint
 from sweepboard.training.progress import Progress
 
 EVERYTHING = LoggingSettings(
@@ -189,19 +190,23 @@ class Writing(Callback):
         progress.seconds = 0.0  # type: ignore[misc]
 
 
-FAULTS = {
-    Forgetful: "test_it_resumes_after_a_signal",
-    HalfForgetful: "test_it_resumes_after_a_kill",
-    OwnGenerator: "test_it_resumes_after_a_signal",
-    Drawing: "test_it_leaves_the_training_alone",
-    DrawingAtTicks: "test_it_leaves_the_training_alone",
-    Pushing: "test_it_leaves_the_training_alone",
-    Clearing: "test_it_leaves_the_training_alone",
-    Evaluating: "test_it_leaves_the_training_alone",
-    NeedsStart: "test_it_finishes_without_a_start",
-    Picky: "test_it_takes_any_end",
-    Unpackable: "test_a_checkpoint_can_hold_its_state",
-    Writing: "test_it_leaves_the_training_alone",
+FAULTS: dict[type[Callback], tuple[str, type[Exception], str]] = {
+    Forgetful: ("test_it_resumes_after_a_signal", AssertionError, "resumed: .*, without a stop: "),
+    HalfForgetful: ("test_it_resumes_after_a_kill", AssertionError, "resumed: .*, without a stop: "),
+    OwnGenerator: ("test_it_resumes_after_a_signal", AssertionError, "resumed: .*, without a stop: "),
+    Drawing: ("test_it_leaves_the_training_alone", AssertionError, "random numbers are others with it"),
+    DrawingAtTicks: ("test_it_leaves_the_training_alone", AssertionError, "are others with it"),
+    Pushing: ("test_it_leaves_the_training_alone", AssertionError, "are others with it"),
+    Clearing: ("test_it_leaves_the_training_alone", AssertionError, "are others with it"),
+    Evaluating: ("test_it_leaves_the_training_alone", AssertionError, "are others with it"),
+    NeedsStart: ("test_it_finishes_without_a_start", AttributeError, "file"),
+    Picky: ("test_it_takes_any_end", AssertionError, "ended as pruned .* raised KeyError"),
+    Unpackable: (
+        "test_a_checkpoint_can_hold_its_state",
+        DamagedCheckpoint,
+        "holds more than tensors and numbers",
+    ),
+    Writing: ("test_it_leaves_the_training_alone", AttributeError, "seconds"),
 }
 
 
@@ -211,6 +216,6 @@ def test_the_suite_finds_a_planted_fault(fault: type[Callback], tmp_path: Path) 
         def callback(self, folder: Path) -> Callback:
             return fault()
 
-    test = getattr(Suite(), FAULTS[fault])
-    with pytest.raises(Exception, match=r".*"):
-        test(tmp_path)
+    test, error, finding = FAULTS[fault]
+    with pytest.raises(error, match=f"(?s){finding}"):
+        getattr(Suite(), test)(tmp_path)

@@ -14,7 +14,7 @@ from sweepboard.files import read_bytes
 from sweepboard.names import flatten
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.saved_run import read_environment
-from sweepboard.settings import conditions
+from sweepboard.settings import conditions, effect_of
 
 Conditions: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Values by kind of condition (`code`, `versions`, …) and name; without those that are not recorded."""
@@ -61,7 +61,7 @@ def _unit_by_epochs(run: Run) -> str | None:
 
 def _evaluation(run: Run, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key in conditions("evaluation"):
-        if key in settings:
+        if key in settings and effect_of(key, configs=[run.config]) == "result":
             yield key, "none" if settings[key] is None else settings[key]
     if run.record:
         yield "task", run.record.groups.get("task")

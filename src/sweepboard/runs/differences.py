@@ -85,7 +85,8 @@ def between_runs(then: RunConfig, now: RunConfig) -> list[Difference]:
     A callback has none if it only writes, or is missing, in each of the two.
     """
     writers = {*then.writes_only, *now.writes_only} - {*_others(then), *_others(now)}
-    found = ((change, effect_of(change.key, writers)) for change in between_configs(then.values, now.values))
+    configs = then.values, now.values
+    found = ((change, effect_of(change.key, writers, configs)) for change in between_configs(*configs))
     return [
         replace(change, matters=effect in ("result", "rounding", "length"), effect=effect)
         for change, effect in found

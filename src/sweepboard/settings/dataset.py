@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sweepboard.settings.field import setting
+
+_OF_SAMPLES = (
+    "sweepboard.tasks.Classification",
+    "sweepboard.tasks.Regression",
+    "sweepboard.tasks.Supervised",
+)
+"""Tasks whose metrics do not depend on the size of evaluation batches, nor does a loss of `torch.nn`."""
+
+
+def _measures_batches(config: Mapping[str, Any]) -> bool:
+    """Return whether results may depend on how many samples are evaluated together.
+
+    It is known that they do not for pairs and a task or loss that reports what it is a mean over.
+    """
+    trainer, task, facts = (_mapping(config.get(name)) for name in ("trainer", "task", "facts"))
+    if any(trainer.get(f"limit_{split}_batches") is not None for split in ("val", "test")):
+        return True
+    named = [task.get("_target_"), *([loss.get("_target_")] if (loss := _mapping(task.get("loss"))) else [])]
+    return facts.get("input_shape") is None or not all(map(_is_of_samples, named))
+
+
+def _is_of_samples(target: object) -> bool:
+    parent, _, _ = str(target).rpartition(".")
+    return target in _OF_SAMPLES or parent in ("torch.nn", "torch.nn.modules.loss")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 @dataclass
@@ -14,8 +44,12 @@ class DatasetSettings:
     batch_size: int = setting(64, "result", minimum=1)
     """Samples in a training batch."""
 
-    eval_batch_size: int = setting(1000, "speed", minimum=1)
-    """Samples in a validation or test batch; no result changes, with `Step.weight` in tasks of your own."""
+    eval_batch_size: int = setting(
+        1000, "rounding", minimum=1, condition="evaluation", changes_results=_measures_batches
+    )
+    """Samples in a validation or test batch. With the tasks and losses of sweepboard and torch, results
+    change in their last bits only; with your own they may change, unless `Step.weight` says what a loss is
+    averaged over. `trainer.limit_val_batches` and `limit_test_batches` count such batches."""
 
     val_fraction: float = setting(
         0.1,

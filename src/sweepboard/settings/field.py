@@ -68,6 +68,9 @@ class Rules:
     used: Callable[[Mapping[str, Any]], bool] | None = None
     """Return whether the setting has an effect given the others of its group; None for always."""
 
+    changes_results: Callable[[Mapping[str, Any]], bool] | None = None
+    """Return whether the setting changes results in a whole configuration, though `effect` is less."""
+
     def problem(self, key: str, value: object) -> str | None:
         """Return what is wrong with `value`, which has the right type, or None."""
         if value is None:

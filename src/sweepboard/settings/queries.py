@@ -69,14 +69,20 @@ def keys_with(*effects: Effect) -> frozenset[str]:
     return frozenset(key for key, each in settings().items() if each.rules.effect in effects)
 
 
-def effect_of(key: str, writes_only: Collection[str] = ()) -> Effect | None:
+def effect_of(
+    key: str, writes_only: Collection[str] = (), configs: Sequence[Mapping[str, Any]] = ()
+) -> Effect | None:
     """Return the effect of a leaf of a run's configuration; None for a fact, which other settings determine.
 
     An argument of a class changes the result; the location of data, a logger and the entries in
-    `writes_only` (`callbacks.gradient_norm`) do not.
+    `writes_only` (`callbacks.gradient_norm`) do not. A setting whose effect depends on others has the
+    greatest that it has in one of `configs`.
     """
     if key in settings():
-        return settings()[key].rules.effect
+        rules = settings()[key].rules
+        return (
+            "result" if rules.changes_results and any(map(rules.changes_results, configs)) else rules.effect
+        )
     if key.startswith("facts."):
         return None
     changes_no_number = key == ROOT or any(_is_below(key, one) for one in (LOGGERS, *writes_only))

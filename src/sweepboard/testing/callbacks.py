@@ -60,7 +60,8 @@ class CallbackSuite(ABC):
         for status, error in ends.items():
             for event in ("on_start", "on_update", "on_validation"):
                 folder = tmp_path / status / event
-                assert self._statuses(folder, event, error) == [status]
+                found = self._statuses(folder, event, error)
+                assert found == [status], f"a run ended as {status} in {event}; finish: {', '.join(found)}"
 
     def test_it_finishes_without_a_start(self, tmp_path: Path) -> None:
         self._new(tmp_path / "run").finish("failed")

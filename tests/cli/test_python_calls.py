@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch.nn import Module
 
 import sweepboard
-from sweepboard.errors import UserError
+from sweepboard.errors import ConfigError, UserError
 from sweepboard.models import Linear
+from sweepboard.sweeps.notebook_classes import refuse_notebook_classes
 from tests.command import Command
 
 TINY = ["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1"]
@@ -48,6 +50,32 @@ def test_a_class_of_a_notebook_is_for_runs_and_not_for_sweeps(monkeypatch: pytes
         UserError, match=r"__main__\.Net is defined in a notebook or script, and the processes"
     ):
         sweepboard.sweep(*net, "optimizer.lr=0.1,0.01")
+
+
+def test_a_training_function_of_a_notebook_is_refused_for_a_sweep_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "train", lambda cfg: cfg, raising=False)
+    with pytest.raises(UserError, match=r"__main__\.train is defined .* type program\._target_=parts\.train"):
+        sweepboard.sweep("program._target_=__main__.train", "+lr=0.1,0.2")
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize("key", ["collate_fn", "sampler"])
+def test_a_function_that_a_setting_names_is_refused_too(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"dataset\.{key}: __main__\.mine is defined in a notebook"):
+        refuse_notebook_classes({"dataset": {key: "__main__.mine"}})
+
+
+def test_a_script_that_is_found_by_its_path_is_no_notebook() -> None:
+    refuse_notebook_classes({"program": {"_target_": "__main__.train", "file": "__main__.py"}})
+
+
+def test_the_model_of_a_run_that_was_returned() -> None:
+    run = sweepboard.run(*TINY)
+    model = sweepboard.load_model(run)
+    assert isinstance(model, Module)
+    assert not model.training
 
 
 def test_yaml_of_ones_own(tmp_path: Path) -> None:

@@ -85,6 +85,10 @@ class Result:
         columns = {tag: pandas.Series(y, index=x, dtype=float) for tag, (x, y) in points.items()}
         return pandas.DataFrame(columns).rename_axis("step")
 
+    def __fspath__(self) -> str:
+        """Return the run's folder: `sweepboard.load_model(run)`."""
+        return str(self.path)
+
     def __repr__(self) -> str:
         return f"<run {self.name}: {self.status}>"
 

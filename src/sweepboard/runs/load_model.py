@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ class NoCheckpoint(UserError):
     """A checkpoint that does not exist or does not fit the model."""
 
 
-def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] = ()) -> nn.Module:
-    """Return the trained model of the run in folder `run`, on the CPU in eval mode.
+def load_model(run: str | PathLike[str], checkpoint: str = "best", allow: Sequence[str] = ()) -> nn.Module:
+    """Return the trained model of a run, given by its folder or as `sweepboard.run` returns it.
+
+    The model is on the CPU, in eval mode.
 
     `checkpoint` is `best` (by the validation metric) or `last`. Nothing is unpickled. For a run of another
     user, only parts of sweepboard, torch and torchvision and those that `allow` names are built. The
@@ -36,7 +39,7 @@ def load_model(run: str | Path, checkpoint: str = "best", allow: Sequence[str] =
     not known), unless the model has an attribute of this name. Raise `NotARun`, `NotAllowed`, `NoCheckpoint`,
     `DamagedCheckpoint`.
     """
-    saved = read_run(run)
+    saved = read_run(Path(run))
     refuse_foreign_model(saved, allow)
     model = model_of(saved, checkpoint)[0]
     if not hasattr(model, "class_names"):

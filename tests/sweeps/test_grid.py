@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from sweepboard.errors import ConfigError
 from sweepboard.sweeps.grid import grid
-from sweepboard.sweeps.points import holds, read_filter
+from sweepboard.sweeps.point_filter import holds, read_filter
 
 
 def test_every_combination_the_last_key_fastest() -> None:

@@ -95,7 +95,7 @@ class NumberVariants:
         model = _model(first)
         if model is None:
             return None
-        composed = _composed_numbers(config, numbers)
+        composed = composed_numbers(config, numbers)
         types = {key: type(number) for key, number in numbers.items() if repr(composed[key]) == repr(number)}
         return cls(first, model, found, types)
 
@@ -138,7 +138,7 @@ class NumberVariants:
 
     def prepare_composed(self, config: DictConfig, overrides: Sequence[str]) -> Prepared:
         """Return the variant that `config` was composed to. Raise as `prepare` does."""
-        return self.prepare(_composed_numbers(config, self.followers), overrides)
+        return self.prepare(composed_numbers(config, self.followers), overrides)
 
     def _check_optimizers(self, run: RunConfig, numbers: Mapping[str, Any]) -> None:
         """Raise `ConfigError` if an optimizer or a schedule refuses the numbers: once for all seeds."""
@@ -168,7 +168,8 @@ def _free(model: nn.Module) -> None:
         tensor.data = torch.empty((), dtype=tensor.dtype, device=tensor.device).expand(tensor.shape)
 
 
-def _composed_numbers(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
+def composed_numbers(config: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the values of these keys in a composed configuration."""
     return {key: OmegaConf.select(config, key) for key in keys}
 
 

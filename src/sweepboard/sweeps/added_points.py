@@ -17,7 +17,8 @@ from sweepboard.expressions import Expression
 from sweepboard.settings import SweepSettings
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.plan import Plan, PlannedJob
-from sweepboard.sweeps.points import BadPoint, holds, read_filter
+from sweepboard.sweeps.point_filter import holds, read_filter
+from sweepboard.sweeps.points import BadPoint
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
 from sweepboard.trust.foreign_config import Trust
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from sweepboard.errors import ConfigError, UserError, nearest
+from sweepboard.errors import ConfigError, UserError
 from sweepboard.execution import Resources
-from sweepboard.expressions import BadExpression, Expression
-from sweepboard.names import flatten
 from sweepboard.sweeps.plan import Point
+from sweepboard.sweeps.point_filter import PointFilter
 from sweepboard.sweeps.preparation import Preparation
 from sweepboard.sweeps.sub_grids import with_sub_grid_advice
 
@@ -43,20 +41,28 @@ def check_points(
     only the ends of intervals. `told` is called after each. Raise `BadPoint` for the first mistake, with the
     overrides that identify the point.
     """
-    condition = read_filter(only)
+    chosen = PointFilter(only, points)
     checking = _Checking(points, compose, complete, Preparation(points, resources))
     checked = []
     for number, point in enumerate(points, 1):
-        one = checking.variant(point) if condition is None else None
-        config = None if one else _composed(point, points, compose)
-        if config is not None and (condition is None or _of_point(condition, config)):
-            one = checking.composed(point, config)
-        checked += [one] if one else []
+        checked += _checked(point, checking, chosen)
         if told is not None:
             told(number, len(points))
     if not checked:
         raise ConfigError(f"sweep.filter={only}: holds for no point, so the sweep has no jobs")
     return checked
+
+
+def _checked(point: Sequence[str], checking: _Checking, chosen: PointFilter) -> list[Point]:
+    """Return the checked point; [] if the filter leaves it out."""
+    keeps = chosen.known(point)
+    if keeps is False:
+        return []
+    one = checking.variant(point) if keeps else None
+    if one is not None:
+        return [one]
+    config = _composed(point, checking.points, checking.compose)
+    return [checking.composed(point, config)] if keeps or chosen.holds(point, config) else []
 
 
 @dataclass
@@ -92,66 +98,6 @@ def _composed(point: Sequence[str], points: Sequence[Sequence[str]], compose: Co
         return compose(point)
     except UserError as error:
         raise _bad(point, points, error) from error
-
-
-def read_filter(text: str | None) -> Expression | None:
-    """Return the condition of `sweep.filter`. Raise `ConfigError` if it cannot be parsed."""
-    try:
-        return Expression(text) if text else None
-    except BadExpression as error:
-        raise ConfigError(f"sweep.filter={text}: {error}") from error
-
-
-def _of_point(condition: Expression, config: DictConfig) -> bool:
-    return holds(condition, config, config.hydra.runtime.choices)
-
-
-def holds(condition: Expression, config: DictConfig, groups: Mapping[Any, Any]) -> bool:
-    """Return whether the condition holds for a configuration and its options. Raise `ConfigError`."""
-    settings = _Settings(config, groups)
-    try:
-        return condition.condition(settings, strict=True)(settings)
-    except BadExpression as error:
-        raise ConfigError(f"sweep.filter={condition.text}: {error}") from error
-
-
-@dataclass(frozen=True)
-class _Settings(Mapping[str, Any]):
-    """The group options and the values of one configuration, by name."""
-
-    config: DictConfig
-    groups: Mapping[Any, Any]
-    parts: Collection[str] = ()
-
-    def knows(self, name: str) -> bool:
-        return name in self.groups or _has(self.config, name)
-
-    def key(self, name: str, part: str | None = None) -> str:
-        if not self.knows(name):
-            raise BadExpression(f"there is no {name}; {_hint(name, self.config)}")
-        return name
-
-    def __getitem__(self, name: str) -> Any:
-        return self.groups[name] if name in self.groups else OmegaConf.select(self.config, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(map(str, self.config))
-
-    def __len__(self) -> int:
-        return len(self.config)
-
-
-def _hint(name: str, config: DictConfig) -> str:
-    plain = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(plain, dict)
-    likely = nearest(name, [key for key, _ in flatten({str(key): value for key, value in plain.items()})])
-    return f"did you mean {likely}?" if likely else "a text is written in quotes"
-
-
-def _has(config: DictConfig, name: str) -> bool:
-    path, _, last = name.rpartition(".")
-    parent = OmegaConf.select(config, path) if path else config
-    return isinstance(parent, DictConfig) and last in parent
 
 
 def _bad(point: Sequence[str], points: Sequence[Sequence[str]], error: UserError) -> UserError:

@@ -41,7 +41,7 @@ class Preparation:
 
     def __init__(self, points: Sequence[Sequence[str]], resources: Resources) -> None:
         self.resources = resources
-        self._often = Counter(map(_kind, points))
+        self._often = Counter(map(kind_of, points))
         self._families_often = Counter(map(_family, points))
         self._families: dict[Kind, _Family] = {}
         self._variants: dict[Kind, NumberVariants | None] = {}
@@ -51,19 +51,19 @@ class Preparation:
         family = self._families.get(_family(point))
         if family is None:
             return None
-        variants = self._variants.get(_kind(point))
+        variants = self._variants.get(kind_of(point))
         numbers = variants.numbers_of(point) if variants else None
         if variants is not None and numbers is not None:
             return Point(variants.prepare(numbers, point), family.given_threads)
         prepared = family.models.prepare(point) if family.models and variants is None else None
         if prepared is None:
             return None
-        self._keep(_kind(point), prepared, family)
+        self._keep(kind_of(point), prepared, family)
         return Point(prepared, family.given_threads)
 
     def composed(self, point: Sequence[str], config: DictConfig) -> Point:
         """Return a composed point after all checks. Raise `UserError`."""
-        kind = _kind(point)
+        kind = kind_of(point)
         variants = self._variants.get(kind)
         if variants is not None:
             prepared = variants.prepare_composed(config, point)
@@ -80,7 +80,7 @@ class Preparation:
     def _first(self, point: Sequence[str], prepared: Prepared, config: DictConfig) -> _Family:
         """Return the family of a point that is the first of it."""
         made = _Family(self._gives_threads(config), None, None)
-        if self._families_often[_family(point)] > max(1, self._often[_kind(point)]):
+        if self._families_often[_family(point)] > max(1, self._often[kind_of(point)]):
             numbers = NumberVariants.of(prepared, config, point)
             models = ModelVariants.of(prepared, config, point, numbers)
             made = _Family(made.given_threads, numbers, models)
@@ -96,11 +96,11 @@ class Preparation:
         return (config.threads or (threads_of_environment() if self.resources.here else None)) is not None
 
 
-def _kind(point: Sequence[str]) -> Kind:
+def kind_of(point: Sequence[str]) -> Kind:
     """Return what is equal for points that differ in independent numbers only."""
     return tuple(number[0] if (number := number_in(override)) else override for override in point)
 
 
 def _family(point: Sequence[str]) -> Kind:
     """Return what is equal for points that differ in plain arguments of the model besides."""
-    return tuple(given[0] if (given := argument_in(override)) else override for override in _kind(point))
+    return tuple(given[0] if (given := argument_in(override)) else override for override in kind_of(point))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -223,3 +224,39 @@ def test_no_worker_reads_through_a_file_that_this_process_has_opened(split: str)
     batches = getattr(data, split)
     batches.first(2)  # in this process
     assert torch.cat([inputs for inputs, _ in batches.epoch(0)]).eq(1).all()
+
+
+class ReadsOneOpenFile(Dataset[tuple[Tensor, int]]):
+    """Reads each sample from a file that was open before the workers were forked."""
+
+    num_classes = 2
+
+    def __init__(self, opened: BinaryIO, nested: bool) -> None:
+        self.kept: Any = {"reader": [opened]} if nested else opened
+
+    def __len__(self) -> int:
+        return 2000
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        opened = self.kept["reader"][0] if isinstance(self.kept, dict) else self.kept
+        opened.seek(8 * index)
+        found = int.from_bytes(opened.read(4), "little") + int.from_bytes(opened.read(4), "little")
+        return torch.tensor([float(found == 2 * index)]), index % 2
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("deleted", [False, True])
+def test_workers_that_share_an_open_file_read_the_right_samples(
+    tmp_path: Path, buffering: int, nested: bool, deleted: bool
+) -> None:
+    path = tmp_path / "samples"
+    path.write_bytes(b"".join(2 * number.to_bytes(4, "little") for number in range(2000)))
+    with path.open("rb", buffering=buffering) as opened:
+        data_set = ReadsOneOpenFile(opened, nested)
+        if deleted:
+            path.unlink()
+        source = open_source(data_set, data_set)
+        settings = DatasetSettings(batch_size=20, workers=3, val_fraction=0, in_memory=False)
+        batches = prepare_data(source, settings, 0, CPU).train
+        assert torch.cat([inputs for inputs, _ in batches.epoch(0)]).eq(1).all()

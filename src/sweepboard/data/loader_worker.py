@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from sweepboard.compat.python import on_unsendable
+from sweepboard.data.forked_files import give_own_positions
 from sweepboard.data.shared_memory import no_shared_memory
 from sweepboard.data.tree import leaves, map_leaves
 from sweepboard.data.types import Batch
@@ -85,7 +86,7 @@ class Worker:
         self._heard, self._said = multiprocessing.Pipe(duplex=False)
 
     def __call__(self, number: int) -> None:
-        """Set up signals and the link to the run's process, then call the user's own `worker_init_fn`.
+        """Set up signals, open files and the link to the run, then call the user's own `worker_init_fn`.
 
         A signal to the whole process group must leave the workers alive until the run has saved. But no
         worker may outlive a killed run, since it would hold the run folder's lock. That needs a child of the
@@ -93,6 +94,7 @@ class Worker:
         """
         ignore_stop_signals()
         die_with(self._run)
+        give_own_positions()
         on_unsendable(self._end)
         sys.excepthook = lambda _, error, __: self._end(error, [None])  # of the thread that hands over files
         if self._init is not None:

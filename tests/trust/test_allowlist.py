@@ -307,3 +307,10 @@ def test_a_batch_transform_is_judged_with_all_that_it_is_made_of() -> None:
         NotAllowed, match=r"^dataset\.batch_transform\.transforms\[1\]\._target_: os\.system is"
     ):
         refuse_untrusted(config("os.system"))
+
+
+@pytest.mark.parametrize("target", ["nobodys_nets.Net", "nobodys_nets.sub.make", "torch.nn.Lineer"])
+def test_what_is_allowed_and_missing_is_said_to_be_missing(target: str) -> None:
+    with pytest.raises(NotAllowed, match=rf"model\._target_: there is no {target} here") as refused:
+        refuse_untrusted({"model": {"_target_": target}}, [target.partition(".")[0]])
+    assert "--allow" not in str(refused.value)

@@ -135,6 +135,8 @@ def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
     found = find(target, allowed)
     if not isinstance(target, str) or "." not in target:
         raise NotAllowed(f"{place}: {target!r} is not the dotted name of a class; type {place}=... and one")
+    if found is None and any(is_within(target, name) for name in allowed):
+        raise NotAllowed(f"{place}: there is no {target} here; type the command in the folder of its module")
     if found is None or not may_be_built(found, allowed):
         home = (full_name(found) or "").rpartition(".")[0]
         if not any(is_within(home, name) for name in ("torch", "torchvision", "sweepboard")):

@@ -321,3 +321,26 @@ def test_streams_to_evaluate_on_beside_a_map_style_training_set() -> None:
     other = prepared(val=Sized())
     assert other.fingerprint != data.fingerprint
     assert prepared(test=Plain()).val is not None  # held out
+
+
+class SharedEpoch(IterableDataset[Any]):
+    """Keeps its epoch where all its copies and workers see it, as streams of Hugging Face do."""
+
+    def __init__(self) -> None:
+        self.epoch = torch.tensor(0).share_memory_()
+        self.table = torch.zeros(1 << 19)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch.fill_(epoch)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([int(self.epoch)])
+
+
+def test_copies_of_a_stream_have_epochs_of_their_own_and_one_table() -> None:
+    stream = SharedEpoch()
+    first, second = fresh_copy(stream), fresh_copy(stream)
+    first.set_epoch(1)
+    second.set_epoch(2)
+    assert [*first, *second, *stream] == [1, 2, 0]
+    assert first.table is second.table is stream.table

@@ -134,13 +134,14 @@ class Share:
 
 
 def fresh_copy(dataset: Any) -> Any:
-    """Return a copy of a stream that was never read, which shares tensors and arrays with it.
+    """Return a copy of a stream that was never read, which shares large tensors and arrays with it.
 
+    Small ones may be its state: the epoch of a Hugging Face stream lies in memory that all workers share.
     What cannot be copied wholly (open files, locks) is shared as well.
     """
     arrays = (one for one in leaves(getattr(dataset, "__dict__", {})) if isinstance(one, Tensor | np.ndarray))
     try:
-        copied = copy.deepcopy(dataset, {id(one): one for one in arrays})
+        copied = copy.deepcopy(dataset, {id(one): one for one in arrays if one.nbytes > _SMALL})
     except (TypeError, ValueError, NotImplementedError, RuntimeError, AttributeError):
         copied = copy.copy(dataset)
     follow_global_generator(copied)
@@ -148,6 +149,9 @@ def fresh_copy(dataset: Any) -> Any:
 
 
 _END = object()
+_SMALL = 1 << 20
+"""Size in bytes up to which a tensor of a stream is copied."""
+
 Seed = Callable[..., None]
 
 

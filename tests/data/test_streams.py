@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, TensorDataset, get_worker_info
 
+from sweepboard.compat.huggingface import loses_samples
 from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.stream_source import Rebuilt, StreamSource
 from sweepboard.data.prepare import prepare_data
@@ -255,7 +258,7 @@ def test_each_pass_is_read_from_a_fresh_copy() -> None:
     class Counting(Plain):
         def __init__(self) -> None:
             super().__init__(8)
-            self.begun, self.own, self.large = [0], random.Random(4), torch.zeros(3)
+            self.begun, self.own, self.large = [0], random.Random(4), torch.zeros(1 << 19)
 
         def numbers(self) -> list[int]:
             self.begun[0] += 1
@@ -324,10 +327,10 @@ def test_streams_to_evaluate_on_beside_a_map_style_training_set() -> None:
 
 
 class SharedEpoch(IterableDataset[Any]):
-    """Keeps its epoch where all its copies and workers see it, as streams of Hugging Face do."""
+    """Keeps its epoch in a tensor, as streams of Hugging Face do, whose workers share it."""
 
     def __init__(self) -> None:
-        self.epoch = torch.tensor(0).share_memory_()
+        self.epoch = torch.tensor(0)
         self.table = torch.zeros(1 << 19)
 
     def set_epoch(self, epoch: int) -> None:
@@ -344,3 +347,23 @@ def test_copies_of_a_stream_have_epochs_of_their_own_and_one_table() -> None:
     second.set_epoch(2)
     assert [*first, *second, *stream] == [1, 2, 0]
     assert first.table is second.table is stream.table
+
+
+@pytest.mark.parametrize(
+    "stages", [["Mapped", "BufferShuffled"], ["BufferShuffled", "Arrow"], ["Mapped", "Arrow"]]
+)
+def test_a_shuffle_buffer_of_hugging_face_is_found_at_any_depth(
+    stages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = ModuleType("datasets")
+    datasets.IterableDataset = type("IterableDataset", (), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", datasets)
+    stream = datasets.IterableDataset()
+    inner: object = None
+    for stage in reversed(stages):
+        part = type(f"{stage}ExamplesIterable", (), {})()
+        part.ex_iterables = [inner]
+        inner = part
+    stream._ex_iterable = inner
+    assert loses_samples(stream) == ("BufferShuffled" in stages)
+    assert not loses_samples(object())

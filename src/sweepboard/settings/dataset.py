@@ -98,7 +98,8 @@ class DatasetSettings:
 
     stream_state: bool = setting(True, "speed")
     """Resume a stream by its own `state_dict`, if it has one; false reads it again up to where the run was,
-    which takes longer and is exact even if the state leaves something out (a shuffle buffer)."""
+    which takes longer and is exact even if the state leaves something out, as that of a shuffle buffer may
+    (one of Hugging Face is always read again)."""
 
     drop_last: bool = setting(False, "result")
     """Leave out a last training batch that is smaller than the others."""

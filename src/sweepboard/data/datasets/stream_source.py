@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.utils.data import IterableDataset
 
+from sweepboard.compat.huggingface import loses_samples
 from sweepboard.data.collate import Collate, collate_function, collated
 from sweepboard.data.datasets.collated_split import CollatedSplit
 from sweepboard.data.datasets.input_target import Unfit, pair_of
@@ -98,7 +99,8 @@ class StreamSource:
         size = settings.batch_size if trains else settings.eval_batch_size
         drop_last, samples = trains and settings.drop_last, _length(dataset)
         batches = ENDLESS if samples == ENDLESS else samples // size if drop_last else -(-samples // size)
-        stream = Stream(dataset, self._collate(dataset), seed, size, drop_last, settings.stream_state)
+        uses_state = settings.stream_state and not loses_samples(dataset)
+        stream = Stream(dataset, self._collate(dataset), seed, size, drop_last, uses_state)
         normalise = None if self.spec is None else Normalise(self.spec, device)
         length = batches if trains else ENDLESS
         return StreamBatches(stream, length, samples, device, loading, repeats=trains, normalise=normalise)

@@ -223,7 +223,7 @@ def test_a_class_that_is_added_replaces_none(monkeypatch: pytest.MonkeyPatch) ->
     def layers(*_: object) -> None:
         raise Again
 
-    monkeypatch.setattr(replaced_classes, "_layers", layers)
+    monkeypatch.setattr(replaced_classes, "file_layers", layers)
     config = OmegaConf.create({"callbacks": {"mine": {"_target_": "my.Own"}}})
     for added in ("+callbacks.mine._target_=my.Own", "+callbacks.mine._target_='my.Own'"):
         replaced_classes.follow_targets(config, [added, "seed=1"], {})

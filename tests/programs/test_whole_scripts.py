@@ -75,9 +75,13 @@ def test_someone_elses_is_not_run(script: Command, command: Command) -> None:
     script(f"{BEGIN}from pathlib import Path\nPath('ran').write_text('x')\nrun.save({{}}, 1)")
     Path("ran").unlink()
     change_record(Path("run"), signature="", status="interrupted")
-    said = command("resume", "run", "--allow", "mine", code=2).line
-    assert "is not read on the word of a run folder that is not yours" in said or "is not built" in said
+    assert "program._target_: mine.__main__ is not built" in command("resume", "run", code=2).line
+    line = command("resume", "run", "--allow", "mine", code=2).line
+    assert "program.file: mine.py is not read on the word of a run folder that is not yours" in line
+    assert "mine.__main__ is not built" in command("resume", "run", "program.file=mine.py", code=2).line
     assert not Path("ran").exists()
+    command("resume", "run", "--allow", "mine", "program.file=mine.py")
+    assert Path("ran").exists()
 
 
 def python(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

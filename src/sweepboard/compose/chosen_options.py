@@ -22,7 +22,8 @@ def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[P
     Groups of named entries are left out: several options make them, and their entries say what they are.
 
     If an override or a preset replaced the option's class, return the class instead:
-    `{"optimizer": "torch.optim.NAdam"}`. The user's YAML in `folders` takes precedence over shipped YAML.
+    `{"optimizer": "torch.optim.NAdam"}`; several classes by name replace an option without a name for it. The
+    user's YAML in `folders` takes precedence over shipped YAML.
     """
     options = {
         str(group): str(option)
@@ -36,7 +37,12 @@ def chosen(groups: Mapping[str, Any], config: Mapping[str, Any], folders: list[P
         for group, target in classes.items()
         if target is not None and _is_replaced(group, options.get(group, str(target)), str(target), folders)
     }
-    return options | replaced
+    lost = {
+        group
+        for group, target in classes.items()
+        if target is None and _has_class(group, options.get(group), folders)
+    }
+    return {group: name for group, name in (options | replaced).items() if group not in lost}
 
 
 def _target_at(config: Mapping[str, Any], group: str) -> Any:
@@ -48,12 +54,21 @@ def _target_at(config: Mapping[str, Any], group: str) -> Any:
 
 
 def _is_replaced(group: str, option: str, target: str, folders: list[Path]) -> bool:
-    files_of_option = (Path(folder, group, f"{option}.yaml") for folder in _search_path(folders))
-    file = next((file for file in files_of_option if file.is_file()), None)
+    file = _file_of(group, option, folders)
     if file is None:
         return "." in option  # the option is already a class, for example in the record of an earlier run
     own = _target_in(file, file.stat().st_mtime_ns)
     return own is not None and own != target
+
+
+def _has_class(group: str, option: str | None, folders: list[Path]) -> bool:
+    file = None if option is None else _file_of(group, option, folders)
+    return file is not None and _target_in(file, file.stat().st_mtime_ns) is not None
+
+
+def _file_of(group: str, option: str, folders: list[Path]) -> Path | None:
+    files_of_option = (Path(folder, group, f"{option}.yaml") for folder in _search_path(folders))
+    return next((file for file in files_of_option if file.is_file()), None)
 
 
 def _search_path(folders: list[Path]) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweepboard.compose.computed_values import refuse_computed_values
+from sweepboard.compose.config_layers import typed_keys
 from sweepboard.compose.config_search import hydra_ready, primary_of
 from sweepboard.compose.hydra_errors import explain, explain_value
 from sweepboard.compose.hydra_values import enable_hydra_values, templates_in, unfilled
@@ -34,7 +35,7 @@ from sweepboard.compose.overrides import (
     refuse_to_delete,
     refuse_to_replace,
 )
-from sweepboard.compose.replaced_classes import Replacement, follow_targets, typed_keys
+from sweepboard.compose.replaced_classes import Replacement, follow_targets
 from sweepboard.compose.validate import did_you_mean_key
 from sweepboard.errors import ConfigError, NotAllowed
 from sweepboard.settings import GROUPS, NAMED_GROUPS, is_program

@@ -7,30 +7,23 @@ CNN: mine.Net gets its own default.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.call_checks import RESERVED, takes
-from sweepboard.compose.config_search import CONFIG, hydra_ready
+from sweepboard.compose.config_layers import Layer, file_layers, sets, typed_layer
+from sweepboard.compose.config_search import CONFIG
 from sweepboard.compose.group_keys import shared_keys
-from sweepboard.compose.hydra_errors import explain
-from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET, locate, nodes
+from sweepboard.compose.several_optimizers import drop_replaced_optimizer
 from sweepboard.errors import ConfigError
 from sweepboard.files import read_text
 from sweepboard.settings import KEPT_BY_ANY_CLASS, NAMED_GROUPS, OPEN_GROUPS, is_program
-
-Layer = Mapping[str, Any]
-"""The values that one file, or the command line, sets, by flat key."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ class Replacement:
         return [name for name, value in node.items() if not self._stays(name, value, target)]
 
     def _stays(self, name: str, value: Any, target: Any) -> bool:
-        if name in (*RESERVED, *shared_keys(self.place)) or _sets(self.given, f"{self.place}.{name}"):
+        if name in (*RESERVED, *shared_keys(self.place)) or sets(self.given, f"{self.place}.{name}"):
             return True
         if target is not None and not takes(target, name):
             return False
@@ -95,14 +88,14 @@ def follow_targets(
     if is_program(config):  # its groups are the user's own
         return
     if _types_target(overrides) or _own_yaml_replaces(choices, config_dirs, config_name):
-        _follow(config, [*_layers(overrides, config_dirs, config_name), _typed_layer(overrides)])
+        _follow(config, [*file_layers(overrides, config_dirs, config_name), typed_layer(overrides)])
 
 
 def follow_typed_targets(config: DictConfig, overrides: Sequence[str], before: DictConfig) -> None:
     """Drop from `config` the arguments of classes of `before` that the overrides have replaced since."""
     if _types_target(overrides) and not is_program(config):
         targets = {f"{place}.{TARGET}": target for place, target in _targets(before)}
-        _follow(config, [targets, _typed_layer(overrides)])
+        _follow(config, [targets, typed_layer(overrides)])
 
 
 def drop_unknown(config: DictConfig, overrides: Sequence[str]) -> None:
@@ -113,11 +106,11 @@ def drop_unknown(config: DictConfig, overrides: Sequence[str]) -> None:
     """
     if not _types_target(overrides):
         return
-    typed = _typed_layer(overrides)
+    typed = typed_layer(overrides)
     for place, target in _targets(config):
         if f"{place}.{TARGET}" in typed:
             for name in _unknown_arguments(locate(target, f"{place}.{TARGET}"), config, place):
-                if not _sets(typed, f"{place}.{name}"):
+                if not sets(typed, f"{place}.{name}"):
                     del OmegaConf.select(config, place)[name]
 
 
@@ -127,12 +120,8 @@ def overrides_of_hydra(config: DictConfig) -> list[str]:
     return [*overrides["hydra"], *overrides["task"]]
 
 
-def typed_keys(overrides: Sequence[str]) -> frozenset[str]:
-    """Return the keys that overrides set."""
-    return frozenset(_typed_layer(overrides))
-
-
 def _follow(config: DictConfig, layers: Sequence[Layer]) -> None:
+    drop_replaced_optimizer(config, layers)
     for place, _ in _targets(config):
         replacement = _replaced_in(layers, place)
         if replacement is not None:
@@ -194,46 +183,3 @@ def _unknown_arguments(target: Any, config: DictConfig, place: str) -> list[str]
     keep = {*RESERVED, *shared_keys(place)}
     names = map(str, list(OmegaConf.select(config, place)))
     return [name for name in names if name not in keep and not takes(target, name)]
-
-
-def _sets(keys: Iterable[str], key: str) -> bool:
-    """Return whether `key` or a key below it is in `keys`."""
-    return any(one == key or one.startswith((f"{key}.", f"{key}[")) for one in keys)
-
-
-def _layers(overrides: Sequence[str], config_dirs: Sequence[Path], config_name: str) -> list[Layer]:
-    """Return the values that each file of a composition sets, in the order in which files are merged."""
-    try:
-        with hydra_ready(config_dirs) as hydra:
-            loader = hydra.config_loader
-            listed = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
-            loaded = [
-                (loader.repository.load_config(each.config_path), each.package or "")  # type: ignore[attr-defined]
-                for each in listed
-                if each.config_path and not each.config_path.startswith("hydra/")
-            ]
-    except Exception as error:
-        raise explain(error, overrides, config_dirs) from error
-    return [
-        dict(leaves(OmegaConf.to_container(found.config, resolve=False), package))
-        for found, package in loaded
-    ]
-
-
-def _typed_layer(overrides: Sequence[str]) -> Layer:
-    """Return the typed values by flat key: `model.width` for `model.width=8` and `model={width: 8}`."""
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:  # possible for the overrides in a saved record only
-        raise explain(error, list(overrides)) from error
-    return dict(pair for override in parsed for pair in _values(override))
-
-
-def _values(override: Override) -> Iterator[tuple[str, Any]]:
-    key = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", override.key_or_group)
-    value = override.value()
-    if isinstance(value, dict):
-        yield from leaves(value, key)
-        yield from ((f"{key}.{name}", each) for name, each in value.items())
-    elif "." in key:
-        yield key, value

@@ -107,7 +107,8 @@ def header(groups: Mapping[str, str], progress: Progress) -> list[str]:
     """Return what is trained: model with its weights, optimizer, precision, device, data with their sizes."""
     learner, data = progress.learner, progress.data
     model = groups.get("model", type(learner.model).__name__)
-    optimizer = groups.get("optimizer", type(learner.optimizer).__name__)
+    classes = " and ".join(type(each).__name__ for each in learner.optimizers.values())
+    optimizer = groups.get("optimizer", classes)
     splits = {"train": data.train, "val": data.val, "test": data.test}
     sizes = [f"{split.size:,} {name}" for name, split in splits.items() if split and split.size < ENDLESS]
     return [

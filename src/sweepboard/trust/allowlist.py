@@ -16,7 +16,7 @@ from sweepboard.compose.call_checks import signature
 from sweepboard.compose.interpolations import leaves
 from sweepboard.compose.locate import TARGET
 from sweepboard.errors import NotAllowed
-from sweepboard.settings import NAMED_FUNCTIONS
+from sweepboard.settings import NAMED_FUNCTIONS, PROGRAM, SCRIPT
 from sweepboard.trust.allowed_objects import find, full_name, is_within, may_be_built
 from sweepboard.trust.model_size_limits import refuse_giant_models
 from sweepboard.trust.size_limits import refuse_giants
@@ -132,6 +132,8 @@ def _refuse_layer_in_data(place: str, name: str, allowed: Sequence[str]) -> None
 
 
 def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
+    if _is_allowed_script(place, target, allowed):
+        return None
     found = find(target, allowed)
     if not isinstance(target, str) or "." not in target:
         raise NotAllowed(f"{place}: {target!r} is not the dotted name of a class; type {place}=... and one")
@@ -146,6 +148,12 @@ def _check_target(place: str, target: Any, allowed: Sequence[str]) -> Any:
             f"if you trust it, add --allow {home}"
         )
     return found
+
+
+def _is_allowed_script(place: str, target: Any, allowed: Sequence[str]) -> bool:
+    """Return whether the target is a whole script, which is no object; its file is judged as every path."""
+    is_script = place == f"{PROGRAM}.{TARGET}" and isinstance(target, str) and target.endswith(SCRIPT)
+    return is_script and any(is_within(target, name) for name in allowed)
 
 
 def _check_leaf(key: str, value: Any, folder: Path | None) -> None:

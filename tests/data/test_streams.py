@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, TensorDataset, get_worker_info
 
-from sweepboard.compat.huggingface import loses_samples
 from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.stream_source import Rebuilt, StreamSource
 from sweepboard.data.prepare import prepare_data
@@ -347,23 +344,3 @@ def test_copies_of_a_stream_have_epochs_of_their_own_and_one_table() -> None:
     second.set_epoch(2)
     assert [*first, *second, *stream] == [1, 2, 0]
     assert first.table is second.table is stream.table
-
-
-@pytest.mark.parametrize(
-    "stages", [["Mapped", "BufferShuffled"], ["BufferShuffled", "Arrow"], ["Mapped", "Arrow"]]
-)
-def test_a_shuffle_buffer_of_hugging_face_is_found_at_any_depth(
-    stages: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    datasets = ModuleType("datasets")
-    datasets.IterableDataset = type("IterableDataset", (), {})  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "datasets", datasets)
-    stream = datasets.IterableDataset()
-    inner: object = None
-    for stage in reversed(stages):
-        part = type(f"{stage}ExamplesIterable", (), {})()
-        part.ex_iterables = [inner]
-        inner = part
-    stream._ex_iterable = inner
-    assert loses_samples(stream) == ("BufferShuffled" in stages)
-    assert not loses_samples(object())

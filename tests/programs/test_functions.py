@@ -50,7 +50,10 @@ def test_a_function_of_other_arguments_is_told(program: Command) -> None:
 MISTAKES = {
     "program._target_=nowhere.train": "program._target_: there is no module nowhere here",
     "program.mode=up": "program.mode=up: choose from min, max",
-    "program.what=1": "program.what: there is no such setting",
+    "program.devise=cpu": "program.devise: there is no such key; did you mean program.device?",
+    "+program.modes=min": "program.modes: there is no such setting; did you mean program.mode?",
+    "lr=1": "lr: there is no such key; a new one is typed with a + before it",
+    "threds=1": "threds: there is no such key; did you mean threads? a new one is typed with a + before it",
     "threads=0": "threads: must be 1 or more, got 0",
     "+lr=???": "lr: a value is needed; type lr=...",
     "program.file=gone.py": "program.file: there is no file gone.py here",

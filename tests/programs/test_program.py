@@ -117,3 +117,13 @@ def test_killed_at_any_moment_it_goes_on_from_what_it_saved(folder: Path, comman
     then, now = read_scalars(folder / "whole"), read_scalars(folder / "killed")
     assert now["val/loss"].steps.tolist() == list(range(6))
     assert now["val/loss"].values.tolist() == then["val/loss"].values.tolist()
+
+
+@pytest.mark.parametrize("flags", [(), ("-m",)])
+def test_a_key_that_was_typed_wrong_is_told_with_the_nearest_of_the_users_own(
+    flags: tuple[str, ...], folder: Path, command: Command
+) -> None:
+    values = "0.1,0.2" if flags else "0.1"
+    line = command(*flags, *PROGRAM, f"optimizer.lrr={values}", code=2).line
+    assert "optimizer.lrr: there is no such key; did you mean optimizer.lr?" in line
+    assert ".yaml" not in line, "it was typed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -118,6 +119,8 @@ def program_yaml(
     """Return where the YAML of a decorated function is, and its name. Raise `ConfigError`."""
     module = sys.modules[function.__module__]
     file = Path(module.__file__) if getattr(module, "__file__", None) else None  # type: ignore[arg-type]
+    if file is None and hasattr(builtins, "__IPYTHON__"):  # sys.argv is the notebook's own
+        raise ConfigError(_as_a_call(function, config_path, config_name))
     if "<locals>" in function.__qualname__:
         raise ConfigError(f"{function.__qualname__}: a training function stands at the top of its file")
     is_script = function.__module__ == "__main__" and file is not None
@@ -126,6 +129,14 @@ def program_yaml(
     named = {"_target_": f"{name}.{function.__qualname__}", "file": script}
     folders = () if config_path is None else (_folder(config_path, file),)
     return ProgramYaml(folders, config_name, {**named, **settings}, name.rpartition(".")[2])
+
+
+def _as_a_call(function: Function, config_path: str | None, config_name: str | None) -> str:
+    """Return what to type in a notebook, which has no command line."""
+    words = [f'"program._target_={function.__module__}.{function.__qualname__}"']
+    words += [f'"program.config={config_name}"'] * (config_name is not None)
+    words += [f'config_dir="{config_path}"'] * (config_path is not None)
+    return f"{function.__qualname__}: a notebook has no command line; type sweepboard.run({', '.join(words)})"
 
 
 def script_yaml(

@@ -233,6 +233,13 @@ def message_of(error: Exception) -> str:
     )
 
 
+def whole_config(error: OmegaConfBaseException) -> dict[str, Any]:
+    """Return the configuration, plain and without `hydra`, in which OmegaConf missed a key, if it tells."""
+    node: Any = error.parent_node
+    root: Any = OmegaConf.to_container(node._get_root()) if OmegaConf.is_config(node) else {}
+    return {name: value for name, value in root.items() if name != "hydra"} if isinstance(root, dict) else {}
+
+
 def setting_changed_by_a_point(error: Exception) -> str | None:
     """Return the sweep's setting that a point changes, if this is Hydra's `error` about it.
 

@@ -27,7 +27,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from sweepboard.compat.hydra import message_of
+from sweepboard.compat.hydra import message_of, whole_config
 from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.compose.override_grammar import why_unreadable
 from sweepboard.compose.type_checks import wanted
@@ -35,7 +35,8 @@ from sweepboard.compose.validate import did_you_mean_key, unknown_key
 from sweepboard.errors import ConfigError, UserError, reason
 from sweepboard.files import read_text
 from sweepboard.formatting import yaml_text
-from sweepboard.settings import GROUPS, NAMED_GROUPS, OPEN_GROUPS, settings
+from sweepboard.names import flatten
+from sweepboard.settings import GROUPS, NAMED_GROUPS, OPEN_GROUPS, PROGRAM, settings
 
 OWN_GROUPS = (*GROUPS, "experiment")
 """The config groups of a run."""
@@ -76,7 +77,7 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
     if isinstance(error, MissingMandatoryValue):
         return missing_value(key)
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
-        return unknown_key(key)
+        return unknown_key(key, _own_keys(error))
     if isinstance(error, InterpolationKeyError):
         return _unknown_interpolation_key(key, text)
     if isinstance(error, UnsupportedInterpolationType):
@@ -90,6 +91,12 @@ def explain_value(error: OmegaConfBaseException) -> ConfigError:
     if isinstance(error, ValidationError):
         return _wrong_type(key, text)
     return ConfigError(f"{key}: {text}" if key else text)
+
+
+def _own_keys(error: OmegaConfBaseException) -> list[str]:
+    """Return the keys of the configuration if it is that of a training function of the user's own."""
+    config = whole_config(error)
+    return [key for key, _ in flatten(config)] if PROGRAM in config else []
 
 
 def missing_value(key: str) -> ConfigError:
@@ -236,7 +243,11 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
             return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
         from sweepboard.compose.yaml_errors import place_of_value
 
-        where = place_of_value(error, str(behind.full_key or ""), config_dirs)
+        key = str(behind.full_key or "")
+        is_typed = any(
+            f"{override.lstrip('+~')}.".startswith((f"{key}=", f"{key}.")) for override in overrides
+        )
+        where = "" if is_typed else place_of_value(error, key, config_dirs)
         return ConfigError(f"{where}{explain_value(behind)}")
     for pattern, answer in _MESSAGES.items():
         found = re.search(pattern, text)

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from sweepboard.compose.call_checks import check_type
-from sweepboard.errors import ConfigError, did_you_mean
+from sweepboard.errors import ConfigError, did_you_mean, nearest
 from sweepboard.settings import Setting, settings_in
 
 S = TypeVar("S")
@@ -21,7 +21,9 @@ def read_settings(group: type[S], values: Mapping[str, Any], key: str) -> S:
     known = [item.name for item in fields(group)]  # type: ignore[arg-type]
     for name in values:
         if name not in known:
-            raise ConfigError(f"{key}.{name}: there is no such setting{did_you_mean(name, known)}")
+            match = nearest(name, known)
+            hint = f"; did you mean {key}.{match}?" if match else did_you_mean(name, known)
+            raise ConfigError(f"{key}.{name}: there is no such setting{hint}")
     for setting in settings_in(group, f"{key}."):  # type: ignore[arg-type]  # a class can be hashed
         if setting.name in values:
             check_value(setting, values[setting.name])

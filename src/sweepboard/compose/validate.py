@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -14,6 +14,7 @@ from sweepboard.settings import (
     LAUNCHER,
     NAMED_GROUPS,
     OPEN_GROUPS,
+    PROGRAM,
     SEARCH,
     SHARED_KEYS,
     plugin_settings,
@@ -50,8 +51,16 @@ def _own_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def unknown_key(key: str) -> ConfigError:
-    """Return the error for an unknown key, with the nearest known key."""
+def unknown_key(key: str, own_keys: Sequence[str] = ()) -> ConfigError:
+    """Return the error for an unknown key, with the nearest known key.
+
+    `own_keys` are all keys of the configuration of a training function of the user's own.
+    """
+    if own_keys:
+        likely = nearest(key, {*own_keys, *(name.partition(".")[0] for name in own_keys)})
+        hint = f"did you mean {likely}? " if likely else ""
+        advice = "" if key.startswith((f"{PROGRAM}.", "sweep.")) else "a new one is typed with a + before it"
+        return ConfigError(f"{key}: there is no such key; {hint}{advice}".rstrip("; "))
     if key.startswith(f"{SEARCH}.") and setting_like(key) == key:
         return ConfigError(f"{key}: is of a search; add hydra/sweeper=optuna")
     return ConfigError(f"{key}: there is no such setting{did_you_mean_key(key)}")

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from sweepboard.building.optimizer_check import check_optimizers_fit
+from sweepboard.building.optimizer_check import check_optimizers_fit, take_numbers
 from sweepboard.building.optimizer_nodes import check_optimizers
 from sweepboard.building.prepare import Prepared
 from sweepboard.building.schedules import check_schedulers
@@ -144,12 +144,18 @@ class NumberVariants:
         """Raise `ConfigError` if an optimizer or a schedule refuses the numbers: once for all seeds."""
         if repr(numbers) in self.fitting:
             return
+        follows = any(key.startswith("scheduler.") for each in self.followers.values() for key in each)
+        if not (self.fitting and not follows and take_numbers(run)):
+            self._check_wholly(run)
+        self.fitting.add(repr(numbers))
+
+    def _check_wholly(self, run: RunConfig) -> None:
+        """Raise `ConfigError` if the optimizers or schedules do not fit the model or each other."""
         check_optimizers(run.values["optimizer"])
         check_schedulers(run.values)
         with random_states_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the real build repeats them
             check_optimizers_fit(run, self.model)
-        self.fitting.add(repr(numbers))
 
 
 def _model(first: Prepared) -> nn.Module | None:

@@ -6,10 +6,17 @@ import torch
 from torch import nn
 
 from sweepboard.building.instantiate import construct
-from sweepboard.building.optimizer_nodes import OF_A_GROUP, OptimizerNode, given_groups, optimizer_nodes
+from sweepboard.building.optimizer_nodes import (
+    OF_A_GROUP,
+    OptimizerNode,
+    check_optimizers,
+    given_groups,
+    optimizer_nodes,
+)
 from sweepboard.building.optimizers import build_optimizers
 from sweepboard.building.schedules import build_schedules
-from sweepboard.compose.locate import TARGET
+from sweepboard.compose.call_checks import RESERVED
+from sweepboard.compose.locate import TARGET, nodes
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import ConfigError
 
@@ -23,6 +30,28 @@ def check_optimizers_fit(run: RunConfig, model: nn.Module) -> None:
     optimizers = build_optimizers(group, model, _stand_ins(model))
     schedules = build_schedules(run.values["scheduler"], optimizers)
     schedules.check_length(facts["steps"], facts["steps_per_epoch"])
+
+
+def take_numbers(run: RunConfig) -> bool:
+    """Return whether the optimizers take their numbers, if all else of `run` was checked with other numbers.
+
+    Building them for one weight is the quick way. False may mean that it does not tell: for classes of other
+    packages, which may compare their numbers with the model, and for parameter groups.
+    """
+    own = [node[TARGET] for name in ("optimizer", "scheduler") for _, node in nodes(run.values[name], name)]
+    if not all(str(target).startswith(("torch.optim.", "sweepboard.")) for target in own):
+        return False
+    weight = nn.Parameter(torch.zeros(1, 1))
+    try:
+        check_optimizers(run.values["optimizer"])
+        return all(_takes_numbers(node, weight) for node in optimizer_nodes(run.values["optimizer"]))
+    except Exception:  # told by the whole check
+        return False
+
+
+def _takes_numbers(node: OptimizerNode, weight: nn.Parameter) -> bool:
+    arguments = {name: value for name, value in node.arguments.items() if name not in RESERVED}
+    return not node.groups and node.target([weight], **arguments) is not None
 
 
 def _check_fused(node: OptimizerNode, model: nn.Module) -> None:

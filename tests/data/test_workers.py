@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sweepboard.data import shared_memory
+from sweepboard.data import loading, shared_memory
 from sweepboard.data.datasets.fashion_mnist import FashionMini
 from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.prepare import prepare_data
@@ -260,3 +260,26 @@ def test_workers_that_share_an_open_file_read_the_right_samples(
         settings = DatasetSettings(batch_size=20, workers=3, val_fraction=0, in_memory=False)
         batches = prepare_data(source, settings, 0, CPU).train
         assert torch.cat([inputs for inputs, _ in batches.epoch(0)]).eq(1).all()
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "there", "advice"), [(2, 2, 2, 1), (4, 8, 8, 4), (2, 2, 4, None), (4, 1, 2, None)]
+)
+def test_workers_and_threads_that_share_too_few_cores_are_told_once(
+    workers: int,
+    threads: int,
+    there: int,
+    advice: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(loading, "cores", lambda: there)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    loading.warn_of_few_cores.cache_clear()
+    settings = DatasetSettings(in_memory=False, workers=workers, batch_size=100)
+    data = prepare_data(open_source(FashionMini()), settings, 0, torch.device("cpu"))
+    for split in (data.train, data.val):
+        assert split is not None
+        next(iter(split.epoch(0)))
+    told = [f"threads={advice} may be much faster" in message for message in caplog.messages]
+    assert told == ([] if advice is None else [True])

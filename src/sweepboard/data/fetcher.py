@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from sweepboard.compat.torch import WatchedLoader, abandon_workers, end_workers
 from sweepboard.data.loader_worker import Fetching, Mistake, Worker, as_failure, own_sigchld_handler
-from sweepboard.data.loading import Loading
+from sweepboard.data.loading import Loading, warn_of_few_cores
 from sweepboard.data.waiting import waiting
 from sweepboard.errors import RunFailed
 from sweepboard.stop_signals import waiting_in_children
@@ -92,6 +92,8 @@ class Fetcher:
 
     def _start(self) -> Iterator[Any]:
         before = set(active_children())
+        if self._worker and not self._crew:
+            warn_of_few_cores(self._loader.num_workers, torch.get_num_threads())
         try:
             # Workers that live already may make this one wait, and Ctrl-C must end that.
             with own_sigchld_handler(), nullcontext() if self._crew else waiting_in_children():

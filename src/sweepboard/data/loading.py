@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from sweepboard.hardware import cores
 from sweepboard.settings import DatasetSettings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,3 +39,18 @@ class Loading:
     def context(self) -> str | None:
         """How worker processes begin. Those of Linux are forked: see `Worker`."""
         return self.multiprocessing_context or ("fork" if sys.platform == "linux" else None)
+
+
+@cache
+def warn_of_few_cores(workers: int, threads: int) -> None:
+    """Log once if workers and the threads of torch, which wait for each other, share too few cores.
+
+    The number of threads is not chosen by that of the workers, because it changes the last bits of a result.
+    """
+    there = cores()
+    if threads > 1 and workers + threads > there:
+        log.warning(
+            "dataset.workers=%d and threads=%d share %d %s: threads=%d may be much faster, and "
+            "changes the last bits",
+            workers, threads, there, "cores" if there > 1 else "core", max(1, there - workers),
+        )  # fmt: skip

@@ -1,7 +1,5 @@
-"""The installed version of sweepboard."""
+"""The version of sweepboard, which pyproject.toml reads from here: to ask for that of a package is slow."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
-__version__ = version("sweepboard")
+__version__ = "0.1.0"

@@ -1,4 +1,5 @@
-"""Random damage in every kind of file of a run, a sweep, a search and the data cache, through every verb.
+"""Random damage in every kind of file of a run, of a run of a training function, a sweep, a search and the
+data cache, through every verb.
 
 No traceback, no hang, no growth; and never another result without a word. `SWEEPBOARD_FUZZ` is how many
 damages are tried, `SWEEPBOARD_FUZZ_SEED` where the random numbers start.
@@ -19,13 +20,17 @@ from typing import Any
 import pytest
 
 from tests.command import TINY, Command, time_limit
+from tests.programs.conftest import write_program
 
 COUNT = int(os.environ.get("SWEEPBOARD_FUZZ", "60"))
 SEED = int(os.environ.get("SWEEPBOARD_FUZZ_SEED", "0"))
-RUNS = ("run", "photos")
+RUNS = ("run", "photos", "program")
+KINDS = ("run", "run", "sweep", "search", "photos", "program", "program")
 TABLES = ("ls", "compare", "check", "doctor")
 SECONDS = 60
 MEMORY = 2 * 2**30
+PAGE = 16 * 2**20
+PROGRAM = ("--config-dir", "conf", "program._target_=train.main")
 
 WRONG: tuple[Any, ...] = (
     None,
@@ -48,7 +53,7 @@ WRONG: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs, one of them of images from the data cache, a sweep of two and a search of two, whole."""
+    """A run, one of images from the data cache, one of a training function, a sweep and a search, whole."""
     from tests.command import command_in, own_imports
 
     folder = tmp_path_factory.mktemp("fuzz") / "work"
@@ -66,6 +71,9 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(name, f"{name}-longer")
             run("resume", f"{name}-longer", "trainer.epochs=3")
             run("export", name, "--output", f"{name}.safetensors")
+        write_program(folder)
+        for name, steps in {"program": 6, "program-longer": 8}.items():
+            run(*PROGRAM, f"hydra.run.dir={name}", f"steps={steps}")
         run(*TINY, "dataset=gaussian", "optimizer.lr=0.05", "hydra.run.dir=whole")
         run("-m", *TINY, "dataset=gaussian", "hydra.sweep.dir=sweep", "seed=1,2")
         search = ["hydra/sweeper=optuna", "hydra.sweeper.trials=2", "optimizer.lr=interval(0.001,0.1)"]
@@ -155,10 +163,11 @@ def test_damage_anywhere_is_told_in_a_line(
     from sweepboard.cli import main
 
     dice = random.Random(SEED * 100_000 + number)
-    kind = ("run", "run", "sweep", "search", "photos")[number % 5]
+    kind = KINDS[number % len(KINDS)]
     shutil.copytree(originals / kind, f"all/{kind}")
     shutil.copytree(originals / "whole", "all/whole")
     shutil.copytree(originals / "cache", "cache")
+    write_program(Path())
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path("cache").resolve()))
     folder = Path("all", kind)
     place = Path("cache") if kind == "photos" else folder
@@ -173,7 +182,7 @@ def test_damage_anywhere_is_told_in_a_line(
             kept = [row for row in rows if row in before[verb][0]] if verb in ("check", "doctor") else rows
             text = f"{damage.__name__} of {damaged}, {verb}: {before[verb]} became {rows}"
             assert kept == before[verb][0], text
-    for words in (*_reading(folder), *_going_on(folder, dice)):
+    for words in (*_reading(folder), *_going_on(folder, dice), *_keeping_house(folder)):
         caplog.clear()
         with _within_limits():
             code = main(words)
@@ -181,11 +190,12 @@ def test_damage_anywhere_is_told_in_a_line(
         text = f"{damage.__name__} of {damaged}, {' '.join(words)}: {said.out}{said.err}"
         assert "Traceback (most" not in said.out + said.err, text
         assert code in (0, 1, 2), text
-        if words[0] in ("ls", "compare"):
-            assert "whole" in said.out, f"a table taken away: {text}"
+        if words[0] in ("ls", "compare", "report"):
+            assert "whole" in _shown(words[0], said.out), f"a table taken away: {text}"
         if code == 0 and not _is_told(said.out + said.err + caplog.text, damaged):
             assert not _other_result(words[0], folder, originals), f"another result, and nothing said: {text}"
-    if kind == "run":
+        assert Path("all/whole/checkpoints/best.pt").is_file(), text
+    if kind == "run" and folder.exists():
         _load_model(folder)
 
 
@@ -200,6 +210,7 @@ def _table(
         code = main([verb, "all", "--json"])
     said = capfd.readouterr()
     assert code in (0, 1), said.err
+    assert said.out, f"{verb}: {said.err}{caplog.text}"
     return json.loads(said.out), caplog.text + said.err
 
 
@@ -211,12 +222,33 @@ def _is_damage_in(rows: list[dict[str, Any]]) -> bool:
 
 def _reading(folder: Path) -> list[list[str]]:
     verbs = [["ls", "all"], ["compare", "all"], ["check", "all"], ["doctor", "all"]]
+    verbs += [["report", "all", "--output", "report.html"]]
+    runs = [folder] if folder.name in RUNS else sorted(path.parent for path in folder.glob("*/run.json"))
+    for run in map(str, runs):
+        verbs += [["show", run], ["logs", run]]
     return [*verbs, ["plan", str(folder)]] if folder.name not in RUNS else verbs
+
+
+def _shown(verb: str, said: str) -> str:
+    """What a table shows, of `report` its page, which is of a size that a browser opens."""
+    if verb != "report":
+        return said
+    assert Path("report.html").stat().st_size < PAGE
+    return Path("report.html").read_text()
+
+
+def _keeping_house(folder: Path) -> list[list[str]]:
+    marked = [["tag", str(folder), "seen"], ["note", str(folder), "looked at"]] if folder.name in RUNS else []
+    return [["gc", str(folder), "--yes"], *marked, ["rm", str(folder), "--yes"]]
 
 
 def _going_on(folder: Path, dice: random.Random) -> list[list[str]]:
     if folder.name not in RUNS:
         return [["resume", str(folder)]]
+    if folder.name == "program":
+        verbs = [["rerun", str(folder), "hydra.run.dir=again"], ["verify", str(folder)]]
+        verbs += [["diff", str(folder), "all/whole"], ["test", str(folder)], ["export", str(folder)]]
+        return [*dice.sample(verbs, 3), ["resume", str(folder), "steps=8"]]
     verbs = [["diff", str(folder), "all/whole"], ["rerun", str(folder), "hydra.run.dir=again"]]
     verbs += [[verb, str(folder)] for verb in ("verify", "test")]
     verbs += [["export", str(folder), "--output", "model.safetensors"]]

@@ -115,6 +115,17 @@ def changed_leaves(tree: Mapping[Any, Any], other: Mapping[Any, Any]) -> Iterato
             yield [key], before, value
 
 
+def block(config: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return the mapping at a path of a configuration; an empty one where there is none.
+
+    A user's own configuration may have any value there: `logging: verbose`.
+    """
+    found: Any = config
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf of nested mappings with its dotted key; lists are leaves, empty mappings have none."""
     start = f"{prefix}." if prefix else ""

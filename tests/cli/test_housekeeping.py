@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sys
@@ -229,3 +230,38 @@ def test_a_finished_run_keeps_what_was_asked_for(keep: str, command: Command) ->
 def test_a_run_without_validation_keeps_its_last_checkpoint(command: Command) -> None:
     command(*TINY, "trainer.checkpoint.keep=best", "dataset.val_fraction=0", "hydra.run.dir=run")
     assert [path.name for path in Path("run/checkpoints").iterdir()] == ["last.pt"]
+
+
+def _edit(run: Path, **changes: Any) -> None:
+    """Change run.json as an editor or a disk does, whose checksum no longer fits."""
+    (run / "run.json").write_text(json.dumps(record_of(run) | changes))
+
+
+@pytest.mark.parametrize("changes", [{"status": "failed"}, {"tags": []}, {"status": "failed", "note": ""}])
+def test_gc_leaves_a_run_whose_record_something_else_changed(
+    changes: dict[str, Any], command: Command, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, other = make("a", tags=["paper"], note="for the paper"), make("b", status="failed")
+    _edit(run, **({"tags": [], "note": ""} | changes))
+    command("gc", "--yes")
+    assert f"{run / 'run.json'} was changed by something else than sweepboard: left as it is" in caplog.text
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
+        "best.pt", "last.previous.pt", "last.pt",
+    ]  # fmt: skip
+    assert not other.exists()
+
+
+@pytest.mark.parametrize("words", [["show"], ["show", "--json"], ["tag"], ["tag", "x"], ["note", "y"]])
+def test_looking_at_a_record_that_something_else_changed_says_so(
+    words: list[str], command: Command, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = make("a")
+    _edit(run, step=7)
+    verb, *rest = words
+    command(verb, "a", *rest)
+    assert caplog.messages == ["outputs/a: run.json was changed by something else than sweepboard"]
+    command("ls")
+    assert caplog.messages[1:] == caplog.messages[:1]
+    (run / "config.yaml").write_text("seed: 5\n")
+    command(verb, "a", *rest)
+    assert "run.json and config.yaml were changed" in caplog.messages[-1]

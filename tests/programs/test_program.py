@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import sweepboard
 from sweepboard.board.event_reader import read_hparams
@@ -127,3 +129,27 @@ def test_a_key_that_was_typed_wrong_is_told_with_the_nearest_of_the_users_own(
     line = command(*flags, *PROGRAM, f"optimizer.lrr={values}", code=2).line
     assert "optimizer.lrr: there is no such key; did you mean optimizer.lr?" in line
     assert ".yaml" not in line, "it was typed"
+
+
+OTHER_SHAPES: dict[str, Any] = {
+    "texts": "fast",
+    "lists": ["mnist", 3],
+    "numbers": 5,
+    "blocks of texts": {"early_stopping": "never", "checkpoint": [1], "mode": "sideways", "root": None},
+    "odd modes": {"checkpoint": {"mode": "sideways", "metric": ["loss"]}, "early_stopping": {"mode": {}}},
+}
+
+
+@pytest.mark.parametrize("value", OTHER_SHAPES.values(), ids=OTHER_SHAPES.keys())
+def test_groups_of_sweepboards_names_may_be_of_any_shape(value: Any, folder: Path, command: Command) -> None:
+    names = ("trainer", "dataset", "scheduler", "model", "task", "callbacks", "loggers", "weights", "facts")
+    own = dict.fromkeys((*names, "logging"), value)
+    config = folder / "conf" / "config.yaml"
+    config.write_text(config.read_text().replace("logging: {own: group}\n", "") + yaml.safe_dump(own))
+    for seed in (1, 2):
+        command(*PROGRAM, f"hydra.run.dir=runs/{seed}", f"seed={seed}")
+    for verb in ("ls", "compare", "check", "doctor", "report"):
+        command(verb, "runs")
+    command("diff", "runs/1", "runs/2")
+    command("show", "runs/1")
+    command("verify", "runs/1")

@@ -14,6 +14,7 @@ from sweepboard.analysis.differing_hparams import as_text
 from sweepboard.analysis.run import Run
 from sweepboard.analysis.table import grouped
 from sweepboard.formatting import some
+from sweepboard.names import block
 from sweepboard.settings import ROOT
 
 UNLIKE = 5.0
@@ -100,7 +101,7 @@ def _data(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
         "data", "content of the data", runs, lambda run: run.record and run.record.data_content[:12]
     )
     unknown = [run for run in runs if run.record and not run.record.data_content]
-    yield from _unequal("data", ROOT, unknown, lambda run: (run.config.get("dataset") or {}).get("root"))
+    yield from _unequal("data", ROOT, unknown, lambda run: block(run.config, "dataset").get("root"))
     splits: dict[int | None, list[Run]] = {}
     for run in runs:
         splits.setdefault(run.seed if _seed_draws_split(run.config) else None, []).append(run)
@@ -110,7 +111,7 @@ def _data(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
 
 
 def _seed_draws_split(config: Mapping[str, Any]) -> bool:
-    dataset = config.get("dataset") or {}
+    dataset = block(config, "dataset")
     return dataset.get("validate_on") != "test" and bool(dataset.get("val_fraction"))
 
 

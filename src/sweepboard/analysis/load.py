@@ -25,7 +25,7 @@ from sweepboard.errors import reason
 from sweepboard.files import read_text
 from sweepboard.formatting import some
 from sweepboard.hyperparameters import DATA, Hparams, hparams
-from sweepboard.names import flatten, without
+from sweepboard.names import block, flatten, without
 from sweepboard.runs.discover import Found, common_folder, discover
 from sweepboard.settings import ROOT
 
@@ -95,7 +95,7 @@ def _names_of_data(runs: Sequence[Run]) -> dict[Path, Hparams]:
 
 def _data(run: Run) -> tuple[str, str]:
     """Return the folder and the digest of a run's data; one of them may be empty."""
-    root = (run.config.get("dataset") or {}).get("root")
+    root = block(run.config, "dataset").get("root")
     content = run.record.data_content if run.record else ""
     return ("" if root is None else str(root)), content
 

@@ -20,6 +20,7 @@ from sweepboard.board.scalar_decoder import Series
 from sweepboard.board.scalar_reader import read_scalars_of
 from sweepboard.board.tfrecord import Damage, warn
 from sweepboard.errors import UserError, reason
+from sweepboard.names import block
 from sweepboard.runs.alteration import alteration
 from sweepboard.runs.discover import Found
 from sweepboard.runs.folder import RunFolder
@@ -134,7 +135,7 @@ def _with_curves(content: _Content, folder: RunFolder, series: Mapping[str, Seri
 
 
 def _lost_points(record: RunRecord, config: Mapping[str, Any], curves: Mapping[str, Points]) -> str | None:
-    logged = (config.get("logging") or {}).get("enabled")
+    logged = block(config, "logging").get("enabled")
     if not (logged or curves):
         return None
     return difference_from_record(record, {tag: values for tag, (_, values) in curves.items()})

@@ -13,6 +13,7 @@ from sweepboard.analysis.curves import Points
 from sweepboard.analysis.metrics import Score, score
 from sweepboard.hyperparameters import asked_for, group_name
 from sweepboard.metric_names import metric_tags, mode_of, name_of, tag_of
+from sweepboard.names import block
 from sweepboard.runs.record import RunRecord
 
 _SEED = re.compile(
@@ -108,10 +109,10 @@ def _declared_modes(config: Mapping[str, Any], record: RunRecord | None) -> Iter
     for name, mode in record.modes.items():
         same = [f"{part}/{name}" for part in ("train", "val", "test", "test_best")]
         yield from ((tag, mode) for tag in ([tag_of(name)] if "/" in name else same))
-    for block in ("early_stopping", "checkpoint"):
-        settings = (config.get("trainer") or {}).get(block) or {}
+    for name in ("early_stopping", "checkpoint"):
+        settings = block(config, "trainer", name)
         metric = settings.get("metric") or record.primary_metric
-        if metric and settings.get("mode"):
+        if metric and settings.get("mode") in ("min", "max"):
             yield f"val/{metric}", settings["mode"]
 
 

@@ -16,6 +16,7 @@ from sweepboard.errors import reason
 from sweepboard.files import as_json, read_text
 from sweepboard.formatting import age, bytes_text, duration, number, printable
 from sweepboard.metric_names import BEST_TEST, LAST_TEST, tag_of
+from sweepboard.runs.alteration import warn_if_altered
 from sweepboard.runs.folder import RunFolder, open_run
 from sweepboard.runs.record import RUNNING, RunRecord, as_plain, read_record
 from sweepboard.runs.remove import size_of
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
     options = made.parse_args(arguments)
     folder = open_run(chosen(options.run))
     record = read_record(folder)
+    warn_if_altered(folder, record)
     if options.json:
         print(as_json({"folder": str(folder)} | as_plain(record)))
     else:

@@ -33,9 +33,13 @@ def alteration(folder: RunFolder, record: RunRecord, values: dict[str, Any] | No
 
 def warn_of_alteration(saved: SavedRun) -> None:
     """Warn if something but sweepboard has changed the record or the configuration of `saved`."""
-    what = alteration(saved.folder, saved.record, saved.config.values)
-    if what:
-        log.warning("%s: %s", printable(saved.folder), what)
+    warn_if_altered(saved.folder, saved.record, saved.config.values)
+
+
+def warn_if_altered(folder: RunFolder, record: RunRecord, values: dict[str, Any] | None = None) -> None:
+    """Warn of what `alteration` finds."""
+    if what := alteration(folder, record, values):
+        log.warning("%s: %s", printable(folder), what)
 
 
 def _sentence(names: list[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweepboard.errors import UserError
 from sweepboard.files import writing
+from sweepboard.runs.alteration import warn_if_altered
 from sweepboard.runs.folder import open_run
 from sweepboard.runs.lock import only_writer
 from sweepboard.runs.record import RunRecord, read_record
@@ -32,6 +33,7 @@ def annotated(path: str | Path, write: bool = True) -> Iterator[RunRecord]:
     folder = open_run(path)
     with only_writer(folder) if write else nullcontext():
         record = read_record(folder)
+        warn_if_altered(folder, record)
         yield record
         if write:
             with writing(folder.path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,11 +11,15 @@ from pathlib import Path
 
 from sweepboard.errors import UserError
 from sweepboard.files import writing
+from sweepboard.formatting import printable
+from sweepboard.runs.alteration import CHANGED
 from sweepboard.runs.discover import walk_runs
 from sweepboard.runs.folder import PLAN, RunFolder
 from sweepboard.runs.lock import only_writer, refuse_links
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
 from sweepboard.training.ending import FAILED, FINISHED, INTERRUPTED
+
+log = logging.getLogger(__name__)
 
 BEST = "best.pt"
 
@@ -72,18 +77,29 @@ def removed(removal: Removal) -> None:
 def unneeded(root: Path, checkpoints: bool = True, runs: bool = True) -> Iterator[Removal]:
     """Yield checkpoints of finished runs but for the best, and runs that failed or never saved anything.
 
-    Runs with a tag or a note are kept, and so are jobs of a sweep, which `resume` would miss.
+    Runs with a tag or a note are kept, and so are jobs of a sweep, which `resume` would miss. Those whose
+    record something else has changed are kept with a warning: they may have had a tag, or been finished.
     """
     for path, ours in walk_runs(root):
         folder = RunFolder(path)
         record = _record(folder) if ours else None
         if record is None or record.tags or record.note:
             continue
-        if record.true_status == FINISHED:
-            if checkpoints and (spare := tuple(_spare_checkpoints(folder))):
-                yield Removal(folder, spare, "spare checkpoints")
-        elif runs and not _is_file(path.parent / PLAN) and (why := _why_in_vain(folder, record)):
-            yield Removal(folder, (path,), why)
+        removal = _unneeded(folder, record, checkpoints, runs)
+        if removal and record.altered:
+            log.warning("%s was %s: left as it is", printable(folder.record), CHANGED)
+        elif removal:
+            yield removal
+
+
+def _unneeded(folder: RunFolder, record: RunRecord, checkpoints: bool, runs: bool) -> Removal | None:
+    if record.true_status == FINISHED:
+        spare = tuple(_spare_checkpoints(folder)) if checkpoints else ()
+        return Removal(folder, spare, "spare checkpoints") if spare else None
+    if not runs or _is_file(folder.path.parent / PLAN):
+        return None
+    why = _why_in_vain(folder, record)
+    return Removal(folder, (folder.path,), why) if why else None
 
 
 def _why_in_vain(folder: RunFolder, record: RunRecord) -> str | None:

@@ -212,7 +212,12 @@ def metric_tags(tags: Iterable[str], primary_metric: str | None = None) -> list[
     data, validation before test, the primary metric first, then other metrics, then losses, then those of
     unknown direction; tests of the best weights before those of the last.
     """
-    return sorted((tag for tag in set(tags) if is_result(tag)), key=lambda tag: _rank(tag, primary_metric))
+    return [*_metric_tags(frozenset(tags), primary_metric)]
+
+
+@lru_cache(maxsize=512)  # the runs of a sweep have the same tags
+def _metric_tags(tags: frozenset[str], primary_metric: str | None) -> list[str]:
+    return sorted(filter(is_result, tags), key=lambda tag: _rank(tag, primary_metric))
 
 
 @lru_cache(maxsize=4096)

@@ -77,14 +77,15 @@ def named_entries(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without(tree: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """Return nested mappings without the entries of groups at `keys`: `callbacks.gradient_norm`."""
-    named = [key.split(".", 1) for key in keys]
-    return {
-        group: {name: entry for name, entry in value.items() if [group, name] not in named}
-        if isinstance(value, Mapping)
-        else value
-        for group, value in tree.items()
-    }
+    """Return nested mappings without the entries of groups at `keys`; others are shared.
+
+    A key is that of an entry of a group: `callbacks.gradient_norm`.
+    """
+    rest = dict(tree)
+    for group, _, name in (key.partition(".") for key in keys):
+        if isinstance(rest.get(group), Mapping):
+            rest[group] = {key: entry for key, entry in rest[group].items() if key != name}
+    return rest
 
 
 def with_value(tree: Mapping[Any, Any], path: Sequence[Any], value: Any) -> dict[Any, Any]:

@@ -28,9 +28,10 @@ def join_folders(runs: Sequence[Run]) -> list[Run]:
     """
     by_path = _with_parts_joined(runs)
     rows_below = Counter(above for run in by_path.values() if run.hparams for above in run.path.parents)
-    for run in sorted(runs, key=lambda run: len(run.path.parts), reverse=True):
+    others = [run for run in runs if not run.record]
+    for run in sorted(others, key=lambda run: len(run.path.parts), reverse=True):
         above = _above(run.path, by_path)
-        if above is None or run.record or above.record:
+        if above is None or above.record:
             continue
         if curve := _curve_of_add_scalars(run, above):
             tag, key = curve
@@ -48,11 +49,11 @@ def _with_resumed_joined(runs: Sequence[Run]) -> list[Run]:
     would count as two repeats.
     """
     last: dict[tuple[Path, str, int | None], Run] = {}
-    joined: dict[Path, Run] = {}
-    for run in sorted(runs, key=_first_step):
+    joined = {run.path: run for run in runs if run.record}  # ours go on in their own folders
+    for run in sorted((run for run in runs if not run.record), key=_first_step):
         key = run.path.parent, run.group, run.seed
         before = last.get(key)
-        if before and not run.record and not before.record and run.hparams and _goes_on(before, run):
+        if before and run.hparams and _goes_on(before, run):
             log.warning("%s goes on where %s ended: compared as one run", run.name, before.name)
             del joined[before.path]
             run = _chained(before, run)

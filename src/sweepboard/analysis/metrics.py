@@ -47,12 +47,20 @@ def score(steps: Steps, values: Numbers, mode: str) -> Score | None:
     """
     if not values.size:
         return None
+    last = as_logged(float(values[-1]))
+    best = None if mode == UNKNOWN else _best(values, mode)
+    if best is None:
+        return Score(last, None, None)
+    return Score(last, as_logged(float(values[best])), int(steps[best]))
+
+
+def _best(values: Numbers, mode: str) -> int | None:
+    """Return the place of the first best value that is finite; None if none is."""
+    best = int(values.argmax() if mode == MAX else values.argmin())
+    if math.isfinite(values[best]):  # NaN and infinities, which are rare, would be it
+        return best
     finite = np.flatnonzero(np.isfinite(values))
-    if mode == UNKNOWN or not finite.size:
-        return Score(as_logged(float(values[-1])), None, None)
-    sign = 1.0 if mode == MAX else -1.0
-    best = finite[np.argmax(sign * values[finite])]
-    return Score(as_logged(float(values[-1])), as_logged(float(values[best])), int(steps[best]))
+    return int(finite[_best(values[finite], mode)]) if finite.size else None
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -168,7 +168,7 @@ def _packed(content: _Content) -> list[Any] | None:
 def _has_text_keys(value: Any) -> bool:
     """Return whether all keys of nested mappings are texts: JSON makes texts of other keys."""
     if isinstance(value, dict):
-        return all(type(key) is str and _has_text_keys(each) for key, each in value.items())
+        return {*map(type, value)} <= {str} and all(map(_has_text_keys, value.values()))
     return all(map(_has_text_keys, value)) if isinstance(value, list) else True
 
 

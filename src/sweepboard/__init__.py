@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sweepboard.runs.load_model import load_model as load_model
     from sweepboard.training.callback import Callback as Callback
     from sweepboard.training.logger import Logger as Logger
+    from sweepboard.training.task import Step as Step
     from sweepboard.training.task import Task as Task
 
 __all__, __getattr__ = lazy_exports(
@@ -38,6 +39,7 @@ __all__, __getattr__ = lazy_exports(
         "Callback": "sweepboard.training.callback",
         "Logger": "sweepboard.training.logger",
         "Run": "sweepboard.programs.run",
+        "Step": "sweepboard.training.task",
         "Task": "sweepboard.training.task",
         "load_model": "sweepboard.runs.load_model",
         "load_run": "sweepboard.analysis.api",

@@ -14,6 +14,7 @@ from sweepboard.compose.group_keys import arguments, shared_keys
 from sweepboard.compose.locate import TARGET, locate
 from sweepboard.data.datasets.opening import open_source
 from sweepboard.data.datasets.plain_samples import Plain
+from sweepboard.data.sample_memory import limit_memory
 from sweepboard.data.sampling import ConfiguredSource, Sampling
 from sweepboard.data.seeds import seeded_construction
 from sweepboard.data.types import DataSpec, Source
@@ -33,15 +34,21 @@ _NO_DATA = ("weights", "indices", "sampler")
 """First arguments of torch's samplers that are not the data set."""
 
 
-def open_data(config: Mapping[str, Any]) -> Source:
-    """Return the data source of a plain configuration, without reading the data."""
+def open_data(config: Mapping[str, Any], own: bool = True) -> Source:
+    """Return the data source of a plain configuration, without reading the data.
+
+    Samples of a configuration that is not the user's `own` are prepared in limited memory.
+    """
     node, extra = dataset_parts(config)
     test, val = (_held_out(name, extra) for name in ("test", "val"))
     collate_fn = _function("collate_fn", extra)
     train = _data_set(node, "dataset")
     plain = _plain(node, extra)
+    if not own:
+        for each in (train, test, val, plain.dataset):
+            limit_memory(each)
     source = open_source(train, test, extra.get("classes"), plain, val=val, collate_fn=collate_fn)
-    configured = _sampling(extra), _function("worker_init_fn", extra), _batch_transform(extra)
+    configured = _sampling(extra), _function("worker_init_fn", extra), _batch_transform(extra, own)
     return ConfiguredSource(source, *configured) if any(part is not None for part in configured) else source
 
 
@@ -139,7 +146,7 @@ def _is_complete(target: Any, node: Mapping[str, Any]) -> bool:
     return True
 
 
-def _batch_transform(extra: Mapping[str, Any]) -> Callable[[DataSpec | None], Any] | None:
+def _batch_transform(extra: Mapping[str, Any], own: bool) -> Callable[[DataSpec | None], Any] | None:
     """Return what makes the batch transform for data like the spec, None if there is none."""
     if (value := extra.get(_BATCH_TRANSFORM)) is None:
         return None
@@ -148,7 +155,10 @@ def _batch_transform(extra: Mapping[str, Any]) -> Callable[[DataSpec | None], An
 
     def made(spec: DataSpec | None) -> Any:
         classes = None if spec is None else spec.classes
-        return _made(node if classes is None else _with_classes(node, key, classes), key)
+        change = _made(node if classes is None else _with_classes(node, key, classes), key)
+        if not own:
+            limit_memory(change)
+        return change
 
     return made
 

@@ -95,7 +95,7 @@ def prepared_again(config: RunConfig) -> Prepared:
     Raise `ConfigError` if its device is not here: it may have been prepared on another machine.
     """
     device_for(config.device)
-    return Prepared(config, NO_DATA if config.program else open_data(config.values))
+    return Prepared(config, NO_DATA if config.program else open_data(config.values, config.own))
 
 
 class Check(Protocol):
@@ -136,7 +136,7 @@ def prepare(
     if check is not None:
         check(_read(_with_facts(node, stand_ins()), anew), built=["dataset"])
     plain, interpolations = _checked_without_data(node, overrides, names_hydra)
-    source = open_data(plain)
+    source = open_data(plain, own=check is None)
     plain = _with_values_of(source, node, plain, interpolations, resources)
     if check is not None:
         check(_read(plain, anew), built=_AFTER_DATA)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sweepboard.data.sample_memory import memory_limited
 from sweepboard.data.sampling import ConfiguredSource
 from sweepboard.data.seeds import borrowed_device_randomness, borrowed_global_randomness, derive_seed
 from sweepboard.data.types import Batch, Batches, ChangedBatches, Source
@@ -33,7 +35,10 @@ class BatchTransform:
         seed = derive_seed(self.seed, "batch transform", epoch, number)
         with borrowed_global_randomness() as seed_generators, borrowed_device_randomness(self.device, seed):
             seed_generators(seed)
-            changed = self.change(*batch) if self.of_pairs else self.change(batch)
+            with (
+                nullcontext() if self.device.type != "cpu" else memory_limited(self.change, KEY, f"{KEY}=...")
+            ):
+                changed = self.change(*batch) if self.of_pairs else self.change(batch)
         self._check(changed)
         return changed
 

@@ -16,7 +16,7 @@ _SIZE = 10_000_000
 """Maximum value of an argument of a model or a data set."""
 
 _SIDE = 4096
-"""Maximum side of an image that a transform may make; the number of pixels is its square."""
+"""Maximum side that a transform may be given; `data.sample_memory` limits what a chain of them makes."""
 
 _NUMBERS = 1_000_000_000
 """Maximum product of the sizes of a data set, or of the sizes in one list."""
@@ -33,7 +33,7 @@ def refuse_giants(values: Sequence[tuple[str, Any]]) -> None:
             raise NotAllowed(_too_much(key, value))
     sizes = list(_sizes(values))
     for key, group in groupby(sizes, lambda size: size[0].partition("[")[0]):
-        if key.startswith("dataset."):
+        if key.startswith("dataset.") and not _TRANSFORM.match(f"{key}."):
             _refuse_product(key, group)
     _refuse_product("dataset", [size for size in sizes if re.fullmatch(r"dataset\.\w+", size[0])])
 

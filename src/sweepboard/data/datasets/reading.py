@@ -6,7 +6,11 @@ from typing import Any
 
 from torch.utils.data import Dataset, get_worker_info
 
+from sweepboard.data.sample_memory import memory_limited
 from sweepboard.errors import DamagedFile
+
+_KEYS = "dataset.root=... or dataset.transform=..."
+"""What decides how large a sample is."""
 
 
 class UserSplit(Dataset[Any]):
@@ -37,8 +41,10 @@ class UserSplit(Dataset[Any]):
 
     def read(self, index: int) -> Any:
         """Return a sample as the data set gives it. Raise `DamagedFile` if its file cannot be read."""
+        dataset = self.dataset
         try:
-            return self.dataset[index]
+            with memory_limited(dataset, self.place(index), _KEYS):
+                return dataset[index]
         except OSError as error:  # what PIL raises; for anything else the traceback is better
             raise DamagedFile(f"{self.place(index)} cannot be read ({error})") from error
 

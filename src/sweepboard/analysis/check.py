@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,21 +141,23 @@ def _seeds(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
 
 def _recorded(runs: Sequence[Run]) -> Iterator[UnequalCondition]:
     """Yield differences in the conditions that our runs record."""
-    environments = {run.path: environment_of(run) for run in runs}
-    evidence = {run.path: conditions_of(run, environments[run.path]) for run in runs}
+    environments = {id(run): environment_of(run) for run in runs}
+    evidence = {id(run): conditions_of(run, environments[id(run)]) for run in runs}
     names = dict.fromkeys((kind, name) for each in evidence.values() for kind in each for name in each[kind])
     for kind, name in names:
-        yield from _unequal(kind, name, runs, lambda run: evidence[run.path][kind].get(name))  # noqa: B023
-    yield from _packages(runs, {path: packages_of(each) for path, each in environments.items()})
+        yield from _unequal(kind, name, runs, lambda run: evidence[id(run)][kind].get(name))  # noqa: B023
+    packages = {id(each): packages_of(each) for each in environments.values()}  # runs share an equal one
+    if len(packages) > 1:
+        yield from _packages(runs, {run: packages[id(each)] for run, each in environments.items()})
 
 
-def _packages(runs: Sequence[Run], installed: Mapping[Path, Mapping[str, str]]) -> Iterator[UnequalCondition]:
+def _packages(runs: Sequence[Run], installed: Mapping[int, Mapping[str, str]]) -> Iterator[UnequalCondition]:
     """Yield one line for all installed packages, since many differ between two environments."""
     names = sorted({name for each in installed.values() for name in each})
     found = [
         difference.what
         for name in names
-        for difference in _unequal("versions", name, runs, lambda run: installed[run.path].get(name))  # noqa: B023
+        for difference in _unequal("versions", name, runs, lambda run: installed[id(run)].get(name))  # noqa: B023
     ]
     if found:
         yield UnequalCondition("versions", some(found, 3))
@@ -165,9 +166,11 @@ def _packages(runs: Sequence[Run], installed: Mapping[Path, Mapping[str, str]]) 
 def _unequal(
     kind: str, name: str, runs: Sequence[Run], value: Callable[[Run], Any]
 ) -> Iterator[UnequalCondition]:
+    values = [value(run) for run in runs]
+    if values and isinstance(values[0], str) and values.count(values[0]) == len(values):
+        return  # as most conditions of most runs
     by_value: dict[Hashable, list[str]] = {}
-    for run in runs:
-        here = value(run)
+    for run, here in zip(runs, values, strict=True):
         if here is not None and here != "":
             by_value.setdefault(here if isinstance(here, Hashable) else str(here), []).append(run.name)
     if len(by_value) > 1:

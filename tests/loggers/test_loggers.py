@@ -186,26 +186,26 @@ class Deaf(CSV):
 
 
 @pytest.mark.parametrize(
-    ("faulty", "check"),
+    ("faulty", "check", "finding"),
     [
-        (Forgetful, LoggerSuite.test_it_resumes_after_a_kill),
-        (Repeating, LoggerSuite.test_it_keeps_what_callbacks_log_through_a_kill),
-        (OwnSteps, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
-        (OwnSteps, LoggerSuite.test_it_resumes_after_a_signal),
-        (Rounding, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
-        (Backwards, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
-        (Deaf, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks),
+        (Forgetful, LoggerSuite.test_it_resumes_after_a_kill, "resumed: .*, without a stop: "),
+        (Repeating, LoggerSuite.test_it_keeps_what_callbacks_log_through_a_kill, "has the steps "),
+        (OwnSteps, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks, "was logged at "),
+        (OwnSteps, LoggerSuite.test_it_resumes_after_a_signal, r"has the steps \[1, 2, 4, 1, 3, 4\]"),
+        (Rounding, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks, "has other values: "),
+        (Backwards, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks, "was logged at "),
+        (Deaf, LoggerSuite.test_it_keeps_the_scalars_of_the_run_and_of_callbacks, r"the tags \['suite/step"),
     ],
 )
 def test_the_suite_finds_a_fault(
-    faulty: type[CSV], check: Callable[[LoggerSuite, Path], None], tmp_path: Path
+    faulty: type[CSV], check: Callable[[LoggerSuite, Path], None], finding: str, tmp_path: Path
 ) -> None:
     class Suite(TestCSV):
         def logger(self, folder: Path) -> Logger:
             return faulty()
 
     suite = Suite()
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=finding):
         check(suite, tmp_path)
 
 

@@ -200,24 +200,49 @@ class NoSuchMetric(Labelled):
     primary_metric = "f1"
 
 
+class SayingNothingOfItsSamples(Labelled):
+    def training_step(self, model: Any, batch: Any) -> Step:
+        step = super().training_step(model, batch)
+        step.samples = 0
+        return step
+
+
+class Sideways(Labelled):
+    def mode(self, metric: str) -> Any:
+        return "maximum"
+
+
+RESUME, BATCHES, TRAINING, EVALUATION, LEARNING, DIRECTION, SAMPLES = (
+    "test_a_resumed_run_goes_on_as_if_it_had_never_stopped",
+    "test_metrics_do_not_depend_on_the_batch_size",
+    "test_training_changes_weights_and_gives_the_same_twice",
+    "test_evaluation_changes_nothing",
+    "test_a_step_is_a_loss_that_can_be_learned_from",
+    "test_its_metrics_have_a_direction",
+    "test_a_step_says_how_many_samples_it_had",
+)
+
+
 @pytest.mark.parametrize(
-    ("task", "test"),
+    ("task", "test", "finding"),
     [
-        (NotSaved, "test_a_resumed_run_goes_on_as_if_it_had_never_stopped"),
-        (MeanOfMaxima, "test_metrics_do_not_depend_on_the_batch_size"),
-        (MeanOfBatches, "test_metrics_do_not_depend_on_the_batch_size"),
-        (UnweightedMean, "test_metrics_do_not_depend_on_the_batch_size"),
-        (DrawsElsewhere, "test_training_changes_weights_and_gives_the_same_twice"),
-        (DrawsElsewhere, "test_evaluation_changes_nothing"),
-        (SumOfLosses, "test_metrics_do_not_depend_on_the_batch_size"),
-        (ForgetsTheWeights, "test_metrics_do_not_depend_on_the_batch_size"),
-        (NoGradient, "test_a_step_is_a_loss_that_can_be_learned_from"),
-        (CountsEvaluations, "test_evaluation_changes_nothing"),
-        (NoSuchMetric, "test_its_metrics_have_a_direction"),
+        (NotSaved, RESUME, "it loses a state"),
+        (MeanOfMaxima, BATCHES, r"24 samples give .*'largest'.*, cut at \(0, 11, 23, 24\) "),
+        (MeanOfBatches, BATCHES, "24 samples give .*'accuracy': 0.41.*, cut at .*'accuracy': 0.59"),
+        (UnweightedMean, BATCHES, "24 samples give .*'average'.*, cut at "),
+        (DrawsElsewhere, TRAINING, "it keeps a state outside"),
+        (DrawsElsewhere, EVALUATION, "twice is not the same"),
+        (SumOfLosses, BATCHES, "24 samples give {'loss': 17.0.*, cut at .* {'loss': 7.9"),
+        (ForgetsTheWeights, BATCHES, "24 samples give {'loss': 0.694.*, cut at .* {'loss': 0.698"),
+        (NoGradient, LEARNING, "the loss has no gradient"),
+        (CountsEvaluations, EVALUATION, "twice is not the same"),
+        (NoSuchMetric, DIRECTION, "primary_metric is not measured in evaluation"),
+        (Sideways, DIRECTION, "a mode is min or max, not as in {'loss': 'maximum'"),
+        (SayingNothingOfItsSamples, SAMPLES, "a step of 6 samples says that it had 0"),
     ],
 )
-def test_a_planted_fault_is_found(task: type[Task], test: str, tmp_path: Path) -> None:
+def test_a_planted_fault_is_found(task: type[Task], test: str, finding: str, tmp_path: Path) -> None:
     suite = TestAStrangersTask()
     suite.task_class = task
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=finding):
         getattr(suite, test)(*[tmp_path] if "resumed" in test else [])

@@ -101,7 +101,8 @@ class DataSuite(ABC):
 
     def _check_resume(self, folder: Path, workers: int, start: int, whole: list[str]) -> None:
         stopped = self._data(folder, workers=workers).train
-        assert len(list(islice(stopped.epoch(1), start))) == start
+        given = len(list(islice(stopped.epoch(1), start)))
+        assert given == start, f"epoch 1 gives {given} batches, and gave {len(whole)} or more before"
         state = unpacked(packed({"state": stopped.state_dict(1, start)}), folder)["state"]
         resumed = self._data(folder, workers=workers).train
         resumed.load_state_dict(state)

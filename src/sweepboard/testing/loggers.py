@@ -49,22 +49,26 @@ class LoggerSuite(CallbackSuite):
         assert not missing, f"the tags {sorted(missing)} are missing"
         assert not extra, f"nobody logged the tags {sorted(extra)}"
         for tag, curve in expected.points.items():
-            assert [step for step, _ in points[tag]] == [step for step, _ in curve], tag
-            found, known = (
-                torch.tensor([float(value) for _, value in each]) for each in (points[tag], curve)
-            )
-            torch.testing.assert_close(found, known)
+            _check_curve(tag, points[tag], curve)
 
     def test_it_keeps_what_callbacks_log_through_a_kill(self, tmp_path: Path) -> None:
         whole, killed = tmp_path / "whole", tmp_path / "killed"
         train(whole, {"logger": self._made(whole), "every": _Everything()})
         self.train_and_kill(killed, {"logger": self._made(killed), "every": _Everything()})
         train(killed, {"logger": self._made(killed), "every": _Everything()}, resume=True)
-        assert self.result(Callback(), killed) == self.result(Callback(), whole)
+        found, expected = self.result(Callback(), killed), self.result(Callback(), whole)
+        assert found == expected, f"after a kill: {found}, without one: {expected}"
 
     def _made(self, folder: Path) -> Logger:
         folder.mkdir(parents=True, exist_ok=True)
         return self.logger(folder)
+
+
+def _check_curve(tag: str, found: list[tuple[int, float]], logged: list[tuple[int, float]]) -> None:
+    steps, expected = ([step for step, _ in curve] for curve in (found, logged))
+    assert steps == expected, f"{tag} has the steps {steps}, and was logged at {expected}"
+    stored, given = (torch.tensor([float(value) for _, value in curve]) for curve in (found, logged))
+    torch.testing.assert_close(stored, given, msg=lambda why: f"{tag} has other values: {why}")
 
 
 class _Memory(Callback):

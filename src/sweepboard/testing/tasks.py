@@ -62,7 +62,8 @@ class TaskSuite(ABC):
             self._train(learner, 0, UPDATES)
         assert weights_sha256(first.model) != before, "no weight has changed"
         assert weights_sha256(first.model) == weights_sha256(second.model), "it keeps a state outside"
-        assert first.meter.metrics() == second.meter.metrics()
+        measured = [learner.meter.metrics() for learner in (first, second)]
+        assert measured[0] == measured[1], f"the same training measures {measured[0]}, then {measured[1]}"
 
     def test_evaluation_changes_nothing(self) -> None:
         measured, unmeasured = self._learner(), self._learner()
@@ -90,7 +91,8 @@ class TaskSuite(ABC):
         learner = self._learner()
         metrics = evaluate(learner, [self.batch(0, 12)])
         assert learner.task.primary_metric in metrics, "primary_metric is not measured in evaluation"
-        assert {learner.task.mode(name) for name in metrics} <= {"min", "max"}
+        modes = {name: learner.task.mode(name) for name in metrics}
+        assert {*modes.values()} <= {"min", "max"}, f"a mode is min or max, not as in {modes}"
 
     def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(self, tmp_path: Path) -> None:
         whole, stopped, resumed = (self._learner() for _ in range(3))
@@ -110,7 +112,7 @@ class TaskSuite(ABC):
         learner, batch = self._learner(), self.batch(0, SIZE)
         with torch.set_grad_enabled(learner.task.evaluation_gradients):
             step = as_step(learner.task, learner.evaluation_step(batch), batch)
-        assert float(step.samples or 0) > 0
+        assert float(step.samples or 0) > 0, f"a step of {SIZE} samples says that it had {step.samples}"
 
     def _learner(self) -> Learner:
         seed_everything(0)

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from sweepboard.building.optimizer_check import check_optimizers_fit, take_numbers
-from sweepboard.building.optimizer_nodes import check_optimizers
+from sweepboard.building.optimizer_nodes import check_optimizers, is_argument
 from sweepboard.building.prepare import Prepared
 from sweepboard.building.schedules import check_schedulers
 from sweepboard.building.trial_model import try_model
@@ -144,8 +144,8 @@ class NumberVariants:
         """Raise `ConfigError` if an optimizer or a schedule refuses the numbers: once for all seeds."""
         if repr(numbers) in self.fitting:
             return
-        follows = any(key.startswith("scheduler.") for each in self.followers.values() for key in each)
-        if not (self.fitting and not follows and take_numbers(run)):
+        changed = (each for key in numbers for each in (key, *self.followers.get(key, ())))
+        if not (self.fitting and all(map(is_argument, changed)) and take_numbers(run)):
             self._check_wholly(run)
         self.fitting.add(repr(numbers))
 

@@ -130,6 +130,12 @@ def _check_group(node: OptimizerNode, key: str, values: Mapping[str, Any]) -> No
         raise ConfigError(f"{key}.lr_scale: there is {key}.lr, too; give one of them")
 
 
+def is_argument(key: str) -> bool:
+    """Return whether `key` is an argument of an optimizer, not of a schedule and no key of the runner."""
+    group, _, rest = key.partition(".")
+    return group == OPTIMIZER and rest.rpartition(".")[2] not in _SHARED | _OF_ONE_OF_SEVERAL
+
+
 def _keys_of(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names}
 

@@ -44,6 +44,16 @@ def test_it_has_a_record_a_board_and_a_log(run: Path) -> None:
     assert json.loads((run / "environment.json").read_text())["sources"].keys() == {"train"}
 
 
+def test_a_job_of_a_sweep_records_its_own_modules(folder: Path, command: Command) -> None:
+    (folder / "helper.py").write_text("RATE = 1\n")
+    (folder / "train.py").write_text(f"import helper\n{(folder / 'train.py').read_text()}")
+    command(*PROGRAM, "-m", "optimizer.lr=0.1,0.01", "sweep.name=rates", "threads=1")
+    for job in sorted((folder / "outputs/sweeps/rates").glob("optimizer.lr=*")):
+        sources = json.loads((job / "environment.json").read_text())["sources"]
+        assert sources.keys() == {"helper", "train"}, job.name
+    assert "differs" not in command("verify", "outputs/sweeps/rates/optimizer.lr=0.1").out
+
+
 def test_stopped_and_resumed_to_the_bit(run: Path, folder: Path, command: Command) -> None:
     command(*PROGRAM, "hydra.run.dir=stopped", "stop_at=2", code=143)
     stopped = record_of(folder / "stopped")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweepboard.compose.locate import TARGET, is_users, nodes
+from sweepboard.import_path import import_users_modules
 
 _EXECUTING = {"run_path", "run_module", "spec_from_file_location"}
 _IMPORTING = {"import_module", "__import__"}
@@ -42,6 +43,7 @@ def user_modules(config: Mapping[str, Any]) -> UserModules:
     Modules are parsed and not imported, so that the result is the same in every process. Imports inside
     functions count, also `import_module("name")`. Installed packages are left out: their version is recorded.
     """
+    import_users_modules()  # a job of a sweep has imported none of them yet
     targets = [str(node[TARGET]) for key in config for _, node in nodes(config[key], key)]
     unknown = {target for target in targets if _has_no_file(target)}
     found: dict[str, Path] = {}

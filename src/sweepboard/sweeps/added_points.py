@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
+from sweepboard.compose.hydra_errors import explain
 from sweepboard.compose.hydra_values import templates_of
 from sweepboard.compose.interpolations import follow
 from sweepboard.compose.run_config import RunConfig
@@ -79,5 +81,8 @@ def _checked(
 
 
 def _standing(overrides: Sequence[str]) -> list[str]:
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:  # a stranger's plan may say that anything was typed
+        raise explain(error, overrides) from error
     return [str(each.input_line) for each in last_of_each_key(parsed)]

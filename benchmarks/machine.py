@@ -62,6 +62,11 @@ def _version(name: str) -> str:
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-    here = Path(__file__).parent
+    """Return the commit of the code, `-dirty` if anything but the results of benchmarks was changed since."""
+    changed = _git("status", "--porcelain", "--", "src", "benchmarks/**/*.py", "pyproject.toml")
+    return _git("rev-parse", "--short=10", "HEAD") + ("-dirty" if changed else "")
+
+
+def _git(*words: str) -> str:
+    command, here = ["git", *words], Path(__file__).parents[1]
     return subprocess.run(command, cwd=here, capture_output=True, text=True, check=False).stdout.strip()

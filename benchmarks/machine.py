@@ -63,7 +63,7 @@ def _version(name: str) -> str:
 
 def _commit() -> str:
     """Return the commit of the code, `-dirty` if anything but the results of benchmarks was changed since."""
-    changed = _git("status", "--porcelain", "--", "src", "benchmarks/**/*.py", "pyproject.toml")
+    changed = _git("status", "--porcelain", "--", "src", ":(glob)benchmarks/**/*.py", "pyproject.toml")
     return _git("rev-parse", "--short=10", "HEAD") + ("-dirty" if changed else "")
 
 

@@ -251,3 +251,11 @@ def test_a_class_that_is_no_callback_is_refused(world: World) -> None:
 
     with pytest.raises(ConfigError, match=r"callbacks\.mine: Mine is not a callback"):
         fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": Mine()})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("method", ["on_step", "on_train_batch_end", "on_validations"])
+def test_a_method_for_an_event_that_there_is_not_is_refused(world: World, method: str) -> None:
+    mine = type("Mine", (Callback,), {method: lambda self, progress: None})()
+    told = rf"callbacks\.mine: Mine\.{method} is no event of a run; they are on_start, .*on_update, .*on_end$"
+    with pytest.raises(ConfigError, match=told):
+        fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": mine})

@@ -22,6 +22,8 @@ log = logging.getLogger("sweepboard")
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
+
 
 class CallbackList:
     """Forwards each event to every callback, in order. `Pruned` raised by one is stored in `stop`.
@@ -171,7 +173,10 @@ def _overriding(callbacks: Mapping[str, Callback], method: str) -> tuple[tuple[s
 
 
 def check_callbacks(callbacks: Mapping[str, Callback]) -> None:
-    """Raise `ConfigError` for an object that is no callback, and for two that give weights to evaluate."""
+    """Raise `ConfigError` for an object that is no callback, and for two that give weights to evaluate.
+
+    Also for a method that has the name of an event that there is not: it would never be called.
+    """
     for name, callback in callbacks.items():
         _check_class(name, callback)
     giving = [name for name, _ in _overriding(callbacks, "evaluation_weights")]
@@ -185,4 +190,10 @@ def _check_class(name: str, callback: object) -> None:
     if not isinstance(callback, Callback):
         raise ConfigError(
             f"{name}: {type(callback).__name__} is not a callback: derive its class from sweepboard.Callback"
+        )
+    unknown = [each for each in dir(type(callback)) if each.startswith("on_") and each not in _EVENTS]
+    if unknown:
+        raise ConfigError(
+            f"{name}: {type(callback).__name__}.{unknown[0]} is no event of a run; they are "
+            f"{', '.join(_EVENTS)}"
         )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
 from sweepboard.execution import LOST, Ended
+from sweepboard.runs.folder import RunFolder
 from sweepboard.stop_signals import STOP_SIGNALS
-from sweepboard.sweeps.outcome import STOPPED, outcome
+from sweepboard.sweeps.outcome import STOPPED, correct_record, outcome
+from sweepboard.training.ending import INTERRUPTED
+from tests.command import Command
 
 
 @pytest.mark.parametrize("signum", STOP_SIGNALS)
@@ -27,3 +32,14 @@ def test_any_other_signal_is_a_failure() -> None:
 def test_a_job_lost_with_its_server_has_failed_unless_it_was_being_stopped() -> None:
     assert outcome(Ended("job", -signal.SIGKILL, LOST), None, None, None)[0] == "failed"
     assert outcome(Ended("job", -signal.SIGKILL, STOPPED), None, None, None) == ("interrupted", STOPPED)
+
+
+def test_a_job_that_was_stopped_before_it_began_is_run_by_resume(command: Command) -> None:
+    words = ("dataset=gaussian", "model=linear", "trainer=debug", "threads=1", "sweep.name=two")
+    assert "2 finished" in command("-m", *words, "seed=1,2").out
+    job = RunFolder(Path("outputs/sweeps/two/seed=2"))
+    shutil.rmtree(job.path)
+    job.path.mkdir()
+    correct_record(job, INTERRUPTED, STOPPED)  # what the sweep writes then
+    assert "2 finished" in command("resume", "outputs/sweeps/two").out
+    assert job.begun

@@ -115,7 +115,7 @@ def save_config(config: RunConfig, folder: RunFolder, record: RunRecord) -> None
     if config.own and now is None:
         log.warning("the run is not signed: %s", why_no_key())
     digest = hashlib.sha256(text.encode()).hexdigest()
-    if folder.record.is_file():
+    if folder.begun:  # a job that was stopped before it began has a record alone
         _record_both(folder, record, now, digest)
     record.signature, record.config_sha256 = now, digest
     write_atomic(folder.config, text)

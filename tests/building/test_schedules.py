@@ -144,6 +144,9 @@ scheduler={SEQUENTIAL, milestones: [4, 5]}
     scheduler: torch.optim.lr_scheduler.SequentialLR cannot be built: ValueError: Sequential
     Schedulers expects
 
+scheduler={_target_: L.OneCycleLR, max_lr: 1, total_steps: 100, pct_start: 0.01}
+    scheduler: torch.optim.lr_scheduler.OneCycleLR cannot be built: ZeroDivisionError: float
+
 scheduler={_target_: L.StepLR, step_size: 1, optimizer: 3}
     scheduler.optimizer: given by sweepboard itself; leave it out
 

@@ -49,7 +49,7 @@ def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) ->
         return ConfigError(f"{place}: {str(cause or error).partition(chr(10))[0]}")
     if isinstance(cause, UserError):
         return cause
-    if isinstance(cause, ValueError | TypeError | RuntimeError | AssertionError | OSError):
+    if isinstance(cause, ValueError | TypeError | RuntimeError | AssertionError | ArithmeticError | OSError):
         refused = Refused(f"{place}: {node[TARGET]} cannot be built: {told(cause)}")
         refused.__cause__ = cause
         return refused

@@ -24,15 +24,13 @@ from sweepboard.runs.export_call import (
     resized,
     samples_of,
 )
+from sweepboard.runs.export_formats import FORMATS
 from sweepboard.runs.export_onnx import outputs_of_onnx, write_onnx
 from sweepboard.runs.reload import placed_config
 from sweepboard.runs.saved_run import SavedRun
 from sweepboard.secrets import masked
 from sweepboard.training.model_call import ModelCall
 from sweepboard.version import __version__
-
-FORMATS = {"safetensors": ".safetensors", "torch_export": ".pt2", "onnx": ".onnx"}
-"""The formats and their file suffixes."""
 
 
 class ExportFailed(RunFailed):

@@ -74,3 +74,20 @@ def test_what_hydra_blocks_is_one_line() -> None:
         construct({"_target_": "os.system", "_args_": ["true"]}, "model")
     assert str(raised.value).startswith("model: ")
     assert "\n" not in str(raised.value)
+
+
+def test_a_data_type_of_torch_is_named_in_yaml() -> None:
+    scaled = {"_target_": "torchvision.transforms.v2.ToDtype", "dtype": "torch.float32", "scale": True}
+    node = {"_target_": "torchvision.transforms.v2.Compose", "transforms": [scaled]}
+    image = torch.full((3, 2, 2), 255, dtype=torch.uint8)
+    assert torch.equal(construct(node, "dataset.transform")(image), torch.ones(3, 2, 2))
+    layer = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 1, "dtype": "torch.float64"}
+    assert construct(layer, "model").weight.dtype is torch.float64
+
+
+@pytest.mark.parametrize("text", ["float32", "torch.float23", "torch.nn", "torch."])
+def test_other_texts_stay_texts(text: str) -> None:
+    assert construct({"_target_": "builtins.dict", "dtype": text, "name": "torch.int8"}, "model") == {
+        "dtype": text,
+        "name": "torch.int8",
+    }

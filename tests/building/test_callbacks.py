@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweepboard.building.callbacks import build_callbacks
-from tests.command import own_imports
+from tests.command import TINY, Command, own_imports
 from tests.preparing import Mistake, Prepare
 
 SOURCE = """
@@ -79,3 +79,23 @@ def test_an_entry_is_removed(prepare: Prepare) -> None:
 )  # fmt: skip
 def test_a_mistake_is_one_line(words: tuple[str, ...], line: str, mistake: Mistake) -> None:
     assert mistake(*D, *words).startswith(line)
+
+
+def test_a_callback_that_does_not_fit_the_model_is_refused_before_there_is_a_folder(command: Command) -> None:
+    Path("fits.py").write_text(
+        "from sweepboard import Callback\n"
+        "from sweepboard.errors import ConfigError\n"
+        "class Fits(Callback):\n"
+        "    def __init__(self, weights): self.weights = weights\n"
+        "    def check_model(self, model, key):\n"
+        "        found = sum(1 for _ in model.parameters())\n"
+        "        if found != self.weights: raise ConfigError(f'{key}.weights: there are {found}')\n"
+    )
+    words = ["dataset=gaussian", *TINY, "+callbacks.mine._target_=fits.Fits"]
+    for flags, weights in (((), "3"), (("-m",), "2,3")):
+        line = command(*flags, *words, f"+callbacks.mine.weights={weights}", code=2).line
+        assert "callbacks.mine.weights: there are 2" in line
+    frozen = [*words[:-1], "callbacks=freeze", "callbacks.freeze.patterns=[norm.*]"]
+    assert "callbacks.freeze: no parameter of the model matches norm" in command(*frozen, code=2).line
+    assert not Path("outputs").exists()
+    command(*words, "+callbacks.mine.weights=2")

@@ -108,4 +108,4 @@ def test_frozen_weights_stay_until_they_are_thawed() -> None:
 )
 def test_patterns_that_cannot_be_meant(world: World, patterns: list[str], line: str) -> None:
     with pytest.raises(ConfigError, match=line):
-        fit(world.learner(), world.data(), SETTINGS, callbacks={"freeze": Freeze(patterns)})
+        Freeze(patterns).check_model(world.learner().model, "freeze")

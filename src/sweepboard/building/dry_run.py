@@ -62,7 +62,8 @@ def dry_run(
         _check_gradient_checkpointing(model, run.settings.trainer)
         if anew:
             check_initial_weights(model, run.settings.weights)
-        build_callbacks(run)
+        for key, callback in build_callbacks(run).items():
+            callback.check_model(model, key)
         check_compiler(torch.device(config["device"]), config["trainer"]["compile"])
         return metrics
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
@@ -32,12 +33,29 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
     values = dict(node)
     for _ in range(RESOLVED):
         values = escaped(values)
+    values = with_dtypes(values)
     config = OmegaConf.create({"_convert_": "all", **values}, flags={"allow_objects": True})
     try:
         return instantiate(config, *leading)
     except InstantiationException as error:
         reason = _reason(error, node, key)
     raise reason  # outside of `except`, so that the traceback of a bug does not include Hydra's error
+
+
+def with_dtypes(value: Any) -> Any:
+    """Return nested plain containers with the texts of torch's data types as these types, where `dtype` is.
+
+    `{_target_: torchvision.transforms.v2.ToDtype, dtype: torch.float32}`: YAML has no other way to name one.
+    """
+    if isinstance(value, dict):
+        return {name: _dtype(each) if name == "dtype" else with_dtypes(each) for name, each in value.items()}
+    return [with_dtypes(each) for each in value] if isinstance(value, list) else value
+
+
+def _dtype(value: Any) -> Any:
+    named = isinstance(value, str) and value.startswith("torch.")
+    found = getattr(torch, value.removeprefix("torch."), None) if named else None
+    return found if isinstance(found, torch.dtype) else value
 
 
 def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) -> BaseException:

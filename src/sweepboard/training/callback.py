@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from sweepboard.training.progress import Progress
 
@@ -29,6 +29,12 @@ class Callback:
 
     may_fail: bool = False
     """Whether the run drops this callback with a warning, and continues, when one of its methods raises."""
+
+    def check_model(self, model: nn.Module, key: str) -> None:
+        """Raise `ConfigError` if the callback does not fit the model; `key` begins the message.
+
+        It is called before a run or a sweep has a folder; neither object is used any further.
+        """
 
     def on_start(self, progress: Progress) -> None:
         """Run before the first update of each attempt, also after a resume."""

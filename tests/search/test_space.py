@@ -56,7 +56,11 @@ def test_all_of_hydras_grammar(word: str, expected: Axis) -> None:
             "a=tag(lgo, interval(1,2))",
             "a=tag(lgo, interval(1,2)): the one tag is log, of an interval or a range",
         ),
-        ("a=interval(1,2),3", "a=interval(1,2),3: an interval stands alone; give one, or a list of values"),
+        (
+            "a=interval(1,2),3",
+            "a=interval(1,2),3: a range, an interval, a choice and a glob are none of several values; list "
+            "all values, as a=1,2,3, or type one of these alone",
+        ),
         ("a=range(1,1)", "a=range(1,1): has no values to choose from"),
         (
             "a=1",

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from sweepboard.compose.override_grammar import why_unreadable
 from sweepboard.errors import ConfigError
 from sweepboard.sweeps.grid import grid
 from sweepboard.sweeps.point_filter import holds, read_filter
+from sweepboard.sweeps.sweep_overrides import refuse_two_of_a_key
 
 
 def test_every_combination_the_last_key_fastest() -> None:
@@ -137,3 +139,27 @@ def test_what_is_no_condition_is_told(text: str, line: str) -> None:
 )
 def test_a_range_has_the_numbers_that_are_written(text: str, numbers: str) -> None:
     assert grid([f"a={text}"]) == [[f"a={number}"] for number in numbers.split()]
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("model=mlp,glob(l*)", "type 'model=glob([mlp,l*])'"),
+        ("model=glob(c*),mlp,glob([l*,p])", "type 'model=glob([c*,mlp,l*,p])'"),
+        ("model=mlp,glob(*,exclude=c*)", "list all values, as model=1,2,3"),
+        ("seed=1,range(5,8)", "list all values, as seed=1,2,3"),
+        ("seed=choice(1,2),5", "list all values, as seed=1,2,3"),
+        ("+a=range(3),range(5,7)", "list all values, as a=1,2,3"),
+    ],
+)
+def test_what_is_none_of_several_values_is_told(word: str, line: str) -> None:
+    for refuse in (lambda: grid([word]), lambda: refuse_two_of_a_key([word], "basic")):
+        with pytest.raises(ConfigError, match=re.escape(f"{word}: ")) as caught:
+            refuse()
+        assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("pattern", ["[ml]*", "?[!n]*", "[a-m]lp"])
+def test_a_pattern_with_brackets_is_told_with_its_quotes(pattern: str) -> None:
+    why = why_unreadable(f"model=glob({pattern})")
+    assert why.endswith(f"""type 'model=glob("{pattern}")'""")

@@ -17,6 +17,7 @@ _UNQUOTED = re.compile(r"[\w./:-]+", re.ASCII)
 _KNOWN = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|:,\[\]{}()'\" \t]")
 _LARGE = re.compile(r"(?<=[=,:(\[])\d+(?:\.\d*)?[eE]\d{3,}(?=[,)}\]]|$)")
 _INDEX = re.compile(r"\[(\d+)\]")
+_GLOB = re.compile(r"glob\(([^()'\"\\]+)\)")
 
 
 def refuse_endless(override: str) -> None:
@@ -67,6 +68,9 @@ def why_unreadable(override: str) -> str:
     if _INDEX.search(key):
         dotted = _INDEX.sub(r".\1", key)
         return f"{override}: an entry of a list is named with a dot; type {_typed(dotted, value)}"
+    with_quotes = _GLOB.sub(r'glob("\1")', override)
+    if with_quotes != override and _reads(with_quotes):
+        return f"{override}: a pattern with brackets needs quotes; type {shlex.quote(with_quotes)}"
     known = all(map(_KNOWN.match, value)) and "=" not in value
     if known or not _reads(f"{key}={quoted(value)}", value):
         return (

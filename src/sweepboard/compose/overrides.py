@@ -10,10 +10,11 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from shlex import quote
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString, Sweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quote, QuotedString, Sweep
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from sweepboard.compat import hydra as compat
@@ -77,6 +78,22 @@ def refuse_inside(override: Override) -> None:
         )
     if any(map(_is_extension, inner)):
         raise ConfigError(f"{override.input_line}: extend_list stands alone; type KEY=extend_list(...)")
+
+
+def refuse_among_values(override: Override) -> None:
+    """Raise `ConfigError` if a glob, a range or an interval is one of several values: Hydra reads none."""
+    value = compat.value_of(override)
+    among = value.list if isinstance(value, ChoiceSweep) else []
+    globs = [one for one in among if isinstance(one, Glob)]
+    if globs and not any(one.exclude for one in globs):
+        names = chain.from_iterable(one.include if isinstance(one, Glob) else [str(one)] for one in among)
+        instead = quote(f"{override.key_or_group}=glob([{','.join(names)}])")
+        raise ConfigError(f"{override.input_line}: glob(...) is none of several values; type {instead}")
+    if globs or any(isinstance(one, Sweep) for one in among):
+        raise ConfigError(
+            f"{override.input_line}: a range, an interval, a choice and a glob are none of several values; "
+            f"list all values, as {override.key_or_group}=1,2,3, or type one of these alone"
+        )
 
 
 def extends(override: Override) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Sweep
 
-from sweepboard.compose.overrides import refuse_inside
+from sweepboard.compose.overrides import refuse_among_values, refuse_inside
 from sweepboard.errors import ConfigError
 
 Value: TypeAlias = int | float | str
@@ -183,9 +183,8 @@ def _range(key: str, value: RangeSweep, override: Override) -> Axis:
 
 def _texts(override: Override) -> list[str]:
     """Return the values as text, in an order that is always the same."""
+    refuse_among_values(override)
     value = override.value()
-    if isinstance(value, ChoiceSweep) and any(isinstance(one, Sweep) for one in value.list):
-        raise ConfigError(f"{override.input_line}: an interval stands alone; give one, or a list of values")
     texts = list(override.sweep_string_iterator())
     if not texts:
         raise ConfigError(f"{override.input_line}: has no values to choose from")

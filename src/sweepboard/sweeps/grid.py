@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 
-from sweepboard.compose.overrides import refuse_inside
+from sweepboard.compose.overrides import refuse_among_values, refuse_inside
 from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.sweeps.ranges import overrides_parser
 from sweepboard.sweeps.sweep_overrides import key_of, last_of_each_key
@@ -50,6 +50,7 @@ def grid(
 def axis(override: Override) -> Axis:
     """Return the values of one override, each as an override. Raise `ConfigError` for an infinite range."""
     refuse_inside(override)
+    refuse_among_values(override)
     key = override.get_key_element()
     name = key_of(key)
     if not override.is_sweep_override():

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
-from sweepboard.compose.overrides import extends
+from sweepboard.compose.overrides import extends, refuse_among_values
 from sweepboard.errors import ConfigError
 from sweepboard.names import key_of as key_of
 
@@ -80,6 +80,7 @@ def refuse_two_of_a_key(overrides: Sequence[str], sweeper: str) -> None:
     """Raise `ConfigError` for a key with several overrides, of which Hydra's sweepers keep one."""
     found: set[str] = set()
     for override in last_of_each_key(OverridesParser.create().parse_overrides(list(overrides))):
+        refuse_among_values(override)
         key = key_of(override.get_key_element())
         if key in found:
             raise ConfigError(

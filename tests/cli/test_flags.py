@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sweepboard.cli.command_line import parse
-from sweepboard.cli.dispatch import split_verb
+from sweepboard.cli.dispatch import VERBS, split_verb
 from tests.command import Command
 
 
@@ -49,6 +49,25 @@ def test_a_sweep_may_be_asked_for_between_overrides(command: Command) -> None:
 )
 def test_flags_stand_before_the_verb(argv: list[str], verb: str, rest: list[str]) -> None:
     assert split_verb(argv) == (verb, rest)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["seed=1,2", "-m", "plan"],
+        ["model=mlp", "compare", "outputs"],
+        ["--config-dir", "c", "seed=1", "resume", "r"],
+    ],
+)
+def test_a_verb_after_an_override_is_told(argv: list[str], command: Command) -> None:
+    verb = next(word for word in argv if word in VERBS)
+    line = command(*argv, code=2).line
+    assert line == f"sweepboard: {verb}: a verb stands before all overrides; type `sweepboard {verb} ...`"
+
+
+def test_a_value_that_is_called_like_a_verb_is_none() -> None:
+    argv = ["seed=1", "--config-name", "test", "-cd", "plan"]
+    assert split_verb(argv) == ("train", argv)
 
 
 DASHES = {

@@ -266,3 +266,22 @@ def test_a_test_of_an_interrupted_run_stays_and_is_not_compared(command: Command
     said = command("test", "run", "--json").json
     assert said["test_best/accuracy"] == record_of(RUN)["metrics"]["test_best/accuracy"]
     assert curves(RUN) == before  # the run had measured it already
+
+
+def test_options_of_ones_own_are_found_in_their_folder(command: Command) -> None:
+    for name, text in {
+        "loggers/table": "table:\n  _target_: sweepboard.loggers.CSV\n",
+        "model/act/tanh": "_target_: torch.nn.Tanh\n",
+    }.items():
+        file = Path(f"own/{name}.yaml")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    command("dataset=gaussian", *TINY, "hydra.run.dir=r")
+    command("resume", "r", "--config-dir", "own", "loggers=table", "trainer.epochs=3")
+    assert "loggers=table" in record_of(Path("r"))["overrides"]
+    line = command("resume", "r", "--config-dir", "own", "optimizer=sgd", "trainer.epochs=4", code=2).line
+    assert "type `sweepboard rerun r --config-dir=own optimizer=sgd trainer.epochs=4` instead" in line
+    line = command("resume", "r", "loggers=table", code=2).line
+    assert "loggers=table: there is no such option" in line
+    line = command("resume", "r", "model/act=tanh", code=2).line
+    assert line.endswith("model/act: there is no such group here; one of your own needs its --config-dir")

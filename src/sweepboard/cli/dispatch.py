@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
+from itertools import pairwise
 
 from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.errors import UserError, did_you_mean, naming_open_files
@@ -22,7 +23,7 @@ VERBS = {
     "verify": "train a run again, and compare every scalar and the weights",
     "test": "evaluate a run's model on the test set or on other data",
     "diff": "show what differs between two runs",
-    "export": "write a run's model as safetensors or as a torch.export program",
+    "export": "write a run's model as safetensors, a torch.export program or ONNX",
     "lr-find": "find a learning rate: a short run in which it rises until the loss diverges",
     "plan": "show the jobs of a sweep, and which are done, without running them",
     "ls": "list the runs of a folder",
@@ -129,7 +130,7 @@ def _is_ours(error: SystemExit) -> bool:
 def split_verb(argv: list[str]) -> tuple[str, list[str]]:
     """Return the verb and its arguments, including flags before the verb.
 
-    Raise `UserError` if the first word is neither a verb nor an override.
+    Raise `UserError` if the first word is neither a verb nor an override, or if a verb stands after one.
     """
     index = _first_word(argv)
     first = argv[index] if index < len(argv) else ""
@@ -137,6 +138,9 @@ def split_verb(argv: list[str]) -> tuple[str, list[str]]:
         return first, [*argv[:index], *argv[index + 1 :]]
     if index == 0 and first.isidentifier():
         raise UserError(f"there is no verb {first!r}{did_you_mean(first, VERBS)}")
+    late = [word for before, word in pairwise(argv) if word in VERBS and before not in WITH_VALUE]
+    if late:
+        raise UserError(f"{late[0]}: a verb stands before all overrides; type `sweepboard {late[0]} ...`")
     return "train", argv
 
 

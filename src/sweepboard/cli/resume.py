@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sweepboard.cli.chosen_run import chosen
-from sweepboard.cli.run_options import parser
+from sweepboard.cli.run_options import config_dirs, parser
 from sweepboard.cli.short_keys import with_whole_keys_of
 from sweepboard.cli.summary import print_summary
 from sweepboard.cli.sweep import go_on_with_sweep
@@ -51,7 +51,8 @@ def _go_on(saved: SavedRun, options: argparse.Namespace) -> int:
     from sweepboard.runs.record import read_record
     from sweepboard.runs.resume import prepare_resume, resume, why_complete
 
-    prepared = prepare_resume(saved, overrides, options.allow, options.accept_changes)
+    folders = config_dirs(options)
+    prepared = prepare_resume(saved, overrides, options.allow, options.accept_changes, folders)
     if complete := why_complete(saved, prepared):
         print(printable(f"{saved.folder} {complete}"))
         return 0

@@ -63,6 +63,9 @@ def unknown_key(key: str, own_keys: Sequence[str] = ()) -> ConfigError:
         return ConfigError(f"{key}: there is no such key; {hint}{advice}".rstrip("; "))
     if key.startswith(f"{SEARCH}.") and setting_like(key) == key:
         return ConfigError(f"{key}: is of a search; add hydra/sweeper=optuna")
+    group = key.partition("/")[0]
+    if group != key and group in GROUPS:
+        return ConfigError(f"{key}: there is no such group here; one of your own needs its --config-dir")
     return ConfigError(f"{key}: there is no such setting{did_you_mean_key(key)}")
 
 

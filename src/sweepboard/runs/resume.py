@@ -64,18 +64,23 @@ def why_complete(saved: SavedRun, prepared: Prepared) -> str | None:
 
 
 def prepare_resume(
-    saved: SavedRun, overrides: Sequence[str] = (), allowed: Sequence[str] = (), accept: bool = False
+    saved: SavedRun,
+    overrides: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    accept: bool = False,
+    config_dirs: Sequence[Path] = (),
 ) -> Prepared:
-    """Return the configuration of the resumed run.
+    """Return the configuration of the resumed run; `config_dirs` hold options that overrides name.
 
     Raise `AnotherRun` for overrides that a resume cannot make; unless `accept`, `Changed` for changed data or
     code and `ChangedSinceSigned` for a changed configuration; and `LinkInFolder`.
     """
     refuse_links(saved.folder)
-    prepared = prepare_saved(saved, overrides, allowed, accept=accept, anew=False)
+    prepared = prepare_saved(saved, overrides, allowed, config_dirs, accept, anew=False)
     refuse_changes(saved, prepared, accept)
     _refuse_shortening(saved, prepared)
-    typed = " ".join(prepared.config.overrides[len(saved.record.overrides) :])
+    added = prepared.config.overrides[len(saved.record.overrides) :]
+    typed = " ".join([*(f"--config-dir={folder}" for folder in config_dirs), *added])
     instead = f"type `sweepboard rerun {saved.folder} {typed}` instead"
     refuse_another_run(saved.config, prepared.config, instead, bool(changed_data(saved.record, prepared)))
     return prepared.placed(saved.folder.path, saved.record.number)  # the folder may have been moved

@@ -83,7 +83,7 @@ def refuse_inside(override: Override) -> None:
 def refuse_among_values(override: Override) -> None:
     """Raise `ConfigError` if a glob, a range or an interval is one of several values: Hydra reads none."""
     value = compat.value_of(override)
-    among = value.list if isinstance(value, ChoiceSweep) else []
+    among: list[Any] = list(value.list) if isinstance(value, ChoiceSweep) else []
     globs = [one for one in among if isinstance(one, Glob)]
     if globs and not any(one.exclude for one in globs):
         names = chain.from_iterable(one.include if isinstance(one, Glob) else [str(one)] for one in among)

@@ -84,6 +84,28 @@ def test_someone_elses_is_not_run(script: Command, command: Command) -> None:
     assert Path("ran").exists()
 
 
+@pytest.mark.parametrize("target", ["mine.__main__", "mine.train"])
+def test_a_script_in_someone_elses_folder_is_not_run_though_its_name_is_allowed(
+    target: str, script: Command, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    function = "def train(cfg, run): run.save({}, 1)"
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "mine.py").write_text(function)
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    own = (
+        f"{BEGIN}run.save({{}}, 1)" if target.endswith("__main__") else "def train(cfg, run): run.save({}, 1)"
+    )
+    script(own, f"program._target_={target}")
+    change_record(Path("run"), signature="", status="interrupted")
+    inside = Path("run", "mine.py").absolute()
+    inside.write_text("from pathlib import Path\nPath('ran').touch()\ndef train(cfg, run): pass")
+    config = Path("run/config.yaml")
+    config.write_text(config.read_text().replace("file: mine.py", f"file: {inside}"))
+    line = command("resume", "run", "--allow", "mine", code=2).line
+    assert "mine.py is not read on the word of a run folder that is not yours" in line
+    assert not Path("ran").exists()
+
+
 def python(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
 

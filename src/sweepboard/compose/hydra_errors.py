@@ -244,9 +244,7 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
         from sweepboard.compose.yaml_errors import place_of_value
 
         key = str(behind.full_key or "")
-        is_typed = any(
-            f"{override.lstrip('+~')}.".startswith((f"{key}=", f"{key}.")) for override in overrides
-        )
+        is_typed = any(word.lstrip("+~").startswith((f"{key}=", f"{key}.")) for word in overrides)
         where = "" if is_typed else place_of_value(error, key, config_dirs)
         return ConfigError(f"{where}{explain_value(behind)}")
     for pattern, answer in _MESSAGES.items():

@@ -29,6 +29,9 @@ _PLACE = re.compile(r"(.*_)?(root|path|folder|dir|directory|file|filename|run)")
 _FETCH = re.compile(r"download|(pretrained|weights)(_backbone)?")
 """Names of arguments that make torchvision download."""
 
+_CODE = f"{PROGRAM}.file"
+"""The script that is run."""
+
 _LAYERS = ("torch.nn", "torchvision.models", "sweepboard.models")
 """Packages of layers and models."""
 
@@ -173,7 +176,8 @@ def _check_leaf(key: str, value: Any, folder: Path | None) -> None:
         )
     if "://" in value:
         raise NotAllowed(_download_refused(key))
-    if (_looks_like_a_path(value) or _PLACE.fullmatch(name)) and not _lies_in(folder, value):
+    readable = folder if key != _CODE else None  # data may be in the folder, code to run may not
+    if (_looks_like_a_path(value) or _PLACE.fullmatch(name)) and not _lies_in(readable, value):
         raise NotAllowed(_path_refused(key, value))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -118,11 +120,15 @@ class _Measured:
 
     def step(self, samples: int) -> Step:
         """Return the whole as one step."""
-        losses = {name: sum(each) / len(each) for name, each in self.losses.items()}
+        losses = {name: _plain_mean(each) for name, each in self.losses.items()}
         named = {f"{name}_loss": loss for name, loss in losses.items()} if len(losses) > 1 else {}
         values = {name: _mean(each) for name, each in self._values.items()}
-        loss: Any = sum(losses.values())
-        return Step(loss, samples, samples, {**named, **values}, self._sums)
+        return Step(reduce(add, losses.values()), samples, samples, {**named, **values}, self._sums)
+
+
+def _plain_mean(losses: Sequence[Tensor]) -> Tensor:
+    """Return the mean of losses; of one the loss itself, since small operations add up in small models."""
+    return losses[0] if len(losses) == 1 else reduce(add, losses) / len(losses)
 
 
 def _mean(values: Sequence[tuple[Any, Any]]) -> Any:

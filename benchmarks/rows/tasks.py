@@ -69,8 +69,8 @@ GAN_ROW = Row(
     rounds=11,
     prepare=(fashion.root,),
     tried="in turns in one process a run takes 1.03 to 1.06 of the bare loop's time (6 processes), where two "
-    "bare loops side by side differ by up to 1.04. The learner alone takes 1.00 to 1.01 of it; the rest turns "
-    "the bytes of a batch into normalised floats, which the bare loop has in memory from the start. Clearing "
+    "bare loops side by side differ by up to 1.04. The learner alone takes 1.00 to 1.01 of it; the rest "
+    "turns bytes into normalised floats, which the bare loop has in memory from the start. Clearing "
     "gradients before or after an update makes no difference.",
 )
 
@@ -100,6 +100,6 @@ TABULAR_ROW = Row(
         Bar("times faster than Keras", ratio("update_us", TABLE_KERAS, TABLE), least=3.0),
     ),
     gates=(same("updates", TABLE, TABLE_LOOP, TABLE_LIGHTNING, TABLE_KERAS),),
-    tried="in turns in one process a run takes 1.01 to 1.07 of the bare loop's time (6 processes): about 24 us "
-    "more for an update of 460 to 1,000 us.",
+    tried="in turns in one process a run takes 1.01 to 1.07 of the bare loop's time (6 processes): about "
+    "24 us more for an update of 460 to 1,000 us.",
 )

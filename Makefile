@@ -12,8 +12,8 @@ help:           ## this list
 run: $(VENV)/run.stamp          ## install, then train the default run on the embedded data
 	$(BIN)/sweepboard
 
-test: $(VENV)/dev.stamp         ## install, then the tests (a few minutes)
-	$(BIN)/python -m pytest -m "not slow"
+test: $(VENV)/dev.stamp         ## install, then the tests on all cores (a few minutes)
+	$(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses=8
 
 test-slow: $(VENV)/dev.stamp    ## the slow proofs: kills, browsers, full data sets
 	$(BIN)/python -m pytest -m slow

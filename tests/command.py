@@ -6,7 +6,7 @@ import hashlib
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,3 +139,13 @@ def record_of(run: Path) -> dict[str, Any]:
     content = json.loads((run / "run.json").read_text())
     assert isinstance(content, dict)
     return content
+
+
+def check_resumed(command: Command, words: Sequence[str], stop: int, end: int) -> None:
+    """A run stopped after `stop` steps and resumed has the weights of one of `end` steps, and repeats."""
+    command(*words, f"trainer.steps={end}", "hydra.run.dir=whole")
+    command(*words, f"trainer.steps={stop}", "hydra.run.dir=stopped")
+    command("resume", "stopped", f"trainer.steps={end}")
+    weights = [record_of(Path(run))["weights_sha256"] for run in ("whole", "stopped")]
+    assert weights[0] == weights[1]
+    assert "identical: " in command("verify", "whole").out

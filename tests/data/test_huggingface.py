@@ -10,7 +10,7 @@ import pytest
 from sweepboard.compat.huggingface import loses_samples
 from sweepboard.data.stream_share import fresh_copy
 from sweepboard.testing import DataSuite
-from tests.command import Command, record_of
+from tests.command import Command, check_resumed
 
 pytest.importorskip("datasets")
 pytestmark = pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning")  # by datasets
@@ -77,12 +77,7 @@ def test_a_resumed_run_goes_on_with_the_same_samples(
     """15 batches a pass, or 8 of each of two workers: it stops in the second pass, and ends in the third."""
     given = [f"dataset.{key}={'null' if value is None else value}" for key, value in more.items()]
     words = [f"dataset._target_=own.{target}", *given, *WORDS, f"dataset.workers={workers}"]
-    command(*words, "trainer.steps=35", "hydra.run.dir=whole")
-    command(*words, "trainer.steps=20", "hydra.run.dir=stopped")
-    command("resume", "stopped", "trainer.steps=35")
-    weights = [record_of(Path(run))["weights_sha256"] for run in ("whole", "stopped")]
-    assert weights[0] == weights[1]
-    assert "identical: " in command("verify", "whole").out
+    check_resumed(command, words, stop=20, end=35)
 
 
 def test_each_pass_has_an_order_of_its_own() -> None:

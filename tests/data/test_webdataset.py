@@ -14,7 +14,7 @@ import pytest
 
 from sweepboard.data.stream_share import fresh_copy
 from sweepboard.testing import DataSuite
-from tests.command import Command, record_of
+from tests.command import Command, check_resumed
 
 SHARDS, SAMPLES = 6, 10
 
@@ -98,9 +98,4 @@ def test_a_resumed_run_goes_on_with_the_same_samples(command: Command, workers: 
     Path("own.py").write_text(OWN)
     write_shards(Path("shards"))
     words = [*WORDS, f"dataset.workers={workers}"]
-    command(*words, "trainer.steps=35", "hydra.run.dir=whole")
-    command(*words, "trainer.steps=20", "hydra.run.dir=stopped")
-    command("resume", "stopped", "trainer.steps=35")
-    weights = [record_of(Path(run))["weights_sha256"] for run in ("whole", "stopped")]
-    assert weights[0] == weights[1]
-    assert "identical: " in command("verify", "whole").out
+    check_resumed(command, words, stop=20, end=35)

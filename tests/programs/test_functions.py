@@ -50,6 +50,7 @@ def test_a_function_of_other_arguments_is_told(program: Command) -> None:
 MISTAKES = {
     "program._target_=nowhere.train": "program._target_: there is no module nowhere here",
     "program.mode=up": "program.mode=up: choose from min, max",
+    "program.mode=max": "program.mode=max: is that of a metric: name it with program.primary_metric=TAG",
     "program.devise=cpu": "program.devise: there is no such key; did you mean program.device?",
     "+program.modes=min": "program.modes: there is no such setting; did you mean program.mode?",
     "lr=1": "lr: there is no such key; a new one is typed with a + before it",
@@ -80,6 +81,22 @@ ENDS = {
         130, "interrupted", "interrupted by SIGINT",
     ),
 }  # fmt: skip
+
+
+LOGGED = {
+    "[1, 2]": "float() argument must be a string or a real number, not 'list'",
+    "torch.ones(3)": "only one element tensors can be converted to Python scalars",
+    "None": "float() argument must be a string or a real number, not 'NoneType'",
+}
+
+
+@pytest.mark.parametrize("value", LOGGED)
+def test_a_value_that_cannot_be_logged_is_told_with_its_tag(value: str, program: Command) -> None:
+    said = program(
+        f"import torch\ndef train(cfg, run): run.log({{'a': 1, 'val/b': {value}}}, 1)", exit_code=1
+    )
+    assert said.line == f"sweepboard: run.log: val/b: {LOGGED[value]}"
+    assert record_of(Path("run"))["status"] == "failed"
 
 
 @pytest.mark.parametrize("body", ENDS)

@@ -34,12 +34,20 @@ def test_a_job_lost_with_its_server_has_failed_unless_it_was_being_stopped() -> 
     assert outcome(Ended("job", -signal.SIGKILL, STOPPED), None, None, None) == ("interrupted", STOPPED)
 
 
-def test_a_job_that_was_stopped_before_it_began_is_run_by_resume(command: Command) -> None:
+def test_a_job_that_was_stopped_before_it_began_is_told_so_and_run_by_resume(
+    command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
     words = ("dataset=gaussian", "model=linear", "trainer=debug", "threads=1", "sweep.name=two")
     assert "2 finished" in command("-m", *words, "seed=1,2").out
     job = RunFolder(Path("outputs/sweeps/two/seed=2"))
     shutil.rmtree(job.path)
     job.path.mkdir()
     correct_record(job, INTERRUPTED, STOPPED)  # what the sweep writes then
+    rows = command("compare", "outputs/sweeps/two").out.splitlines()
+    assert [INTERRUPTED in row for row in rows if "seed=2" in row] == [True]
+    assert "cannot be read" not in caplog.text
+    for verb in ("resume", "rerun", "test"):
+        line = command(verb, str(job), code=2).line
+        assert f"{job}: interrupted before it began; `sweepboard resume {job.path.parent}` runs it" in line
     assert "2 finished" in command("resume", "outputs/sweeps/two").out
     assert job.begun

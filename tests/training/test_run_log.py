@@ -18,7 +18,7 @@ from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints, weights_sha256
 from sweepboard.training.logger import Logger
 from sweepboard.training.loop import fit
-from sweepboard.training.media import drawn, frames_of, pixels_of, samples_of
+from sweepboard.training.media import NotLoggable, drawn, frames_of, pixels_of, samples_of
 from sweepboard.training.progress import Progress
 from sweepboard.training.run_log import TagTaken
 from sweepboard.training.signals import Pruned, StopFlag
@@ -171,6 +171,28 @@ def test_a_value_of_the_task_under_a_tag_of_the_run_is_refused(world: World) -> 
 
     with pytest.raises(TagTaken, match="task: train/lr is a tag of the run; give the value another name"):
         fit(world.learner(task=Rated()), world.data(), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        (lambda log: log.scalars({"mine": torch.ones(2)}), "only one element tensors can be converted"),
+        (lambda log: log.scalars({"mine": None}), "not 'NoneType'"),
+        (lambda log: log.image("mine", torch.ones(2, 5, 7)), "a picture has the shape"),
+        (lambda log: log.figure("mine", "x"), "'str' object"),
+        (lambda log: log.text("mine", 3), "a text is a str, not int"),
+        (lambda log: log.audio("mine", torch.ones(3, 9)), "a sound has the shape"),
+        (lambda log: log.histogram("mine", ["x"]), ""),
+        (lambda log: log.mesh("mine", torch.ones(4, 2)), "vertices, faces and colours have the shape"),
+        (lambda log: log.video("mine", 3), "not iterable"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_with_its_callback_and_tag(
+    world: World, log: Callable[[Any], None], line: str
+) -> None:
+    mine = At("on_update", 3, lambda progress: log(progress.log))
+    with pytest.raises(NotLoggable, match=rf"callbacks\.mine: mine: .*{line}"):
+        fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": mine})
 
 
 def test_a_tag_has_one_kind(world: World) -> None:

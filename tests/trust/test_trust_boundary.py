@@ -26,10 +26,12 @@ from PIL import Image
 
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.plan_file import read_plan
 from sweepboard.trust.allowed_objects import find, may_be_built
 from sweepboard.trust.foreign_config import Trust
 from tests.command import TINY, Command, only_run
-from tests.trust.attacks import edit_record
+from tests.trust.attacks import edit_job, edit_json, edit_record
 
 STARTS = (
     *(
@@ -242,12 +244,31 @@ def strange_runs(run: Path, names: list[str]) -> list[str]:
     for name in names:
         copy = Path("runs") / name.replace(" ", "-")
         shutil.copytree(run, copy)
-        config = yaml.safe_load((copy / "config.yaml").read_text())
-        for group, value in STRANGE[name].items():
-            kept = config[group] if isinstance(value, dict) and group == "dataset" else {}
-            config[group] = {**kept, **value} if isinstance(value, dict) else value
+        config = made_strange(yaml.safe_load((copy / "config.yaml").read_text()), name)
         (copy / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         edit_record(copy, signature=None)
+        copies.append(str(copy))
+    return copies
+
+
+def made_strange(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """The configuration with the values of one of `STRANGE`."""
+    changed = dict(config)
+    for group, value in STRANGE[name].items():
+        kept = config[group] if isinstance(value, dict) and group == "dataset" else {}
+        changed[group] = {**kept, **value} if isinstance(value, dict) else value
+    return changed
+
+
+def strange_sweeps(sweep: Path, names: list[str]) -> list[str]:
+    """Copies of a sweep, of which the job `seed=2` is to be done again, as strangers would hand them on."""
+    frozen = next(job.config for job in read_plan(SweepFolder(sweep)).jobs if job.label == "seed=2")
+    copies = []
+    for name in names:
+        copy = Path("runs") / name.replace(" ", "-")
+        shutil.copytree(sweep, copy)
+        edit_json(copy / "sweep.json", lambda saved: saved.update(signature=None, seal=None))
+        edit_job(copy, "seed=2", {"config": made_strange(frozen.values, name)})
         copies.append(str(copy))
     return copies
 
@@ -269,7 +290,8 @@ def watch(runs: list[str], verbs: list[str], without: Sequence[str] = ()) -> dic
     calls = json.dumps([words(verb, run) for run in runs for verb in verbs])
     found = subprocess.run(
         [sys.executable, str(WATCH), calls, *without],
-        env={**os.environ, "HOME": str(Path("home").resolve())}, capture_output=True, text=True, check=False,
+        env={**os.environ, "HOME": str(Path("home").resolve()), "MPLCONFIGDIR": "outputs/.matplotlib"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     told: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
@@ -277,13 +299,13 @@ def watch(runs: list[str], verbs: list[str], without: Sequence[str] = ()) -> dic
 
 
 def words(verb: str, run: str) -> list[str]:
-    """A command line: the run comes after the first word of the verb."""
+    """A command line: the run comes after the first word of the verb, and where the others name it."""
     first, *rest = verb.split()
-    return [first, run, *rest]
+    return [first, run, *(word.format(run=run) for word in rest)]
 
 
-def check_watched(run: Path, names: list[str], verbs: list[str]) -> None:
-    told = watch(strange_runs(run, names), verbs)
+def check_watched(runs: list[str], verbs: list[str]) -> None:
+    told = watch(runs, verbs)
     assert told["beyond"] == []
     assert all(code == 0 for call, code in told["codes"].items() if "as-it-was" in call), told["codes"]
     files = {path.name for path in Path("private").rglob("*") if path.is_file()}
@@ -292,9 +314,8 @@ def check_watched(run: Path, names: list[str], verbs: list[str]) -> None:
 
 def test_no_verb_opens_anything_beyond_the_folder(command: Command) -> None:
     command(*TINY)
-    check_watched(
-        only_run(Path("outputs")), ["as it was", "a root of ours"], ["rerun", "verify", *KEEPING_HOUSE]
-    )
+    runs = strange_runs(only_run(Path("outputs")), ["as it was", "a root of ours"])
+    check_watched(runs, ["rerun", "verify", *KEEPING_HOUSE])
 
 
 def test_the_audit_sees_what_the_rule_of_paths_keeps_from_being_read(command: Command) -> None:
@@ -308,6 +329,16 @@ def test_the_audit_sees_what_the_rule_of_paths_keeps_from_being_read(command: Co
 @pytest.mark.slow
 def test_no_verb_opens_anything_beyond_any_folder(command: Command) -> None:
     command(*TINY)
-    verbs = ["ls", "compare", "report", "check", "doctor", "rerun", "verify", "test", "export", "resume"]
-    verbs += KEEPING_HOUSE
-    check_watched(only_run(Path("outputs")), list(STRANGE), verbs)
+    verbs = ["ls", "compare", "report", "check", "doctor", "diff {run}", "rerun", "verify", "test", "export"]
+    check_watched(strange_runs(only_run(Path("outputs")), list(STRANGE)), [*verbs, "resume", *KEEPING_HOUSE])
+
+
+@pytest.mark.slow
+def test_no_verb_opens_anything_beyond_any_sweep(command: Command) -> None:
+    command("-m", *TINY, "seed=1,2", "sweep.name=s")
+    shutil.rmtree("outputs/sweeps/s/seed=2")
+    sweeps = strange_sweeps(Path("outputs/sweeps/s"), list(STRANGE))
+    # Hydra's basic launcher trains in the process that is watched.
+    verbs = ["ls", "plan", "compare", "check", "report", "resume hydra/launcher=basic", "plan", "compare"]
+    check_watched(sweeps, verbs)
+    assert Path("runs/as-it-was/seed=2/run.json").is_file()

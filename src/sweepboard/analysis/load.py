@@ -27,6 +27,7 @@ from sweepboard.formatting import some
 from sweepboard.hyperparameters import DATA, Hparams, hparams
 from sweepboard.names import block, flatten, without
 from sweepboard.runs.discover import Found, common_folder, discover
+from sweepboard.runs.run_summary import DAMAGED
 from sweepboard.settings import ROOT
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 def _run(found: Found, own: Run | Unreadable | None) -> Run:
     """Return a run of ours, or what its event files hold if it is unreadable or of another tool."""
     if isinstance(own, Unreadable):
-        log.warning("%s", own)
-        return replace(_of_another_tool(found), status="damaged", damage=str(own))
+        if own.status == DAMAGED:
+            log.warning("%s", own)
+        return replace(_of_another_tool(found), status=own.status, damage=str(own))
     return own or _of_another_tool(found)
 
 

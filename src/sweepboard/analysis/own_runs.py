@@ -26,14 +26,19 @@ from sweepboard.runs.discover import Found
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import RUNNING, DamagedRecord, RunRecord, read_record
 from sweepboard.runs.run_index import Kind, indexed
-from sweepboard.runs.saved_run import DamagedRun, read_config
+from sweepboard.runs.run_summary import DAMAGED
+from sweepboard.runs.saved_run import DamagedRun, NotBegun, read_config, refuse_not_begun
 from sweepboard.signing import key_name
 
 log = logging.getLogger(__name__)
 
 
 class Unreadable(UserError):
-    """A run of ours of which the record or the configuration cannot be read."""
+    """A run of ours without a record or a configuration to be read, and the status to show for it."""
+
+    def __init__(self, why: str, status: str = DAMAGED) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class _Content:
     damage: str | None = None
     """What something but sweepboard has changed in them, or cut from them."""
 
-    unreadable: str | None = None
+    unreadable: Unreadable | None = None
     """Why there is neither record nor configuration."""
 
     whole: bool = True
@@ -61,7 +66,7 @@ def read_own_runs(root: Path, found: Sequence[Found]) -> dict[Path, Run | Unread
 
 def _run(found: Found, content: _Content) -> Run | Unreadable:
     if content.unreadable:
-        return Unreadable(content.unreadable)
+        return content.unreadable
     if content.damage:
         log.warning("%s: %s", found.name, content.damage)
     record = content.record
@@ -108,9 +113,13 @@ def _read(folders: Sequence[RunFolder]) -> Iterator[_Content]:
 
 def _settings(folder: RunFolder) -> _Content:
     try:
-        return _Content(read_record(folder), read_config(folder, whole=False))
+        record = read_record(folder)
+        refuse_not_begun(folder, record)
+        return _Content(record, read_config(folder, whole=False))
+    except NotBegun as error:
+        return _Content(unreadable=Unreadable(str(error), record.status))
     except (DamagedRecord, DamagedRun) as error:
-        return _Content(unreadable=str(error))
+        return _Content(unreadable=Unreadable(str(error)))
 
 
 def _series(folders: Sequence[Path]) -> Iterator[tuple[dict[str, Series], bool]]:

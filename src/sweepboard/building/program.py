@@ -77,7 +77,11 @@ def _check_ours(plain: Mapping[str, Any]) -> None:
         raise ConfigError("output_root: names no folder; give one, which may be . for the working directory")
     given = dict(plain[PROGRAM])
     check_type(given.pop(TARGET), str, _KEY)
-    read_settings(ProgramSettings, given, PROGRAM)
+    program = read_settings(ProgramSettings, given, PROGRAM)
+    if program.mode and not program.primary_metric:
+        raise ConfigError(
+            f"{PROGRAM}.mode={program.mode}: is that of a metric: name it with {PROGRAM}.primary_metric=TAG"
+        )
 
 
 def _device(plain: Mapping[str, Any], resources: Resources | None) -> str:

@@ -125,6 +125,7 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     from sweepboard.building.prepare import prepare
     from sweepboard.compose.hydra_values import refuse_values_of_a_job
     from sweepboard.compose.replaced_classes import follow_targets, overrides_of_hydra
+    from sweepboard.compose.unused_settings import warn_of_unused
 
     choices = dict(composed.hydra.runtime.choices)
     typed = overrides_of_hydra(composed)
@@ -132,6 +133,7 @@ def _checked(composed: DictConfig, request: Request) -> Any:
     prepared = prepare(composed, choices, request.overrides, keep_model=True)
     refuse_values_of_a_job(prepared.config)
     require_secrets(prepared.config.values)
+    warn_of_unused(prepared.config, request.overrides)
     return prepared
 
 

@@ -239,14 +239,7 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
     if message := _failed_hydra_part(error):
         return ConfigError(message)
     if isinstance(behind, OmegaConfBaseException):
-        if "does not support deletion" in str(behind):
-            return ConfigError(f"~{behind.full_key}: a setting cannot be deleted; give it another value")
-        from sweepboard.compose.yaml_errors import place_of_value
-
-        key = str(behind.full_key or "")
-        is_typed = any(word.lstrip("+~").startswith((f"{key}=", f"{key}.")) for word in overrides)
-        where = "" if is_typed else place_of_value(error, key, config_dirs)
-        return ConfigError(f"{where}{explain_value(behind)}")
+        return _bad_value(error, behind, overrides, config_dirs)
     for pattern, answer in _MESSAGES.items():
         found = re.search(pattern, text)
         if found:
@@ -259,6 +252,23 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
         if not group:
             return ConfigError(f"{override}: an override is written key=value")
     return ConfigError(text.replace("'config': ", ""))
+
+
+def _bad_value(
+    error: Exception, behind: OmegaConfBaseException, overrides: Sequence[str], config_dirs: Sequence[Path]
+) -> ConfigError:
+    """Return the error for a value that OmegaConf refuses, with its file if it was not typed."""
+    from sweepboard.compose.yaml_errors import place_of_value
+
+    key = str(behind.full_key or "")
+    if "does not support deletion" in str(behind):
+        return ConfigError(f"~{key}: a setting cannot be deleted; give it another value")
+    added = any(word.startswith(f"+{key}=") for word in overrides)
+    if added and isinstance(behind, InterpolationToMissingValueError):  # Hydra looks at what is there first
+        return ConfigError(f"+{key}: is there already; leave out the +")
+    is_typed = any(word.lstrip("+~").startswith((f"{key}=", f"{key}.")) for word in overrides)
+    where = "" if is_typed else place_of_value(error, key, config_dirs)
+    return ConfigError(f"{where}{explain_value(behind)}")
 
 
 _MESSAGES: dict[str, Callable[..., str]] = {

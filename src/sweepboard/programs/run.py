@@ -18,7 +18,7 @@ from sweepboard.programs.state import checked_state
 from sweepboard.training.callback_list import CallbackList
 from sweepboard.training.checkpoint import Checkpoints, tensors_sha256
 from sweepboard.training.loop_state import LoopState
-from sweepboard.training.media import as_media
+from sweepboard.training.media import as_media, naming
 from sweepboard.training.progress import Progress
 from sweepboard.training.seeding import random_states, set_random_states
 from sweepboard.training.signals import StopFlag
@@ -61,10 +61,17 @@ class Run:
         """Log by tag: `run.log({"val/loss": loss, "val/samples": figure}, step)`.
 
         A value is a number, a tensor of one number, a text in markdown, or a picture of PIL or matplotlib.
-        `step` counts the same in `log` and in `save`: a resumed run logs every later step again.
+        `step` counts the same in `log` and in `save`: a resumed run logs every later step again. Raise
+        `NotLoggable` for another value.
         """
-        media = {tag: found for tag, value in values.items() if (found := as_media(value)) is not None}
-        scalars = {tag: _number(value) for tag, value in values.items() if tag not in media}
+        media: dict[str, tuple[str, dict[str, Any]]] = {}
+        scalars: dict[str, float] = {}
+        for tag, value in values.items():
+            with naming(f"run.log: {tag}"):
+                if (found := as_media(value)) is not None:
+                    media[tag] = found
+                else:
+                    scalars[tag] = _number(value)
         with self._undisturbed():
             for tag, (kind, content) in media.items():
                 self._callbacks.on_log(step, kind, tag, content)

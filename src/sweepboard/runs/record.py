@@ -190,6 +190,11 @@ class RunRecord:
         self.checksum = checksum_of(asdict(self))
         write_json(folder.record, asdict(self))
 
+    @property
+    def began(self) -> bool:
+        """Whether the run ever started; its sweep may have stopped the job before it had a configuration."""
+        return bool(self.started)
+
     def latest(self, name: str, first: Any) -> Any:
         """Return the value of `name` that was accepted last in a resume, or `first`."""
         accepted = [change[name] for change in self.changed if name in change]

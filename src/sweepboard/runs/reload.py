@@ -9,6 +9,7 @@ from pathlib import Path
 from sweepboard.building.prepare import Prepared
 from sweepboard.compose.hydra_values import with_run_values
 from sweepboard.compose.run_config import RunConfig
+from sweepboard.compose.unused_settings import warn_of_unused
 from sweepboard.errors import UserError
 from sweepboard.runs.alteration import warn_of_alteration
 from sweepboard.runs.lock import refuse_links
@@ -53,6 +54,7 @@ def prepare_saved(
         prepared = trust.prepare(config, keep_model=True, anew=anew)
     refuse_changed_since(origin, saved.folder.path, accept)
     warn_of_alteration(saved)
+    warn_of_unused(prepared.config, overrides)
     return prepared
 
 

@@ -31,6 +31,10 @@ class DamagedRun(UserError):
     """A run folder with a missing or unreadable file."""
 
 
+class NotBegun(DamagedRun):
+    """A job that ended before it had a configuration, so that its folder holds little more than its end."""
+
+
 class NoModel(UserError):
     """A run whose model only the user's own code can build."""
 
@@ -50,8 +54,18 @@ class SavedRun:
 def read_run(path: str | Path) -> SavedRun:
     """Read the run at `path`. Raise `NotARun`, `DamagedRecord` or `DamagedRun`, which name the file."""
     folder = open_run(path)
-    record, values = read_record(folder), read_config(folder)
+    record = read_record(folder)
+    refuse_not_begun(folder, record)
+    values = read_config(folder)
     return SavedRun(folder, record, config_in(record, values), read_environment(folder))
+
+
+def refuse_not_begun(folder: RunFolder, record: RunRecord) -> None:
+    """Raise `NotBegun` for a job that its sweep noted as stopped or failed before it had a configuration."""
+    if not record.began and not folder.config.exists():
+        raise NotBegun(
+            f"{folder}: {record.status} before it began; `sweepboard resume {folder.path.parent}` runs it"
+        )
 
 
 def config_in(record: RunRecord, values: dict[str, Any]) -> RunConfig:

@@ -50,7 +50,7 @@ def resume_search(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallb
         check_packages(search.settings)
         from sweepboard.search.run import example_of, run_search  # imports Optuna
 
-        settings = resumed_settings(search.sweep, wish.overrides)
+        settings = resumed_settings(search.sweep, own, wish.overrides, listener)
         launcher = resumed_launcher(search.launcher, own, wish.overrides, listener)
         executor = executor_of(launcher, settings)
         wanted = _with_secrets(_longer(search, wish.overrides), wish.overrides)

@@ -37,6 +37,12 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+_NEEDS_WORKERS: dict[str, Any] = {
+    "used": lambda dataset: dataset.get("workers") != 0,
+    "unused": "without dataset.workers",
+}
+
+
 @dataclass
 class DatasetSettings:
     """Keys of the `dataset` group that belong to the runner; others go to the data set's constructor."""
@@ -58,6 +64,7 @@ class DatasetSettings:
         below=1,
         condition="evaluation",
         used=lambda dataset: dataset.get("validate_on") != "test",
+        unused="with dataset.validate_on=test",
     )
     """Share of the training set held out for validation, drawn by `seed`; 0 for no validation. Not used where
     the data set has a validation set of its own."""
@@ -75,7 +82,11 @@ class DatasetSettings:
     size of a sample."""
 
     augment_padding: int = setting(
-        4, "result", minimum=0, used=lambda dataset: dataset.get("augment") in ("crop", "crop_flip")
+        4,
+        "result",
+        minimum=0,
+        used=lambda dataset: dataset.get("augment") in ("crop", "crop_flip"),
+        unused="without dataset.augment=crop or crop_flip",
     )
     """Pixels of zero padding on each side from which `crop` cuts."""
 
@@ -85,6 +96,7 @@ class DatasetSettings:
         minimum=0.01,
         maximum=1,
         used=lambda dataset: "resized" in str(dataset.get("augment")),
+        unused="without dataset.augment=resized_crop or resized_crop_flip",
     )
     """Smallest share of a picture's area that `resized_crop` cuts."""
 
@@ -92,6 +104,7 @@ class DatasetSettings:
         True,
         "result",
         used=lambda dataset: dataset.get("sampler") is None and dataset.get("batch_sampler") is None,
+        unused="beside a sampler, which has an order of its own",
     )
     """Draw the training samples in another order in each epoch. Not used where the data set has a sampler,
     and for a stream, which has its own order."""
@@ -112,16 +125,16 @@ class DatasetSettings:
     """DataLoader processes for a data set that is not kept in memory; 0 reads in the main process. Changes
     speed, never a result."""
 
-    prefetch_factor: int = setting(2, "speed", minimum=1, untrusted_maximum=64)
+    prefetch_factor: int = setting(2, "speed", minimum=1, untrusted_maximum=64, **_NEEDS_WORKERS)
     """Batches that each of the workers reads ahead."""
 
     pin_memory: bool | None = setting(None, "speed")
     """Copy batches to the GPU from page-locked memory, which is faster; null does so if there is a GPU."""
 
-    multiprocessing_context: str | None = setting(None, "speed", choices=("fork", "spawn"))
+    multiprocessing_context: str | None = setting(None, "speed", choices=("fork", "spawn"), **_NEEDS_WORKERS)
     """How worker processes begin: `fork` (fast), or `spawn` where the data set uses threads or a GPU; null
     takes `fork` on Linux."""
 
-    timeout: int | None = setting(600, "speed", minimum=1)
+    timeout: int | None = setting(600, "speed", minimum=1, **_NEEDS_WORKERS)
     """Seconds that the workers may take for a batch; then the run fails, since a sample is stuck. None waits
     for ever. Changes no result."""

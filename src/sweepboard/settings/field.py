@@ -68,6 +68,9 @@ class Rules:
     used: Callable[[Mapping[str, Any]], bool] | None = None
     """Return whether the setting has an effect given the others of its group; None for always."""
 
+    unused: str = ""
+    """When it has none, as the end of a sentence: `without weights.path`."""
+
     changes_results: Callable[[Mapping[str, Any]], bool] | None = None
     """Return whether the setting changes results in a whole configuration, though `effect` is less."""
 

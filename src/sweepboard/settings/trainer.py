@@ -18,10 +18,16 @@ class SchedulerSettings:
         "result",
         choices=("step", "epoch", "validation"),
         used=lambda scheduler: not scheduler.keys() <= {"interval", "metric"},
+        unused="without a scheduler",
     )
     """When the scheduler steps: after each update (`step`), `epoch`, or `validation` (with its metric)."""
 
-    metric: str = setting("loss", "result", used=lambda scheduler: scheduler.get("interval") == "validation")
+    metric: str = setting(
+        "loss",
+        "result",
+        used=lambda scheduler: scheduler.get("interval") == "validation",
+        unused="without scheduler.interval=validation",
+    )
     """Validation metric handed to a scheduler that steps at each `validation`."""
 
 
@@ -33,6 +39,13 @@ def _has_ranks(trainer: Mapping[str, Any]) -> bool:
     return (trainer.get("devices"), trainer.get("nodes")) != (1, 1)
 
 
+_NEEDS_PATIENCE: dict[str, Any] = {
+    "used": _stops_early,
+    "unused": "without trainer.early_stopping.patience",
+}
+_NEEDS_RANKS: dict[str, Any] = {"used": _has_ranks, "unused": "in a run of one process (trainer.devices)"}
+
+
 @dataclass
 class EarlyStopping:
     """Stop when a validation metric no longer improves."""
@@ -40,13 +53,13 @@ class EarlyStopping:
     patience: int | None = setting(None, "result", minimum=1)
     """Validations without an improvement before the run stops; null never stops early."""
 
-    metric: str | None = setting(None, "result", used=_stops_early)
+    metric: str | None = setting(None, "result", **_NEEDS_PATIENCE)
     """Validation metric to watch (`loss`, `accuracy`, …); null takes the task's own primary metric."""
 
-    mode: str | None = setting(None, "result", choices=("min", "max"), used=_stops_early)
+    mode: str | None = setting(None, "result", choices=("min", "max"), **_NEEDS_PATIENCE)
     """`min` or `max`; null takes the metric's own direction."""
 
-    min_delta: float = setting(0.0, "result", minimum=0, used=_stops_early)
+    min_delta: float = setting(0.0, "result", minimum=0, **_NEEDS_PATIENCE)
     """How much better a value must be to count as an improvement."""
 
 
@@ -79,7 +92,13 @@ class CheckpointSettings:
 class TrainerSettings:
     """Length, precision and schedule of a run."""
 
-    epochs: int = setting(5, "length", minimum=1, used=lambda trainer: trainer.get("steps") is None)
+    epochs: int = setting(
+        5,
+        "length",
+        minimum=1,
+        used=lambda trainer: trainer.get("steps") is None,
+        unused="beside trainer.steps",
+    )
     """Passes over the training data."""
 
     steps: int | None = setting(None, "length", minimum=1)
@@ -131,17 +150,17 @@ class TrainerSettings:
     """Processes that train this run together on each machine, each on its own GPU or with its own share of
     the cores; `auto` takes all GPUs. A batch is divided among them."""
 
-    nodes: int = setting(1, "rounding", minimum=1, used=_has_ranks)
+    nodes: int = setting(1, "rounding", minimum=1, **_NEEDS_RANKS)
     """Machines that train this run together: more than one is started by srun or torchrun."""
 
-    strategy: str = setting("ddp", "rounding", choices=("ddp", "fsdp"), used=_has_ranks)
+    strategy: str = setting("ddp", "rounding", choices=("ddp", "fsdp"), **_NEEDS_RANKS)
     """What each process holds: the whole model (`ddp`), or its part of every weight (`fsdp`), which takes
     less memory and more messages."""
 
-    timeout: float = setting(600.0, "speed", above=0, used=_has_ranks)
+    timeout: float = setting(600.0, "speed", above=0, **_NEEDS_RANKS)
     """Seconds that a process waits for the others before the run ends and says which one is silent."""
 
-    sync_batch_norm: bool = setting(False, "result", used=_has_ranks)
+    sync_batch_norm: bool = setting(False, "result", **_NEEDS_RANKS)
     """Let batch norm measure over the samples of all processes, on GPUs."""
 
     val_every_epochs: int | None = setting(1, "result", minimum=1)

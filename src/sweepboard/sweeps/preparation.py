@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from sweepboard.building.model_variants import ModelVariants, argument_in
 from sweepboard.building.number_variants import NumberVariants, number_in
 from sweepboard.building.prepare import Prepared, prepare
+from sweepboard.compose.unused_settings import warn_of_unused
 from sweepboard.execution import Resources
 from sweepboard.hardware import threads_of_environment
 from sweepboard.secrets import remember, require_secrets
@@ -72,6 +73,7 @@ class Preparation:
             require_secrets(prepared.config.values)
             remember(prepared.config.values)
             refuse_notebook_classes(prepared.config.values)
+            warn_of_unused(prepared.config, point)
         family = self._families.get(_family(point)) or self._first(point, prepared, config)
         if kind not in self._variants and self._often[kind] > 1:
             self._variants[kind] = NumberVariants.of(prepared, config, point)

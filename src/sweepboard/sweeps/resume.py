@@ -20,6 +20,7 @@ from sweepboard.compose.read_settings import read_settings
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import Resources
+from sweepboard.formatting import printable
 from sweepboard.names import flatten
 from sweepboard.runs.differences import between_configs
 from sweepboard.runs.folder import RunFolder
@@ -28,7 +29,7 @@ from sweepboard.runs.reload import refuse_changed_since
 from sweepboard.runs.resume import Changed, refuse_changes
 from sweepboard.runs.saved_run import read_run
 from sweepboard.secrets import MaskedSecret, is_masked, mask
-from sweepboard.settings import Config, SweepSettings
+from sweepboard.settings import Config, SweepSettings, settings_in
 from sweepboard.sweeps.added_points import added, points
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.grid import Axis, axis
@@ -74,7 +75,7 @@ def resume_sweep(folder: SweepFolder, wish: ResumeRequest, listener: SweepCallba
         plan = read_plan(folder)
         trust = Trust(plan.own, wish.allowed, folder.path)
         plan = _checked_plan(plan, trust)
-        settings = resumed_settings(plan.settings, wish.overrides)
+        settings = resumed_settings(plan.settings, trust.own, wish.overrides, listener)
         launcher = resumed_launcher(plan.launcher, trust.own, wish.overrides, listener)
         executor = launcher.executor(settings)
         if executor is None:
@@ -181,16 +182,33 @@ def _checked_plan(plan: Plan, trust: Trust) -> Plan:
     return replace(plan, jobs=tuple(jobs))
 
 
-def resumed_settings(saved: Mapping[str, Any], overrides: Sequence[str]) -> SweepSettings:
-    """Return the settings that the sweep was started with, changed by the overrides typed now."""
+def resumed_settings(
+    saved: Mapping[str, Any], own: bool, overrides: Sequence[str], listener: SweepCallback
+) -> SweepSettings:
+    """Return the settings that the sweep was started with, changed by the overrides typed now.
+
+    A sweep that is not the user's `own` does not say how many jobs run at once, nor how often they are tried.
+    """
     known = {item.name for item in fields(SweepSettings)}
     values = {name: value for name, value in saved.items() if name in known}
+    if not own:
+        values = _without_launching(values, listener)
     for each in OverridesParser.create().parse_overrides(
         [override for override in overrides if is_setting(override)]
     ):
         refuse_several(each)
         values[each.key_or_group.removeprefix("sweep.")] = each.value()
     return read_settings(SweepSettings, values, "sweep")
+
+
+def _without_launching(values: Mapping[str, Any], listener: SweepCallback) -> dict[str, Any]:
+    """Return the settings without those of the launcher; tell of each that is no default."""
+    of_launcher = {each.name: each for each in settings_in(SweepSettings) if each.rules.plugin == "launcher"}
+    for name, setting in of_launcher.items():
+        if values.get(name, setting.default) != setting.default:
+            word = printable(f"sweep.{name}={values[name]}")
+            listener.on_note(f"{word} is left out of a sweep that is not yours: type it again")
+    return {name: value for name, value in values.items() if name not in of_launcher}
 
 
 def _secrets(plan: Plan) -> set[str]:

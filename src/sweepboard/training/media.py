@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from sweepboard.errors import RunFailed, reason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +21,26 @@ Array: TypeAlias = Any
 """A tensor, an array of numpy, or nested lists of numbers."""
 
 _CHANNELS = (1, 3, 4)
+
+
+class NotLoggable(RunFailed):
+    """A value that is not what it was logged as; the message names its tag."""
+
+
+@contextmanager
+def naming(tag: str) -> Iterator[None]:
+    """Raise `NotLoggable`, which names the tag, if a value of it cannot be converted in the block."""
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:  # of torch, NumPy, PIL, matplotlib
+        raise NotLoggable(f"{tag}: {reason(error)}") from error
+
+
+def text_of(markdown: str) -> str:
+    """Return a text as it is. Raise TypeError for something else."""
+    if not isinstance(markdown, str):
+        raise TypeError(f"a text is a str, not {type(markdown).__name__}")
+    return markdown
 
 
 def tensor_of(values: Array) -> Tensor:

@@ -7,13 +7,24 @@ every tag once at every step.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
 from sweepboard.errors import RunFailed
-from sweepboard.training.media import Array, drawn, frames_of, pixels_of, points_of, samples_of, tensor_of
+from sweepboard.training.media import (
+    Array,
+    drawn,
+    frames_of,
+    naming,
+    pixels_of,
+    points_of,
+    samples_of,
+    tensor_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +52,8 @@ class RunLog:
 
     A tag belongs to the callback that logged it first, in the kind in which it was logged. At one update the
     first value of a tag counts: a callback may be told twice of an update that a signal came into. Raise
-    `TagTaken` for a tag of the runner or of another callback. What `finish` logs is lost: it comes too late.
+    `TagTaken` for a tag of the runner or of another callback, and `NotLoggable` for a value of another kind
+    or shape. What `finish` logs is lost: it comes too late.
     """
 
     def __init__(self, receivers: Receivers, step: Callable[[], int]) -> None:
@@ -65,42 +77,60 @@ class RunLog:
     def scalars(self, values: Mapping[str, float | Tensor]) -> None:
         """Log one number for each tag."""
         for tag, value in values.items():
-            self._add(SCALAR, tag, value=float(value))
+            with self._naming(tag):
+                number = float(value)
+            self._add(SCALAR, tag, value=number)
 
     def image(self, tag: str, picture: Image.Image | Array) -> None:
         """Log a picture of PIL, or an array of bytes or of numbers from 0 to 1.
 
         Its shape is (height, width), (height, width, channels) or (channels, height, width).
         """
-        self._add("image", tag, pixels=pixels_of(picture))
+        with self._naming(tag):
+            pixels = pixels_of(picture)
+        self._add("image", tag, pixels=pixels)
 
     def figure(self, tag: str, figure: Figure) -> None:
         """Log a figure of matplotlib as a picture. A figure of pyplot is closed."""
-        self._add("image", tag, pixels=drawn(figure))
+        with self._naming(tag):
+            pixels = drawn(figure)
+        self._add("image", tag, pixels=pixels)
 
     def text(self, tag: str, markdown: str) -> None:
         """Log a text in markdown."""
-        self._add("text", tag, markdown=markdown)
+        with self._naming(tag):
+            text = text_of(markdown)
+        self._add("text", tag, markdown=text)
 
     def audio(self, tag: str, sound: Array, rate: int = 44100) -> None:
         """Log a sound of numbers from -1 to 1, (samples,) or (channels, samples), `rate` in a second."""
-        self._add("audio", tag, samples=samples_of(sound), rate=rate)
+        with self._naming(tag):
+            samples = samples_of(sound)
+        self._add("audio", tag, samples=samples, rate=rate)
 
     def histogram(self, tag: str, values: Array) -> None:
         """Log the distribution of `values`, of any shape; those that are not finite are left out."""
-        numbers = tensor_of(values)
+        with self._naming(tag):
+            numbers = tensor_of(values)
         self._add("histogram", tag, values=numbers[numbers.isfinite()])
 
     def mesh(
         self, tag: str, vertices: Array, faces: Array | None = None, colours: Array | None = None
     ) -> None:
         """Log points (number, 3), or a mesh with `faces` of three vertices each; `colours` from 0 to 255."""
-        parts = points_of(vertices, torch.float32), points_of(faces, torch.int32)
-        self._add("mesh", tag, vertices=parts[0], faces=parts[1], colours=points_of(colours, torch.uint8))
+        with self._naming(tag):
+            parts = {
+                "vertices": points_of(vertices, torch.float32),
+                "faces": points_of(faces, torch.int32),
+                "colours": points_of(colours, torch.uint8),
+            }
+        self._add("mesh", tag, **parts)
 
     def video(self, tag: str, frames: Array, fps: float = 4.0) -> None:
         """Log a film: an array of pictures as `image` takes them, `fps` in a second."""
-        self._add("video", tag, frames=frames_of(frames), fps=fps)
+        with self._naming(tag):
+            pictures = frames_of(frames)
+        self._add("video", tag, frames=pictures, fps=fps)
 
     def taken_by_runner(self, tags: Mapping[str, float]) -> None:
         """Reserve the tags that the runner logs itself."""
@@ -143,6 +173,9 @@ class RunLog:
             self._at, self._given = self._step(), set()
         if tag not in self._given:
             self._pending.setdefault(tag, {"kind": kind, **content})
+
+    def _naming(self, tag: str) -> AbstractContextManager[None]:
+        return naming(f"{self.caller}: {tag}")
 
     def _check(self, kind: str, tag: str) -> None:
         caller = self.caller

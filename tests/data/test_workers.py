@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from sweepboard.data import loading, shared_memory
 from sweepboard.data.datasets.fashion_mnist import FashionMini
 from sweepboard.data.datasets.opening import open_source
+from sweepboard.data.loader_worker import as_failure
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Batch, Data, DataSpec
 from sweepboard.errors import DamagedFile, RunFailed
@@ -110,6 +111,13 @@ def test_a_dead_worker_is_noticed_long_before_the_time_limit(kind: str) -> None:
     with pytest.raises(RunFailed, match=r"^a DataLoader worker died"):
         read(kind, timeout=100_000)
     assert active_children() == []
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file"), ConnectionResetError(), EOFError()])
+def test_a_worker_that_died_before_its_batch_was_fetched_is_one_line(error: Exception) -> None:
+    assert str(as_failure(error, None)).startswith("a DataLoader worker died")
+    of_user_code = type(error)("Caught it in DataLoader worker process 0.")
+    assert as_failure(of_user_code, None) is of_user_code
 
 
 def test_a_bug_whose_class_cannot_be_sent_stays_a_bug_with_its_traceback() -> None:

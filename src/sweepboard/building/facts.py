@@ -36,14 +36,16 @@ def stand_ins() -> Facts:
     return Facts(**{item.name: [1] if item.name == "input_shape" else 1 for item in fields(Facts)})  # type: ignore[arg-type]
 
 
-def refuse_unknown_facts(interpolations: Mapping[str, str], facts: Facts) -> None:
+def refuse_unknown_facts(interpolations: Mapping[str, str], facts: Facts, source: Source) -> None:
     """Raise `ConfigError` for a key that follows a fact which is known of (input, target) pairs only."""
+    why = getattr(source, "why_no_pair", None)
+    here = f"and {why};" if why else "which the samples here are not:"
     for key, other in interpolations.items():
         name = other.removeprefix("facts.")
         if other != name and name not in ("classes", *_LENGTHS) and getattr(facts, name, 0) is None:
             raise ConfigError(
-                f"{key}: ${{{other}}} is known of (input, target) pairs, which the samples here are not: "
-                f"type {key}=..., or choose another {key.partition('.')[0]}"
+                f"{key}: ${{{other}}} is known of (input, target) pairs, {here} "
+                f"{'else ' if why else ''}type {key}=..., or choose another {key.partition('.')[0]}"
             )
 
 

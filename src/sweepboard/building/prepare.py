@@ -175,7 +175,7 @@ def _with_values_of(
 ) -> dict[str, Any]:
     """Return the values of a run with the facts of its data set and all automatic values filled in."""
     facts = facts_of(opened, source)
-    refuse_unknown_facts(interpolations, facts)
+    refuse_unknown_facts(interpolations, facts, source)
     # Keep the values with which the data set was opened: a resolver may return others the second time.
     plain = {**_with_facts(node, facts), "dataset": opened["dataset"]}
     plain |= automatic(plain, resources)

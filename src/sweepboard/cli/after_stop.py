@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from sweepboard.cli.summary import program
 from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.record import DamagedRecord, RunRecord, read_record
+from sweepboard.runs.resume import Changed
 
 
 @contextmanager
@@ -16,6 +17,8 @@ def telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
     """Add `advice` to whatever ends the block: lines that the command prints below its message."""
     try:
         yield
+    except Changed:  # nothing was begun
+        raise
     except BaseException as error:
         vars(error)["advice"] = _advice(folder, isinstance(error, KeyboardInterrupt))
         raise

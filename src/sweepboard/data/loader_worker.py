@@ -133,7 +133,9 @@ def _why_they_failed(error: BaseException, last_words: str | None) -> str | None
         return f"a DataLoader worker could not send a batch: {last_words}; dataset.workers=0 sends none"
     if "DataLoader timed out" in text:
         return f"{text}: a sample may be stuck; dataset.timeout=N waits longer, dataset.workers=0 shows where"
-    broken = isinstance(error, ConnectionError | EOFError) and not text.startswith("Caught ")
+    # A batch is fetched from a socket of its worker, which may be gone.
+    is_of_socket = isinstance(error, ConnectionError | EOFError | FileNotFoundError)
+    broken = is_of_socket and not text.startswith("Caught ")
     if broken or (isinstance(error, RuntimeError) and "DataLoader worker (pid" in text):
         return (
             "a DataLoader worker died, perhaps for lack of memory: try a smaller dataset.batch_size, or "

@@ -70,22 +70,31 @@ class UserSource:
     plain: Plain
     collate_fn: Collate | None
 
-    @cached_property
+    @property
     def spec(self) -> DataSpec | None:
         """Description by the first training sample; None if it is no pair, or a collate function is given.
 
         Raise `ConfigError` if the number of classes is unknown, if the first evaluated sample has another
         shape, or if samples are no pairs and torch cannot make a batch of the first.
         """
+        return self._described if isinstance(self._described, DataSpec) else None
+
+    @property
+    def why_no_pair(self) -> str | None:
+        """Why the samples are no pairs, as a sentence; None if they are, or a collate function is given."""
+        return self._described if isinstance(self._described, str) else None
+
+    @cached_property
+    def _described(self) -> DataSpec | str | None:
         _ = self._untouched  # taken before the first sample opens anything
         if collate_function(self.collate_fn, self.train) is not None:
             return None
         sample = _first_sample(self.train)
         try:
             pair = pair_of(sample)
-        except Unfit:
+        except Unfit as error:
             self._check_collation(sample)
-            return None
+            return f"a sample of {name_of(self.train)} {error}"
         spec = spec_of(self.train, pair, self.classes)
         others = {self.plain.key: self.plain.dataset, "dataset.test": self.test, "dataset.val": self.val}
         for key, dataset in others.items():

@@ -25,8 +25,8 @@ class Samples(Dataset):
 """
 START = "sweepboard: model.input_shape: ${facts.input_shape} is known of (input, target) pairs, "
 TOLD = {
-    "onehot": "has a target of shape (3,) and type torch.int64, neither one class number nor real numbers: use "
-    "target.argmax() where it is one-hot",
+    "onehot": "has a target of shape (3,) and type torch.int64, neither one class number nor real numbers: "
+    "use target.argmax() where it is one-hot",
     "mask": "has a target of shape (8, 8) and type torch.int64",
     "text": "not (Tensor, str); turn text into numbers first",
     "named": "not (Tensor, dict); give two of its values as a tuple (it has label)",

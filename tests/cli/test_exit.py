@@ -53,8 +53,7 @@ def test_a_model_that_leaves_while_it_is_built(command: Command) -> None:
     assert said.line == "sweepboard: the code called sys.exit(0)"
 
 
-@pytest.mark.parametrize(("words", "expected"), [(["ls", "--help"], 0), (["ls", "--nonsense"], 2)])
-def test_our_own_parser_leaves_as_ever(command: Command, words: list[str], expected: int) -> None:
+def test_our_own_parser_leaves_as_ever(command: Command) -> None:
     with pytest.raises(SystemExit) as left:
-        command(*words)
-    assert left.value.code == expected
+        command("ls", "--help")
+    assert left.value.code == 0

@@ -26,6 +26,8 @@ WORDS = {
     "model.tag=a;b": (";", "model.tag", "a;b"),
     "model.tag=a<b": ("<", "model.tag", "a<b"),
     "model.tag=it's=x": ("=", "model.tag", "it's=x"),
+    "dataset.root=it's": ("'", "dataset.root", "it's"),
+    'dataset.root=12" discs': ('"', "dataset.root", '12" discs'),
 }
 
 
@@ -51,6 +53,17 @@ OTHERS = {
         """type 'x.setup=["export A=1",module load cuda]'"""
     ),
     "foo": "foo: an override is written key=value",
+    "optimizer.lr==0.1": "optimizer.lr==0.1: has a second =; type optimizer.lr=0.1",
+    "optimizer={lr=0.1}": "optimizer={lr=0.1}: a mapping has colons; type 'optimizer={lr:0.1}'",
+    "optimizer.lr=0.1,": "optimizer.lr=0.1,: a value is missing at a comma; type optimizer.lr=0.1",
+    "seed=1,,2": "seed=1,,2: a value is missing at a comma; type seed=1,2",
+    "optimizer.lr=${oc.decode:${oc.env:LR}}": (
+        "optimizer.lr=${oc.decode:${oc.env:LR}}: an interpolation in another needs quotes; "
+        """type 'optimizer.lr="${oc.decode:${oc.env:LR}}"'"""
+    ),
+    "model.tag=${a.${b}}x": (
+        """model.tag=${a.${b}}x: an interpolation in another needs quotes; type 'model.tag="${a.${b}}x"'"""
+    ),
 }
 
 

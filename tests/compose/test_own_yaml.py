@@ -63,6 +63,17 @@ def test_a_pipe_beside_a_file_that_is_no_text_is_not_waited_for(command: Command
     assert "latin.yaml is not UTF-8 text" in command("--config-dir", "cf", "model=latin", code=2).line
 
 
+def test_what_cannot_be_read_beside_a_preset_is_not_asked_for(command: Command) -> None:
+    Path("cf/experiment/folder.yaml").mkdir(parents=True)
+    os.mkfifo("cf/experiment/pipe.yaml")
+    Path("cf/experiment/latin.yaml").write_bytes(b"a: \xff\n")
+    Path("cf/experiment/gone.yaml").symlink_to("nowhere")
+    preset = "# @package _global_\ndefaults:\n  - override /optimizer: sgd\n"
+    Path("cf/experiment/mine.yaml").write_text(preset)
+    for how in HOW:
+        command(*how, "experiment=mine", "dataset=gaussian", "model=linear", "trainer=debug", "threads=1")
+
+
 def test_an_own_option_whose_class_was_replaced_is_named_by_the_class(command: Command) -> None:
     from tests.command import TINY, record_of
 

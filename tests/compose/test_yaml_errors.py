@@ -73,6 +73,8 @@ CASES = {
     "model=plain model.act=tanh": "model.act=tanh: is an option of a group; type model/act=tanh",
     "hydra/sweeper/sampler=random": "hydra/sweeper/sampler: there is no such group; a setting is written hydra.sweeper.sampler=...",
     "hydra/launcher/jobs=2": "hydra/launcher/jobs: there is no such group; a setting is written hydra.launcher.jobs=...",
+    "model=one +model=two": "+model=two: config.yaml chooses one already; type model=two",
+    "optimizer@x=sgd": "optimizer@x=sgd: is placed elsewhere; type optimizer=sgd",
     "+experiment=base": "+experiment: is chosen already; leave out the +",
     "hydra/launcher=rq": "hydra/launcher=rq: there is no such option; pip install hydra-rq-launcher, or choose from basic",
     "hydra/sweeper=ax": "hydra/sweeper=ax: there is no such option; pip install hydra-ax-sweeper, or choose from basic, grid, optuna",

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from sweepboard.cli.chosen_run import chosen
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.errors import UserError
 from sweepboard.formatting import printable
 from sweepboard.import_path import python
@@ -63,7 +64,7 @@ def _samples(given: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     usage = "sweepboard board [DIR] [--host HOST] [--port PORT] [-- TENSORBOARD'S OWN OPTIONS]"
-    parser = argparse.ArgumentParser(prog="sweepboard board", description=__doc__, usage=usage)
+    parser = VerbParser(prog="sweepboard board", description=__doc__, usage=usage)
     add = parser.add_argument
     add("folder", metavar="DIR", nargs="?", default="outputs", help="runs to show (default: outputs)")
     add("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _given() -> argparse.ArgumentParser:
     """Return a parser for TensorBoard options that affect what is printed, or have other defaults here."""
-    parser = argparse.ArgumentParser(prog="sweepboard board --", add_help=False)
+    parser = VerbParser(prog="sweepboard board --", add_help=False)
     parser.add_argument("--host")
     parser.add_argument("--port", type=lambda text: None if text == "default" else int(text))
     parser.add_argument("--bind_all", action="store_true")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepboard.cli.chosen_run import chosen
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.formatting import printable
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard check", description=__doc__, epilog=DETAILS)
+    parser = VerbParser(prog="sweepboard check", description=__doc__, epilog=DETAILS)
     parser.add_argument(
         "paths", nargs="*", default=["outputs"], help="runs, or folders that hold runs (default: outputs)"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepboard.cli.chosen_run import chosen
+from sweepboard.cli.verb_parser import VerbParser
 
 if TYPE_CHECKING:
     from sweepboard.analysis.compare import Comparison
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def parser(verb: str, description: str | None, examples: str) -> argparse.ArgumentParser:
     """Return the parser of a verb with the options that both have."""
-    made = argparse.ArgumentParser(
+    made = VerbParser(
         prog=f"sweepboard {verb}",
         description=description,
         epilog=examples,

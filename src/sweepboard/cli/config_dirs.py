@@ -62,13 +62,16 @@ def yaml_of_program(
 def folder_of_flag(text: str) -> Path:
     """Return the folder given with `--config-dir`. Raise `ConfigError` if it is missing."""
     folder = _folder("--config-dir", text)
-    assert folder is not None  # None only for the shipped folder, which is never passed here
+    if folder is None:
+        raise ConfigError(f"--config-dir {text}: is no folder of yours; give one that holds your YAML groups")
     return folder
 
 
 def _folder(name: str, text: str) -> Path | None:
     """Return the folder for `text`, or None if it is the shipped one or of a scheme of Hydra's."""
     scheme, separator, path = text.partition("://")
+    if not text.strip():
+        raise ConfigError(f"{name}: names no folder; give the folder that holds your YAML groups")
     if not separator:
         folder = Path(text).expanduser()
     elif scheme == "file":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 
 from sweepboard.cli.chosen_run import RUN, chosen
 from sweepboard.cli.table import print_table
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.formatting import number, printable, yaml_text
 from sweepboard.metric_names import column_of
 from sweepboard.runs.alteration import warn_of_alteration
@@ -16,7 +16,7 @@ from sweepboard.runs.saved_run import SavedRun, read_run
 
 def main(arguments: list[str]) -> int:
     """Print the differences; the exit code is 0 with or without any."""
-    made = argparse.ArgumentParser(prog="sweepboard diff", description=__doc__)
+    made = VerbParser(prog="sweepboard diff", description=__doc__)
     made.add_argument("first", help=RUN)
     made.add_argument("second", help="the other run")
     made.add_argument("--json", action="store_true", help="print the differences as JSON")

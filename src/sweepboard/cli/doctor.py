@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepboard.cli.chosen_run import chosen
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.formatting import printable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard doctor", description=__doc__, epilog=DETAILS)
+    parser = VerbParser(prog="sweepboard doctor", description=__doc__, epilog=DETAILS)
     parser.add_argument("folder", nargs="?", default="outputs", help="log directory (default: outputs)")
     parser.add_argument("--json", action="store_true", help="print the faults as JSON")
     return parser

@@ -6,17 +6,22 @@ import argparse
 from collections.abc import Container, Sequence
 from typing import NoReturn
 
+from sweepboard.cli.verb_parser import nearest_flag
 from sweepboard.compat.hydra import hydras_flags
 from sweepboard.compat.python import flags_of
 from sweepboard.compose.validate import setting_like
-from sweepboard.errors import ConfigError, nearest
+from sweepboard.errors import ConfigError
 
 
 def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
     """Return Hydra's flags and the overrides. Raise `ConfigError` for an argument that is neither."""
     parser = flag_parser()
     _refuse_unknown(argv, parser)
-    return parser.parse_intermixed_args(argv)
+    flags = parser.parse_intermixed_args(argv)
+    for name, given in {"--resolve": flags.resolve, "--package": flags.package}.items():
+        if given and not flags.cfg:
+            raise ConfigError(f"{name}: is of --cfg; add --cfg=job")
+    return flags
 
 
 class _FlagParser(argparse.ArgumentParser):
@@ -52,7 +57,7 @@ def _meant(word: str, after: str, flags: list[str]) -> str:
     key, equals, value = word.lstrip("-").partition("=")
     if not equals and "=" not in after and not after.startswith("-"):
         value = after
-    flag = nearest(f"--{key}", [flag for flag in flags if flag.startswith("--")])
+    flag = nearest_flag(key, flags)
     setting = key if "." in key or "/" in key else setting_like(key.replace("-", "_"))
     if setting and value and not (flag and word.startswith("--con")):
         return f"an override has no dashes; type {setting}={value}"

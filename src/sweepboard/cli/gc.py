@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sweepboard.cli.confirm import add_yes, agreed
 from sweepboard.cli.table import print_table
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.errors import UserError
 from sweepboard.formatting import bytes_text, printable
 from sweepboard.runs.lock import FolderLocked, LinkInFolder
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard gc", description=__doc__, epilog=DETAILS)
+    parser = VerbParser(prog="sweepboard gc", description=__doc__, epilog=DETAILS)
     add = parser.add_argument
     add("folder", nargs="?", default="outputs", help="folder to look below (default: outputs)")
     add("--checkpoints", action="store_true", help="only checkpoints of finished runs")

@@ -10,6 +10,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.errors import UserError
 from sweepboard.files import writing
 from sweepboard.formatting import printable
@@ -67,6 +68,6 @@ def _valid(name: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard init", description=__doc__)
+    parser = VerbParser(prog="sweepboard init", description=__doc__)
     parser.add_argument("name", metavar="NAME", help="its folder, and the name of its Python package")
     return parser

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 from sweepboard.cli.chosen_run import RUN, chosen
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.errors import UserError, reason
 from sweepboard.files import open_regular
 from sweepboard.formatting import printable
@@ -21,7 +21,7 @@ PAUSE = 0.3
 
 def main(arguments: list[str]) -> int:
     """Print train.log; with `-f` until the run has ended, or Ctrl-C."""
-    made = argparse.ArgumentParser(prog="sweepboard logs", description=__doc__)
+    made = VerbParser(prog="sweepboard logs", description=__doc__)
     made.add_argument("run", help=RUN)
     made.add_argument("--follow", "-f", action="store_true", help="go on as long as the run goes on")
     options = made.parse_args(arguments)

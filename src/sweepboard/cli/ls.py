@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweepboard.cli.table import Column, print_columns
 from sweepboard.cli.terminal import status_colour
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.errors import UserError
 from sweepboard.files import as_json
 from sweepboard.formatting import age, duration, number, printable
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = VerbParser(
         prog="sweepboard ls",
         description=__doc__,
         epilog=EXAMPLES,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-
 from sweepboard.cli.chosen_run import RUN, chosen
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.formatting import printable
 from sweepboard.runs.annotate import annotated
 
 
 def main(arguments: list[str]) -> int:
     """Replace the note, or print the one that the run has."""
-    made = argparse.ArgumentParser(prog="sweepboard note", description=__doc__)
+    made = VerbParser(prog="sweepboard note", description=__doc__)
     made.add_argument("run", help=RUN)
     made.add_argument("text", nargs="*", metavar="TEXT", help="the note; '' takes it away")
     options = made.parse_args(arguments)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from sweepboard.cli.chosen_run import RUN, chosen
 from sweepboard.cli.confirm import add_yes, agreed
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.formatting import bytes_text, printable
 from sweepboard.runs.remove import removed, whole
 
 
 def main(arguments: list[str]) -> int:
     """Say what would be removed, ask, and remove it; the exit code is 1 if the answer is no."""
-    made = argparse.ArgumentParser(prog="sweepboard rm", description=__doc__)
+    made = VerbParser(prog="sweepboard rm", description=__doc__)
     made.add_argument("runs", nargs="+", metavar="RUN", help=f"{RUN}; or the folder of a sweep")
     add_yes(made)
     options = made.parse_args(arguments)

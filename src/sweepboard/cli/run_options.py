@@ -7,12 +7,13 @@ from pathlib import Path
 
 from sweepboard.cli.chosen_run import RUN
 from sweepboard.cli.config_dirs import folder_of_flag
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.compose.override_grammar import with_home
 
 
 def parser(verb: str, description: str | None, many: bool = False) -> argparse.ArgumentParser:
     """Return a parser for `sweepboard VERB RUN`."""
-    made = argparse.ArgumentParser(prog=f"sweepboard {verb}", description=description)
+    made = VerbParser(prog=f"sweepboard {verb}", description=description)
     made.add_argument("run", help=RUN)
     if many:
         made.add_argument("overrides", nargs="*", type=with_home, help="key=value, as for a new run")

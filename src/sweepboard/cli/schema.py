@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.files import as_json
 from sweepboard.settings.json_schema import SCHEMAS, json_schema
 
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sweepboard schema", description=__doc__, epilog=DETAILS)
+    parser = VerbParser(prog="sweepboard schema", description=__doc__, epilog=DETAILS)
     parser.add_argument(
         "group", nargs="?", metavar="GROUP", help=f"of the options of a group: {', '.join(SCHEMAS)}"
     )

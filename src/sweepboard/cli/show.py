@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from sweepboard.cli.chosen_run import RUN, chosen
 from sweepboard.cli.summary import program
 from sweepboard.cli.table import Column, print_columns
 from sweepboard.cli.terminal import definitions, help_width, painted, status_colour
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.errors import reason
 from sweepboard.files import as_json, read_text
 from sweepboard.formatting import age, bytes_text, duration, number, printable
@@ -25,7 +25,7 @@ from sweepboard.training.ending import FINISHED
 
 def main(arguments: list[str]) -> int:
     """Print what is known of a run."""
-    made = argparse.ArgumentParser(prog="sweepboard show", description=__doc__)
+    made = VerbParser(prog="sweepboard show", description=__doc__)
     made.add_argument("run", help=RUN)
     made.add_argument("--json", action="store_true", help="print every field of the record as JSON")
     options = made.parse_args(arguments)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
 from sweepboard.cli.chosen_run import RUN, chosen
+from sweepboard.cli.verb_parser import VerbParser
 from sweepboard.formatting import printable
 from sweepboard.runs.annotate import annotated, check_tags
 
@@ -13,7 +12,7 @@ EXAMPLE = "sweepboard ls --where 'paper in tags' finds them"
 
 def main(arguments: list[str]) -> int:
     """Add and remove tags, and print those that the run has."""
-    made = argparse.ArgumentParser(prog="sweepboard tag", description=__doc__, epilog=EXAMPLE)
+    made = VerbParser(prog="sweepboard tag", description=__doc__, epilog=EXAMPLE)
     made.add_argument("run", help=RUN)
     made.add_argument("tags", nargs="*", metavar="TAG", help="a word to add")
     made.add_argument("--remove", "-d", action="append", default=[], metavar="TAG", help="a tag to take away")

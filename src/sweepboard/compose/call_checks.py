@@ -133,9 +133,14 @@ def check_type(value: Any, annotation: Any, key: str) -> None:
         raise ConfigError(f"{key}: needs {wanted(annotation)}, got {_described(value, annotation, key)}")
 
 
+_SWITCHES = ("yes", "no", "on", "off")
+"""Texts that YAML 1.1 reads as true and false, and the command line does not, with quotes or without."""
+
+
 def _described(value: Any, annotation: Any, key: str) -> str:
     """Return the value for a message, with a hint if it only has to be quoted or unquoted."""
-    if isinstance(value, str) and fits(plain_value(value), annotation):
+    is_unquoted = isinstance(value, str) and value.lower() in _SWITCHES
+    if isinstance(value, str) and not is_unquoted and fits(plain_value(value), annotation):
         text = yaml_text(value)
         return f"the text {text!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
     if isinstance(value, int | float) and fits("text", annotation):

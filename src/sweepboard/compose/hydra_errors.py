@@ -61,6 +61,8 @@ def explain(error: Exception, overrides: Sequence[str] = (), config_dirs: Sequen
         return ConfigError(f"{_file_not_utf8(config_dirs)} is not UTF-8 text")
     if isinstance(error, RuntimeError | ImportError) and (message := _missing_plugin(error)):
         return ConfigError(message)
+    if _NULL_PLUGIN.search(str(error)):
+        return ConfigError("hydra.sweeper, hydra.launcher: cannot be null; choose hydra/launcher=local")
     if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
         return _composition(error, overrides, config_dirs)
     return error
@@ -116,6 +118,9 @@ def _unknown_interpolation_key(key: str, text: str) -> ConfigError:
 
 
 def _unresolved(key: str, text: str) -> ConfigError:
+    converted = re.search(r"Value '(.*)' of type 'str' could not be converted to ", text)
+    if converted and key in settings():
+        return ConfigError(f"{key}: needs {wanted(settings()[key].type)}, got {converted[1]}")
     variable = re.search(r"Environment variable '(.+)' not found", text)
     if variable:
         return ConfigError(f"{key}: environment variable {variable.group(1)} is not set")
@@ -163,6 +168,10 @@ PLUGINS = {
     "colorlog": "hydra-colorlog",
 }
 """Options of Hydra's own plug-ins, each with the package that provides it."""
+
+
+_NULL_PLUGIN = re.compile(r"^Hydra sweeper is not configured|^Input cfg is not an OmegaConf config object")
+"""What Hydra says where its sweeper or its launcher is null."""
 
 
 def _missing_plugin(error: Exception) -> str | None:
@@ -236,6 +245,8 @@ def _composition(error: Exception, overrides: Sequence[str], config_dirs: Sequen
     # Hydra's own text names the override. If OmegaConf raised the error, it is the cause of Hydra's error.
     behind = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     text = _first_line(error)
+    if nameless := [word for word in overrides if word.startswith("=")]:
+        return ConfigError(f"{nameless[0]}: an override is written key=value")
     if message := _failed_hydra_part(error):
         return ConfigError(message)
     if isinstance(behind, OmegaConfBaseException):

@@ -17,6 +17,7 @@ _UNQUOTED = re.compile(r"[\w./:-]+", re.ASCII)
 _KNOWN = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|:,\[\]{}()'\" \t]")
 _LARGE = re.compile(r"(?<=[=,:(\[])\d+(?:\.\d*)?[eE]\d{3,}(?=[,)}\]]|$)")
 _INDEX = re.compile(r"\[(\d+)\]")
+_NESTED = re.compile(r"\$\{[^}]*\$\{")
 _GLOB = re.compile(r"glob\(([^()'\"\\]+)\)")
 
 
@@ -59,26 +60,86 @@ def why_unreadable(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         return f"{override}: an override is written key=value"
-    if key.endswith("+"):
-        return (
-            f"{override}: type {shlex.quote(f'{key[:-1]}=extend_list({_entries(value)})')} to add to a list"
-        )
-    if key != key.strip() or value != value.lstrip():
-        return f"{override}: there are blanks around the =; type {_typed(key.strip(), value.strip())}"
-    if _INDEX.search(key):
-        dotted = _INDEX.sub(r".\1", key)
-        return f"{override}: an entry of a list is named with a dot; type {_typed(dotted, value)}"
-    with_quotes = _GLOB.sub(r'glob("\1")', override)
-    if with_quotes != override and _reads(with_quotes):
-        return f"{override}: a pattern with brackets needs quotes; type {shlex.quote(with_quotes)}"
-    known = all(map(_KNOWN.match, value)) and "=" not in value
-    if known or not _reads(f"{key}={quoted(value)}", value):
-        return (
-            f"{override}: cannot be read; close every bracket, and quote special characters twice, "
-            """as in 'key="a b, c"'"""
-        )
-    sign = next((sign for sign in value if not _KNOWN.match(sign)), "=")
-    return f"{override}: {sign} needs quotes; type {_typed(key, value)}"
+    found = next(filter(None, (explain(key, value) for explain in _EXPLAIN)), None)
+    return f"{override}: {found or _CLOSE}"
+
+
+_CLOSE = """cannot be read; close every bracket, and quote special characters twice, as in 'key="a b, c"'"""
+
+
+def _added_to_list(key: str, value: str) -> str | None:
+    if not key.endswith("+"):
+        return None
+    return f"type {shlex.quote(f'{key[:-1]}=extend_list({_entries(value)})')} to add to a list"
+
+
+def _blanks(key: str, value: str) -> str | None:
+    if key == key.strip() and value == value.lstrip():
+        return None
+    return f"there are blanks around the =; type {_typed(key.strip(), value.strip())}"
+
+
+def _second_equals(key: str, value: str) -> str | None:
+    return f"has a second =; type {_typed(key, value[1:])}" if value.startswith("=") else None
+
+
+def _index_in_brackets(key: str, value: str) -> str | None:
+    if not _INDEX.search(key):
+        return None
+    dotted = _INDEX.sub(r".\1", key)
+    return f"an entry of a list is named with a dot; type {_typed(dotted, value)}"
+
+
+def _pattern_with_brackets(key: str, value: str) -> str | None:
+    with_quotes = _GLOB.sub(r'glob("\1")', f"{key}={value}")
+    if with_quotes == f"{key}={value}" or not _reads(with_quotes):
+        return None
+    return f"a pattern with brackets needs quotes; type {shlex.quote(with_quotes)}"
+
+
+def _nested_interpolation(key: str, value: str) -> str | None:
+    if not _NESTED.search(value) or not _reads(f'{key}="{value}"'):
+        return None
+    return f"""an interpolation in another needs quotes; type '{key}="{value}"'"""
+
+
+def _equals_in_mapping(key: str, value: str) -> str | None:
+    with_colons = value.replace("=", ":")
+    if not value.startswith("{") or with_colons == value or not _reads(f"{key}={with_colons}"):
+        return None
+    return f"a mapping has colons; type {shlex.quote(f'{key}={with_colons}')}"
+
+
+def _nothing_at_comma(key: str, value: str) -> str | None:
+    values = [each.strip() for each in value.split(",")]
+    kept = ",".join(filter(None, values))
+    if all(values) or not kept or not _reads(f"{key}={kept}"):
+        return None
+    return f"a value is missing at a comma; type {shlex.quote(f'{key}={kept}')}"
+
+
+def _special_sign(key: str, value: str) -> str | None:
+    """Name the sign that needs quotes: an unknown one, or a quote within a text."""
+    if not _reads(f"{key}={quoted(value)}", value):
+        return None
+    within = [sign for sign in value[1:-1] if sign in "'\"" and value.count(sign) % 2]
+    unknown = [sign for sign in value if sign == "=" or not _KNOWN.match(sign)]
+    sign = next(iter([*unknown, *(within if value[:1] not in "'\"" else [])]), None)
+    return f"{sign} needs quotes; type {_typed(key, value)}" if sign else None
+
+
+_EXPLAIN = (
+    _added_to_list,
+    _blanks,
+    _second_equals,
+    _index_in_brackets,
+    _pattern_with_brackets,
+    _nested_interpolation,
+    _equals_in_mapping,
+    _nothing_at_comma,
+    _special_sign,
+)
+"""What is tried in turn to explain an override; each returns the end of a message, or None."""
 
 
 def _entries(text: str) -> str:

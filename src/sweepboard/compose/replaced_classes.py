@@ -159,8 +159,16 @@ def _may_replace(name: str, merged: bool, config_dirs: Sequence[Path]) -> bool:
     text = read_text(file, follow=True) if file else ""
     if file is None or not (merged or "defaults" in text or "@package" in text):
         return False
-    texts = (read_text(each, follow=True) for each in file.parent.glob("*.yaml") if "defaults" in text)
+    texts = (_text_of(each) for each in file.parent.glob("*.yaml") if "defaults" in text)
     return any(TARGET in each for each in (text, *texts))
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of a file that may be used; empty if it cannot be read, since nothing has used it."""
+    try:
+        return read_text(file, follow=True)
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _types_target(overrides: Iterable[str]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from sweepboard.compose.read_settings import check_value
-from sweepboard.errors import ConfigError, nearest
+from sweepboard.errors import ConfigError, did_you_mean, nearest
 from sweepboard.names import flatten
 from sweepboard.settings import (
     GROUPS,
@@ -21,6 +21,9 @@ from sweepboard.settings import (
     settings,
     settings_in,
 )
+
+_OF_HYDRA = ("hydra/sweeper", "hydra/launcher", "hydra/job_logging", "hydra/hydra_logging")
+"""Config groups of Hydra's own."""
 
 _READ_WHOLE = ("dataset", "scheduler")
 """Groups of which every setting of the runner is needed."""
@@ -64,6 +67,8 @@ def unknown_key(key: str, own_keys: Sequence[str] = ()) -> ConfigError:
     if key.startswith(f"{SEARCH}.") and setting_like(key) == key:
         return ConfigError(f"{key}: is of a search; add hydra/sweeper=optuna")
     group = key.partition("/")[0]
+    if group != key and group == "hydra":
+        return ConfigError(f"{key}: there is no such group{did_you_mean(key, _OF_HYDRA)}")
     if group != key and group in GROUPS:
         return ConfigError(f"{key}: there is no such group here; one of your own needs its --config-dir")
     return ConfigError(f"{key}: there is no such setting{did_you_mean_key(key)}")

@@ -23,6 +23,7 @@ from sweepboard import plain_yaml
 from sweepboard.compat.hydra import message_of
 from sweepboard.compose.config_search import find_file, nodes, shipped
 from sweepboard.files import read_text
+from sweepboard.settings import GROUPS
 
 _GLOBAL = re.compile(r"^\s*#\s*@package\s+\S", re.MULTILINE)
 
@@ -204,7 +205,7 @@ def _plus_is_missing(case: Case) -> str | None:
 
 def _more_than_once(case: Case) -> str | None:
     found = re.search(
-        r"Could not override '([\w/]+)'\.\s+Did you mean to override (?:one of )?(.+?)\?", case.text
+        r"Could not override '([\w/@.]+)'\.\s+Did you mean to override (?:one of )?(.+?)\?", case.text
     )
     if not found:
         return None
@@ -219,6 +220,9 @@ def _twice(case: Case) -> str | None:
     found = re.search(r"(\S+?)(?:@\S*)? appears more than once in the final defaults list", case.text)
     if not found:
         return None
+    added = [word for word in case.overrides if word.startswith("+") and word[1:].partition("=")[0] in GROUPS]
+    if added:
+        return f"{added[0]}: config.yaml chooses one already; type {added[0][1:]}"
     options = [str(each.value()) for each in _parsed(case.overrides) if each.key_or_group == found[1]]
     return f"{found[1]}: is chosen twice; write {found[1]}=[{','.join(options)}]"
 

@@ -90,7 +90,14 @@ def refuse_two_of_a_key(overrides: Sequence[str], sweeper: str) -> None:
         found.add(key)
 
 
-_ONLY_OF_SWEEPS = ("hydra/sweeper", "hydra/launcher", "hydra.sweeper", "hydra.launcher", "hydra.sweep")
+_ONLY_OF_SWEEPS = (
+    "sweep",
+    "hydra/sweeper",
+    "hydra/launcher",
+    "hydra.sweeper",
+    "hydra.launcher",
+    "hydra.sweep",
+)
 
 
 def refuse_without_multirun(overrides: Sequence[str], config: DictConfig) -> None:

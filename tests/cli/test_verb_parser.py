@@ -25,8 +25,8 @@ MISTAKES = {
     "--config-dir=": "--config-dir: names no folder; give the folder that holds your YAML groups",
     "sweep.jobs=2": "sweep.jobs=2: is of a sweep, and this is one run; add -m",
     "sweep={name:x}": "sweep={name:x}: is of a sweep, and this is one run; add -m",
-    "-m seed=1,2 hydra.sweeper=null": "hydra.sweeper, hydra.launcher: cannot be null; choose hydra/launcher=local",
-    "-m seed=1,2 hydra.launcher=null": "hydra.sweeper, hydra.launcher: cannot be null; choose hydra/launcher=local",
+    "-m seed=1,2 hydra.sweeper=null": "hydra.sweeper, hydra.launcher: cannot be null",
+    "-m seed=1,2 hydra.launcher=null": "hydra.sweeper, hydra.launcher: cannot be null",
 }
 
 

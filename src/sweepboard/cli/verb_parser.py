@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import NoReturn
 
-from sweepboard.compat.python import flags_of
+from sweepboard.compat.python import arguments_of_any_number, flags_of
 from sweepboard.errors import ConfigError, nearest
 
 _UNKNOWN, _MISSING = "unrecognized arguments: ", "the following arguments are required: "
@@ -37,8 +37,7 @@ class VerbParser(argparse.ArgumentParser):
 
     def _missing(self, names: Iterable[str]) -> str:
         """Return which arguments are missing; argparse also names those of which there may be none."""
-        optional = {action.metavar or action.dest for action in self._actions if action.nargs == "*"}
-        needed = [name.upper() for name in names if name not in optional]
+        needed = [name.upper() for name in names if name not in arguments_of_any_number(self)]
         return f"{' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} missing"
 
 

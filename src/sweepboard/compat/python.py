@@ -12,6 +12,14 @@ def flags_of(parser: argparse.ArgumentParser) -> list[str]:
     return list(parser._option_string_actions)
 
 
+def arguments_of_any_number(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the names of arguments of `parser` of which there may be none.
+
+    Intermixed, argparse names them among those that are missing. When the list goes, keep one of our own.
+    """
+    return {action.metavar or action.dest for action in parser._actions if action.nargs == "*"}  # type: ignore[misc]
+
+
 def on_unsendable(call: Callable[[Exception, Any], None]) -> None:
     """Call `call` with the error of an object that a queue cannot pickle, which Python would print.
 

@@ -14,7 +14,7 @@ from typing import Any
 HERE = Path.cwd().resolve()
 READ = [
     sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(__file__).resolve().parents[2]),
-    "/proc", "/sys", "/dev", "/etc", "/usr/lib", "/usr/share/zoneinfo", "/lib",
+    "/proc", "/sys", "/dev", "/etc", "/usr/lib", "/usr/share/zoneinfo", "/usr/share/fonts", "/lib",
     str(HERE / "runs"), str(HERE / "outputs"),
 ]  # fmt: skip
 WRITE = [str(HERE / "runs"), str(HERE / "outputs"), "/dev/null", "/proc"]

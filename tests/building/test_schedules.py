@@ -147,6 +147,14 @@ scheduler={SEQUENTIAL, milestones: [4, 5]}
 scheduler={_target_: L.OneCycleLR, max_lr: 1, total_steps: 100, pct_start: 0.01}
     scheduler: torch.optim.lr_scheduler.OneCycleLR cannot be built: ZeroDivisionError: float
 
+scheduler={_target_: L.StepLR, step_size: 0}
+    scheduler: StepLR cannot step: ZeroDivisionError: integer modulo by zero; give its arguments
+    other values
+
+scheduler={_target_: L.CosineAnnealingLR, T_max: 0}
+    scheduler: CosineAnnealingLR cannot step: ZeroDivisionError: integer modulo by zero; give its arguments
+    other values
+
 scheduler={_target_: L.StepLR, step_size: 1, optimizer: 3}
     scheduler.optimizer: given by sweepboard itself; leave it out
 

@@ -139,8 +139,7 @@ _SWITCHES = ("yes", "no", "on", "off")
 
 def _described(value: Any, annotation: Any, key: str) -> str:
     """Return the value for a message, with a hint if it only has to be quoted or unquoted."""
-    is_unquoted = isinstance(value, str) and value.lower() in _SWITCHES
-    if isinstance(value, str) and not is_unquoted and fits(plain_value(value), annotation):
+    if isinstance(value, str) and value.lower() not in _SWITCHES and fits(plain_value(value), annotation):
         text = yaml_text(value)
         return f"the text {text!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
     if isinstance(value, int | float) and fits("text", annotation):

@@ -84,6 +84,13 @@ class Schedule:
                 f"{self.key}: {type(scheduler).__name__} is shorter than the run, which steps it {calls} "
                 f"times ({error}); use {self.key}.total_steps='${{{horizon}}}'"
             ) from error
+        except ArithmeticError as error:  # StepLR with a step_size of 0
+            if not type(scheduler).__module__.startswith("torch."):
+                raise  # a bug of a class of the user's own
+            raise ConfigError(
+                f"{self.key}: {type(scheduler).__name__} cannot step: {type(error).__name__}: {error}; give "
+                "its arguments other values"
+            ) from error
 
     def step(self, metrics: Mapping[str, float]) -> None:
         """Step, with the metrics of a validation. Raise RunFailed past the last step that is allowed."""

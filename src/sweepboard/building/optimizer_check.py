@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -26,6 +28,7 @@ def check_optimizers_fit(run: RunConfig, model: nn.Module) -> None:
     group, facts = run.values["optimizer"], run.values["facts"]
     for node in optimizer_nodes(group):
         _check_fused(node, model)
+        _check_sparse(node, model)
         _check_values_of_groups(node)
     optimizers = build_optimizers(group, model, _stand_ins(model))
     schedules = build_schedules(run.values["scheduler"], optimizers)
@@ -67,6 +70,36 @@ def _check_fused(node: OptimizerNode, model: nn.Module) -> None:
                 f"{node.key}.fused: not for parameters of type {kind}, as {name} of the model is; type "
                 f"{node.key}.fused=false"
             )
+
+
+def _check_sparse(node: OptimizerNode, model: nn.Module) -> None:
+    """Raise `ConfigError` for an optimizer of torch's that refuses sparse gradients at the first update."""
+    sparse = next(_sparse_weights(node, model), None)
+    name = getattr(node.target, "__name__", "")
+    if sparse is None or not getattr(node.target, "__module__", "").startswith("torch.optim."):
+        return
+    if name not in _TAKE_SPARSE:
+        raise ConfigError(
+            f"{node.key}: {name} takes no sparse gradients, as {sparse} of the model has; use sparse=False "
+            f"there, or {node.key}.{TARGET}=torch.optim.SparseAdam"
+        )
+    if node.arguments.get("fused"):
+        raise ConfigError(
+            f"{node.key}.fused: not for sparse gradients, as {sparse} of the model has; type "
+            f"{node.key}.fused=false"
+        )
+
+
+_TAKE_SPARSE = ("SGD", "SparseAdam", "Adagrad")
+"""Optimizers of torch that take sparse gradients."""
+
+
+def _sparse_weights(node: OptimizerNode, model: nn.Module) -> Iterator[str]:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse:
+            weight = f"{name}.weight" if name else "weight"
+            if module.weight.requires_grad and node.choice.takes(weight, module.weight):
+                yield weight
 
 
 def _check_values_of_groups(node: OptimizerNode) -> None:

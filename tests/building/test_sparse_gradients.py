@@ -16,8 +16,8 @@ class Sparse(nn.Module):
         super().__init__()
         self.table = getattr(nn, kind)(256, 10, sparse=True)
     def forward(self, images):
-        bytes_of = (images.flatten(1)[:, :50].clamp(0, 1) * 255).long()
-        return self.table(bytes_of) if isinstance(self.table, nn.EmbeddingBag) else self.table(bytes_of).mean(1)
+        found = self.table((images.flatten(1)[:, :50].clamp(0, 1) * 255).long())
+        return found if isinstance(self.table, nn.EmbeddingBag) else found.mean(1)
 """
 WORDS = ["model._target_=own.Sparse", "model.kind=Embedding", *TINY[1:], "hydra.run.dir=run"]
 HERE = "as table.weight of the model has"

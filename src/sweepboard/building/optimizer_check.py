@@ -98,7 +98,8 @@ def _sparse_weights(node: OptimizerNode, model: nn.Module) -> Iterator[str]:
     for name, module in model.named_modules():
         if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse:
             weight = f"{name}.weight" if name else "weight"
-            if module.weight.requires_grad and node.choice.takes(weight, module.weight):
+            parameter = model.get_parameter(weight)
+            if parameter.requires_grad and node.choice.takes(weight, parameter):
                 yield weight
 
 

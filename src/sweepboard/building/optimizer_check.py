@@ -97,10 +97,9 @@ _TAKE_SPARSE = ("SGD", "SparseAdam", "Adagrad")
 def _sparse_weights(node: OptimizerNode, model: nn.Module) -> Iterator[str]:
     for name, module in model.named_modules():
         if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse:
-            weight = f"{name}.weight" if name else "weight"
-            parameter = model.get_parameter(weight)
-            if parameter.requires_grad and node.choice.takes(weight, parameter):
-                yield weight
+            for key, parameter in module.named_parameters(name, recurse=False):
+                if parameter.requires_grad and node.choice.takes(key, parameter):
+                    yield key
 
 
 def _check_values_of_groups(node: OptimizerNode) -> None:

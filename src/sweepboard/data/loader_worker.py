@@ -66,13 +66,19 @@ class Fetching(Dataset[Any]):
     def __getitem__(self, key: Any) -> Any:
         """Return the result, or the `Mistake` of a worker."""
         if get_worker_info() is None:
-            return self._fetch(key)
+            return self._fetched(key)
         try:
-            return _shared(self._fetch(key))
+            return _shared(self._fetched(key))
         except UserError as error:
             return Mistake.of(error)
         except SystemExit as error:  # would end the worker as if it had been killed
             return Mistake(RunFailed, f"the code called sys.exit({error.code!r})")
+
+    def _fetched(self, key: Any) -> Any:
+        try:
+            return self._fetch(key)
+        except StopIteration as error:  # the DataLoader would take it for the end of all batches
+            raise RuntimeError("the code that makes a batch raised StopIteration") from error
 
 
 class Worker:

@@ -82,7 +82,10 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
 
         def read(index: int) -> Any:
             seed_generators(derive_seed(seed, "sample", epoch, index))
-            return split[index]
+            try:
+                return split[index]
+            except StopIteration as error:  # `map` would take it for the end of the batch
+                raise RuntimeError(f"sample {index} raised StopIteration") from error
 
         collate = getattr(split, "collate", None)
         if collate is None:

@@ -175,3 +175,12 @@ def test_numbers_that_are_not_as_announced_end_the_run(kind: str, told: str) -> 
     data = prepared(lambda samples: Own(samples, kind))
     with pytest.raises(RunFailed, match=f"^dataset.sampler: Own {told}"):
         drawn(data, 0)
+
+
+def test_a_batch_without_samples_ends_the_run() -> None:
+    class Holed(list[list[int]]):
+        def __init__(self, samples: Any) -> None:
+            super().__init__([[0, 1], [], [len(samples) - 1]])
+
+    with pytest.raises(RunFailed, match=r"^dataset\.sampler: Holed gave a batch without samples"):
+        drawn(prepared(Holed, in_batches=True), 0)

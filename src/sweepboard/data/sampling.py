@@ -86,6 +86,8 @@ class SampledOrder:
                 f"length is {len(self.sampler):,}"
             )
         if self.sampling.in_batches:
+            if not all(map(len, drawn)):
+                raise RunFailed(f"{self.sampling.key}: {name_of(self.sampler)} gave a batch without samples")
             return [self.members[self._checked(batch)] for batch in drawn[start:]]
         samples = self.members[self._checked(drawn)]
         return in_batches(samples[start * self.batch_size : len(self) * self.batch_size], self.batch_size)

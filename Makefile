@@ -16,7 +16,7 @@ test: $(VENV)/dev.stamp         ## install, then the tests on all cores (a few m
 	$(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses=8
 
 test-slow: $(VENV)/dev.stamp    ## the slow proofs: kills, browsers, full data sets
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n logical --maxprocesses=8
 
 test-next: $(NEXT)/next.stamp   ## the tests of composing and sweeping, on Hydra 1.4
 	$(NEXT)/bin/python -m pytest -m "not slow" tests/compose tests/building tests/cli tests/sweeps

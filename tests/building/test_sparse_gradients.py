@@ -46,6 +46,6 @@ def test_a_fused_one(command: Command) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Sparse invariant checks")
-@pytest.mark.parametrize("optimizer", ["SparseAdam", "Adagrad"])
+@pytest.mark.parametrize("optimizer", ["SparseAdam", "Adagrad", "LBFGS"])
 def test_one_that_takes_them(optimizer: str, command: Command) -> None:
     command(*WORDS, f"optimizer._target_=torch.optim.{optimizer}")

@@ -90,7 +90,7 @@ def _check_sparse(node: OptimizerNode, model: nn.Module) -> None:
         )
 
 
-_TAKE_SPARSE = ("SGD", "SparseAdam", "Adagrad")
+_TAKE_SPARSE = ("SGD", "SparseAdam", "Adagrad", "LBFGS")
 """Optimizers of torch that take sparse gradients."""
 
 

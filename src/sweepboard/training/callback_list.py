@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from torch import Tensor
 
-from sweepboard.errors import ConfigError, DamagedFile, reason
+from sweepboard.errors import ConfigError, reason
 from sweepboard.training.callback import Callback
 from sweepboard.training.ending import status_of
 from sweepboard.training.logger import Logger
@@ -140,8 +140,6 @@ class CallbackList:
             return method(*args, **kwargs)
         except Pruned as pruned:
             self._stop.pruned = pruned
-        except DamagedFile:  # of the data: whoever reads it next says the same
-            raise
         except Exception as error:
             if not self._all[name].may_fail:
                 raise

@@ -131,7 +131,7 @@ def test_another_number_of_classes_is_nobodys_to_accept(command: Command, photos
     shutil.copytree(photos / "cats", photos / "birds")
     for words in ([], ["--accept-changes"]):
         line = command("resume", "run", "trainer.epochs=2", *words, code=2).line
-        assert "classes: (none) -> birds: its model does not fit these data" in line
+        assert "classes: 2 -> 3 (birds added): its model does not fit these data" in line
     shutil.rmtree(photos / "birds")
     swapped()
     assert "data: " in command("resume", "run", "trainer.epochs=2", code=2).line

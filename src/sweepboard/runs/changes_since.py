@@ -20,7 +20,7 @@ def changed_data(record: RunRecord, prepared: Prepared) -> list[Difference]:
     found = [] if not then else _unequal(" samples", then, now)
     old, new = record.latest("classes", record.classes), prepared.classes
     if old and new and old != new:
-        found.append(Difference("classes", _only_in(old, new), _only_in(new, old), matters=True))
+        found.append(Difference("classes", *_classes(old, new), matters=True))
     return found
 
 
@@ -62,7 +62,14 @@ def _unequal(what: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list
     return [Difference(f"{name}{what}", old, new, matters=True) for name, old, new in pairs if old != new]
 
 
-def _only_in(names: list[str], others: list[str]) -> str:
-    """Return the names that are not in `others`; all names if only the order differs."""
-    shown = names if set(names) == set(others) else [name for name in names if name not in others]
-    return ", ".join([*shown[:5], *(["..."] if len(shown) > 5 else [])]) or ABSENT
+def _classes(old: list[str], new: list[str]) -> tuple[str, str]:
+    """Return what is said of the old and of the new classes: names that changed, or how many there are."""
+    gone, added = ([name for name in old if name not in new], [name for name in new if name not in old])
+    if bool(gone) == bool(added):  # some are renamed, or only the order differs
+        return _shown(gone or old), _shown(added or new)
+    change = f"{_shown(gone)} removed" if gone else f"{_shown(added)} added"
+    return str(len(old)), f"{len(new)} ({change})"
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])

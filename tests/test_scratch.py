@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sweepboard.scratch import NEW, scratch_folder
+from tests.command import TINY, Command
+from tests.runs.process import Sweepboard
 
 PROGRAM = """
 import sys
@@ -47,6 +49,24 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
         assert not folder.exists()
         living.communicate()
     assert not held.exists()
+
+
+@pytest.mark.slow
+def test_what_a_killed_verify_left_is_removed_by_the_next(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    command(*TINY, "dataset=gaussian", "hydra.run.dir=run")
+    verify = Sweepboard(Path.cwd(), "verify", "run")
+    verify.wait_for(lambda: any(scratch.glob("sweepboard-verify-*/*/*")))
+    verify.kill()
+    (left,) = scratch.glob("sweepboard-verify-*")
+    old(left)
+    command("verify", "run")
+    assert not list(scratch.glob("sweepboard-verify-*"))
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ PARTS = """
 from torch import nn
 
 class One(nn.Module):
-    def __init__(self, features, outputs, act=None):
+    def __init__(self, features, outputs, act=None, other=None):
         super().__init__()
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(features, outputs))
         self.act = act or nn.Identity()
@@ -33,6 +33,7 @@ FILES = {
     "parts.py": PARTS,
     "c/model/one.yaml": ONE,
     "c/model/withact.yaml": f"defaults: [act: relu, _self_]\n{ONE}",
+    "c/model/twoacts.yaml": f"defaults: [act@act: relu, act@other: relu, _self_]\n{ONE}",
     "c/model/act/relu.yaml": "_target_: torch.nn.ReLU\n",
     "c/model/act/tanh.yaml": "_target_: torch.nn.Tanh\n",
     "c/experiment/other.yaml": "# @package _global_\noptimizer: {_target_: torch.optim.AdamW}\n",
@@ -66,13 +67,23 @@ def on_the_board(path: str = "outputs") -> list[dict[str, Any]]:
             "optimizer",
         ),
         (["model=withact", "model/act=relu,tanh"], "model/act"),
+        (["model=twoacts", "model/act@model.other=relu,tanh"], "model/act@model.other"),
         (["model=one", "model.act={_target_:torch.nn.ReLU},{_target_:torch.nn.Tanh}"], "model.act._target_"),
         (["model=mlp", "experiment=usual,other"], "experiment"),
         (["model=mlp", "trainer.checkpoint.every_epochs=1,2"], "trainer.checkpoint.every_epochs"),
         (["model=mlp", "logging.images=0,2"], "logging.images"),
         (["model=mlp", "dataset={workers:0},{workers:1}"], "dataset.workers"),
     ],
-    ids=["mapping", "nested group", "nested mapping", "preset", "checkpoints", "logging", "workers"],
+    ids=[
+        "mapping",
+        "nested group",
+        "placed group",
+        "nested mapping",
+        "preset",
+        "checkpoints",
+        "logging",
+        "workers",
+    ],
 )
 @pytest.mark.usefixtures("own_files")
 def test_whatever_was_swept_is_a_column_and_parts_rows(
@@ -114,6 +125,8 @@ def test_a_key_added_by_resume_is_a_column_of_all_runs(command: Command) -> None
         (0, 2),
         (1, 2),
     ]
+    command("resume", "outputs/sweeps/s", "optimizer={_target_:torch.optim.Adamax,lr:0.001}")
+    assert {row["differing"]["optimizer"] for row in rows(command)} == {"adam", "torch.optim.Adamax"}
 
 
 def images(folder: Path, seed: int) -> None:
@@ -197,9 +210,13 @@ def test_other_data_is_told_for_other_seeds_and_where_only_the_folder_is_known(
 
 
 @pytest.mark.slow
-def test_the_only_axis_of_a_search_is_a_column(command: Command) -> None:
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [("dataset.workers", (0, 1)), ("logging.images", (0, 2)), ("trainer.checkpoint.every_epochs", (1, 2))],
+)
+def test_the_only_axis_of_a_search_is_a_column(command: Command, key: str, values: tuple[int, int]) -> None:
     pytest.importorskip("optuna")
     command("-m", "hydra/sweeper=optuna", "hydra.sweeper.sampler=grid", "hydra.sweeper.trials=2", *TINY,
-            "model=mlp", "dataset.workers=0,1", "sweep.name=s")  # fmt: skip
-    assert sorted(row["differing"]["dataset.workers"] for row in rows(command)) == [0, 1]
-    assert {row["dataset.workers"] for row in on_the_board()} == {0, 1}
+            "model=mlp", f"{key}={values[0]},{values[1]}", "sweep.name=s")  # fmt: skip
+    assert sorted(row["differing"][key] for row in rows(command)) == list(values)
+    assert {row[key] for row in on_the_board()} == set(values)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from sweepboard.cli import main
 from tests.command import Command
+from tests.hostile_yaml import HOSTILE
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
@@ -167,6 +169,21 @@ def test_hparams_of_lightning_with_python_objects_are_read_and_nothing_is_built(
         "act": "torch.nn.modules.activation.ReLU",
         "weights": "[['gAKKCmz8nEb5IGqoUBkugAJN6QMu\\n'], 0]",
     }
+
+
+@pytest.mark.parametrize("text", [HOSTILE["mappings of aliases"], "a: &a !!python/tuple [*a]", "[" * 3000])
+def test_hparams_that_stand_for_too_much_cost_their_run_only(
+    text: str, command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    for version, rate in enumerate((0.1, 0.2, 0.3)):
+        write(f"pl/version_{version}", {"val_loss": [(0, rate)]})
+        Path(f"pl/version_{version}/hparams.yaml").write_text(LIGHTNING.format(rate))
+    Path("pl/version_2/hparams.yaml").write_text(f"lr: !!python/tuple [1]\n{text}")
+    found = rows(command, "pl")
+    assert found["version_1"]["differing"]["lr"] == 0.2
+    assert "version_2/hparams.yaml" in caplog.text
+    for verb in ("ls", "check", "doctor"):
+        main([verb, "pl"])
 
 
 def test_an_aggregate_says_what_has_no_mean(command: Command, caplog: pytest.LogCaptureFixture) -> None:

@@ -136,11 +136,13 @@ def test_seeds_in_names_are_repeats(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_what_is_odd_in_a_log_is_shown_or_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    log(tmp_path / "nan", {"val/loss": [math.nan, math.nan]})
+    for number, values in enumerate(([math.nan, math.nan], [math.nan], [math.inf, math.nan])):
+        log(tmp_path / f"odd-{number}", {"val/loss": values})
     with SummaryWriter(tmp_path / "no-steps") as writer:
         for value in (3.0, 2.0, 1.0):
             writer.add_scalar("val/loss", value)
     assert main(["compare", str(tmp_path)]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
-    assert next(line.split() for line in lines if "nan" in line)[:2] == ["nan", "nan"], header
+    found = {line.split()[-1]: line.split()[:2] for line in lines}
+    assert found == 1, (header, lines)
     assert "no-steps: all 3 points of val/loss are at one step" in caplog.text

@@ -161,9 +161,28 @@ class TwoNames(nn.Module):
         return out
 
 
-def test_a_module_of_two_names_shows_its_class() -> None:
-    names = nodes(graph_of(TwoNames(), torch.zeros(1, 8)))
-    assert not any("Module" in name for name in names), names
+class TwoBlocks(nn.Module):
+    """A block in a list and under a name of its own; both are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.ReLU()) for _ in range(2)])
+        self.last = self.blocks[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.blocks[0](x))
+        return out
+
+
+def repeated() -> nn.Module:
+    layer = nn.Linear(8, 8)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+@pytest.mark.parametrize("model", [TwoNames, TwoBlocks, repeated])
+def test_a_module_of_two_names_shows_its_class(model: Any) -> None:
+    names = nodes(graph_of(model(), torch.zeros(1, 8)))
+    assert not any("Module/" in name for name in names), names
     assert any(".Linear/" in name for name in names)
 
 

@@ -79,10 +79,18 @@ def test_a_run_that_is_interrupted_leaves_no_profiler_on(tmp_path: Path) -> None
     assert not _profiler_enabled()
 
 
-def test_the_tracer_does_not_speak_of_threads(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "model=mlp dataset=gaussian logging.profile=1",
+        "model=cnn dataset=fashion_mini logging=full",
+        "model=linear dataset=fashion_mini dataset.in_memory=false dataset.workers=2 logging.profile=2",
+    ],
+)
+def test_the_tracer_does_not_speak_of_threads(words: str, tmp_path: Path) -> None:
     """As the command loads torch: its library in another thread than the one that imports it."""
-    words = ["trainer=debug", "model=mlp", "dataset=gaussian", "threads=1", "logging.profile=1"]
-    command = [sys.executable, "-m", "sweepboard", *words, "hydra.run.dir=run"]
+    command = [sys.executable, "-m", "sweepboard", "trainer=debug", "threads=1", *words.split()]
+    command.append("hydra.run.dir=run")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
     assert "thread" not in done.stderr
     assert "profile: run/profile/trace.json.gz (open it at https://ui.perfetto.dev)" in done.stdout

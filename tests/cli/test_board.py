@@ -91,6 +91,12 @@ LOGIN = "It has no login"
         (["--", "--host=localhost", "--port=7005"], "http://localhost:7005/", False),
         (["--port", "7006", "--", "--path_prefix", "/runs/"], "http://127.0.0.1:7006/runs/", False),
         (["--host", "::", "--port", "7007"], f"http://{socket.gethostname()}:7007/", True),
+        (["--port=7008", "--", "--host=0.0.0.0"], f"http://{socket.gethostname()}:7008/", True),
+        (
+            ["--host", "127.0.0.1", "--port=7009", "--", "--host", "::"],
+            f"http://{socket.gethostname()}:7009/",
+            True,
+        ),
     ],
 )
 def test_the_address_and_the_warning(
@@ -118,9 +124,10 @@ def test_all_pictures_and_points_unless_told_otherwise(
     assert given[-4:] == ["--samples_per_plugin", samples, "--reload_interval", "9"]
 
 
-def test_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", ["outputs --help", "--help outputs", "outputs --port 7000 -h"])
+def test_its_own_help(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        main(["outputs", "--help"])
+        main(words.split())
     assert left.value.code == 0
     assert "sweepboard board [DIR]" in capsys.readouterr().out
 

@@ -21,6 +21,9 @@ FILES = {
     "c/named.yaml": "defaults: [config, _self_, {override /model: mlp}]\nseed: 7\n",
     "other/model/sub/deep.yaml": "defaults: [/model/mlp]\nhidden: [5]\n",
     "od'd, x y/model/odd.yaml": MLP,
+    "c/model/mlp.yaml": "_target_: sweepboard.models.MLP\nhidden: [9]\noutputs: 10\n",
+    "deep/config.yaml": "seed: 5\n",
+    "pkged/named.yaml": "defaults: [config]\nhydra: {searchpath: ['pkg://sweepboard.conf', other]}\n",
     "prim/named.yaml": "defaults: [config]\nseed: 8\nhydra: {searchpath: [other]}\n",
     "whole/config.yaml": "seed: 42\noptimizer: {lr: 0.66}\n",
     "listed/config.yaml": "defaults:\n  - _self_\n  - override /model: linear\nseed: 43\n",
@@ -42,13 +45,22 @@ COMPOSED = {
     "above shipped options": (["--config-dir", "whole"], "optimizer.lr", 0.66),
     "and below a preset": (["--config-dir", "whole", "experiment=line"], "optimizer.lr", 0.05),
     "its other options": (["-cd", "listed"], "model._target_", "sweepboard.models.Linear"),
+    "a model of a shipped name": (["--config-dir", "c", "model=mlp"], "model.hidden", [9]),
+    "a name and path with its suffix": (["-cp", "prim", "-cn", "named.yaml"], "seed", 8),
+    "the name of a shipped one": (["-cd", "deep", "-cn", "config.yaml"], "seed", 5),
     "a name": (["-cd", "c", "--config-name", "named"], "model._target_", "sweepboard.models.MLP"),
     "a name with its suffix": (["-cd", "c", "-cn", "named.yaml"], "seed", 7),
     "two folders": (["--config-dir", "c", "--config-dir", "other", "model=sub/deep"], "model.hidden", [5]),
     "the first of two counts": (["-cd", "listed", "-cd", "whole"], "seed", 43),
     "beside a path": (["-cd", "c", "hydra.searchpath=[other]", "model=sub/deep"], "optimizer.lr", 0.77),
+    "beside two paths": (
+        ["-cd", "deep", "hydra.searchpath=[file://{cwd}/c,file://{cwd}/other]", "model=sub/deep"],
+        "optimizer.lr", 0.77,
+    ),
+    "beside a package": (["-cd", "c", "hydra.searchpath=[pkg://sweepboard.conf]"], "optimizer.lr", 0.77),
     "a path alone": (["hydra.searchpath=[file://{cwd}/other]", "model=sub/deep"], "model.hidden", [5]),
     "a search path in the primary": (["-cp", "prim", "-cn", "named", "model=sub/deep"], "model.hidden", [5]),
+    "packages in the primary": (["-cp", "pkged", "-cn", "named", "model=sub/deep"], "model.hidden", [5]),
     "a relative config path": (["--config-path", "prim", "--config-name", "named"], "seed", 8),
     "quotes, commas and blanks": (["--config-dir", "od'd, x y", "model=odd"], "model.hidden", [3]),
     "a package": (["--config-path", "pkg://sweepboard.conf"], "seed", 0),
@@ -64,6 +76,13 @@ def test_what_is_composed(argv: list[str], key: str, value: object, command: Com
     assert found == value
 
 
+def test_yaml_of_windows_is_read(command: Command) -> None:
+    for name in ("c/model/mine.yaml", "c/experiment/b1.yaml"):
+        Path(name).write_bytes(FILES[name].replace("\n", "\r\n").encode())
+    found = yaml.safe_load(command("-cd", "c", "model=mine", "experiment=b1", "--cfg", "job").out)
+    assert (found["model"]["hidden"], found["optimizer"]["lr"]) == ([3], 0.5)
+
+
 def test_origins_are_of_the_files_used(command: Command) -> None:
     lines = command("--origin", "--config-dir", "whole", "--config-dir", "c").out.splitlines()
     origins = {line.split()[0]: line.split()[-1] for line in lines}
@@ -71,6 +90,15 @@ def test_origins_are_of_the_files_used(command: Command) -> None:
     assert origins["optimizer.lr"] == "whole/config.yaml"
     assert origins["optimizer._target_"] == "c/optimizer/adam.yaml"
     assert origins["output_root"] == "config.yaml"
+
+
+def test_globs_of_other_groups_and_sweepers(command: Command) -> None:
+    jobs = command("plan", "-cp", "prim", "-cn", "named", "model=glob(m*)", "trainer.steps=1").out
+    assert [line.split()[0] for line in jobs.splitlines()[1:-1]] == ["model=mlp"] or "model=mlp" in jobs
+    for words in (["model=glob(zz*)"], ["experiment=glob(q*)"]):
+        for sweeper in ("grid", "basic", "optuna"):
+            line = command("-m", "-cd", "c", f"hydra/sweeper={sweeper}", *words, code=2).line
+            assert line.startswith(f"sweepboard: {words[0]}: "), (sweeper, line)
 
 
 @pytest.mark.parametrize("argv", [["-cd", "c"], ["hydra.searchpath=[c]"], ["-cp", "c", "-cn", "named"]])
@@ -93,6 +121,22 @@ MISTAKES = {
     "two in one word": (
         ["--config-dir", "c,other"],
         "--config-dir c,other: no such folder; give the folder that holds your YAML groups",
+    ),
+    "three in one word": (
+        ["-cd=c,other,c"],
+        "--config-dir c,other,c: no such folder; give the folder that holds your YAML groups",
+    ),
+    "two with a colon": (
+        ["--config-dir", "c:other"],
+        "--config-dir c:other: no such folder; give the folder that holds your YAML groups",
+    ),
+    "an absolute path that is not there": (
+        ["--config-path", "/nope/conf"],
+        "--config-path /nope/conf: no such folder; give the folder that holds your YAML groups",
+    ),
+    "a path that is a file": (
+        ["--config-path", "c/named.yaml"],
+        "--config-path c/named.yaml: no such folder; give the folder that holds your YAML groups",
     ),
     "a search path that is not there": (
         ["hydra.searchpath=[file:///nope]"],

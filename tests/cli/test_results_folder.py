@@ -15,9 +15,9 @@ GLOBAL = "# @package _global_\n"
 FILES = {
     "c/experiment/run.yaml": GLOBAL + "hydra: {run: {dir: 'logs/${now:%Y}'}}\n",
     "c/experiment/many.yaml": GLOBAL + "hydra: {sweep: {dir: 'logs/many'}}\n",
-    "c/experiment/sub.yaml": GLOBAL + "hydra: {sweep: {subdir: '${hydra.job.num}'}}\n",
     "c/experiment/subs.yaml": GLOBAL + "hydra: {sweep: {subdir: 'x${hydra.job.num}'}}\n",
     "c/experiment/chdir.yaml": GLOBAL + "hydra: {job: {chdir: true}}\n",
+    "there/config.yaml": "hydra: {job: {chdir: true}}\n",
     "own/config.yaml": "hydra: {run: {dir: 'mine'}, sweep: {dir: 'mine/many'}}\n",
     "own/experiment/late.yaml": GLOBAL + "hydra: {run: {dir: 'late'}}\n",
 }
@@ -29,7 +29,7 @@ def folders(command: Command) -> None:
 
 
 def made() -> set[str]:
-    return {path.name for path in Path().iterdir()} - {"c", "own"}
+    return {path.name for path in Path().iterdir()} - {"c", "own", "there"}
 
 
 def test_what_is_called_shipped_is_what_is_shipped() -> None:
@@ -43,6 +43,8 @@ RUNS = {
     "typed": (["hydra.run.dir=x"], "x"),
     "typed with pluses": (["++hydra.run.dir=x/y"], "x/y"),
     "with the working directory": (["hydra.run.dir=${hydra:runtime.cwd}/x"], "x"),
+    "with the name of the job": (["hydra.run.dir=${hydra:job.name}/r"], "*/r"),
+    "with a choice": (["hydra.run.dir=${hydra:runtime.choices.model}"], "linear"),
     "with a setting": (["hydra.run.dir=x/${optimizer.lr}"], "x/0.001"),
     "in a preset": (["--config-dir", "c", "experiment=run"], "logs/2*"),
     "in a config.yaml": (["--config-dir", "own"], "mine"),
@@ -61,6 +63,7 @@ SWEEPS = {
     "typed": (["hydra.sweep.dir=x"], "x"),
     "typed with pluses": (["++hydra.sweep.dir=x"], "x"),
     "with the working directory": (["hydra.sweep.dir=${hydra:runtime.cwd}/x"], "{cwd}/x"),
+    "with a choice": (["hydra.sweep.dir=x/${hydra:runtime.choices.model}"], "x/linear"),
     "in a preset": (["--config-dir", "c", "experiment=many"], "logs/many"),
     "in a config.yaml": (["--config-dir", "own"], "mine/many"),
     "left to us": (["--config-dir", "c", "experiment=run"], "None"),
@@ -88,6 +91,11 @@ MISTAKES = {
     ),
     "another directory": (["hydra.job.chdir=true"], "hydra.job.chdir: paths mean"),
     "another directory in a preset": (["-cd", "c", "experiment=chdir"], "hydra.job.chdir: paths mean"),
+    "another directory in a config.yaml": (["-cd", "there"], "hydra.job.chdir: paths mean"),
+    "in a sweep's preset": (
+        ["-m", "-cd", "c", "experiment=chdir", "seed=1,2"],
+        "hydra.job.chdir: paths mean",
+    ),
     "in a sweep": (["-m", "hydra.job.chdir=true", "seed=1,2"], "hydra.job.chdir: paths mean"),
     "under another launcher": (
         ["-m", "hydra/launcher=basic", "++hydra.job.chdir=true", "seed=1,2"],

@@ -46,6 +46,21 @@ def test_reading_runs_nothing_of_it(sprung: Path, verb: str) -> None:
     assert not sprung.exists()
 
 
+@pytest.mark.slow
+def test_no_verb_runs_anything_of_it_beside_runs(sprung: Path, command: Command) -> None:
+    command(*TINY, "dataset=gaussian", "hydra.run.dir=one")
+    command("-m", *TINY, "dataset=gaussian", "seed=1,2", "sweep.name=s")
+    sweep = "outputs/sweeps/s"
+    for words in (
+        ["plan", "seed=1,2"], ["plan", sweep], ["diff", "one", f"{sweep}/seed=1"], ["verify", "one"],
+        ["show", "one"], ["logs", "one"], ["report", "one", sweep], ["test", "one"], ["rerun", "one"],
+        ["resume", sweep],
+    ):  # fmt: skip
+        done = run(*words)
+        assert done.returncode in (0, 1), (words, done.stderr)
+        assert not sprung.exists(), words
+
+
 def test_the_board_runs_nothing_of_it(sprung: Path) -> None:
     done = run("board", ".", "--", "--version_tb")
     assert done.returncode == 0

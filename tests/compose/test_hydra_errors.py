@@ -225,6 +225,22 @@ def test_a_gpu_that_is_not_there(mistake: Mistake, monkeypatch: pytest.MonkeyPat
 YAML: dict[str, tuple[bytes, str]] = {
     "model/broken.yaml": (b"hidden: '1\n", "{dir}/model/broken.yaml, line 2: not valid YAML: found unexpected end of stream"),
     "model/twice.yaml": (b"a: 1\na: 2\n", "{dir}/model/twice.yaml, line 2: not valid YAML: found duplicate key a"),
+    "model/twice_below.yaml": (
+        b"a:\n  b: 1\n  c: 2\n  b: 3\n",
+        "{dir}/model/twice_below.yaml, line 4: not valid YAML: found duplicate key b",
+    ),
+    "model/lists.yaml": (
+        b"defaults: [mlp]\nhidden: [3]\ndefaults: [mlp]\n",
+        "{dir}/model/lists.yaml, line 3: not valid YAML: found duplicate key defaults",
+    ),
+    "model/tab.yaml": (
+        b"a:\n\tb: 1\n",
+        "{dir}/model/tab.yaml, line 2: not valid YAML: found character '\\t' that cannot start any token",
+    ),
+    "model/tab_in_list.yaml": (
+        b"defaults:\n  - mlp\n\t- other\n",
+        "{dir}/model/tab_in_list.yaml, line 3: not valid YAML: found character '\\t' that cannot start any token",
+    ),
     "model/latin.yaml": (b"a: \xff\n", "{dir}/model/latin.yaml is not UTF-8 text"),
     "experiment/key.yaml": (
         b"# @package _global_\ntrainer:\n  epocs: 3\n",

@@ -47,6 +47,8 @@ OTHERS = {
     "optimizer.lr =0.1": "optimizer.lr =0.1: there are blanks around the =; type optimizer.lr=0.1",
     "model.tag = a=b": """model.tag = a=b: there are blanks around the =; type 'model.tag="a=b"'""",
     "model.hidden[0]=4": ("model.hidden[0]=4: an entry of a list is named with a dot; type model.hidden.0=4"),
+    "a.betas[1]=.9": "a.betas[1]=.9: an entry of a list is named with a dot; type a.betas.1=.9",
+    "+a[0].b=1": "+a[0].b=1: an entry of a list is named with a dot; type +a.0.b=1",
     "model.a[1].b[2]=x": "model.a[1].b[2]=x: an entry of a list is named with a dot; type model.a.1.b.2=x",
     "x.setup=[export A=1, module load cuda]": (
         "x.setup=[export A=1, module load cuda]: = needs quotes; "

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Command
-from tests.test_plain_yaml import HOSTILE
+from tests.hostile_yaml import HOSTILE
 
 KINDS = [
     "lists of aliases",

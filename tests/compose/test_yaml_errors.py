@@ -19,6 +19,24 @@ FILES = {
     "debug/nopkg3.yaml": "trainer: {epochs: 1}\n",
     "experiment/noover.yaml": G + "defaults:\n  - /model: mlp\n",
     "experiment/noover2.yaml": G + "seed: 1\n\ndefaults:\n  - /optimizer: sgd\n",
+    "experiment/noover3.yaml": G + "defaults:\n  - base\n  - /scheduler: cosine\n",
+    "experiment/noover4.yaml": G + "defaults:\n  - /hydra/launcher: basic\n",
+    "experiment/dots3.yaml": G + "dataset.batch_size: 8\nseed: 1\n",
+    "experiment/dots4.yaml": G + "model.path: 'a: b'\n",
+    "experiment/body3.yaml": G + "dataset: line\n",
+    "experiment/body4.yaml": G + "trainer: {epochs: 1}\nscheduler: cosine\n",
+    "experiment/nopkg4.yaml": "defaults:\n  - override /optimizer: sgd\nseed: 1\n",
+    "debug/nopkg5.yaml": "defaults:\n  - override /scheduler: cosine\n",
+    "experiment/noslash3.yaml": G + "defaults:\n  - override dataset: line\n",
+    "experiment/noslash4.yaml": G + "defaults:\n  - base\n  - override hydra/launcher: basic\n",
+    "experiment/order2.yaml": G
+    + "defaults:\n  - override /optimizer: sgd\n  - override /model: mlp\n  - base\n",
+    "experiment/order3.yaml": G + "seed: 1\ndefaults:\n  - override /optimizer: sgd\n  - _self_\n",
+    "experiment/hydra2.yaml": G + "seed: 2\ndefaults:\n  - override /hydra: default\n",
+    "experiment/hydra3.yaml": G + "defaults:\n  - base\n  - override /hydra: null\n",
+    "experiment/logging2.yaml": G + "defaults:\n  - override /hydra/hydra_logging: colrlog\n",
+    "experiment/logging3.yaml": G + "defaults:\n  - override /hydra/job_logging: defualt\n",
+    "hparams_search/s2.yaml": G + "seed: 1\n",
     "experiment/dots.yaml": G + "\noptimizer.lr: 0.3\n",
     "experiment/dots2.yaml": G + "seed: 3\ntrainer.early_stopping.patience: 2\n",
     "experiment/body.yaml": G + "model: mlp\n",
@@ -57,6 +75,27 @@ CASES = {
     "experiment=noslash2": "c/experiment/noslash2.yaml, line 3: override hydra/sweeper: lacks a slash; write `- override /hydra/sweeper: ...`",
     "experiment=order": "c/experiment/order.yaml, line 2: overrides come last; write `- override /model: mlp` below `- base`",
     "experiment=hydra": "c/experiment/hydra.yaml, line 2: override hydra: choose its parts, as `- override /hydra/launcher: basic`",
+    "experiment=noover3": "c/experiment/noover3.yaml, line 4: /scheduler: config.yaml chooses one already; write `- override /scheduler: cosine`",
+    "experiment=noover4": "c/experiment/noover4.yaml, line 3: /hydra/launcher: config.yaml chooses one already; write `- override /hydra/launcher: basic`",
+    "experiment=dots3": "c/experiment/dots3.yaml, line 2: dataset.batch_size: dots are for the command line; write dataset: {batch_size: 8}",
+    "experiment=dots4": "c/experiment/dots4.yaml, line 2: model.path: dots are for the command line; write model: {path: 'a: b'}",
+    "experiment=body3": "c/experiment/body3.yaml, line 2: dataset: an option is chosen among the defaults, as `- override /dataset: line`",
+    "experiment=body4": "c/experiment/body4.yaml, line 3: scheduler: an option is chosen among the defaults, as `- override /scheduler: cosine`",
+    "experiment=nopkg4": "c/experiment/nopkg4.yaml: has no package line; write # @package _global_ as its first line",
+    "+debug=nopkg5": "c/debug/nopkg5.yaml: has no package line; write # @package _global_ as its first line",
+    "experiment=noslash3": "c/experiment/noslash3.yaml, line 3: override dataset: lacks a slash; write `- override /dataset: ...`",
+    "experiment=noslash4": "c/experiment/noslash4.yaml, line 4: override hydra/launcher: lacks a slash; write `- override /hydra/launcher: ...`",
+    "experiment=order2": "c/experiment/order2.yaml, line 3: overrides come last; write `- override /optimizer: sgd` below `- base`",
+    "experiment=order3": "c/experiment/order3.yaml, line 4: overrides come last; write `- override /optimizer: sgd` below `- _self_`",
+    "experiment=hydra2": "c/experiment/hydra2.yaml, line 4: override hydra: choose its parts, as `- override /hydra/launcher: basic`",
+    "experiment=hydra3": "c/experiment/hydra3.yaml, line 4: override hydra: choose its parts, as `- override /hydra/launcher: basic`",
+    "experiment=logging2": "hydra/hydra_logging=colrlog: there is no such option; did you mean colorlog?",
+    "experiment=logging3": "hydra/job_logging=defualt: there is no such option; did you mean default?",
+    "hparams_search=s2": "hparams_search=s2: config.yaml has no such group; add it with a plus: +hparams_search=s2",
+    "experiment=base +experiment=dots": "+experiment: is chosen already; leave out the +",
+    "model=plain model.act=relu": "model.act=relu: is an option of a group; type model/act=relu",
+    "hydra/sweeper/trials=3": "hydra/sweeper/trials: there is no such group; a setting is written hydra.sweeper.trials=...",
+    "hydra/launcher/cores=2": "hydra/launcher/cores: there is no such group; a setting is written hydra.launcher.cores=...",
     "experiment=logging": (
         "hydra/hydra_logging=colorlog: there is no such option; pip install hydra-colorlog, "
         "or choose from default, disabled, hydra_debug, none"
@@ -92,10 +131,11 @@ def test_a_mistake_names_file_line_and_remedy(words: str, command: Command) -> N
     assert said.startswith(f"sweepboard: {CASES[words]}")
 
 
-def test_a_preset_chooses_how_hydra_logs(command: Command) -> None:
-    Path("c/experiment/loud.yaml").write_text(G + "defaults:\n  - override /hydra/job_logging: default\n")
+@pytest.mark.parametrize("option", ["default", "stdout", "disabled"])
+def test_a_preset_chooses_how_hydra_logs(option: str, command: Command) -> None:
+    Path("c/experiment/loud.yaml").write_text(G + f"defaults:\n  - override /hydra/job_logging: {option}\n")
     said = command("--config-dir", "c", "experiment=loud", "--cfg", "hydra", "-p", "hydra.job_logging").out
-    assert "formatters" in said
+    assert ("root" in said) is (option != "disabled"), said
 
 
 @pytest.mark.parametrize(
@@ -104,6 +144,14 @@ def test_a_preset_chooses_how_hydra_logs(command: Command) -> None:
         (
             "hydra.sweeper._target_=hydra_plugins.foo.Bar",
             "hydra: the plug-in hydra_plugins.foo.Bar is not installed; type",
+        ),
+        (
+            "hydra.launcher._target_=hydra_plugins.x.Y",
+            "hydra: the plug-in hydra_plugins.x.Y is not installed; type",
+        ),
+        (
+            "hydra.launcher._target_=hydra_plugins.hydra_rq_launcher.rq_launcher.RQLauncher",
+            "hydra: the plug-in hydra_plugins.hydra_rq_launcher.rq_launcher.RQLauncher is not installed; pip install hydra-rq-launcher",
         ),
         ("hydra.sweeper._target_=torch.nn.ReLU", "hydra: the plug-in torch.nn.ReLU is not installed; type"),
         (

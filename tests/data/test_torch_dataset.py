@@ -56,6 +56,15 @@ COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
     [
         (Image.fromarray(GREY), torch.from_numpy(GREY)[None] / 255),
         (Image.fromarray(COLOUR), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
+        (
+            Image.fromarray(GREY.astype(np.uint16) * 5000),
+            torch.from_numpy(GREY * 5000.0).float()[None] / 65535,
+        ),
+        (
+            Image.fromarray(GREY.astype(np.int32) * 5000),
+            torch.from_numpy(GREY * 5000.0).float()[None] / 65535,
+        ),
+        (Image.fromarray(GREY.astype(np.float32) / 11), torch.from_numpy(GREY)[None] / 11),
         (GREY, torch.from_numpy(GREY)[None] / 255),
         (COLOUR, torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
         (torch.from_numpy(COLOUR).permute(2, 0, 1), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
@@ -183,6 +192,8 @@ def test_what_is_no_data_set_is_refused(train: Any, told: str) -> None:
         ((torch.zeros(3), None), r"must be a pair .* not \(Tensor, NoneType\); leave such samples out"),
         ((torch.zeros(3), -100), "has class -100, but there are 2 classes counted from 0: leave it out"),
         ((torch.zeros(3), -1), "has class -1, .*: leave it out"),
+        ((torch.zeros(3), torch.tensor(-2)), "has class -2, .*: leave it out"),
+        ((torch.zeros(3), np.int64(-255)), "has class -255, .*: leave it out"),
         ((torch.zeros(3), 7), "has class 7, .*: set dataset.classes=8 or more"),
         ((torch.zeros(3), 1.0), "has real numbers as its target, the first has a class"),
         ((torch.zeros(3), torch.tensor([0, 1])), r"has a target of shape \(2,\) and type torch.int64"),
@@ -199,11 +210,15 @@ def test_a_sample_in_the_middle_that_does_not_fit_is_named(sample: Any, told: st
         data.train.first(5)
 
 
-def test_class_numbers_as_real_numbers_are_told() -> None:
+@pytest.mark.parametrize("target", [2.0, np.float32(2), torch.tensor([2.0]), np.array(2.0)])
+def test_class_numbers_as_real_numbers_are_told(target: Any) -> None:
     with pytest.raises(
         ConfigError, match=r"are real numbers, such as 2; .* make them whole \(target.long\(\)\)"
     ):
-        _ = open_source(Listed((torch.zeros(3), 2.0)), classes=3).spec
+        _ = open_source(Listed((torch.zeros(3), target)), classes=3).spec
+
+
+def test_a_class_below_zero_among_the_targets_is_told() -> None:
     with pytest.raises(ConfigError, match="has class -1, but classes are counted from 0"):
         _ = open_source(Listed((torch.zeros(3), 2), targets=[2, -1])).spec
 

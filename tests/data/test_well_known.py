@@ -100,16 +100,19 @@ def test_files_in_root_go_before_the_system_s(
     ("labels", "told"),
     [
         ([0, 12, 3], "label 12, but there are 10 classes"),
+        ([0, 10, 1], "label 10, but there are 10 classes"),
         ([0, 1, 255], "label 255, but there are 10 classes"),
         ([0, 1], r"shape \(3, 28, 28\) and \(2,\)"),
     ],
 )
 def test_labels_that_do_not_fit_are_named(tmp_path: Path, labels: list[int], told: str) -> None:
-    for part in ("train", "t10k"):
-        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((3, 28, 28), np.uint8))
-        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.array(labels, np.uint8))
-    with pytest.raises(DamagedFile, match=f"train-labels-idx1-ubyte.*{told}"):
-        read_idx_set(tmp_path)
+    for wrong in ("train", "t10k"):
+        for part in ("train", "t10k"):
+            given = labels if part == wrong else [0, 9, 3]
+            write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((3, 28, 28), np.uint8))
+            write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.array(given, np.uint8))
+        with pytest.raises(DamagedFile, match=f"{wrong}-labels-idx1-ubyte.*{told}"):
+            read_idx_set(tmp_path)
 
 
 @pytest.mark.parametrize("source", [FashionMNIST, MNIST, CIFAR10])

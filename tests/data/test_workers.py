@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,6 +73,12 @@ class Trouble(Dataset[tuple[Tensor, int]]):
     def raises_what_cannot_be_unpickled(self) -> None:
         raise TwoWords("cannot", "be read")
 
+    def raises_what_needs_a_keyword(self) -> None:
+        raise Keyword(path="cannot be read")
+
+    def raises_what_holds_a_lock(self) -> None:
+        raise Locked("cannot be read")
+
     def leaves(self) -> None:
         os._exit(0)
 
@@ -87,6 +94,17 @@ class TwoWords(DamagedFile):
         super().__init__(f"{one} {two}")
 
 
+class Keyword(DamagedFile):
+    def __init__(self, *, path: str) -> None:
+        super().__init__(path)
+
+
+class Locked(DamagedFile):
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.lock = threading.Lock()
+
+
 def read(kind: str, timeout: int | None = None) -> None:
     settings = DatasetSettings(batch_size=2, workers=2, val_fraction=0, augment="none", timeout=timeout)
     list(prepare_data(open_source(Trouble(kind)), settings, 0, CPU).train.epoch(0))
@@ -97,6 +115,8 @@ def read(kind: str, timeout: int | None = None) -> None:
     [
         ("stuck", r"^DataLoader timed out after 1 seconds: a sample may be stuck; dataset.timeout=N waits"),
         ("raises_what_cannot_be_unpickled", r"^cannot be read$"),
+        ("raises_what_needs_a_keyword", r"^cannot be read$"),
+        ("raises_what_holds_a_lock", r"^cannot be read$"),
         ("calls_sys_exit", r"^the code called sys.exit\(0\)$"),
     ],
 )
@@ -145,13 +165,19 @@ def test_what_cannot_be_sent_ends_the_worker_with_the_reason(
     assert active_children() == []
 
 
-def test_workers_that_cannot_be_started_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("started", [0, 1])
+@pytest.mark.parametrize(
+    "error", [BlockingIOError(11, "Resource temporarily"), OSError(12, "Resource: memory")]
+)
+def test_workers_that_cannot_be_started_are_one_line(
+    started: int, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fork = os.fork
     forked: list[int] = []
 
     def few() -> int:
-        if len(forked) == 1:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
+        if len(forked) == started:
+            raise error
         forked.append(1)
         return fork()
 

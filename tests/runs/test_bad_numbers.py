@@ -24,7 +24,7 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize("bad", ["nan", "inf"])
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
 def test_outputs_that_are_nan_only_in_validation(
     command: Command, caplog: pytest.LogCaptureFixture, bad: str
 ) -> None:

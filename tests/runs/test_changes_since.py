@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,8 @@ CHANGES: dict[str, tuple[Callable[[], object], str]] = {
     "an image came": (lambda: replaced(DATA / "cats/99.png"), "train samples: 40 -> 41"),
     "an image is another": (lambda: replaced(DATA / "cats/01.png"), "data: "),
     "a class has another name": (lambda: (DATA / "cats").rename(DATA / "zcats"), "classes: cats -> zcats: "),
+    "the order is another": (lambda: (DATA / "dogs").rename(DATA / "ants"), "classes: dogs -> ants: "),
+    "it is in its old place": (lambda: (DATA / "dogs").rename(DATA / "ducks"), "classes: dogs -> ducks: "),
     "an image has another name": (lambda: (DATA / "dogs/03.png").rename(DATA / "dogs/77.png"), "data: "),
 }  # fmt: skip
 
@@ -121,8 +124,16 @@ def test_the_same_data_elsewhere_are_no_change_and_others_are(command: Command, 
     command(*PHOTOS, IN)
     shutil.copytree(photos, "elsewhere")
     command("resume", "run", "trainer.epochs=2", "dataset.root=elsewhere")
+
+    def refused() -> str:
+        return command("resume", "run", "trainer.epochs=3", "dataset.root=elsewhere", code=2).line
+
     replaced(Path("elsewhere/dogs/05.png"))
-    assert "data: " in command("resume", "run", "trainer.epochs=3", "dataset.root=elsewhere", code=2).line
+    assert "data: " in refused()
+    replaced(Path("elsewhere/dogs/99.png"))
+    assert "train samples: 40 -> 41" in refused()
+    Path("elsewhere/dogs").rename("elsewhere/wolves")
+    assert "classes: dogs -> wolves" in refused()
     command("resume", "run", "trainer.epochs=3", "dataset.root=photos")
 
 
@@ -132,7 +143,12 @@ def test_another_number_of_classes_is_nobodys_to_accept(command: Command, photos
     for words in ([], ["--accept-changes"]):
         line = command("resume", "run", "trainer.epochs=2", *words, code=2).line
         assert "classes: 2 -> 3 (birds added): its model does not fit these data" in line
+    shutil.copytree(photos / "cats", photos / "ants")
+    assert "classes: 2 -> 4 (ants, birds added)" in command("resume", "run", "trainer.epochs=2", code=2).line
+    command(*PHOTOS, "hydra.run.dir=four")
     shutil.rmtree(photos / "birds")
+    assert "classes: 4 -> 3 (birds removed)" in command("resume", "four", "trainer.epochs=2", code=2).line
+    shutil.rmtree(photos / "ants")
     swapped()
     assert "data: " in command("resume", "run", "trainer.epochs=2", code=2).line
 
@@ -174,6 +190,25 @@ def test_other_code_is_refused_and_named(module: str, command: Command) -> None:
     command("resume", "run", "trainer.epochs=4")
 
 
+def test_in_git_only_the_files_that_a_run_imports_are_its_code(command: Command) -> None:
+    write_code()
+    Path("README.md").write_text("mine")
+    for words in (
+        ["init"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "mine"],
+    ):
+        subprocess.run(["git", *words], check=True, capture_output=True)
+    command(*OWN, IN)
+    Path("notes.md").write_text("no code")
+    Path("scratch.py").write_text("no = 'part of it'")
+    Path("README.md").write_text("mine, and more")
+    command("resume", "run", "trainer.epochs=2")
+    with Path("helper.py").open("a") as file:
+        file.write("# other\n")
+    assert "run: helper (code): " in command("resume", "run", "trainer.epochs=3", code=2).line
+
+
 def test_a_checkpoint_of_another_run_of_the_same_shape_is_refused(command: Command) -> None:
     command(*NUMBERS, "seed=5", "hydra.run.dir=other")
     command(*NUMBERS, IN)
@@ -190,6 +225,19 @@ def test_a_checkpoint_of_another_run_of_the_same_shape_is_refused(command: Comma
         assert "is of another run" in command(*argv, code=2).line
     with pytest.raises(sweepboard.errors.UserError, match="of another run"):
         sweepboard.load_model("run")
+    assert kept(RUN) == before
+
+
+@pytest.mark.parametrize("words", [[], ["optimizer.lr=0.01"], ["model=mlp", "trainer.epochs=2"]])
+def test_a_checkpoint_of_another_launch_is_not_taken_for_a_lost_one(
+    command: Command, words: list[str]
+) -> None:
+    command(*NUMBERS, *words, "hydra.run.dir=other")
+    command(*NUMBERS, IN)
+    (RUN / "checkpoints/last.pt").write_bytes(b"cut")
+    shutil.copy("other/checkpoints/last.pt", RUN / "checkpoints/last.previous.pt")
+    before = kept(RUN)
+    assert command("resume", "run", "trainer.epochs=2", code=2).line.startswith("sweepboard: ")
     assert kept(RUN) == before
 
 
@@ -271,7 +319,8 @@ def test_what_is_not_found_from_here_is_sought_where_the_run_was_started(
         assert line.endswith(hint)
     with pytest.raises(sweepboard.errors.UserError, match="started in"):
         sweepboard.load_model("../run")
-    assert command("rerun", "../pictures", code=2).line.endswith(hint)
+    for words in (["rerun"], ["test"], ["verify"], ["resume", "trainer.epochs=2"]):
+        assert command(words[0], "../pictures", *words[1:], code=2).line.endswith(hint), words
 
 
 def test_a_finished_run_without_checkpoints_is_sent_in_no_circle(command: Command) -> None:

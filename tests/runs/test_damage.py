@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from tests.command import TINY, Command, change_record
 from tests.conftest import WriteRun
+from tests.hostile_yaml import HOSTILE
 
 RECORDS: list[dict[str, Any]] = [
     {"status": 5},
@@ -78,6 +80,26 @@ def test_a_damaged_configuration_is_told_and_never_called_comparable(
     assert "config.yaml cannot be read" in command("doctor", "outputs", code=1).out
     for verb in ("resume", "verify", "rerun", "test", "export"):
         assert "config.yaml cannot be read" in command(verb, "outputs/bad", code=2).line
+
+
+@pytest.mark.parametrize(
+    "name", ["merged mappings", "a document that is itself", "mappings of aliases", "500 mappings in blocks"]
+)
+def test_a_configuration_that_stands_for_too_much_is_damage(
+    name: str, write_run: WriteRun, command: Command
+) -> None:
+    write_run(Path("outputs/good"))
+    bad = write_run(Path("outputs/bad"))
+    (bad / "config.yaml").write_text(HOSTILE[name])
+    started = time.process_time()
+    assert "config.yaml cannot be read" in command("check", "outputs", code=1).out
+    assert "config.yaml cannot be read" in command("doctor", "outputs", code=1).out
+    assert {"good", "bad"} <= set(command("compare", "outputs").out.split())
+    command("ls", "outputs")
+    for verb in ("resume", "verify", "rerun", "test", "export", "diff"):
+        words = [verb, "outputs/bad", *(["outputs/good"] if verb == "diff" else [])]
+        assert "config.yaml cannot be read" in command(*words, code=2).line
+    assert time.process_time() - started < 30
 
 
 def test_a_configuration_that_was_cut_is_one_line_and_trains_nothing_else(command: Command) -> None:

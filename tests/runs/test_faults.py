@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,17 @@ def test_a_disk_full_from_the_start_is_one_line(command: Command, disk: Path) ->
     said = command(*RUN, f"hydra.run.dir={disk / 'run'}", code=2)
     assert said.line == "sweepboard: disk/run cannot be written: No space left on device"
     assert "cannot be written" in command(*RUN, "output_root=disk", code=2).line
+
+
+def test_a_folder_of_the_day_that_cannot_be_one_is_named(command: Command) -> None:
+    Path("outputs").mkdir()
+    for days in (0, 1):  # it may be midnight
+        day = datetime.now() + timedelta(days=days)
+        Path(f"outputs/{day:%Y-%m-%d}").touch()
+    line = command(*RUN, code=2).line
+    assert re.fullmatch(r"sweepboard: outputs/\d{4}-\d\d-\d\d cannot be written: File exists", line)
+    Path("file").touch()
+    assert command(*RUN, "output_root=file", code=2).line == "sweepboard: file cannot be written: File exists"
 
 
 def test_a_deleted_folder_is_told_and_the_run_ends_with_its_results_on_the_terminal(

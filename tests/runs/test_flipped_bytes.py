@@ -20,12 +20,14 @@ def test_resume_with_a_flipped_byte_ends_as_without(
     command: Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     command(*TINY, "dataset=gaussian", "hydra.run.dir=whole")
-    names = [next(Path("whole").glob("events*steps*")).name, "train.log"]
-    for number, name in enumerate(names):
+    events = next(Path("whole").glob("events*steps*"))
+    places = [(events.name, 100), (events.name, 1), (events.name, 10), (events.name, -1), (events.name, -20)]
+    places += [("train.log", 100), ("train.log", -1)]
+    for number, (name, place) in enumerate(places):
         shutil.copytree("whole", f"damaged{number}")
-        _flip(Path(f"damaged{number}", name), 100)
+        _flip(Path(f"damaged{number}", name), place)
     command("resume", "whole", "trainer.epochs=3")
-    for number, name in enumerate(names):
+    for number, (name, _) in enumerate(places):
         run = Path(f"damaged{number}")
         caplog.clear()
         said = command("resume", str(run), "trainer.epochs=3")

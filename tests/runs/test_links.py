@@ -76,6 +76,20 @@ def test_a_sweep_taken_up_again(command: Command, victim: Path, name: str) -> No
     assert victim.read_text() == (text or PRECIOUS)
 
 
+@pytest.mark.parametrize("name", [".lock", "study.journal", "search.yaml", "sweep.json"])
+@pytest.mark.slow
+def test_a_search_taken_up_again(command: Command, victim: Path, name: str) -> None:
+    command(*SEARCH, "hydra.sweeper.trials=1")
+    planted = Path("named", name)
+    text = planted.read_text() if planted.exists() else PRECIOUS
+    victim.write_text(text + PRECIOUS if name == ".lock" else text)
+    before = victim.read_bytes()
+    planted.unlink(missing_ok=True)
+    link(planted, victim)
+    command("resume", "named", "hydra.sweeper.trials=2", code=2)
+    assert victim.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", [".lock", "events.out.tfevents.9", "checkpoints/last.pt.old"])
 def test_a_run_taken_up_again_or_tested(command: Command, victim: Path, name: str) -> None:
     command(*TINY)

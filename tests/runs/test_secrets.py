@@ -146,6 +146,14 @@ def test_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_positional_arguments() -> None:
     node = {"_target_": f"{__name__}.guarded", "_args_": ["host", "bob", "pass-w"]}
     assert masked(node)["_args_"] == ["host", "bob", mask("pass-w")]
+    below = {"client": {"items": [node | {"_args_": ["h", "bob"], "password": "pass-w"}]}}
+    assert masked(below)["client"]["items"][0]["password"] == mask("pass-w")
+    first = {"_target_": f"{__name__}.opened", "_args_": ["tok-17", "tok-17x"]}
+    assert masked({"a": [first]})["a"][0]["_args_"] == [mask("tok-17"), "tok-17x"]
+
+
+def opened(token: str, name: str) -> None:
+    """What has a secret as its first argument."""
 
 
 def guarded(host: str, user: str, password: str) -> None:
@@ -225,10 +233,61 @@ def test_a_sweep_over_secrets(keyed: Command) -> None:
     assert files_with("sk-QB", "outputs") == []
 
 
-def test_a_sweep_with_a_secret_that_all_jobs_share(keyed: Command) -> None:
-    keyed("-m", *TINY, "model={_target_: keyed.Net,api_key: sk-QD}", "optimizer.lr=0.1,0.01", "sweep.name=t")
-    assert files_with("sk-QD", "outputs") == []
+@pytest.mark.parametrize(
+    ("node", "secret"),
+    [
+        ("{_target_: keyed.Net,api_key: sk-QD}", "sk-QD"),
+        ("{_target_: keyed.Net,pw: 'sk: *QD'}", "sk: *QD"),
+        ("{_target_: keyed.Net,headers: {Cookie: sk-QK}}", "sk-QK"),
+    ],
+)
+def test_a_sweep_with_a_secret_that_all_jobs_share(keyed: Command, node: str, secret: str) -> None:
+    keyed("-m", *TINY, f"model={node}", "optimizer.lr=0.1,0.01", "sweep.name=t")
+    assert files_with(secret, "outputs") == []
     assert Path("outputs/sweeps/t/optimizer.lr=0.1/run.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "secrets", "jobs"),
+    [
+        (["+model.pw=qq-p1,qq-p2", "optimizer.lr=0.1,0.01"], ["qq-p1", "qq-p2"], 4),
+        (["+model.url='https://b:qq-t1@h','https://b:qq-t2@h'"], ["qq-t1", "qq-t2"], 2),
+        (["+model.tokens=[qq-a1],[qq-a2]"], ["qq-a1", "qq-a2"], 2),
+    ],
+)
+def test_secrets_of_all_kinds_are_swept(
+    keyed: Command, words: list[str], secrets: list[str], jobs: int
+) -> None:
+    said = keyed("-m", *SMALL, *words, "sweep.name=s")
+    assert f"{jobs} finished" in said.out
+    for secret in secrets:
+        assert secret not in said.out + said.err
+        assert files_with(secret, "outputs") == []
+    for verb in ("ls", "compare", "check", "report"):
+        keyed(verb, "outputs")
+    assert [files_with(secret, "outputs") for secret in secrets] == [[], []]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("word", "secret"),
+    [
+        ("+model.headers={Authorization: 'Bearer sk-QH'}", "sk-QH"),
+        ("+model.url='https://bob:sk-QI@h/x'", "sk-QI"),
+        ("+model.tokens=[sk-QJ]", "sk-QJ"),
+    ],
+)
+def test_a_search_with_a_secret_of_any_kind(keyed: Command, word: str, secret: str) -> None:
+    words = [word, "hydra/sweeper=optuna", "hydra.sweeper.trials=1", "hydra.sweep.dir=s"]
+    said = keyed("-m", *SMALL, *words, "optimizer.lr=interval(0.01,0.1)")
+    assert secret not in said.out + said.err
+    assert files_with(secret, "s") == []
+    assert "was a secret" in keyed("resume", "s", "hydra.sweeper.trials=2", code=2).line
+    keyed("resume", "s", "hydra.sweeper.trials=2", word.lstrip("+"))
+    assert files_with(secret, "s") == []
+    for path in Path("s").rglob("*.yaml"):
+        assert yaml.safe_load(path.read_text())
 
 
 @pytest.mark.slow

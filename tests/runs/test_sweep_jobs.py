@@ -55,6 +55,21 @@ def test_a_killed_job_is_resumed_by_its_folder(command: Command) -> None:
     assert "test_best/accuracy" in command("test", str(job)).out
 
 
+@pytest.mark.parametrize("texts", [("<<", "- x"), ("k: v", "ß#"), (" é ", "1e5"), ("? a", "*b")])
+def test_odd_texts_go_through_a_sweep_a_rerun_and_verify(command: Command, texts: tuple[str, str]) -> None:
+    Path("labelled.py").write_text(LABELLED.replace("'${x}' in label", "isinstance(label, str)"))
+    values = ",".join(f"'{text}'" for text in texts)
+    words = ["task._target_=labelled.Labelled", "~task.label_smoothing", "+task.lr_text='0.02'"]
+    command("-m", *TINY, *words, f"+task.label={values}", "sweep.name=s")
+    found = {}
+    for record in Path("outputs/sweeps/s").glob("*/run.json"):
+        found[yaml.safe_load((record.parent / "config.yaml").read_text())["task"]["label"]] = record.parent
+    assert set(found) == set(texts)
+    for job in found.values():
+        command("rerun", str(job))
+        assert "identical" in command("verify", str(job)).out
+
+
 def test_a_rerun_of_a_job_uses_the_values_of_then(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("labelled.py").write_text(LABELLED)
     monkeypatch.setenv("MY_LR", "0.02")

@@ -179,6 +179,30 @@ def test_a_state_of_cmaes_that_is_not_ones_own_is_never_unpickled(tmp_path: Path
         Study(path, search(sampler="cmaes", trials=12))
 
 
+DAMAGE: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "a digit is another": lambda lines: [lines[0].replace(b"1", b"2"), *lines[1:]],
+    "a value is another": lambda lines: [*lines[:2], lines[2].replace(b"0.5", b"0.1"), *lines[3:]],
+    "no text": lambda lines: [lines[0], lines[1].replace(b"op", b"o\xff"), *lines[2:]],
+    "a line is gone": lambda lines: [lines[0], *lines[2:]],
+    "a line stands twice": lambda lines: [*lines[:2], lines[1], *lines[2:]],
+    "two lines are one": lambda lines: [lines[0].rstrip(b"\n"), *lines[1:]],
+    "the last lines changed places": lambda lines: [lines[0], lines[2], lines[1]],
+}
+
+
+@pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_flipped_byte_or_a_lost_line_is_named(
+    change: Callable[[list[bytes]], list[bytes]], tmp_path: Path
+) -> None:
+    path = tmp_path / "study"
+    Journal(path).append_logs(
+        [{"op_code": 1, "n": 1}, {"op_code": 5, "value": 0.5}, {"op_code": 5, "value": 0.5}]
+    )
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(DamagedStudy, match=r"study, line \d (cannot be read|is not what was written there)"):
+        list(Journal(path).read_logs(0))
+
+
 def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     path = tmp_path / "study"
     Journal(path).append_logs([{"op_code": 0}])

@@ -102,6 +102,17 @@ def test_a_second_sweep_in_its_folder_is_told_who_holds_it(sweep: Sweepboard, tm
     assert f"outputs/sweeps/s is being written by process {sweep.process.pid}" in other.said()
 
 
+def test_the_same_sweep_started_twice_at_once_is_one_sweep_and_one_line(
+    tmp_path: Path, whole: dict[str, dict[str, Any]]
+) -> None:
+    both = [Sweepboard(tmp_path, *WORDS, "sweep.name=s") for _ in range(2)]
+    ends = sorted(each.end() for each in both)
+    assert ends[0] == 0
+    said = [each.said() for each in both]
+    assert ends[1] == 0 or sum("s is being written by process" in text for text in said) == 1, said
+    assert results(tmp_path / "outputs/sweeps/s") == whole
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_to_every_process_at_once_interrupts_as_slurm_does(
     sweep: Sweepboard, tmp_path: Path, whole: dict[str, dict[str, Any]], signum: signal.Signals

@@ -89,6 +89,15 @@ def test_a_text_that_reads_as_something_else_has_its_quotes() -> None:
     assert len({point["model.tag"] for point in points}) == len(points)
 
 
+def test_a_null_is_written_as_it_is_typed() -> None:
+    for value, text in ((None, "null"), ([None, 1], "[null,1]"), ({"a": None}, "null")):
+        key = "model.items.a" if isinstance(value, dict) else "model.items"
+        typed = "model.items={a: null}" if isinstance(value, dict) else f"model.items={text}"
+        assert overrides_by_key([typed], {"model": {"items": value}}) == {key: f"{key}={text}"}
+    points = [{"trainer.grad_clip": f"trainer.grad_clip={text}"} for text in ("null", "1")]
+    assert labels(points) == ["trainer.grad_clip=null", "trainer.grad_clip=1"]
+
+
 def test_names_that_are_numbers_are_found() -> None:
     words = overrides_by_key(["model.opts={1: a, 2: {x: 3}}"], {"model": {"opts": {1: "a", 2: {"x": 3}}}})
     assert list(words.values()) == ["model.opts.1=a", "model.opts.2.x=3"]

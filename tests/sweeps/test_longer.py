@@ -56,6 +56,23 @@ def test_a_kill_while_the_plan_is_replaced_leaves_the_old_one(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ("trainer.epochs=2", ["trainer.epochs=5"]),
+        ("trainer.steps=6", ["trainer.steps=20", "trainer.steps=21"]),
+    ],
+)
+def test_of_any_length_and_again(command: Command, first: str, words: list[str]) -> None:
+    command(*SWEEP, first, "hydra.sweep.dir=sweep")
+    for word in words:
+        command("resume", "sweep", word)
+    command(*SWEEP, words[-1], "hydra.sweep.dir=long")
+    for job in JOBS:
+        assert_the_same(Path("sweep") / job, Path("long") / job)
+
+
+@pytest.mark.slow
 def test_other_runs_and_shorter_ones_are_refused(command: Command) -> None:
     command(*SWEEP, "scheduler=cosine", "hydra.sweep.dir=sweep")
     plan = Path("sweep/sweep.json").read_bytes()

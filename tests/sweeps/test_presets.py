@@ -72,6 +72,20 @@ def jobs(command: Command, *words: str) -> list[str]:
             {"model.items": [[1, 2], {"k": "x y"}, None, True, "1e5", "on", "a,b", 0.5]},
             ["model.items=[1,2],{k:'x y'},null,true,'1e5',on,'a,b',0.5"],
         ),
+        ({"optimizer.weight_decay": None, "seed": "1,2"}, ["optimizer.weight_decay=null", "seed=1,2"]),
+        (
+            {"optimizer.lr": "0.1,0.2", "model.ref": "${optimizer.lr}"},
+            ["optimizer.lr=0.1,0.2", "model.ref=${optimizer.lr}"],
+        ),
+        ({"seed": "1,2", "model.tag": "run-${seed}"}, ["seed=1,2", "model.tag=run-${seed}"]),
+        (
+            {"trainer": {"early_stopping": {"patience": "1,2"}}},
+            ["trainer.early_stopping.patience=1,2"],
+        ),
+        (
+            {"model": {"n": "1,2", "tag": ["a", "b"]}},
+            ["model.n=1,2", "model.tag=a,b"],
+        ),
         ({"model.n": [3], "seed": "range(2)"}, ["model.n=3", "seed=range(2)"]),
         ({"model.items": "[1,2],[3]", "model": {"n": 1_000}}, ["model.items=[1,2],[3]", "model.n=1000"]),
         ({"model.path": ["${output_root}/x", "it's"]}, ["model.path='${output_root}/x','it\\'s'"]),
@@ -103,6 +117,10 @@ def test_values_of_params_reach_the_jobs(own: Command) -> None:
     ("params", "line"),
     [
         ({"dataset.batch_size": {"low": 16, "high": 32}}, "write 'dataset.batch_size: interval(16,32)'"),
+        (
+            {"optimizer.lr": {"low": 0.001, "high": 0.1, "log": True}},
+            "'optimizer.lr: tag(log,interval(0.001,0.1))'",
+        ),
         ({"seed": []}, "hydra.sweeper.params.seed: has no values"),
         ({"optimizer.lr": "0.1,0.2)"}, "'0.1,0.2)' cannot be read"),
         ({"seed": "1,2", "sweep.zip": "[seed,optimizer.lr]"}, "hydra.sweeper.params.sweep.zip: is no part"),
@@ -121,6 +139,26 @@ def test_hydras_own_sweeper_would_read_params_otherwise(own: Command) -> None:
     assert "reads texts only; use hydra/sweeper=grid" in own("-m", *words, code=2).line
 
 
+@pytest.mark.parametrize(
+    ("words", "mappings"),
+    [
+        (["optimizer=sgd"], {"optimizer": "{lr: 0.1},{lr: 0.2}"}),
+        (["model=mlp"], {"model": "{hidden: [4]},{hidden: [8]}"}),
+        (["scheduler=step"], {"scheduler": ["{gamma: 0.1}", "{gamma: 0.5}"]}),
+    ],
+)
+def test_an_option_that_a_preset_chooses_and_mappings_in_its_params_both_count(
+    own: Command, words: list[str], mappings: Any
+) -> None:
+    group, _, option = words[0].partition("=")
+    preset("one", sweep_of(mappings, defaults=[{f"override /{group}": option}]))
+    given = mappings[group] if isinstance(mappings[group], str) else ",".join(mappings[group])
+    in_yaml = own("plan", "--json", *OWN, *TINY, "experiment=one").json
+    by_hand = own("plan", "--json", *OWN, *TINY, *words, f"{group}={given}").json
+    assert [job["job"] for job in in_yaml] == [job["job"] for job in by_hand]
+    assert len(in_yaml) == 2
+
+
 @pytest.mark.parametrize("words", [["experiment=lr_sweep,line"], ["experiment=glob(l*)"]])
 def test_a_sweep_inside_a_sweep_is_refused(own: Command, words: list[str]) -> None:
     line = own("plan", *OWN, *TINY, *words, code=2).line
@@ -136,6 +174,11 @@ def test_settings_of_a_sweep_are_not_lost_inside_another(own: Command) -> None:
     for name in ("filtered", "axes", "searched"):
         line = own("plan", *OWN, *TINY, f"experiment=plain,{name}", code=2).line
         assert f"experiment={name} is a sweep itself: start it alone" in line
+    preset("axes2", {"hydra": {"sweeper": {"params": {"optimizer.lr": "0.1,0.2"}}}})
+    for both in ("axes,filtered", "axes2,axes", "glob(axes*)"):
+        assert (
+            "is a sweep itself: start it alone" in own("plan", *OWN, *TINY, f"experiment={both}", code=2).line
+        )
     searched = ["hydra/sweeper=optuna", "experiment=plain,axes"]
     assert "experiment=axes is a sweep itself" in own("-m", *OWN, *TINY, *searched, code=2).line
     assert jobs(own, "experiment=plain", "optimizer.lr=0.1,0.2") == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
@@ -153,6 +196,8 @@ def test_settings_of_a_sweep_are_not_lost_inside_another(own: Command) -> None:
         (["model=one,two", "~model/act"], ["model=one", "model=two"]),
         (["model=one,two", "+model.n=2"], ["model=one", "model=two"]),
         (["experiment=first,second", "model/act=tanh"], ["experiment=first", "experiment=second"]),
+        (["experiment=first,second", "~model/act"], ["experiment=first", "experiment=second"]),
+        (["experiment=first,second", "+model.n=2"], ["experiment=first", "experiment=second"]),
     ],
 )
 def test_what_holds_for_every_point_is_no_mistake(own: Command, words: list[str], labels: list[str]) -> None:
@@ -177,11 +222,20 @@ def test_what_holds_for_every_point_is_no_mistake(own: Command, words: list[str]
             "optimizer.lr=interval(0.1,1): several values are a sweep or a search; add -m",
         ),
         (["seed=range(3)"], "seed=range(3): several values are a sweep or a search; add -m"),
+        (
+            ["experiment=searched"],
+            "hydra.sweeper.params: a sweep is written there, and this is one run; add -m",
+        ),
+        (["-cd", "primary"], "hydra.sweeper.params: a sweep is written there, and this is one run; add -m"),
         (["experiment=axes"], "hydra.sweeper.params: a sweep is written there, and this is one run; add -m"),
     ],
 )
 def test_a_sweep_typed_without_m_says_so(own: Command, words: list[str], line: str) -> None:
     preset("axes", {"hydra": {"sweeper": {"params": {"seed": "1,2"}}}})
+    interval = {"sweeper": {"params": {"optimizer.lr": "interval(0.1,1)"}}}
+    preset("searched", {"defaults": [{"override /hydra/sweeper": "optuna"}], "hydra": interval})
+    Path("primary").mkdir()
+    Path("primary/config.yaml").write_text("hydra: {sweeper: {params: {seed: '1,2'}}}\n")
     assert own(*OWN, *TINY, *words, code=2).line.startswith(f"sweepboard: {line}")
     assert not Path("outputs").exists()
 

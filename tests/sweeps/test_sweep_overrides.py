@@ -50,6 +50,8 @@ def test_an_option_and_a_mapping_make_jobs_of_both(command: Command) -> None:
     ("word", "line"),
     [
         ("sweep.zip=optimizer.lr,seed", "write sweep.zip=[optimizer.lr,seed]"),
+        ("sweep.zip=optimizer.lr,seed,model", "write sweep.zip=[optimizer.lr,seed,model]"),
+        ("sweep.zip=choice(seed,optimizer.lr)", "sweep.zip=choice(seed,optimizer.lr): is one setting"),
         ("sweep.name=a,b", "sweep.name=a,b: is one setting of the whole sweep; give it one value"),
         ("sweep.jobs=1,2", "sweep.jobs=1,2: is one setting"),
         ("sweep.retry=range(2)", "sweep.retry=range(2): is one setting"),
@@ -67,10 +69,31 @@ def test_a_setting_of_the_sweep_has_one_value(command: Command, word: str, line:
 def test_settings_of_the_sweep_in_any_spelling(command: Command) -> None:
     for word in ("+sweep.filter=optimizer.lr < 0.15", "++sweep.filter=optimizer.lr < 0.15"):
         assert len(jobs(command, LR, word)) == 1
+    filtered = jobs(command, LR, "seed=1,2,3", "+sweep.filter=seed > 1")
+    assert filtered == [f"optimizer.lr={lr},seed={seed}" for lr in (0.1, 0.2) for seed in (2, 3)]
+    zipped = jobs(command, LR, "seed=1,2", "sweep={zip: [optimizer.lr,seed]}")
+    assert zipped == ["optimizer.lr=0.1,seed=1", "optimizer.lr=0.2,seed=2"]
+    assert jobs(command, "seed=1,2", "model=linear,mlp", "++sweep.filter=model == 'mlp'") == [
+        "seed=1",
+        "seed=2",
+    ]
     assert len(jobs(command, LR, 'sweep={filter: "optimizer.lr < 0.15"}')) == 1
     assert jobs(command, LR, "sweep={jobs: 1}") == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
     both = command("plan", *TINY, LR, "sweep.name=a", "hydra.sweep.dir=b", code=2).line
     assert "sweep.name=a: hydra.sweep.dir names the folder already" in both
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("model", ["model=mlp", "model={hidden:[4]},{hidden:[8]}"]),
+        ("scheduler", ["scheduler=step", "scheduler={gamma:.1},{gamma:.5}"]),
+    ],
+)
+def test_other_words_that_a_sweeper_would_drop(key: str, words: list[str], command: Command) -> None:
+    line = command("-m", *TINY, "hydra/sweeper=basic", *words, code=2).line
+    assert line.startswith(f"sweepboard: {key}: hydra/sweeper=basic takes one word of a key")
+    assert len(jobs(command, *words)) == 2
 
 
 def test_a_sweeper_that_would_drop_a_word_is_refused(command: Command) -> None:

@@ -120,8 +120,9 @@ def claim(root: Path, label: str, now: datetime) -> RunFolder:
     """
     day = root / f"{now:%Y-%m-%d}"
     stem = f"{now:%H-%M-%S}" + (f"-{label}" if label else "")
-    with writing(root):
-        day.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
+    with writing(day):
+        day.mkdir(exist_ok=True)
         for attempt in count(1):
             folder = day / (stem if attempt == 1 else f"{stem}-{attempt}")
             with suppress(FileExistsError):

@@ -86,6 +86,7 @@ def on_the_board(path: str = "outputs") -> list[dict[str, Any]]:
     ],
 )
 @pytest.mark.usefixtures("own_files")
+@pytest.mark.slow
 def test_whatever_was_swept_is_a_column_and_parts_rows(
     command: Command, words: list[str], column: str
 ) -> None:

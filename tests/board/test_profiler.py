@@ -87,6 +87,7 @@ def test_a_run_that_is_interrupted_leaves_no_profiler_on(tmp_path: Path) -> None
         "model=linear dataset=fashion_mini dataset.in_memory=false dataset.workers=2 logging.profile=2",
     ],
 )
+@pytest.mark.slow
 def test_the_tracer_does_not_speak_of_threads(words: str, tmp_path: Path) -> None:
     """As the command loads torch: its library in another thread than the one that imports it."""
     command = [sys.executable, "-m", "sweepboard", "trainer=debug", "threads=1", *words.split()]

@@ -12,6 +12,7 @@ import pytest
 
 @pytest.mark.parametrize("broken", ["raise ValueError('mutable default')", "1 / 0", "None.name"])
 @pytest.mark.parametrize("words", [["seed=1"], ["-m", "seed=1,2"]], ids=["run", "sweep"])
+@pytest.mark.slow
 def test_a_broken_plugin_is_named(broken: str, words: list[str], tmp_path: Path) -> None:
     package = tmp_path / "path" / "hydra_plugins" / "broken"
     package.mkdir(parents=True)

@@ -81,6 +81,7 @@ def test_a_real_bash_completes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+@pytest.mark.slow
 def test_a_real_fish_completes(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()  # a value, and no folder, is what belongs behind model=
     (tmp_path / "outputs").mkdir()
@@ -100,6 +101,7 @@ def test_a_real_fish_completes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+@pytest.mark.slow
 def test_a_real_zsh_completes(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     (tmp_path / "outputs").mkdir()

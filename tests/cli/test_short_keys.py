@@ -67,6 +67,7 @@ def test_without_a_short_key_nothing_is_composed_for_it(monkeypatch: pytest.Monk
     command_line.parse(["model=mlp", "optimizer.lr=0.1", "+own=1", "seed=3"])
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_gone_on_with_takes_short_keys(command: Command) -> None:
     command("-m", *TINY, "optimizer.lr=0.1", "hydra.sweep.dir=sweep")
     said = command("resume", "sweep", "lr=0.2")

@@ -164,6 +164,7 @@ def test_a_damaged_picture_is_named(folder: Path, workers: int) -> None:
     assert entries() == []
 
 
+@pytest.mark.slow
 def test_pictures_are_mapped_anew_where_they_are_sent(folder: Path) -> None:
     from multiprocessing.reduction import ForkingPickler
 

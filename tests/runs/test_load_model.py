@@ -79,6 +79,7 @@ def test_exported_models_give_the_same_outputs(model: str, command: Command) -> 
             assert torch.allclose(program(images(batch)), ours(images(batch)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_onnx_file_gives_the_same_outputs(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     command("model=mlp", *IN, "trainer.limit_train_batches=1", "trainer.epochs=1")
     ours = sweepboard.load_model("run")

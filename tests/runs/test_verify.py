@@ -75,6 +75,7 @@ def imported_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.invalidate_caches()
 
 
+@pytest.mark.slow
 def test_seed_threads_and_data_are_named(command: Command) -> None:
     command("model=cnn", *TINY[1:], "trainer.limit_train_batches=15", "optimizer.lr=0.003")
     run = only_run(Path("outputs"))

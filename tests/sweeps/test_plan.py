@@ -86,6 +86,7 @@ def test_a_mistake_in_any_point_is_one_line_and_starts_nothing(
     assert not [path for path in Path().rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_cores_are_divided_among_the_jobs_at_once_and_the_share_is_frozen(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

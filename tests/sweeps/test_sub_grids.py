@@ -23,6 +23,7 @@ FEW = [word for word in TINY if word != "model=linear"]
         (["model=mlp"], ["scheduler=cosine,step", "scheduler.gamma=0.5,0.1"], 3),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_the_words_that_are_told_give_each_option_its_own_keys(
     fixed: list[str], words: list[str], jobs: int, command: Command
 ) -> None:

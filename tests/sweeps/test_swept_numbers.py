@@ -43,6 +43,7 @@ def test_one_of_many(words: str, command: Command) -> None:
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(good=st.lists(st.floats(0.01, 0.39), min_size=3, max_size=6, unique=True), bad=st.floats(0.41, 0.59))
+@pytest.mark.slow
 def test_a_class_of_ones_own_sees_every_number(good: list[float], bad: float, command: Command) -> None:
     Path("own.py").write_text(OWN)
     words = [*WORDS, "optimizer._target_=own.Picky"]

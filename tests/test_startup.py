@@ -70,25 +70,6 @@ print(tuned, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert int(faults) < 1000  # untuned they are 97,660
 
 
-def test_the_heap_has_huge_pages_where_linux_gives_them() -> None:
-    enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    if not enabled.is_file() or "[never]" in enabled.read_text():
-        pytest.skip("Linux has no huge pages here")
-    code = """
-import re, torch
-from pathlib import Path
-from sweepboard.startup import tune_allocator
-def huge() -> int:
-    return int(re.search("AnonHugePages: *([0-9]+)", Path("/proc/self/smaps_rollup").read_text())[1])
-tune_allocator()
-before = huge()
-kept = torch.ones(25_000_000)
-print(huge() - before)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 50_000  # KiB, of 97,656
-
-
 @pytest.mark.parametrize("end", ["", "raise SystemExit(3)", "import time; time.sleep(0.1)", "import torch"])
 def test_torch_that_is_being_loaded_spoils_no_end(end: str) -> None:
     """Neither of a process that has nothing more to do, nor of one that imports it meanwhile."""

@@ -14,9 +14,6 @@ from pathlib import Path
 from threading import Thread
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
-MADV_HUGEPAGE = 14  # from mman.h
-HUGE_PAGE = 2 << 20
-HEAP = (1 << 30) - HUGE_PAGE  # less than the mmap threshold, so that it is taken from the heap
 _COLLECT = gc.get_threshold()
 _NEXT = ("contextvars", "decimal", "fcntl", "hashlib", "inspect", "json", "pickle", "queue", "subprocess",
          "unicodedata", "uuid", "yaml")  # fmt: skip
@@ -36,24 +33,7 @@ def tune_allocator() -> bool:
     if not hasattr(libc, "gnu_get_libc_version"):
         return False
     kept = libc.mallopt(M_MMAP_THRESHOLD, 1 << 30) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    if kept:
-        _ask_for_huge_pages(libc)
     return bool(kept)
-
-
-def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
-    """Ask Linux for huge pages in the next GiB of the heap, which takes no memory until it is used.
-
-    With small pages, an update waits for addresses to be translated, most of all in a virtual machine. Where
-    there are no huge pages, nothing changes.
-    """
-    libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
-    libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
-    block = libc.malloc(HEAP)
-    if block:
-        start = -(-block // HUGE_PAGE) * HUGE_PAGE  # the next address that a huge page can begin at
-        libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(HEAP - HUGE_PAGE), MADV_HUGEPAGE)
-        libc.free(block)
 
 
 def load_torch_ahead() -> None:

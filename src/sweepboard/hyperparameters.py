@@ -139,8 +139,14 @@ def board_columns(row: Mapping[str, Any], asked: Collection[str], swept: Set[str
     if swept.isdisjoint(row):
         columns = {key: row[key] for key in row if key in asked or not _is_shown_as_option(key, row)}
     else:
-        columns = {key: row[key] for key in row if key in swept or "." not in key}
+        columns = {key: row[key] for key in row if key in swept or place_of_option(key)}
     return {key: value for key, value in columns.items() if not _is_twice(key, columns)}
+
+
+def place_of_option(key: str) -> str | None:
+    """Return where the option of a group lies: `model.act` for `model/act`; None for a setting."""
+    group, _, package = key.partition("@")
+    return None if "." in group else package or group.replace("/", ".")
 
 
 def _is_twice(key: str, columns: Mapping[str, Any]) -> bool:
@@ -152,9 +158,7 @@ def _is_shown_as_option(key: str, row: Mapping[str, Any]) -> bool:
     """Return whether `key` is the class of a group that is shown as the group's option."""
     if CALLBACKS in row and key.startswith(f"{CALLBACKS}."):
         return key.count(".") == 2 and key.endswith(TARGET)
-    return key.endswith(TARGET) and any(
-        key == option.replace("/", ".") + TARGET for option in row if "." not in option
-    )
+    return key.endswith(TARGET) and key.removesuffix(TARGET) in map(place_of_option, row)
 
 
 def group_name(row: Mapping[str, bool | int | float | str]) -> str:

@@ -21,7 +21,7 @@ FILES = {
     "c/named.yaml": "defaults: [config, _self_, {override /model: mlp}]\nseed: 7\n",
     "other/model/sub/deep.yaml": "defaults: [/model/mlp]\nhidden: [5]\n",
     "od'd, x y/model/odd.yaml": MLP,
-    "c/model/mlp.yaml": "_target_: sweepboard.models.MLP\nhidden: [9]\noutputs: 10\n",
+    "nine/model/mlp.yaml": "_target_: sweepboard.models.MLP\nhidden: [9]\noutputs: 10\n",
     "deep/config.yaml": "seed: 5\n",
     "pkged/named.yaml": "defaults: [config]\nhydra: {searchpath: ['pkg://sweepboard.conf', other]}\n",
     "prim/named.yaml": "defaults: [config]\nseed: 8\nhydra: {searchpath: [other]}\n",
@@ -45,7 +45,7 @@ COMPOSED = {
     "above shipped options": (["--config-dir", "whole"], "optimizer.lr", 0.66),
     "and below a preset": (["--config-dir", "whole", "experiment=line"], "optimizer.lr", 0.05),
     "its other options": (["-cd", "listed"], "model._target_", "sweepboard.models.Linear"),
-    "a model of a shipped name": (["--config-dir", "c", "model=mlp"], "model.hidden", [9]),
+    "a model of a shipped name": (["--config-dir", "nine", "model=mlp"], "model.hidden", [9]),
     "a name and path with its suffix": (["-cp", "prim", "-cn", "named.yaml"], "seed", 8),
     "the name of a shipped one": (["-cd", "deep", "-cn", "config.yaml"], "seed", 5),
     "a name": (["-cd", "c", "--config-name", "named"], "model._target_", "sweepboard.models.MLP"),
@@ -94,11 +94,12 @@ def test_origins_are_of_the_files_used(command: Command) -> None:
 
 def test_globs_of_other_groups_and_sweepers(command: Command) -> None:
     jobs = command("plan", "-cp", "prim", "-cn", "named", "model=glob(m*)", "trainer.steps=1").out
-    assert [line.split()[0] for line in jobs.splitlines()[1:-1]] == ["model=mlp"] or "model=mlp" in jobs
+    assert "1 jobs" in jobs
     for words in (["model=glob(zz*)"], ["experiment=glob(q*)"]):
         for sweeper in ("grid", "basic", "optuna"):
             line = command("-m", "-cd", "c", f"hydra/sweeper={sweeper}", *words, code=2).line
-            assert line.startswith(f"sweepboard: {words[0]}: "), (sweeper, line)
+            named = "a key that is swept" if sweeper == "basic" else f"{words[0].partition('=')[0]}:"
+            assert line.startswith(f"sweepboard: {named} has no values"), sweeper
 
 
 @pytest.mark.parametrize("argv", [["-cd", "c"], ["hydra.searchpath=[c]"], ["-cp", "c", "-cn", "named"]])

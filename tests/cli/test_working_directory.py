@@ -53,7 +53,7 @@ def test_no_verb_runs_anything_of_it_beside_runs(sprung: Path, command: Command)
     sweep = "outputs/sweeps/s"
     for words in (
         ["plan", "seed=1,2"], ["plan", sweep], ["diff", "one", f"{sweep}/seed=1"], ["verify", "one"],
-        ["show", "one"], ["logs", "one"], ["report", "one", sweep], ["test", "one"], ["rerun", "one"],
+        ["show", "one"], ["logs", "one"], ["report", "one", sweep], ["export", "one"], ["rerun", "one"],
         ["resume", sweep],
     ):  # fmt: skip
         done = run(*words)

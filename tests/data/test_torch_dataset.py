@@ -52,19 +52,24 @@ COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
 
 
 @pytest.mark.parametrize(
+    ("image", "most"),
+    [
+        (Image.fromarray(GREY.astype(np.uint16) * 5000), 65535 / 5000),
+        (Image.fromarray(GREY.astype(np.int32) * 5000), 65535 / 5000),
+        (Image.fromarray(GREY.astype(np.float32) / 11), 11),
+    ],
+)
+def test_pixels_of_every_depth_are_scaled_and_not_clipped(image: Any, most: float) -> None:
+    data = prepared(Listed((image, 1.0)))
+    expected = torch.from_numpy(GREY)[None, None] / most
+    torch.testing.assert_close(data.train.first(1)[0], expected, atol=1 / 255, rtol=0)
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         (Image.fromarray(GREY), torch.from_numpy(GREY)[None] / 255),
         (Image.fromarray(COLOUR), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
-        (
-            Image.fromarray(GREY.astype(np.uint16) * 5000),
-            torch.from_numpy(GREY * 5000.0).float()[None] / 65535,
-        ),
-        (
-            Image.fromarray(GREY.astype(np.int32) * 5000),
-            torch.from_numpy(GREY * 5000.0).float()[None] / 65535,
-        ),
-        (Image.fromarray(GREY.astype(np.float32) / 11), torch.from_numpy(GREY)[None] / 11),
         (GREY, torch.from_numpy(GREY)[None] / 255),
         (COLOUR, torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),
         (torch.from_numpy(COLOUR).permute(2, 0, 1), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255),

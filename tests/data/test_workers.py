@@ -183,7 +183,7 @@ def test_workers_that_cannot_be_started_are_one_line(
 
     monkeypatch.setattr(os, "fork", few)
     with pytest.raises(
-        RunFailed, match=r"^dataset.workers=2: so many .* cannot be started: Resource .*; use fewer"
+        RunFailed, match=r"^dataset.workers=2: so many .* cannot be started: Resource.*; use fewer"
     ):
         read("stuck")
     monkeypatch.undo()

@@ -94,7 +94,7 @@ def test_a_configuration_that_stands_for_too_much_is_damage(
     started = time.process_time()
     assert "config.yaml cannot be read" in command("check", "outputs", code=1).out
     assert "config.yaml cannot be read" in command("doctor", "outputs", code=1).out
-    assert {"good", "bad"} <= set(command("compare", "outputs").out.split())
+    assert "damaged" in command("compare", "outputs").out
     command("ls", "outputs")
     for verb in ("resume", "verify", "rerun", "test", "export", "diff"):
         words = [verb, "outputs/bad", *(["outputs/good"] if verb == "diff" else [])]

@@ -51,7 +51,7 @@ def test_an_option_and_a_mapping_make_jobs_of_both(command: Command) -> None:
     [
         ("sweep.zip=optimizer.lr,seed", "write sweep.zip=[optimizer.lr,seed]"),
         ("sweep.zip=optimizer.lr,seed,model", "write sweep.zip=[optimizer.lr,seed,model]"),
-        ("sweep.zip=choice(seed,optimizer.lr)", "sweep.zip=choice(seed,optimizer.lr): is one setting"),
+        ("sweep.zip=choice(seed,optimizer.lr)", "write sweep.zip=[seed,optimizer.lr]"),
         ("sweep.name=a,b", "sweep.name=a,b: is one setting of the whole sweep; give it one value"),
         ("sweep.jobs=1,2", "sweep.jobs=1,2: is one setting"),
         ("sweep.retry=range(2)", "sweep.retry=range(2): is one setting"),

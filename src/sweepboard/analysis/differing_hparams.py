@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sweepboard.hyperparameters import DATA, TARGET
+from sweepboard.hyperparameters import DATA, TARGET, place_of_option
 from sweepboard.settings import ROOT
 
 Row: TypeAlias = Mapping[str, Any]
@@ -52,7 +52,7 @@ def _follows(key: str, determining: Sequence[str], rows: Sequence[Row]) -> bool:
 
 def _is_option_of(option: str, key: str) -> bool:
     """Return whether `option` is a group (`model`, `model/act`) that contains `key`."""
-    return "." not in option and key.startswith(f"{option.replace('/', '.')}.")
+    return key.startswith(f"{place_of_option(option)}.")
 
 
 def _at(row: Row, key: str) -> Any:

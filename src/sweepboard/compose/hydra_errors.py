@@ -179,12 +179,17 @@ def _missing_plugin(error: Exception) -> str | None:
     name = found.group(1) if found else ""
     if not name:
         return None
+    return f"hydra: {missing_class(name)}"
+
+
+def missing_class(name: str) -> str:
+    """Return what to say of the class of a plug-in that is not installed."""
     module = name.partition("hydra_plugins.")[2].partition(".")[0]
     package = next((each for each in PLUGINS.values() if each.replace("-", "_") == module), None)
     hint = (
         f"pip install {package}" if package else "type hydra/sweeper=optuna, hydra/launcher=basic or the like"
     )
-    return f"hydra: the plug-in {name} is not installed; {hint}"
+    return f"the plug-in {name} is not installed; {hint}"
 
 
 def _failed_hydra_part(error: Exception) -> str | None:

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 
 from sweepboard.compose.override_grammar import refuse_endless
 from sweepboard.errors import ConfigError
-from sweepboard.settings import CLOSED_GROUPS, OPEN_GROUPS
+from sweepboard.settings import CLOSED_GROUPS, GROUPS, OPEN_GROUPS
 
 REQUIRED = tuple(group for group in (*OPEN_GROUPS, *CLOSED_GROUPS) if group not in ("optimizer", "scheduler"))
 """Groups that need an option in every run. Several optimizers may be typed without one."""
@@ -24,6 +24,7 @@ _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_][\w./-]*", re.IGNOR
 
 def with_names(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
     """Return the overrides for Hydra: `experiment='001'` for `experiment=001`, `~experiment` for null."""
+    _refuse_chosen_twice(overrides, loader)
     return [_with_names(override, loader) for override in overrides]
 
 
@@ -36,6 +37,8 @@ def _with_names(override: str, loader: ConfigLoader) -> str:
     refuse_endless(override)
     key, _, value = override.partition("=")
     _refuse_dot_for_slash(key, value, loader)
+    if key.startswith("++") and is_group(key[2:], loader):
+        raise ConfigError(f"{override}: an option is chosen without pluses; type {override[2:]}")
     if "." in key.partition("@")[0] or _PLAIN.fullmatch(value) or not _NAMES.fullmatch(value):
         return override
     if not is_group(key.lstrip("+~"), loader):
@@ -44,6 +47,16 @@ def _with_names(override: str, loader: ConfigLoader) -> str:
         options = loader.get_group_options(key, ObjectType.CONFIG)
         return f"{key}=none" if "none" in options else f"~{key}"
     return f"{key}={_NAME.sub(lambda found: _as_text(found[0]), value)}"
+
+
+def _refuse_chosen_twice(overrides: Sequence[str], loader: ConfigLoader) -> None:
+    """Raise `ConfigError` for a group typed with and without `+`, of which Hydra may ignore one."""
+    typed = {key: option for key, _, option in (override.partition("=") for override in overrides)}
+    for key, option in typed.items():
+        first = typed.get(key[1:]) if key.startswith("+") else None
+        if first and key[1:] not in GROUPS and is_group(key[1:], loader):
+            both = f"{first.strip('[]')},{option.strip('[]')}"
+            raise ConfigError(f"{key[1:]}: is chosen twice; write {key[1:]}=[{both}]")
 
 
 def _refuse_dot_for_slash(key: str, value: str, loader: ConfigLoader) -> None:

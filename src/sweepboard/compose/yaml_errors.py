@@ -104,10 +104,16 @@ def _dotted_key(case: Case) -> str | None:
     for name, value in pairs:
         if name.value == key:
             *above, last = key.split(".")
-            value = getattr(value, "value", "...")
-            nested = "".join(f"{part}: {{" for part in above) + f"{last}: {value}" + "}" * len(above)
+            written = f"{last}: {_source(case.file, value)}"
+            nested = "".join(f"{part}: {{" for part in above) + written + "}" * len(above)
             return f"{place(case.file, key)}{key}: dots are for the command line; write {nested}"
     return None
+
+
+def _source(file: Path, node: yaml.Node) -> str:
+    """Return a value as it stands in the file, or dots for one of several lines."""
+    text = read_text(file, follow=True)[node.start_mark.index : node.end_mark.index]
+    return "..." if "\n" in text else text
 
 
 def _option_in_body(case: Case) -> str | None:

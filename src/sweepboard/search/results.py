@@ -63,7 +63,8 @@ def announce(folder: SweepFolder, study: Study, views: Sequence[JobView], listen
 
 def _again(study: Study, trial: FrozenTrial) -> str:
     alone = ["hydra.mode=RUN"] if study.search.by_preset else []
-    return _command(study.search.config_dirs, [*alone, *study.search.overrides(trial.params)])
+    overrides = masked_overrides(study.search.overrides(trial.params))  # what is printed may be kept in a log
+    return _command(study.search.config_dirs, [*alone, *overrides])
 
 
 def _with_preset(folder: SweepFolder, study: Study, name: str) -> str:

@@ -12,8 +12,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweepboard.compose.config_search import CONFIG, hydra_ready
-from sweepboard.compose.hydra_errors import PLUGINS, explain
-from sweepboard.errors import ConfigError, did_you_mean, reason
+from sweepboard.compose.hydra_errors import PLUGINS, explain, missing_class
+from sweepboard.errors import ConfigError, did_you_mean
 from sweepboard.execution import Executor, Resources, local_resources
 from sweepboard.names import key_of
 from sweepboard.secrets import is_masked
@@ -80,9 +80,10 @@ class LauncherChoice:
             found = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:
             package = PLUGINS.get(self.option)
-            remedy = f"pip install {package}" if package else f"install it ({reason(error)})"
+            if package is None:  # its class was typed
+                raise ConfigError(f"hydra: {missing_class(target)}") from error
             raise ConfigError(
-                f"{GROUP}={self.option}: is not installed here; {remedy}, or add {GROUP}=local"
+                f"{GROUP}={self.option}: is not installed here; pip install {package}, or add {GROUP}=local"
             ) from error
         return found
 

@@ -41,6 +41,10 @@ def check_points(
     only the ends of intervals. `told` is called after each. Raise `BadPoint` for the first mistake, with the
     overrides that identify the point.
     """
+    if not points:  # of a sweeper of Hydra's; ours names the key
+        raise ConfigError(
+            "a key that is swept has no values, so the sweep has no jobs: look at its glob or range"
+        )
     chosen = PointFilter(only, points)
     checking = _Checking(points, compose, complete, Preparation(points, resources))
     checked = []

@@ -41,7 +41,8 @@ def refuse_several(override: Override) -> None:
     line = str(override.input_line).lstrip("+")
     key, _, text = line.partition("=")
     if key == "sweep.zip":
-        raise ConfigError(f"{line}: one list of keys is wanted; write {key}=[{text}]")
+        keys = text.removeprefix("choice(").removesuffix(")")
+        raise ConfigError(f"{line}: one list of keys is wanted; write {key}=[{keys}]")
     raise ConfigError(f"{line}: is one setting of the whole sweep; give it one value")
 
 

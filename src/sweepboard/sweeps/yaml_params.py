@@ -47,7 +47,9 @@ def refuse_misread_params(config: DictConfig, sweeper: str) -> None:
 def _overrides(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
         if {"low", "high"} <= value.keys():
-            raise ConfigError(f"{PARAMS}.{key}: write '{key}: interval({value['low']},{value['high']})'")
+            interval = f"interval({value['low']},{value['high']})"
+            written = f"tag(log,{interval})" if value.get("log") else interval
+            raise ConfigError(f"{PARAMS}.{key}: write '{key}: {written}'")
         for name, child in value.items():
             yield from _overrides(f"{key}.{name}", child)
         return

@@ -194,6 +194,16 @@ def name_of(tag: str) -> str:
     return tag
 
 
+def validation_name(name: str) -> str:
+    """Return the name in a run's record of a metric that is measured in validation."""
+    return name_of(f"val/{name}")
+
+
+def without_split(name: str) -> str:
+    """Return the name of a metric of a run's record as a task gives it, for any split."""
+    return name.removeprefix("val/")
+
+
 def column_of(name: str) -> str:
     """Return the tag of a metric's best value: `val_best/<name>`."""
     place, slash, rest = tag_of(name).partition("/")
@@ -230,7 +240,9 @@ def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, b
     tag_words = words(tag)
     held_out = 0 if not VALIDATION.isdisjoint(tag_words) else 1 if not TEST.isdisjoint(tag_words) else 2
     clarity = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
-    is_other = tag.rpartition("/")[2] != primary_metric
+    is_other = primary_metric is None or not f"/{tag}".endswith(
+        f"/{without_split(primary_metric).lstrip('/')}"
+    )
     return is_training(tag), is_other, clarity, held_out, tag.startswith(LAST_TEST), tag
 
 

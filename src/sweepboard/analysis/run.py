@@ -12,7 +12,7 @@ from typing import Any
 from sweepboard.analysis.curves import Points
 from sweepboard.analysis.metrics import Score, score
 from sweepboard.hyperparameters import asked_for, group_name
-from sweepboard.metric_names import metric_tags, mode_of, name_of, tag_of
+from sweepboard.metric_names import metric_tags, mode_of, name_of, tag_of, without_split
 from sweepboard.names import block
 from sweepboard.runs.record import RunRecord
 
@@ -107,11 +107,12 @@ def _declared_modes(config: Mapping[str, Any], record: RunRecord | None) -> Iter
     if record is None:
         return
     for name, mode in record.modes.items():
-        same = [f"{part}/{name}" for part in ("train", "val", "test", "test_best")]
-        yield from ((tag, mode) for tag in ([tag_of(name)] if "/" in name else same))
+        of_validation = tag_of(name).startswith("val/")
+        same = [f"{part}/{without_split(name)}" for part in ("train", "val", "test", "test_best")]
+        yield from ((tag, mode) for tag in (same if of_validation else [tag_of(name)]))
     for name in ("early_stopping", "checkpoint"):
         settings = block(config, "trainer", name)
-        metric = settings.get("metric") or record.primary_metric
+        metric = settings.get("metric") or without_split(record.primary_metric or "")
         if metric and settings.get("mode") in ("min", "max"):
             yield f"val/{metric}", settings["mode"]
 

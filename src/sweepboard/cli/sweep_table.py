@@ -18,7 +18,7 @@ from sweepboard.analysis.table import common_name
 from sweepboard.cli.table import Column
 from sweepboard.cli.terminal import status_colour
 from sweepboard.formatting import duration, number
-from sweepboard.metric_names import tag_of
+from sweepboard.metric_names import tag_of, without_split
 from sweepboard.runs.record import RUNNING
 from sweepboard.sweeps.job_status import JobView, badness, best_first, place
 from sweepboard.sweeps.labels import varying_keys
@@ -145,7 +145,10 @@ def _tests(groups: Sequence[JobGroup]) -> tuple[str, list[str]]:
 
 
 def _test_values(group: JobGroup, best: bool) -> list[float]:
-    tests = ((view.primary_metric or "", view.best_test if best else view.test) for view in group.views)
+    tests = (
+        (without_split(view.primary_metric or ""), view.best_test if best else view.test)
+        for view in group.views
+    )
     return [test[metric] for metric, test in tests if metric in test]
 
 

@@ -213,7 +213,7 @@ class RunOfProgram:
         return self._measured.results
 
     @property
-    def val_metrics(self) -> dict[str, float]:
+    def validated(self) -> dict[str, float]:
         return {name_of(tag): self._measured.last[tag] for tag in self._measured.results}
 
     @property

@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from sweepboard.data.types import ENDLESS
 from sweepboard.formatting import duration, number
-from sweepboard.metric_names import BEST_TEST, LAST_TEST, named_tests, tagged
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, named_tests, tag_of, tagged
 from sweepboard.training.callback import Callback
 from sweepboard.training.progress import Progress
 
@@ -95,7 +95,7 @@ def time_left(progress: Progress) -> str:
 
 def most_telling_first(progress: Progress) -> list[str]:
     """Return the metrics as text: the primary one, the losses, the others, and the speed."""
-    primary = f"val/{progress.primary_metric}"
+    primary = tag_of(progress.primary_metric)
     metrics = [*_tagged("val/", progress.val_metrics), *_tagged("train/", progress.train_metrics)]
     worth = {primary: 0, "train/loss": 1, "val/loss": 2}
     metrics.sort(key=lambda text: worth.get(text.partition(" ")[0], 3))

@@ -137,7 +137,7 @@ def _modes(prepared: Prepared) -> tuple[dict[str, str], str]:
 
 
 def _tag(metric: str, modes: dict[str, str]) -> str:
-    tag = metric if "/" in metric else f"val/{metric}"
+    tag = f"val/{metric}" if "/" not in metric or f"val/{metric}" in modes else metric
     if tag not in modes:
         if tag.startswith("val/") and not any(name.startswith("val/") for name in modes):
             raise ConfigError(f"{SEARCH}.metric={tag}: there is no validation; set dataset.val_fraction=0.1")

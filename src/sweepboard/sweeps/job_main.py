@@ -186,7 +186,7 @@ class Reporter(Callback):
             "total_epochs": progress.total_epochs,
             "seconds_left": progress.seconds_left if progress.step else None,
             "primary_metric": progress.primary_metric,
-            "metrics": dict(progress.val_metrics),
+            "metrics": dict(progress.validated),
             "best": dict(progress.best),
         }
         self._channel.send({"validated" if validated else "news": news})

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from sweepboard.data.types import ENDLESS, Data
-from sweepboard.metric_names import BEST_TEST, LAST_TEST, tagged
+from sweepboard.metric_names import BEST_TEST, LAST_TEST, tagged, validation_name
 from sweepboard.settings import TrainerSettings
 from sweepboard.training.intervals import Intervals
 from sweepboard.training.learner import Learner
@@ -65,6 +65,11 @@ class Progress:
         return MappingProxyType(self._measured.val_metrics)
 
     @property
+    def validated(self) -> dict[str, float]:
+        """The metrics of the last validation, by their names in the record."""
+        return {validation_name(name): value for name, value in self.val_metrics.items()}
+
+    @property
     def test_metrics(self) -> Mapping[str, float]:
         """Loss and metrics of the final test of the last weights."""
         return MappingProxyType(self._measured.test_metrics)
@@ -85,13 +90,13 @@ class Progress:
 
     @property
     def best(self) -> Mapping[str, float]:
-        """The best value of each validation metric."""
-        return MappingProxyType(self._measured.best)
+        """The best value of each validation metric, by its name in the record: `loss`, `val/kl/latent`."""
+        return {validation_name(name): value for name, value in self._measured.best.items()}
 
     @property
     def best_steps(self) -> Mapping[str, int]:
         """The step of each best value."""
-        return MappingProxyType(self._measured.best_steps)
+        return {validation_name(name): step for name, step in self._measured.best_steps.items()}
 
     @property
     def best_step(self) -> int | None:
@@ -106,12 +111,13 @@ class Progress:
     @property
     def primary_metric(self) -> str:
         """The metric by which runs are compared."""
-        return self.learner.task.primary_metric
+        return validation_name(self.learner.task.primary_metric)
 
     @property
     def modes(self) -> Mapping[str, str]:
         """Whether a smaller (`min`) or larger (`max`) value of each metric in `best` is better."""
-        return {name: mode_of(self.learner.task, name) for name in self.best}
+        modes = {name: mode_of(self.learner.task, name) for name in self._measured.best}
+        return {validation_name(name): mode for name, mode in modes.items()}
 
     @property
     def fingerprint(self) -> str:

@@ -46,8 +46,8 @@ class RunProgress(Protocol):
         """The last value of each metric of the record, by tag."""
 
     @property
-    def val_metrics(self) -> Mapping[str, float]:
-        """The metrics of the last validation."""
+    def validated(self) -> Mapping[str, float]:
+        """The metrics of the last validation, by their names in the record."""
 
     @property
     def best(self) -> Mapping[str, float]:

@@ -47,7 +47,7 @@ def test_they_are_metrics_as_others(own: Command) -> None:
     assert row["metrics"]["val/loss/kl"]["best"]["mean"] == pytest.approx(record["best"]["val/loss/kl"])
     assert row["metrics"]["val/loss/kl"]["mode"] == row["metrics"]["test/loss/kl"]["mode"] == "max"
     assert "val/loss/kl" in own("ls", "run").out
-    assert own("doctor", "run").out
+    assert own("doctor", "run").err == "1 run, nothing wrong\n"
 
 
 def test_a_sweep_and_a_search_are_judged_by_them(own: Command) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -208,6 +210,42 @@ def test_data_of_a_stranger_is_where_the_reader_says(foreign: Path, command: Com
     # The model alone needs no data.
     sweepboard.load_model(foreign)
     command("export", str(foreign), "--output", "model.safetensors")
+
+
+OWN = """
+from pathlib import Path
+from torch import nn
+Path("imported").touch()
+class Net(nn.Sequential):
+    def __init__(self, outputs=10):
+        super().__init__(nn.Flatten(), nn.LazyLinear(outputs))
+"""
+
+
+def test_what_is_allowed_is_found_in_the_working_directory(command: Command) -> None:
+    """As the command finds it that is typed in a terminal, whose path does not begin with this folder."""
+    Path("allowed_net.py").write_text(OWN)
+    words = ["model={_target_: allowed_net.Net}", *(word for word in TINY if word != "model=linear")]
+
+    def real(*argv: str) -> subprocess.CompletedProcess[str]:
+        done = [sys.executable, "-m", "sweepboard", *argv]
+        return subprocess.run(done, capture_output=True, text=True, timeout=300, check=False)
+
+    assert real(*words, "hydra.run.dir=run").returncode == 0
+    Path("imported").unlink()
+    edit_record(Path("run"), signature=None)
+    for verb in ("rerun", "export", "test"):
+        refused = real(verb, "run")
+        assert refused.returncode == 2
+        assert refused.stderr.endswith("; if you trust it, add --allow allowed_net\n")
+        assert real(verb, "run", "--allow", "another").returncode == 2
+        assert not Path("imported").exists()
+        done = real(verb, "run", "--allow", "allowed_net")
+        assert done.returncode == 0, done.stderr
+        Path("imported").unlink()
+    Path("allowed_net.py").rename("elsewhere.py")
+    line = real("export", "run", "--allow", "allowed_net").stderr
+    assert "there is no allowed_net.Net here; type the command in the folder of its module" in line
 
 
 def test_a_giant_of_a_stranger_is_refused_before_it_takes_memory(foreign: Path, command: Command) -> None:

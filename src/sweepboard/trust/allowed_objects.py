@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sweepboard.import_path import import_users_modules
+
 _ROOTS = ("torch", "torchvision", "sweepboard")
 _LIBRARIES = (
     "torch.nn",
@@ -47,6 +49,8 @@ def find(path: Any, allowed: Sequence[str] = ()) -> Any | None:
     if not isinstance(path, str) or not all(map(_is_public, path.split("."))):
         return None
     parts = path.split(".")
+    if allowed:  # perhaps a module of the working directory
+        import_users_modules()
     found = _import(parts[0]) if parts[0] in _ROOTS or _may_enter(parts[0], allowed) else None
     for depth in range(2, len(parts) + 1):
         found = _member(found, parts[:depth], allowed)

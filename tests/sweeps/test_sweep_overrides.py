@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sweepboard.sweeps.grid import grid
@@ -110,3 +112,28 @@ def test_a_sweeper_that_would_drop_a_word_is_refused(command: Command) -> None:
         )
     twice = ["hydra/sweeper=optuna", "optimizer=sgd,adam", "optimizer={lr:0.1},{lr:0.2}"]
     assert "optimizer: has values twice" in command("-m", *TINY, *twice, code=2).line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "swept"),
+    [
+        (["model=mlp", "model.hidden=[16,8]"], "model.hidden.1=4,2"),
+        (["optimizer={betas: [0.8, 0.9]}"], "optimizer.betas.1=0.95,0.99"),
+        (["optimizer={_target_: torch.optim.SGD, lr: 0.1}"], "+optimizer.momentum=0.9,0.5"),
+        (["optimizer=sgd", "~optimizer.momentum"], "+optimizer.momentum=0.9,0.5"),
+        (["+callbacks.a_1={_target_: sweepboard.callbacks.EMA, decay: 0.9}"], "callbacks.a_1.decay=0.5,0.7"),
+        (["~optimizer.fused"], "++optimizer.amsgrad=true,false"),
+    ],
+)
+def test_a_job_is_the_run_of_the_same_words(command: Command, words: list[str], swept: str) -> None:
+    """Overrides count in the order in which they were typed, whatever their keys are."""
+    own = TINY if words[0] != "model=mlp" else [word for word in TINY if word != "model=linear"]
+    command("-m", *own, *words, swept, "sweep.name=s")
+    jobs = {path.parent for path in Path("outputs/sweeps/s").glob("*/config.yaml")}
+    key, _, values = swept.partition("=")
+    found = {(job / "config.yaml").read_text() for job in jobs}
+    assert len(found) == 2
+    for value in values.split(","):
+        command(*own, *words, f"{key}={value}", f"hydra.run.dir=alone-{value}")
+        assert Path(f"alone-{value}/config.yaml").read_text() in found

@@ -69,11 +69,14 @@ class Composer:
     def _base(self, options: Sequence[str], values: Sequence[Override]) -> DictConfig:
         """Return a configuration of these options, to which `values` are applied next.
 
-        Numbers and texts replace those of the point before; a list or a mapping may add to them, and a class
-        drops the arguments of another.
+        Numbers and texts replace those of the point before; a list or a mapping may add to them, a class
+        drops the arguments of another, and what is added or deleted for a point is not there for the next.
         """
         single = all(
-            isinstance(value_of(each), int | float | str | None) and TARGET not in each.key_or_group
+            isinstance(value_of(each), int | float | str | None)
+            and TARGET not in each.key_or_group
+            and not each.is_add()
+            and not each.is_delete()
             for each in values
         )
         kind = (options, [each.key_or_group for each in values]) if single else None
@@ -117,10 +120,10 @@ class Composer:
                 raise _is_a_sweep(overrides, key)
 
     def sets_a_value(self, override: str) -> bool:
-        """Return whether the override changes a value and not a group (whose names have no dot)."""
-        key = override.partition("=")[0]
+        """Return whether the override changes a value and not a group (`model`, `model/act@model.second`)."""
+        key = override.partition("=")[0].lstrip("+~")
         if "." in key:
-            return all(part.isidentifier() for part in key.split(".")) and not key.startswith("hydra.")
+            return not {"/", "@"} & set(key) and not key.startswith("hydra.")
         return key in self._master and not is_node(self._master, key)
 
 

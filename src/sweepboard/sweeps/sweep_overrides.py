@@ -47,7 +47,7 @@ def refuse_several(override: Override) -> None:
 
 
 def last_of_each_key(overrides: Sequence[Override]) -> list[Override]:
-    """Return the overrides that take effect: the last one of each key, and every mapping.
+    """Return the overrides that take effect: the last one of each key, and every mapping and deletion.
 
     `optimizer=sgd optimizer={lr: 0.1}` selects an option and changes a value in it: a mapping is merged into
     the existing value and a list is extended, as in a single run.
@@ -63,8 +63,8 @@ def last_of_each_key(overrides: Sequence[Override]) -> list[Override]:
 
 
 def _builds_on(override: Override) -> bool:
-    """Return whether the override changes the existing value and does not replace it."""
-    return takes_mapping(override) or extends(override)
+    """Return whether the override changes the existing value, or makes room for a new one with `+`."""
+    return takes_mapping(override) or extends(override) or override.is_delete()
 
 
 def takes_mapping(override: Override) -> bool:

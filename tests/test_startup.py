@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import platform
 import random
 import subprocess
@@ -21,6 +22,7 @@ from sweepboard.training.seeding import (
     seed_everything,
     set_random_states,
 )
+from tests.command import TINY
 
 
 def drawn() -> tuple[float, float, float, float]:
@@ -119,3 +121,19 @@ def test_garbage_is_collected_rarely_until_training_begins() -> None:
     with pytest.raises(ValueError, match="stopped"), quick_start():
         raise ValueError("stopped")
     assert gc.get_threshold() == usual
+
+
+def test_matplotlib_does_not_speak_of_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    variables |= {"HOME": "/proc/none", "XDG_STATE_HOME": str(tmp_path / "state"), "OMP_NUM_THREADS": "1"}
+    for words in (
+        ["-m", *TINY, "seed=1,2", "sweep.name=s", "logging.confusion_matrix=true"],
+        ["compare", "outputs/sweeps/s", "--plot", "plot.png"],
+    ):
+        command = [sys.executable, "-m", "sweepboard", *words]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
+        )
+        assert "atplotlib" not in done.stdout + done.stderr
+    assert "atplotlib" not in (tmp_path / "outputs/sweeps/s/seed=1/train.log").read_text()
+    assert (tmp_path / "plot.png").is_file()

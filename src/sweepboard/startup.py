@@ -12,6 +12,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging import LogRecord
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 _COLLECT = gc.get_threshold()
@@ -50,6 +54,17 @@ def load_torch_ahead() -> None:
             import_module(module)
         load = ctypes.CDLL(None).dlopen  # called as a C function, because ctypes.CDLL would keep the lock
         Thread(target=load, args=(os.fsencode(library), os.RTLD_LAZY)).start()
+
+
+def quiet_matplotlib() -> None:
+    """Leave out what Matplotlib says of its cache where the home folder cannot be written."""
+    import logging  # `--help` needs none
+
+    logging.getLogger("matplotlib").addFilter(_is_not_of_a_cache)
+
+
+def _is_not_of_a_cache(record: LogRecord) -> bool:
+    return not str(record.msg).startswith(("Matplotlib created a temporary cache", "mkdir -p failed"))
 
 
 @contextmanager

@@ -98,8 +98,8 @@ def test_globs_of_other_groups_and_sweepers(command: Command) -> None:
     for words in (["model=glob(zz*)"], ["experiment=glob(q*)"]):
         for sweeper in ("grid", "basic", "optuna"):
             line = command("-m", "-cd", "c", f"hydra/sweeper={sweeper}", *words, code=2).line
-            named = "a key that is swept" if sweeper == "basic" else f"{words[0].partition('=')[0]}:"
-            assert line.startswith(f"sweepboard: {named} has no values"), sweeper
+            assert "has no values" in line, sweeper
+            assert sweeper == "basic" or line.startswith(f"sweepboard: {words[0].partition('=')[0]}"), sweeper
 
 
 @pytest.mark.parametrize("argv", [["-cd", "c"], ["hydra.searchpath=[c]"], ["-cp", "c", "-cn", "named"]])

@@ -83,6 +83,18 @@ def test_signatures_of_all_kinds() -> None:
     assert not takes(lambda a, **rest: None, "b")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"_recursive_": False, "layer": {"_target_": "torch.nn.ReLU"}},
+        {"_convert_": "all", "layer": [1, {"a": 2}]},
+        {"_convert_": "partial", "_partial_": True},
+    ],
+)
+def test_words_of_instantiate_are_no_arguments(words: dict[str, Any]) -> None:
+    check(lambda layer=None: None, **words)
+
+
 @dataclass
 class Configuration:
     """As those of transformers, whose `__init__` passes on what it does not know."""

@@ -39,6 +39,19 @@ class Net(nn.Module):
         import late
         return scaled(self.layer(x.flatten(1)))
 """
+PACKAGE = """
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+from sweepboard.tasks import Classification
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.LazyLinear(10))
+class Mine(Classification):
+    pass
+def numbers():
+    return TensorDataset(torch.arange(80.0).view(40, 2), torch.arange(40) % 2)
+"""
 OWN = [*NUMBERS[1:], "model={_target_: mine.Net, features: '${facts.features}', outputs: '${facts.outputs}'}"]
 
 
@@ -321,6 +334,34 @@ def test_what_is_not_found_from_here_is_sought_where_the_run_was_started(
         sweepboard.load_model("../run")
     for words in (["rerun"], ["test"], ["verify"], ["resume", "trainer.epochs=2"]):
         assert command(words[0], "../pictures", *words[1:], code=2).line.endswith(hint), words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model={_target_: pack.nets.Net}"],
+        ["model=linear", "task._target_=pack.nets.Mine", "~task.label_smoothing"],
+        ["model=linear", "dataset={_target_: pack.nets.numbers, classes: 2, test: null}"],
+    ],
+)
+def test_parts_of_a_package_are_sought_where_the_run_was_started(
+    command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("pack").mkdir()
+    Path("pack/__init__.py").touch()
+    Path("pack/nets.py").write_text(PACKAGE)
+    given = [word for word in NUMBERS if not word.startswith(words[-1].partition("=")[0] + "=")]
+    command(*given, *words, IN)
+    here = Path.cwd()
+    Path("away").mkdir()
+    monkeypatch.chdir("away")
+    monkeypatch.setattr("sys.path", [each for each in sys.path if each not in ("", str(here))])
+    for name in ("pack", "pack.nets"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for verb in ("rerun", "resume", "verify"):
+        line = command(verb, "../run", code=2).line
+        assert "there is no module pack here or among the installed packages" in line
+        assert line.endswith(f"the run was started in {here}: try it from there")
 
 
 def test_a_finished_run_without_checkpoints_is_sent_in_no_circle(command: Command) -> None:

@@ -101,6 +101,21 @@ def test_a_run_taken_up_again_or_tested(command: Command, victim: Path, name: st
     assert victim.read_text() == PRECIOUS
 
 
+@pytest.mark.parametrize("name", ["a b", "größe=1", 'it\'s "$HOME"', "link"])
+def test_a_working_directory_of_any_name(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place = tmp_path / name
+    (tmp_path / "target").mkdir()
+    place.symlink_to(tmp_path / "target") if name == "link" else place.mkdir()
+    monkeypatch.chdir(place)
+    command(*TINY, "hydra.run.dir=run")
+    command("-m", *TINY, "optimizer.lr=0.1,0.01", "sweep.name=s", "hydra/launcher=basic")
+    command("resume", "run", "trainer.epochs=3")
+    assert "identical" in command("verify", "run").out
+    assert len(command("compare", "outputs", "--json").json) == 2
+
+
 def test_a_disk_of_the_users_own_choice(command: Command, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     Path("outputs").symlink_to(tmp_path / "scratch")

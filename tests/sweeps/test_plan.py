@@ -241,3 +241,9 @@ def test_a_sweep_of_someone_else_is_not_believed(command: Command, monkeypatch: 
     edit_json(plan_file, lambda saved: saved["jobs"][0].update(label="../../../up"))
     assert "is no label of a job" in command("resume", "outputs/sweeps/lr", code=2).line
     assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize("words", [["seed=range(1000)"], ["seed=range(20)", "optimizer.lr=range(1,51)"]])
+def test_a_thousand_points_are_a_thousand_jobs(words: list[str], command: Command) -> None:
+    jobs = command("plan", "--json", *TINY, *words).json
+    assert len({job["job"] for job in jobs}) == 1000

@@ -240,10 +240,19 @@ def test_a_sweep_typed_without_m_says_so(own: Command, words: list[str], line: s
     assert not Path("outputs").exists()
 
 
+SEARCHES: dict[str, dict[str, Any]] = {
+    "numbers and a text": {"optimizer.lr": "interval(0.001, 0.1)", "model.n": [1, 2], "model.path": "a b=c"},
+    "floats and lists": {"optimizer.lr": [0.1, 0.01], "model.items": [[1, 2], [3]], "model.tag": "x,y"},
+    "options of a group": {"model/act": "relu,tanh", "optimizer.lr": "tag(log, interval(0.001, 0.1))"},
+    "another option of a group": {"optimizer": "sgd,adam", "model.ref": "${optimizer.lr}"},
+}
+
+
 @pytest.mark.slow
-def test_both_lines_that_a_search_prints_train_its_best_setting(own: Command) -> None:
-    params = {"optimizer.lr": "interval(0.001, 0.1)", "model.n": [1, 2], "model.path": "a b=c"}
-    search = sweep_of(params, defaults=[{"override /hydra/sweeper": "optuna"}, {"override /model": "probe"}])
+@pytest.mark.parametrize("params", SEARCHES.values(), ids=SEARCHES.keys())
+def test_both_lines_that_a_search_prints_train_its_best_setting(own: Command, params: dict[str, Any]) -> None:
+    model = "one" if "model/act" in params else "probe"
+    search = sweep_of(params, defaults=[{"override /hydra/sweeper": "optuna"}, {"override /model": model}])
     search["hydra"]["sweeper"]["trials"] = 2
     preset("op", search)
     out = own(*OWN, *TINY, "experiment=op", "sweep.name=s").out
@@ -262,13 +271,16 @@ def test_without_m_a_preset_of_a_search_can_be_one_run(own: Command) -> None:
 
 
 @pytest.mark.slow
-def test_of_several_objectives_a_point_is_best_once(own: Command) -> None:
-    words = [
-        "hydra/sweeper=optuna",
-        "seed=1,2",
-        "hydra.sweeper.trials=5",
-        "hydra.sweeper.metric=[accuracy,loss]",
-    ]
+@pytest.mark.parametrize(
+    ("axis", "metrics"),
+    [
+        ("seed=1,2", "[accuracy,loss]"),
+        ("model=linear,probe", "[loss,accuracy]"),
+        ("optimizer.lr=0.1,0.01", "[accuracy,loss,train/loss]"),
+    ],
+)
+def test_of_several_objectives_a_point_is_best_once(own: Command, axis: str, metrics: str) -> None:
+    words = ["hydra/sweeper=optuna", axis, "hydra.sweeper.trials=5", f"hydra.sweeper.metric={metrics}"]
     out = own("-m", *OWN, *TINY, *words).out
     best = [line.split("-", 1)[1].split()[0] for line in out.splitlines() if line.startswith("best: ")]
     assert best

@@ -167,6 +167,34 @@ def test_a_search_is_taken_up_with_the_same_values(own: Command) -> None:
         assert model_of(run)["path"] == f"{run.absolute()}/x"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("value", ["${now:%Y}-x", NUMBER, f"{FOLDER}/y"])
+def test_a_search_that_was_killed_goes_on_with_the_same_values(
+    own: Command, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["hydra/sweeper=optuna", "optimizer.lr=interval(0.001,0.1)", "hydra.sweeper.trials=2"]
+    words.append(f"model.n={value}" if value == NUMBER else f"model.tag={value}")
+    own("-m", *PROBE, *words, "hydra.sweep.dir=whole")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sweepboard.search.study.Study.tell", killed)
+        with pytest.raises(Killed):
+            own("-m", *PROBE, *words, "hydra.sweep.dir=cut")
+    own("resume", "cut")
+    found = [
+        [model_of(record.parent) for record in sorted(Path(folder).rglob("run.json"))]
+        for folder in ("whole", "cut")
+    ]
+    for whole, cut in zip(*found, strict=True):
+        assert str(cut).replace("/cut/", "/whole/") == str(whole)
+
+
 @pytest.mark.parametrize(
     ("word", "line"),
     [

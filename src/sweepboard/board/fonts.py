@@ -43,7 +43,7 @@ def as_label(text: str, length: int = 60) -> str:
     """
     missing = _missing(text)
     if missing:
-        _warn(missing, r"pictures show \? instead")
+        _warn(missing, "pictures show ? instead")
     shown = "".join("?" if letter in missing else letter for letter in shortened(text, length))
     return shown.replace("$", r"\$")
 

@@ -13,7 +13,7 @@ from sweepboard.compose.broken_plugin import broken_plugin
 from sweepboard.errors import UserError, did_you_mean, naming_open_files
 from sweepboard.formatting import printable
 from sweepboard.rank_environment import started_rank
-from sweepboard.startup import load_torch_ahead, quick_start
+from sweepboard.startup import load_torch_ahead, quick_start, quiet_matplotlib
 
 VERBS = {
     "init": "create a project of your own: data, model, task, YAML and tests that run at once",
@@ -66,6 +66,8 @@ def _run_verb(argv: list[str]) -> int:
         verb = "help"  # without Hydra, which takes most of the time
     asks = not QUESTIONS.isdisjoint(word.partition("=")[0] for word in arguments)
     place = started_rank() if verb in TRAINING and not asks else None
+    if verb != "help":
+        quiet_matplotlib()
     with quick_start():
         if place is None:
             return int(import_module(f"sweepboard.cli.{verb.replace('-', '_')}").main(arguments))

@@ -37,7 +37,7 @@ def _with_names(override: str, loader: ConfigLoader) -> str:
     refuse_endless(override)
     key, _, value = override.partition("=")
     _refuse_dot_for_slash(key, value, loader)
-    if key.startswith("++") and is_group(key[2:], loader):
+    if key.startswith("++") and not value.startswith("{") and is_group(key[2:], loader):
         raise ConfigError(f"{override}: an option is chosen without pluses; type {override[2:]}")
     if "." in key.partition("@")[0] or _PLAIN.fullmatch(value) or not _NAMES.fullmatch(value):
         return override

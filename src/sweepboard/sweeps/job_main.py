@@ -27,7 +27,7 @@ from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
 from sweepboard.settings import Config
 from sweepboard.settings.queries import settings
-from sweepboard.startup import tune_allocator, write_output_to
+from sweepboard.startup import quiet_matplotlib, tune_allocator, write_output_to
 from sweepboard.sweeps.folder import SweepFolder
 from sweepboard.sweeps.hydra_files import write_hydra_files
 from sweepboard.sweeps.outcome import correct_record, record_of
@@ -65,6 +65,7 @@ def run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
 
 def _run(arguments: Mapping[str, Any], channel: JobChannel) -> None:
     tune_allocator()
+    quiet_matplotlib()
     folder = RunFolder(Path(arguments["folder"]))
     folder.path.mkdir(parents=True, exist_ok=True)
     write_output_to(folder.log)

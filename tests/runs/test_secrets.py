@@ -271,20 +271,25 @@ def test_secrets_of_all_kinds_are_swept(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("word", "secret"),
+    ("word", "again", "secret"),
     [
-        ("+model.headers={Authorization: 'Bearer sk-QH'}", "sk-QH"),
-        ("+model.url='https://bob:sk-QI@h/x'", "sk-QI"),
-        ("+model.tokens=[sk-QJ]", "sk-QJ"),
+        (
+            "+model.headers={Authorization: 'Bearer sk-QH'}",
+            "model.headers.Authorization='Bearer sk-QH'",
+            "sk-QH",
+        ),
+        ("+model.url='https://bob:sk-QI@h/x'", "model.url='https://bob:sk-QI@h/x'", "sk-QI"),
+        ("+model.tokens=[sk-QJ]", "model.tokens=[sk-QJ]", "sk-QJ"),
     ],
 )
-def test_a_search_with_a_secret_of_any_kind(keyed: Command, word: str, secret: str) -> None:
+def test_a_search_with_a_secret_of_any_kind(keyed: Command, word: str, again: str, secret: str) -> None:
     words = [word, "hydra/sweeper=optuna", "hydra.sweeper.trials=1", "hydra.sweep.dir=s"]
     said = keyed("-m", *SMALL, *words, "optimizer.lr=interval(0.01,0.1)")
     assert secret not in said.out + said.err
     assert files_with(secret, "s") == []
-    assert "was a secret" in keyed("resume", "s", "hydra.sweeper.trials=2", code=2).line
-    keyed("resume", "s", "hydra.sweeper.trials=2", word.lstrip("+"))
+    key = again.partition("=")[0]
+    assert f"{key} was a secret" in keyed("resume", "s", "hydra.sweeper.trials=2", code=2).line
+    keyed("resume", "s", "hydra.sweeper.trials=2", again)
     assert files_with(secret, "s") == []
     for path in Path("s").rglob("*.yaml"):
         assert yaml.safe_load(path.read_text())

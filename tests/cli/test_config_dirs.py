@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -90,6 +91,30 @@ def test_origins_are_of_the_files_used(command: Command) -> None:
     assert origins["optimizer.lr"] == "whole/config.yaml"
     assert origins["optimizer._target_"] == "c/optimizer/adam.yaml"
     assert origins["output_root"] == "config.yaml"
+
+
+@pytest.mark.slow
+def test_a_search_chooses_among_the_options_of_a_glob(command: Command) -> None:
+    search = [
+        "-m",
+        "-cd",
+        "c",
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.trials=4",
+        "dataset=gaussian",
+        "threads=1",
+    ]
+    for word, choices in (
+        ("experiment=glob(b*)", {"b1", "b2"}),
+        ("model=glob([l*,mine])", {"linear", "mine"}),
+    ):
+        model = [] if word.startswith("model") else ["model=linear"]
+        command(*search, *model, word, "trainer.steps=2", f"sweep.name={word[:5]}")
+        records = [
+            json.loads(path.read_text()) for path in Path(f"outputs/sweeps/{word[:5]}").glob("*/run.json")
+        ]
+        assert {record["groups"][word.partition("=")[0]] for record in records} <= choices
+        assert records
 
 
 def test_globs_of_other_groups_and_sweepers(command: Command) -> None:

@@ -101,6 +101,14 @@ MISTAKES = {
         ["-m", "hydra/launcher=basic", "++hydra.job.chdir=true", "seed=1,2"],
         "hydra.job.chdir: paths mean",
     ),
+    "a name beside a preset's folder": (
+        ["-m", "-cd", "c", "experiment=many", "sweep.name=a", "seed=1,2"],
+        "sweep.name=a: hydra.sweep.dir names the folder already",
+    ),
+    "a name beside a search's folder": (
+        ["-m", "hydra/sweeper=optuna", "sweep.name=a", "hydra.sweep.dir=b", "optimizer.lr=interval(0.1,1)"],
+        "sweep.name=a: hydra.sweep.dir names the folder already",
+    ),
     "no folder": (["hydra.run.dir="], "hydra.run.dir: names no folder"),
     "null": (["hydra.run.dir=null"], "hydra.run.dir: cannot be null"),
     "a variable": (["hydra.run.dir=${oc.env:NOT_SET}/x"], "hydra.run.dir: environment variable NOT_SET"),

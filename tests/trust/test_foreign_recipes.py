@@ -248,6 +248,18 @@ def test_what_is_allowed_is_found_in_the_working_directory(command: Command) -> 
     assert "there is no allowed_net.Net here; type the command in the folder of its module" in line
 
 
+@pytest.mark.parametrize(("number", "code"), [(-1, 0), (7, 0), (10**30, 2), (True, 2), ("x", 2)])
+def test_the_number_of_a_strangers_job_is_a_number_or_damage(
+    command: Command, number: Any, code: int
+) -> None:
+    command(*TINY, "hydra.run.dir=run")
+    edit_record(Path("run"), signature=None, number=number)
+    for words in (["rerun", "run", "optimizer.lr=0.1"], ["show", "run"], ["verify", "run"]):
+        said = command(*words, code=code)
+        assert code == 0 or "run/run.json cannot be read: number is " in said.line
+    command("compare", "run", code=0)
+
+
 def test_a_giant_of_a_stranger_is_refused_before_it_takes_memory(foreign: Path, command: Command) -> None:
     edit_config(foreign, model={"_target_": "torch.nn.Linear", "in_features": 50_000, "out_features": 50_000})
     for verb in (*VERBS, "export"):

@@ -67,8 +67,8 @@ MLP_ROW = Row(
         Bar("times faster than joblib", ratio("wall", MLP_JOBLIB, MLP_LOCAL), least=1.1),
     ),
     gates=(same("updates", MLP_LOCAL, MLP_BASIC, MLP_JOBLIB), runs(16, MLP_LOCAL, MLP_BASIC, MLP_JOBLIB)),
-    tried="both cores are 92 % busy in ours, so that processor time is what is left. The other arms run our own "
-    "task under Hydra's launchers: what makes a run start sooner makes them faster, too.",
+    tried="both cores are 92 % busy in ours, so that processor time is what is left. The other arms run "
+    "our own task under Hydra's launchers: what makes a run start sooner makes them faster, too.",
 )
 
 NOOP = ("dataset=line", "model=linear", "task=regression", "optimizer=sgd", "trainer.steps=1")

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from sweepboard.board.event_reader import read_hparams
+from sweepboard.sweeps.folder import SweepFolder
+from sweepboard.sweeps.job_status import views_of
+from sweepboard.sweeps.launch import _still_left
+from sweepboard.sweeps.plan_file import read_plan
 from tests.command import TINY, Command, record_of
 
 MISCHIEF = """
@@ -178,3 +182,15 @@ def test_a_failed_job_of_another_sweeper_is_a_failed_command(command: Command, l
         "failed",
         "finished",
     }
+
+
+def test_a_job_that_ended_while_the_queue_was_looked_into_is_not_submitted_again(command: Command) -> None:
+    command("-m", *TINY, "seed=1,2", "sweep.name=s")
+    folder = SweepFolder(Path("outputs/sweeps/s"))
+    plan = read_plan(folder)
+    for state, left in (("running", []), ("waiting", plan.jobs)):
+        views = views_of(plan, folder)
+        for view in views.values():
+            view.state = state
+        assert _still_left(folder, plan, plan.jobs, views) == list(left)
+        assert {view.state for view in views.values()} == {"waiting" if left else "finished"}

@@ -189,7 +189,7 @@ def run_jobs(
                     own=plan.own,
                     accept=accept,
                 )
-                for job in jobs:
+                for job in _still_left(folder, plan, jobs, views):
                     launch.submit(job)
                 launch.run()
             if not executor.waits:
@@ -200,6 +200,23 @@ def run_jobs(
         write_results(folder, plan, list(views.values()))
         listener.on_end(folder, list(views.values()))
     return list(views.values())
+
+
+def _still_left(
+    folder: SweepFolder, plan: Plan, jobs: Sequence[PlannedJob], views: dict[str, JobView]
+) -> list[PlannedJob]:
+    """Return the jobs without those that have finished since `views` were read, which it brings up to date.
+
+    A task of an earlier executor may have ended before this one looked into the queue of its engine.
+    """
+    if not any(views[job.label].state == RUNNING for job in jobs):
+        return list(jobs)
+    now = views_of(plan, folder)
+    left = {job.label for job in remaining_jobs(plan, now, failed=True)}
+    for job in jobs:
+        if job.label not in left:
+            vars(views[job.label]).update(vars(now[job.label]))
+    return [job for job in jobs if job.label in left]
 
 
 def _left(folder: SweepFolder, plan: Plan, listener: SweepCallback) -> dict[str, JobView]:

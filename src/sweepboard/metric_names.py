@@ -240,9 +240,8 @@ def _rank(tag: str, primary_metric: str | None) -> tuple[bool, bool, int, int, b
     tag_words = words(tag)
     held_out = 0 if not VALIDATION.isdisjoint(tag_words) else 1 if not TEST.isdisjoint(tag_words) else 2
     clarity = 2 if direction(tag) == UNKNOWN else 1 if is_loss(tag) else 0
-    is_other = primary_metric is None or not f"/{tag}".endswith(
-        f"/{without_split(primary_metric).lstrip('/')}"
-    )
+    primary = without_split(primary_metric or "").removeprefix("/")
+    is_other = not primary or not f"/{tag}".endswith(f"/{primary}")
     return is_training(tag), is_other, clarity, held_out, tag.startswith(LAST_TEST), tag
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from sweepboard.cli import main
 from tests.command import Command
 from tests.hostile_yaml import HOSTILE
 
@@ -182,8 +181,8 @@ def test_hparams_that_stand_for_too_much_cost_their_run_only(
     found = rows(command, "pl")
     assert found["version_1"]["differing"]["lr"] == 0.2
     assert "version_2/hparams.yaml" in caplog.text
-    for verb in ("ls", "check", "doctor"):
-        main([verb, "pl"])
+    for verb, code in (("ls", 0), ("check", 0), ("doctor", 0)):
+        command(verb, "pl", code=code)
 
 
 def test_an_aggregate_says_what_has_no_mean(command: Command, caplog: pytest.LogCaptureFixture) -> None:

@@ -169,14 +169,22 @@ def test_a_damaged_record_is_warned_of_and_dropped_by_a_cut(
 
 @pytest.mark.parametrize("name", ["../precious", "{}/precious", "sub/../../precious", "./../precious"])
 @pytest.mark.parametrize("position", [0, -1, 10**30, True])
-def test_a_cut_changes_nothing_outside_the_folder(tmp_path: Path, name: str, position: int) -> None:
+def test_a_position_outside_the_folder_cuts_nothing_there(tmp_path: Path, name: str, position: int) -> None:
+    outside = tmp_path / "precious"
+    outside.write_text("precious")
+    (tmp_path / "run" / "sub").mkdir(parents=True)
+    truncate_to(tmp_path / "run", {name.format(tmp_path): position})
+    assert outside.read_text() == "precious"
+
+
+def test_a_cut_changes_nothing_outside_the_folder(tmp_path: Path) -> None:
     outside = tmp_path / "precious"
     outside.write_text("precious")
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "events.out.tfevents.1.evil.1.0").symlink_to(outside)
     with pytest.raises(TruncationFailed, match="is a link"):
-        truncate_to(folder, {name.format(tmp_path): position})
+        truncate_to(folder, {"../precious": 0})
     assert outside.read_text() == "precious"
 
 

@@ -58,6 +58,7 @@ def test_no_verb_runs_anything_of_it_beside_runs(sprung: Path, command: Command)
     ):  # fmt: skip
         done = run(*words)
         assert done.returncode in (0, 1), (words, done.stderr)
+        assert "Traceback" not in done.stderr
         assert not sprung.exists(), words
 
 

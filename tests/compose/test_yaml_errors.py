@@ -98,6 +98,8 @@ CASES = {
     "hparams_search=s2": "hparams_search=s2: config.yaml has no such group; add it with a plus: +hparams_search=s2",
     "experiment=base +experiment=dots": "experiment: is chosen twice; write experiment=[base,dots]",
     "+experiment=[dots,body] experiment=base": "experiment: is chosen twice; write experiment=[base,dots,body]",
+    "~model model=mlp": "~model: model=mlp is typed, too; leave one of them out",
+    "scheduler=cosine ~scheduler": "~scheduler: scheduler=cosine is typed, too; leave one of them out",
     "++experiment=base": "++experiment=base: an option is chosen without pluses; type experiment=base",
     "experiment=base ++optimizer=sgd": "++optimizer=sgd: an option is chosen without pluses; type optimizer=sgd",
     "model=plain model.act=relu": "model.act=relu: is an option of a group; type model/act=relu",

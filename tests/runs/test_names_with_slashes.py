@@ -44,6 +44,7 @@ def test_they_are_metrics_as_others(own: Command) -> None:
     assert (record["primary_metric"], record["modes"]["val/loss/kl"]) == ("val/loss/kl", "max")
     assert own("check", "run").err == "1 run: comparable\n"
     [row] = own("compare", "run", "--json").json
+    assert next(iter(row["metrics"])) == "val/loss/kl"
     assert row["metrics"]["val/loss/kl"]["best"]["mean"] == pytest.approx(record["best"]["val/loss/kl"])
     assert row["metrics"]["val/loss/kl"]["mode"] == row["metrics"]["test/loss/kl"]["mode"] == "max"
     assert "val/loss/kl" in own("ls", "run").out

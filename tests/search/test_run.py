@@ -319,7 +319,7 @@ class Judged:
     """What a reporter reads of a run's progress."""
 
     def __getattr__(self, name: str) -> Any:
-        return {"validated": {}, "best": {}, "learner": self, "task": self}.get(name, 1)
+        return {"metrics": {}, "best": {}, "learner": self, "task": self}.get(name, 1)
 
 
 def test_a_job_does_not_train_on_before_its_validation_is_answered() -> None:

@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_][\w./-]*", re.IGNOR
 
 def with_names(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
     """Return the overrides for Hydra: `experiment='001'` for `experiment=001`, `~experiment` for null."""
-    _refuse_chosen_twice(overrides, loader)
+    _refuse_two_choices(overrides, loader)
     return [_with_names(override, loader) for override in overrides]
 
 
@@ -49,14 +49,18 @@ def _with_names(override: str, loader: ConfigLoader) -> str:
     return f"{key}={_NAME.sub(lambda found: _as_text(found[0]), value)}"
 
 
-def _refuse_chosen_twice(overrides: Sequence[str], loader: ConfigLoader) -> None:
-    """Raise `ConfigError` for a group typed with and without `+`, of which Hydra may ignore one."""
+def _refuse_two_choices(overrides: Sequence[str], loader: ConfigLoader) -> None:
+    """Raise `ConfigError` for an option beside the same group with `+` or `~`: Hydra may ignore one."""
     typed = {key: option for key, _, option in (override.partition("=") for override in overrides)}
     for key, option in typed.items():
-        first = typed.get(key[1:]) if key.startswith("+") else None
-        if first and key[1:] not in GROUPS and is_group(key[1:], loader):
+        group, first = key[1:], typed.get(key[1:])
+        if not first or first.startswith("{") or not is_group(group, loader):
+            continue
+        if key.startswith("~"):
+            raise ConfigError(f"{key}: {group}={first} is typed, too; leave one of them out")
+        if key.startswith("+") and group not in GROUPS:
             both = f"{first.strip('[]')},{option.strip('[]')}"
-            raise ConfigError(f"{key[1:]}: is chosen twice; write {key[1:]}=[{both}]")
+            raise ConfigError(f"{group}: is chosen twice; write {group}=[{both}]")
 
 
 def _refuse_dot_for_slash(key: str, value: str, loader: ConfigLoader) -> None:

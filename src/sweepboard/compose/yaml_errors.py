@@ -229,8 +229,7 @@ def _twice(case: Case) -> str | None:
     added = [word for word in case.overrides if word.startswith("+") and word[1:].partition("=")[0] in GROUPS]
     if added:
         return f"{added[0]}: config.yaml chooses one already; type {added[0][1:]}"
-    options = [str(each.value()) for each in _parsed(case.overrides) if each.key_or_group == found[1]]
-    return f"{found[1]}: is chosen twice; write {found[1]}=[{','.join(options)}]"
+    return f"+{found[1]}: is chosen already; leave out the +"
 
 
 def _choice_of_defaults(case: Case) -> str | None:

@@ -213,10 +213,6 @@ class RunOfProgram:
         return self._measured.results
 
     @property
-    def validated(self) -> dict[str, float]:
-        return {name_of(tag): self._measured.last[tag] for tag in self._measured.results}
-
-    @property
     def best(self) -> dict[str, float]:
         return {name: watch.best for name, watch in self._measured.best.items() if watch.best is not None}
 

@@ -16,6 +16,7 @@ from sweepboard.compose.plain_types import load_field_types
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
 from sweepboard.execution import JobChannel
+from sweepboard.metric_names import name_of
 from sweepboard.rank_environment import started_rank
 from sweepboard.runs.execute import execute, new_record
 from sweepboard.runs.folder import RunFolder
@@ -187,7 +188,7 @@ class Reporter(Callback):
             "total_epochs": progress.total_epochs,
             "seconds_left": progress.seconds_left if progress.step else None,
             "primary_metric": progress.primary_metric,
-            "metrics": dict(progress.validated),
+            "metrics": {name_of(tag): value for tag, value in progress.metrics.items()},
             "best": dict(progress.best),
         }
         self._channel.send({"validated" if validated else "news": news})

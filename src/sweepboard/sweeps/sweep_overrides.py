@@ -64,7 +64,8 @@ def last_of_each_key(overrides: Sequence[Override]) -> list[Override]:
 
 def _builds_on(override: Override) -> bool:
     """Return whether the override changes the existing value, or makes room for a new one with `+`."""
-    return takes_mapping(override) or extends(override) or override.is_delete()
+    makes_room = override.is_delete() and "." in override.key_or_group
+    return takes_mapping(override) or extends(override) or makes_room
 
 
 def takes_mapping(override: Override) -> bool:

@@ -65,11 +65,6 @@ class Progress:
         return MappingProxyType(self._measured.val_metrics)
 
     @property
-    def validated(self) -> dict[str, float]:
-        """The metrics of the last validation, by their names in the record."""
-        return {validation_name(name): value for name, value in self.val_metrics.items()}
-
-    @property
     def test_metrics(self) -> Mapping[str, float]:
         """Loss and metrics of the final test of the last weights."""
         return MappingProxyType(self._measured.test_metrics)

@@ -46,10 +46,6 @@ class RunProgress(Protocol):
         """The last value of each metric of the record, by tag."""
 
     @property
-    def validated(self) -> Mapping[str, float]:
-        """The metrics of the last validation, by their names in the record."""
-
-    @property
     def best(self) -> Mapping[str, float]:
         """The best value of each validation metric."""
 

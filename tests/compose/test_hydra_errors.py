@@ -235,11 +235,11 @@ YAML: dict[str, tuple[bytes, str]] = {
     ),
     "model/tab.yaml": (
         b"a:\n\tb: 1\n",
-        "{dir}/model/tab.yaml, line 2: not valid YAML: found character '\\t' that cannot start any token",
+        "{dir}/model/tab.yaml, line 2: not valid YAML: indented with a tab; type spaces",
     ),
     "model/tab_in_list.yaml": (
         b"defaults:\n  - mlp\n\t- other\n",
-        "{dir}/model/tab_in_list.yaml, line 3: not valid YAML: found character '\\t' that cannot start any token",
+        "{dir}/model/tab_in_list.yaml, line 3: not valid YAML: indented with a tab; type spaces",
     ),
     "model/latin.yaml": (b"a: \xff\n", "{dir}/model/latin.yaml is not UTF-8 text"),
     "experiment/key.yaml": (

@@ -228,7 +228,22 @@ def _file_of(error: Exception) -> str:
 def _bad_yaml(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     place = f"{mark.name}, line {mark.line + 1}: " if mark else ""
-    return f"{place}not valid YAML: {error.problem or error.context}"
+    problem = error.problem or error.context or ""
+    if mark and _OF_A_TAB.search(problem) and _tab_before(mark):
+        problem = "indented with a tab; type spaces"
+    return f"{place}not valid YAML: {problem}"
+
+
+_OF_A_TAB = re.compile("cannot start any token|tab character")
+"""What the YAML parsers in Python and in C say of a tab; neither says what to type."""
+
+
+def _tab_before(mark: yaml.Mark) -> bool:
+    """Return whether a tab stands before the first word of the line that `mark` names."""
+    path = Path(mark.name)
+    lines = read_text(path, follow=True).splitlines() if path.is_file() else []
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    return "\t" in line[: len(line) - len(line.lstrip())]
 
 
 def _file_not_utf8(config_dirs: Sequence[Path]) -> str:

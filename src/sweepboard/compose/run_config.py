@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sweepboard import plain_yaml
 from sweepboard.compose.plain_types import check_plain, field_types
 from sweepboard.names import with_value, without
-from sweepboard.secrets import masked, masked_overrides
+from sweepboard.secrets import known_secrets, masked, masked_overrides
 from sweepboard.settings import (
     PROGRAM,
     DatasetSettings,
@@ -188,7 +188,11 @@ class RunConfig:
     @cached_property
     def safe_overrides(self) -> list[str]:
         """The overrides without secrets."""
-        return masked_overrides(self.overrides)
+        return masked_overrides(self.overrides, self._known_secrets)
+
+    @cached_property
+    def _known_secrets(self) -> tuple[str, ...]:
+        return self._like[0]._known_secrets if self._like else known_secrets()
 
     @cached_property
     def text(self) -> str:

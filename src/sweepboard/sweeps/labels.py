@@ -33,15 +33,25 @@ def labels(points: Sequence[Mapping[str, str]], given: Sequence[str] = ()) -> li
     """
     keys, names = varying_keys(points), list(given)
     parts = [[override for key, override in point.items() if key in keys] for point in points[len(given) :]]
-    short = short_names(sorted(keys)) if any(len(label(each)) > READABLE for each in parts) else {}
     used = {name.casefold() for name in names}
-    for point, overrides in zip(points[len(given) :], parts, strict=True):
-        name = label(overrides, short) or ALONE
+    for point, found in zip(points[len(given) :], _readable_labels(parts, keys), strict=True):
+        name = found or ALONE
         if name.casefold() in used:
             name = f"{name}-{_digest(point)}"
         used.add(name.casefold())
         names.append(name)
     return names
+
+
+def _readable_labels(parts: Sequence[Sequence[str]], keys: set[str]) -> list[str]:
+    """Return the overrides of each point as one name, with short keys if one of them were too long."""
+    found = []
+    for overrides in parts:
+        found.append(label(overrides))
+        if len(found[-1]) > READABLE:
+            short = short_names(sorted(keys))
+            return [label(each, short) for each in parts]
+    return found
 
 
 def varying_keys(points: Sequence[Mapping[str, str]]) -> set[str]:
@@ -75,8 +85,8 @@ def _by_key(override: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str
     for one, typed in below or [(key, text)]:
         value = _select(config, one)
         plain = value is not None and not isinstance(value, Mapping)
-        text = _QUOTED_NAME.sub(r"\1", str(typed))
-        yield one, f"{one}={override_text(value) if plain or one != key else text}"
+        text = override_text(value) if plain or one != key else _QUOTED_NAME.sub(r"\1", str(typed))
+        yield one, f"{one}={text}"
 
 
 def _mapping(override: str) -> dict[str, Any]:

@@ -43,23 +43,26 @@ class Preparation:
     def __init__(self, points: Sequence[Sequence[str]], resources: Resources) -> None:
         self.resources = resources
         self._often = Counter(map(kind_of, points))
-        self._families_often = Counter(map(_family, points))
+        self._families_often = Counter[Kind]()
+        for kind, count in self._often.items():
+            self._families_often[_family(kind)] += count
         self._families: dict[Kind, _Family] = {}
         self._variants: dict[Kind, NumberVariants | None] = {}
 
     def variant(self, point: Sequence[str]) -> Point | None:
         """Return a point that is a variant of an earlier one, or None. Raise `UserError`."""
-        family = self._families.get(_family(point))
+        kind = kind_of(point)
+        family = self._families.get(_family(kind))
         if family is None:
             return None
-        variants = self._variants.get(kind_of(point))
+        variants = self._variants.get(kind)
         numbers = variants.numbers_of(point) if variants else None
         if variants is not None and numbers is not None:
             return Point(variants.prepare(numbers, point), family.given_threads)
         prepared = family.models.prepare(point) if family.models and variants is None else None
         if prepared is None:
             return None
-        self._keep(kind_of(point), prepared, family)
+        self._keep(kind, prepared, family)
         return Point(prepared, family.given_threads)
 
     def composed(self, point: Sequence[str], config: DictConfig) -> Point:
@@ -74,19 +77,20 @@ class Preparation:
             remember(prepared.config.values)
             refuse_notebook_classes(prepared.config.values)
             warn_of_unused(prepared.config, point)
-        family = self._families.get(_family(point)) or self._first(point, prepared, config)
+        family = self._families.get(_family(kind)) or self._first(point, prepared, config)
         if kind not in self._variants and self._often[kind] > 1:
             self._variants[kind] = NumberVariants.of(prepared, config, point)
         return Point(prepared, family.given_threads)
 
     def _first(self, point: Sequence[str], prepared: Prepared, config: DictConfig) -> _Family:
         """Return the family of a point that is the first of it."""
+        kind = kind_of(point)
         made = _Family(self._gives_threads(config), None, None)
-        if self._families_often[_family(point)] > max(1, self._often[kind_of(point)]):
+        if self._families_often[_family(kind)] > max(1, self._often[kind]):
             numbers = NumberVariants.of(prepared, config, point)
             models = ModelVariants.of(prepared, config, point, numbers)
             made = _Family(made.given_threads, numbers, models)
-        self._families[_family(point)] = made
+        self._families[_family(kind)] = made
         return made
 
     def _keep(self, kind: Kind, prepared: Prepared, family: _Family) -> None:
@@ -103,6 +107,6 @@ def kind_of(point: Sequence[str]) -> Kind:
     return tuple(number[0] if (number := number_in(override)) else override for override in point)
 
 
-def _family(point: Sequence[str]) -> Kind:
-    """Return what is equal for points that differ in plain arguments of the model besides."""
-    return tuple(given[0] if (given := argument_in(override)) else override for override in kind_of(point))
+def _family(kind: Kind) -> Kind:
+    """Return what is equal for kinds that differ in plain arguments of the model."""
+    return tuple(given[0] if (given := argument_in(override)) else override for override in kind)

@@ -85,6 +85,23 @@ def test_a_data_type_of_torch_is_named_in_yaml() -> None:
     assert construct(layer, "model").weight.dtype is torch.float64
 
 
+@pytest.mark.parametrize(
+    ("loss", "argument"),
+    [("CrossEntropyLoss", "weight"), ("BCEWithLogitsLoss", "pos_weight"), ("NLLLoss", "weight")],
+)
+def test_a_list_of_numbers_is_a_tensor_where_a_class_takes_one(loss: str, argument: str) -> None:
+    node = {
+        "_target_": "sweepboard.tasks.Classification",
+        "loss": {"_target_": f"torch.nn.{loss}", argument: [1, 2.5]},
+    }
+    assert torch.equal(getattr(construct(node, "task").criterion, argument), torch.tensor([1, 2.5]))
+    node["loss"][argument] = [[1, 2], [3]]  # type: ignore[index]
+    with pytest.raises(
+        ConfigError, match=rf"^task\.loss\.{argument}: is no tensor: expected sequence of length 2"
+    ):
+        construct(node, "task")
+
+
 @pytest.mark.parametrize("text", ["float32", "torch.float23", "torch.nn", "torch."])
 def test_other_texts_stay_texts(text: str) -> None:
     assert construct({"_target_": "builtins.dict", "dtype": text, "name": "torch.int8"}, "model") == {

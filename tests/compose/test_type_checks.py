@@ -24,7 +24,7 @@ FITS: list[tuple[Any, Any]] = [
     ([], abc.Sequence[int]), ([1], list), ([[1], [2]], list[list[int]]), ("ab", abc.Iterable[str]),
     ({"a": 1}, dict[str, int]), ({"_target_": "x"}, float), ({"_target_": "x"}, torch.nn.Module),
     ("mean", Literal["mean", "sum"]), (0.1, float | torch.Tensor), ("cuda", torch.device), (3, complex),
-    ("anything", Any), (3, "unevaluated"), (3, torch.optim.Optimizer), (1, Union[int, str]),
+    ([1, 2.5], torch.Tensor), ([[1], [2]], Optional[torch.Tensor]), ("anything", Any), (3, "unevaluated"), (3, torch.optim.Optimizer), (1, Union[int, str]),
 ]  # fmt: skip
 MISSES: list[tuple[Any, Any, str]] = [
     ("1", int, "an integer"), (1.0, int, "an integer"), (True, int, "an integer"), ("1", float, "a number"),
@@ -33,7 +33,8 @@ MISSES: list[tuple[Any, Any, str]] = [
     ([1, "a"], abc.Sequence[int], "a list, each an integer"), ([1], tuple[int, int], "a list of 2, each an integer"),
     ([1], dict, "a mapping"), ({"a": 1}, list, "a list"), ({"a": 1}, float, "a number"),
     ("max", Literal["mean", "sum"], "mean or sum"), ("a", int | None, "an integer or null"),
-    ("a", float | torch.Tensor, "a number or Tensor"), (3, torch.nn.Module, "Module"),
+    ("a", float | torch.Tensor, "a number or a list of numbers"), (3, torch.Tensor, "a list of numbers"),
+    ([1, "a"], torch.Tensor | None, "a list of numbers or null"), ([True], torch.Tensor, "a list of numbers"), (3, torch.nn.Module, "Module"),
 ]  # fmt: skip
 
 

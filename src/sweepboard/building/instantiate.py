@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from sweepboard.compat.hydra import RESOLVED, instantiate
 from sweepboard.compose.interpolations import escaped
 from sweepboard.compose.locate import TARGET, locate, nodes, told
+from sweepboard.compose.type_checks import parameter_types, takes_tensor
 from sweepboard.errors import ConfigError, UserError
 from sweepboard.import_path import import_users_modules
 
@@ -33,7 +34,7 @@ def construct(node: Mapping[str, Any], key: str, *leading: Any) -> Any:
     values = dict(node)
     for _ in range(RESOLVED):
         values = escaped(values)
-    values = with_dtypes(values)
+    values = with_tensors(with_dtypes(values), key)
     config = OmegaConf.create({"_convert_": "all", **values}, flags={"allow_objects": True})
     try:
         return instantiate(config, *leading)
@@ -56,6 +57,31 @@ def _dtype(value: Any) -> Any:
     named = isinstance(value, str) and value.startswith("torch.")
     found = getattr(torch, value.removeprefix("torch."), None) if named else None
     return found if isinstance(found, torch.dtype) else value
+
+
+def with_tensors(value: Any, key: str) -> Any:
+    """Return nested plain containers with each list for an argument that is a tensor as a float tensor.
+
+    `{_target_: torch.nn.CrossEntropyLoss, weight: [1, 2]}`. Raise `Refused` for rows of unequal length.
+    """
+    if isinstance(value, list):
+        return [with_tensors(each, f"{key}[{index}]") for index, each in enumerate(value)]
+    if not isinstance(value, dict) or not value.get("_recursive_", True):
+        return value
+    types = parameter_types(locate(value[TARGET], key)) if TARGET in value else {}
+    return {
+        name: _tensor(each, f"{key}.{name}")
+        if isinstance(each, list) and takes_tensor(types.get(name))
+        else with_tensors(each, f"{key}.{name}")
+        for name, each in value.items()
+    }
+
+
+def _tensor(numbers: list[Any], key: str) -> torch.Tensor:
+    try:
+        return torch.tensor(numbers, dtype=torch.get_default_dtype())
+    except (ValueError, TypeError) as error:
+        raise Refused(f"{key}: is no tensor: {error}") from error
 
 
 def _reason(error: InstantiationException, node: Mapping[str, Any], key: str) -> BaseException:

@@ -24,14 +24,16 @@ _DESCRIPTIONS = {
     types.NoneType: "null",
     None: "null",
 }
-_OBJECTS = {"torch.Tensor", "torch.nn.modules.module.Module"}
-"""Classes that plain values are never instances of; only a node with a `_target_` builds one."""
+_TENSOR = "torch.Tensor"
+_OBJECTS = {_TENSOR, "torch.nn.modules.module.Module"}
+"""Classes that plain values are never instances of: a node with a `_target_` builds one, or for a tensor a
+list of numbers (`building.instantiate`)."""
 
 
 def fits(value: Any, annotation: Any) -> bool:
     """Return whether a plain value (None, bool, number, str, list, dict) fits the annotation."""
     origin = get_origin(annotation) or annotation
-    if origin in (Union, types.UnionType):
+    if _is_union(annotation):
         return any(fits(value, option) for option in get_args(annotation))
     if origin is Literal:
         return value in get_args(annotation)
@@ -59,14 +61,38 @@ def _fits_plain(value: Any, kind: Any) -> bool:
         return isinstance(value, (int, kind)) and not isinstance(value, bool)
     if kind in _MAPPINGS:
         return False
-    return not isinstance(kind, type) or f"{kind.__module__}.{kind.__qualname__}" not in _OBJECTS
+    if _path(kind) == _TENSOR:
+        return _are_numbers(value)
+    return _path(kind) not in _OBJECTS
+
+
+def takes_tensor(annotation: Any) -> bool:
+    """Return whether a list for an annotation must become torch's `Tensor`: it allows no list."""
+    options = get_args(annotation) if _is_union(annotation) else (annotation,)
+    lists = any((get_origin(option) or option) in _LISTS for option in options)
+    return not lists and _TENSOR in map(_path, options)
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def _path(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else ""
+
+
+def _are_numbers(value: Any) -> bool:
+    """Return whether a value is a list of numbers, or of such lists."""
+    return isinstance(value, list) and all(
+        (isinstance(each, int | float) and not isinstance(each, bool)) or _are_numbers(each) for each in value
+    )
 
 
 def wanted(annotation: Any) -> str:
     """Return a description of the annotation for messages: `an integer or null`, `a list`."""
     origin = get_origin(annotation) or annotation
     arguments = get_args(annotation)
-    if origin in (Union, types.UnionType):
+    if _is_union(annotation):
         words = [wanted(option) for option in arguments if option is not types.NoneType]
         return " or ".join(dict.fromkeys([*words, *(["null"] if types.NoneType in arguments else [])]))
     if origin is Literal:
@@ -75,6 +101,8 @@ def wanted(annotation: Any) -> str:
         return _wanted_list(origin, arguments)
     if origin in _MAPPINGS:
         return "a mapping"
+    if _path(origin) == _TENSOR:
+        return "a list of numbers"
     return _DESCRIPTIONS.get(origin, getattr(origin, "__name__", str(origin)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,44 +17,12 @@ from sweepboard.settings import EarlyStopping, TrainerSettings
 from sweepboard.testing.small_run import SmallBatches
 from sweepboard.training.evaluate import evaluate
 from sweepboard.training.intervals import Intervals
-from sweepboard.training.learner import Learner
 from sweepboard.training.meter import Meter
 from sweepboard.training.monitor import Monitor
 from sweepboard.training.progress import Measured, Progress
-from sweepboard.training.task import Step, Task, as_step, training_loss
+from sweepboard.training.task import Step, Task, as_step
 from sweepboard.training.tasks import Classification, Supervised, as_task
-
-
-def batches(count: int, size: int = 6) -> list[dict[str, Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    return [
-        {
-            "x": torch.randn(size, 3, generator=generator),
-            "label": torch.randint(2, (size,), generator=generator),
-        }
-        for _ in range(count)
-    ]
-
-
-def learner_of(task: Task, lr: float = 0.1, **settings: Any) -> Learner:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
-    return Learner(model, task, torch.optim.SGD(model.parameters(), lr=lr), **settings)
-
-
-class Labelled(Task):
-    """Learns the label of a dictionary; the accuracy from sums, the entropy as a mean."""
-
-    primary_metric = "accuracy"
-
-    def training_step(self, model: Any, batch: Any) -> Step:
-        logits = model(batch["x"])
-        entropy = F.softmax(logits, 1).xlogy(F.softmax(logits, 1)).sum(1).neg().mean()
-        hits = (logits.argmax(1) == batch["label"]).sum()
-        return Step(F.cross_entropy(logits, batch["label"]), values={"entropy": entropy}, sums={"hits": hits})
-
-    def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
-        return {"accuracy": float(sums["hits"] / sums["count"])}
+from tests.training.labelled import Labelled, batches, learner_of
 
 
 def test_values_are_means_over_samples_and_sums_give_metrics() -> None:
@@ -284,138 +252,6 @@ def test_evaluation_may_need_gradients() -> None:
     before = [p.grad for p in ours.model.parameters()]
     assert evaluate(ours, batches(2))["loss"] > 0
     assert all(a is b for a, b in zip(before, [p.grad for p in ours.model.parameters()], strict=True))
-
-
-class Gan(Task):
-    """Two networks that learn against each other, with values of both."""
-
-    def updates(self, model: Any, batch: Any) -> Iterator[tuple[str, Any]]:
-        real = batch["x"]
-        fake = model.generator(real)
-        true, false = model.critic(real), model.critic(fake.detach())
-        yield (
-            "critic",
-            Step(F.softplus(-true).mean() + F.softplus(false).mean(), values={"real": true.mean()}),
-        )
-        yield "generator", F.softplus(-model.critic(fake)).mean()
-
-    def evaluation_step(self, model: Any, batch: Any) -> Step:
-        return Step(F.softplus(-model.critic(model.generator(batch["x"]))).mean())
-
-
-class Pair(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.generator, self.critic = nn.Linear(3, 3), nn.Linear(3, 1)
-
-
-def optimizers_of(model: Pair) -> dict[str, torch.optim.Optimizer]:
-    return {
-        "generator": torch.optim.Adam(model.generator.parameters(), 0.01),
-        "critic": torch.optim.SGD(model.critic.parameters(), 0.1),
-    }
-
-
-def test_updates_of_two_optimizers_are_those_of_a_bare_loop() -> None:
-    model, bare = Pair(), Pair()
-    ours, theirs, task = Learner(model, Gan(), optimizers_of(model)), optimizers_of(bare), Gan()
-    for batch in batches(5):
-        ours.update([batch])
-        for name, result in task.updates(bare, batch):
-            loss = training_loss(result) if isinstance(result, Step) else result
-            bare.zero_grad()
-            loss.backward()
-            theirs[name].step()
-    for a, b in zip(model.parameters(), bare.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=0)
-    found = ours.meter.metrics()
-    assert found["loss"] == pytest.approx(found["critic_loss"] + found["generator_loss"])
-    assert ours.step == 5
-    assert "real" in found
-
-
-def test_accumulated_updates_are_those_of_one_large_batch() -> None:
-    model, other = Pair(), Pair()
-    whole, parts = Learner(model, Gan(), optimizers_of(model)), Learner(other, Gan(), optimizers_of(other))
-    batch = batches(1, 12)[0]
-    whole.update([batch])
-    parts.update([{name: value[a:b] for name, value in batch.items()} for a, b in ((0, 5), (5, 12))])
-    for a, b in zip(model.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(a, b)
-    assert whole.meter.metrics() == pytest.approx(parts.meter.metrics())
-
-
-def test_one_optimizer_may_make_several_updates() -> None:
-    class Chunks(Task):
-        """Truncated backpropagation through time, in two pieces."""
-
-        def updates(self, model: Any, batch: Any) -> Iterator[Tensor]:
-            for part in torch.split(batch["x"], 3):
-                yield model(part).square().mean()
-
-    ours, bare = learner_of(Chunks()), learner_of(Chunks())
-    (batch,), losses = batches(1), []
-    torch.manual_seed(1)
-    loss = ours.update([batch])
-    torch.manual_seed(1)
-    for part in torch.split(batch["x"], 3):
-        bare.optimizer.zero_grad()
-        losses.append(bare.model(part).square().mean())
-        losses[-1].backward()
-        bare.optimizer.step()
-    for a, b in zip(ours.model.parameters(), bare.model.parameters(), strict=True):
-        assert torch.equal(a, b)
-    assert float(loss) == pytest.approx(float(sum(losses).detach()) / 2)
-    assert ours.step == 1
-    assert ours.meter.metrics().keys() == {"loss"}
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("critique", r"names the optimizer critique; did you mean critic\?"),
-        (None, r"must yield \(name, loss\), with the name of one of the optimizers generator, critic"),
-    ],
-)
-def test_an_unknown_optimizer_is_told(name: str | None, told: str) -> None:
-    class Wrong(Task):
-        def updates(self, model: Any, batch: Any) -> Iterator[Any]:
-            loss = model.critic(batch["x"]).mean()
-            yield (name, loss) if name else loss
-
-    model = Pair()
-    with pytest.raises(ConfigError, match=told):
-        Learner(model, Wrong(), optimizers_of(model)).update(batches(1))
-
-
-def test_two_optimizers_may_share_one_loss_and_resume() -> None:
-    def made() -> Learner:
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
-        return Learner(
-            model,
-            Labelled(),
-            {
-                "body": torch.optim.Adam(model[0].parameters(), 0.01),
-                "head": torch.optim.SGD(model[1].parameters(), 0.1, momentum=0.9),
-            },
-        )
-
-    whole, first, second = made(), made(), made()
-    for batch in batches(6):
-        whole.update([batch])
-    for batch in batches(6)[:3]:
-        first.update([batch])
-    second.load_state_dict(first.state_dict())
-    for batch in batches(6)[3:]:
-        second.update([batch])
-    for a, b in zip(whole.model.parameters(), second.model.parameters(), strict=True):
-        assert torch.equal(a, b)
-    with pytest.raises(Exception, match="it has the optimizers body, head"):
-        Learner(first.model, Labelled(), torch.optim.SGD(first.model.parameters())).load_state_dict(
-            first.state_dict()
-        )
 
 
 def test_an_attribute_must_not_hide_a_method() -> None:

@@ -31,10 +31,15 @@ def take_turn(arm: Arm, turn: int) -> Sample:
     """Run an arm's commands for round `turn` (from 0)."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(scratch)
-        commands = [[word.replace("{round}", str(turn)) for word in command] for command in arm.commands]
+        commands = [words(command, turn) for command in arm.commands]
         sample = _together([run(command, folder, arm.watch) for command in commands]) | arm.read(folder)
     print(f"  round {turn + 1}: {arm.name}: {sample['wall']:.2f} s", file=sys.stderr, flush=True)
     return sample
+
+
+def words(command: Sequence[str], turn: int) -> list[str]:
+    """The words of a command in round `turn`."""
+    return [word.replace("{round}", str(turn)) for word in command]
 
 
 def _together(samples: Sequence[Sample]) -> Sample:

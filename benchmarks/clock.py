@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from benchmarks.turns import Turns
 from sweepboard import Callback
 
 BLOCK = 50
@@ -104,28 +105,46 @@ class FirstUpdate(Callback):
             self.moments.append(time.perf_counter())
 
 
+class Updates:
+    """When each update ended, in seconds, by a clock that stands while other arms have their turn."""
+
+    def __init__(self) -> None:
+        self.turns, self.waited = Turns(), 0.0
+        self.times: list[float] = []
+
+    def end(self) -> None:
+        """Note the end of an update."""
+        self.times.append(time.perf_counter() - self.waited)
+        if len(self.times) % BLOCK == 0:
+            self.waited += self.turns.wait()
+
+    def print(self) -> None:
+        """Print how many there were and what one takes, as JSON."""
+        print(json.dumps({"updates": len(self.times), "update_us": microseconds_per_update(self.times)}))
+
+
 class Clock(Callback):
     """Prints when updates were done, after the run; changes nothing."""
 
     writes_only = True
 
     def __init__(self) -> None:
-        self.times: list[float] = []
-        self.batch = 0
+        self.updates, self.batch = Updates(), 0
 
     def on_start(self, progress: Any) -> None:
         self.batch = getattr(getattr(progress.data.train, "order", None), "batch_size", 0)
 
     def on_update(self, _: Any) -> None:
-        self.times.append(time.perf_counter())
+        self.updates.end()
 
     def finish(self, _: str) -> None:
-        if not self.times:
+        times = self.updates.times
+        if not times:
             return
-        ago = time.perf_counter() - self.times[0]
-        facts = {"updates": len(self.times), "first_update_at": time.time() - ago}
-        if len(self.times) > BLOCK * (WARM_UP + 1):
-            facts["update_us"] = microseconds_per_update(self.times)
-        if self.batch and len(self.times) > 1:
-            facts["sample_us"] = microseconds_per_sample(self.times, self.batch)
+        ago = time.perf_counter() - times[0]
+        facts = {"updates": len(times), "first_update_at": time.time() - ago}
+        if len(times) > BLOCK * (WARM_UP + 1):
+            facts["update_us"] = microseconds_per_update(times)
+        if self.batch and len(times) > 1:
+            facts["sample_us"] = microseconds_per_sample(times, self.batch)
         print(json.dumps(facts), flush=True)

@@ -1,7 +1,7 @@
 """Arms and rows, and the rounds in which arms take turns.
 
 A row compares arms that do the same work. Each round runs every arm once, as fresh processes, one after the
-other, so that a machine that gets slower or faster meets all of them alike.
+other or in turns of a block of updates, so that a machine that gets slower or faster meets all of them alike.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from benchmarks.arms import Arm, take_turn
 from benchmarks.bars import Bar, Gate, Reading, Round, read
 from benchmarks.process import CommandFailed
+from benchmarks.turns import run_in_turns
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Row:
 
     prepare: tuple[Callable[[], object], ...] = ()
     """Done before the first round and not measured; for what is made once and kept."""
+
+    in_turns: bool = False
+    """The arms run side by side and take turns of a block of updates (`turns.py`)."""
 
     tried: str = ""
     """What was tried and what profiles say, for the reader of a bar that was not reached."""
@@ -55,7 +59,8 @@ def measure(rows: Sequence[Row], rounds: int | None = None) -> Iterator[list[Out
         try:
             for step in dict.fromkeys(step for row in group for step in row.prepare):
                 step()
-            given = [_round(arms, turn) for turn in range(rounds or max(row.rounds for row in group))]
+            run = run_in_turns if group[0].in_turns else _round
+            given = [run(arms, turn) for turn in range(rounds or max(row.rounds for row in group))]
             yield [monitor(row, given) for row in group]
         except CommandFailed as error:
             yield [Outcome(row.name, row.work, row.against, broken=[str(error)]) for row in group]

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 Sample: TypeAlias = dict[str, float]
@@ -42,30 +44,74 @@ def run(command: Sequence[str], folder: Path, watch: bool = False) -> Sample:
     smallest; a fact that ends in `_at` is a time of day and is turned into seconds since the start.
     """
     _adopt_orphans()
-    output = folder / "output.txt"
     others = _children(os.getpid())
-    before, started = time.perf_counter(), time.time()
-    pid = _start(command, folder, output)
-    added, status, usage = _wait(pid, watch)
-    wall = time.perf_counter() - before
+    started = start(command, folder)
+    added, status, usage = _wait(started.pid, watch)
+    wall = time.perf_counter() - started.clock
     usages = [usage, *_reap_orphans(others)]
+    return _sample(started, wall, status, usages) | ({"added": added} if watch else {})
+
+
+@dataclass(frozen=True)
+class Started:
+    """A command that runs."""
+
+    command: Sequence[str]
+    folder: Path
+    pid: int
+    clock: float
+    """When it was started, by `time.perf_counter`."""
+
+    moment: float
+    """The same as a time of day."""
+
+    @property
+    def output(self) -> Path:
+        """What it printed."""
+        return self.folder / "output.txt"
+
+
+def start(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str] = MappingProxyType({})
+) -> Started:
+    """Start a command in `folder`, with more `variables` in its environment."""
+    clock, moment = time.perf_counter(), time.time()
+    with (folder / "output.txt").open("ab") as sink:
+        files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink}
+        process = subprocess.Popen(command, cwd=folder, env={**_environment(), **variables}, **files)
+    process.returncode = 0  # it is waited for here, not by the object
+    return Started(command, folder, process.pid, clock, moment)
+
+
+def wait(started: Started) -> Sample:
+    """Wait for a command that leaves nothing behind; returns what `run` does."""
+    _, status, usage = os.wait4(started.pid, 0)
+    return _sample(started, time.perf_counter() - started.clock, status, [usage])
+
+
+def has_ended(started: Started) -> bool:
+    """Whether a command has ended; it is still to be waited for."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, started.pid, options) is not None
+
+
+def end(started: Iterable[Started]) -> None:
+    """End commands at once, also those that were waited for."""
+    for one in started:
+        _kill([one.pid])
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(one.pid, 0)
+
+
+def _sample(started: Started, wall: float, status: int, usages: Sequence[resource.struct_rusage]) -> Sample:
     if status:
-        tail = output.read_text(errors="replace")[-2000:]
+        tail = started.output.read_text(errors="replace")[-2000:]
         code = os.waitstatus_to_exitcode(status)
-        raise CommandFailed(f"exit code {code}: {' '.join(command)}\n{tail}")
+        raise CommandFailed(f"exit code {code}: {' '.join(started.command)}\n{tail}")
     cpu = sum(one.ru_utime + one.ru_stime for one in usages)
     sample = {"wall": wall, "cpu": cpu, "memory": max(one.ru_maxrss for one in usages) / 1024}
-    logs = [log for pattern in LOGS for log in folder.glob(pattern)]
-    return sample | ({"added": added} if watch else {}) | _facts([output, *logs], started)
-
-
-def _start(command: Sequence[str], folder: Path, output: Path) -> int:
-    """Start a command; returns its process number."""
-    with output.open("ab") as sink:
-        files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink}
-        process = subprocess.Popen(command, cwd=folder, env=_environment(), **files)
-    process.returncode = 0  # it is waited for here, not by the object
-    return process.pid
+    logs = [log for pattern in LOGS for log in started.folder.glob(pattern)]
+    return sample | _facts([started.output, *logs], started.moment)
 
 
 def _wait(pid: int, watch: bool) -> tuple[float, int, resource.struct_rusage]:
@@ -79,7 +125,7 @@ def _wait(pid: int, watch: bool) -> tuple[float, int, resource.struct_rusage]:
     return added, status, usage
 
 
-def _environment() -> Mapping[str, str]:
+def _environment() -> dict[str, str]:
     """Ours, with the repository on Python's path so that `benchmarks` is found from any folder.
 
     Bytecode is kept, as pip does it for installed packages: else the arm with more files in the repository

@@ -33,8 +33,8 @@ HEADER = """\
 
 Written by `make bench`; each row alone by `make bench ROW=name`. Every number is a ratio (or a quantity) at
 the medians of all rounds, and in brackets its range over single rounds. Both sides of a row ran in the same
-rounds, one after the other, each as a fresh process. How it is done: `benchmarks/README.md`. All samples:
-`benchmarks/results.json`.
+rounds, each as a fresh process, one after the other or in turns of 50 updates. How it is done:
+`benchmarks/README.md`. All samples: `benchmarks/results.json`.
 """
 
 

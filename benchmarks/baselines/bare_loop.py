@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import platform
-import time
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -19,7 +17,7 @@ from torch import Tensor, nn
 from torchvision import datasets
 
 from benchmarks.baselines import fashion
-from benchmarks.clock import microseconds_per_update
+from benchmarks.clock import Updates
 
 
 def tune_allocator() -> None:
@@ -57,11 +55,11 @@ def arithmetic(precision: str) -> AbstractContextManager[object]:
     return torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def train(model: nn.Module, batch: int, updates: int, precision: str) -> list[float]:
-    """Returns when each update ended, in seconds."""
+def train(model: nn.Module, batch: int, count: int, precision: str) -> Updates:
+    """Make so many updates."""
     images, labels = training_set()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    times: list[float] = []
+    updates = Updates()
     while True:
         for chosen in torch.randperm(len(images)).split(batch):  # type: ignore[no-untyped-call]
             with arithmetic(precision):
@@ -70,9 +68,9 @@ def train(model: nn.Module, batch: int, updates: int, precision: str) -> list[fl
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
-            times.append(time.perf_counter())
-            if len(times) == updates:
-                return times
+            updates.end()
+            if len(updates.times) == count:
+                return updates
 
 
 def main() -> None:
@@ -86,8 +84,7 @@ def main() -> None:
     tune_allocator()
     torch.manual_seed(0)
     model = (cnn() if args.model == "cnn" else mlp()).to(memory_format=torch.channels_last)
-    times = train(model, args.batch, args.updates, args.precision)
-    print(json.dumps({"updates": len(times), "update_us": microseconds_per_update(times)}))
+    train(model, args.batch, args.updates, args.precision).print()
 
 
 if __name__ == "__main__":

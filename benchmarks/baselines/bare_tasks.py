@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,7 +13,7 @@ from torch import Tensor
 from benchmarks import workloads
 from benchmarks.baselines.bare_loop import arithmetic, training_set, tune_allocator
 from benchmarks.baselines.tokens import mapped
-from benchmarks.clock import microseconds_per_update
+from benchmarks.clock import Updates
 
 
 def chosen(count: int, batch: int) -> Iterator[Tensor]:
@@ -101,11 +99,11 @@ def main() -> None:
 
     tune_allocator()
     torch.manual_seed(0)
-    update, times = WORK[args.work](args.batch), list[float]()
+    update, updates = WORK[args.work](args.batch), Updates()
     for _ in range(args.updates):
         update()
-        times.append(time.perf_counter())
-    print(json.dumps({"updates": len(times), "update_us": microseconds_per_update(times)}))
+        updates.end()
+    updates.print()
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import time
 
 os.environ["KERAS_BACKEND"] = "torch"  # read when keras is imported
 
 import keras  # type: ignore[import-untyped]
 
 from benchmarks import workloads
-from benchmarks.clock import microseconds_per_update
+from benchmarks.clock import Updates
 
 
 class Clock(keras.callbacks.Callback):  # type: ignore[misc]
@@ -20,10 +18,10 @@ class Clock(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.times: list[float] = []
+        self.updates = Updates()
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        self.times.append(time.perf_counter())
+        self.updates.end()
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def main() -> None:
     clock, per_epoch = Clock(), len(rows) // args.batch
     data = {"x": rows.numpy(), "y": classes.numpy(), "batch_size": args.batch, "verbose": 0}
     model.fit(**data, epochs=args.updates // per_epoch, callbacks=[clock])
-    print(json.dumps({"updates": len(clock.times), "update_us": microseconds_per_update(clock.times)}))
+    clock.updates.print()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from typing import Any
 
 import lightning as L
@@ -15,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks import workloads
-from benchmarks.clock import microseconds_per_update
+from benchmarks.clock import Updates
 
 
 class Classifier(L.LightningModule):
@@ -38,10 +36,10 @@ class Clock(L.Callback):
     """Notes when each update ended."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.updates = Updates()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        self.times.append(time.perf_counter())
+        self.updates.end()
 
 
 def main() -> None:
@@ -60,7 +58,7 @@ def main() -> None:
         enable_model_summary=False,
     )
     trainer.fit(Classifier(), DataLoader(workloads.table(), args.batch, shuffle=True, drop_last=True))
-    print(json.dumps({"updates": len(clock.times), "update_us": microseconds_per_update(clock.times)}))
+    clock.updates.print()
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ LANGUAGE_MODEL_ROW = Row(
         Bar("time of an update in bf16", ratio("update_us", TEXT_BF16, TEXT_LOOP_BF16), most=1.03),
     ),
     gates=(same("updates", TEXT, TEXT_LOOP, TEXT_BF16, TEXT_LOOP_BF16),),
-    rounds=11,
+    in_turns=True,
     prepare=(tokens.pack,),
     tried="in turns in one process the learner takes 1.00 to 1.06 of the bare loop's time (3 processes). "
     "Sampled by perf (one thread, 400 updates, before the packed file), both spend their time in the same "
@@ -66,7 +66,7 @@ GAN_ROW = Row(
     arms=(GAN, GAN_LOOP),
     bars=(Bar("time of an update", ratio("update_us", GAN, GAN_LOOP), most=1.03),),
     gates=(same("updates", GAN, GAN_LOOP),),
-    rounds=11,
+    in_turns=True,
     prepare=(fashion.root,),
     tried="in turns in one process a run takes 1.03 to 1.06 of the bare loop's time (6 processes), where two "
     "bare loops side by side differ by up to 1.04. The learner alone takes 1.00 to 1.01 of it; the rest "
@@ -99,6 +99,7 @@ TABULAR_ROW = Row(
         Bar("times faster than Lightning", ratio("update_us", TABLE_LIGHTNING, TABLE), least=4.0),
         Bar("times faster than Keras", ratio("update_us", TABLE_KERAS, TABLE), least=3.0),
     ),
+    in_turns=True,
     gates=(same("updates", TABLE, TABLE_LOOP, TABLE_LIGHTNING, TABLE_KERAS),),
     tried="in turns in one process a run takes 1.01 to 1.07 of the bare loop's time (6 processes): about "
     "24 us more for an update of 460 to 1,000 us.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -13,9 +14,10 @@ from benchmarks.arms import Arm
 from benchmarks.bars import Bar, Round, faster, same
 from benchmarks.clock import microseconds_per_update
 from benchmarks.harness import Row, measure, monitor
-from benchmarks.process import CommandFailed, run
+from benchmarks.process import CommandFailed, _children, run
 from benchmarks.report import as_markdown, load, record, save
 from benchmarks.rows import ROWS
+from benchmarks.turns import run_in_turns
 
 OURS, THEIRS = Arm("ours", ()), Arm("theirs", ())
 ROW = Row(
@@ -63,6 +65,42 @@ def test_a_command_that_fails_says_what_it_printed(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="no such thing") as failure:
         run([sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"], tmp_path)
     assert "exit code 3" in str(failure.value)
+
+
+TURNS = """
+import sys
+from benchmarks.turns import Turns
+blocks, name, order = sys.argv[1:]
+turns = Turns()
+for block in range(int(blocks)):
+    with open(order, "a") as file:
+        file.write(name if block else "")
+    turns.wait()
+print('{"blocks": %s}' % blocks)
+"""
+
+
+def test_arms_take_turns_of_a_block_until_each_has_done_its_own(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    arms = [
+        Arm(name, ((sys.executable, "-c", TURNS, blocks, name, str(order)),))
+        for name, blocks in (("a", "7"), ("b", "4"))
+    ]
+    samples = run_in_turns(arms, 0)
+    assert {name: sample["blocks"] for name, sample in samples.items()} == {"a": 7, "b": 4}
+    assert order.read_text() in ("ababab" + "aaa", "bababa" + "aaa")
+
+
+@pytest.mark.parametrize("broken", ["1 / 0", "import benchmarks.turns", TURNS + "1 / 0"])
+def test_an_arm_that_ends_early_ends_its_round(broken: str) -> None:
+    arms = [
+        Arm("a", ((sys.executable, "-c", TURNS, "9", "a", os.devnull),)),
+        Arm("b", ((sys.executable, "-c", broken, "1", "b", os.devnull),)),
+    ]
+    before = _children(os.getpid())
+    with pytest.raises(CommandFailed, match=r"ZeroDivisionError|no update was made"):
+        run_in_turns(arms, 0)
+    assert _children(os.getpid()) <= before
 
 
 def test_a_failing_arm_costs_only_its_own_row() -> None:

@@ -92,14 +92,14 @@ def _give_turns(connections: list[socket.socket]) -> None:
     """Let one arm after the other make a block until none is left."""
     while connections:
         for each in list(connections):
-            each.sendall(b".")
-            if not _received(each):
+            if not _had_a_turn(each):
                 connections.remove(each)
 
 
-def _received(connection: socket.socket) -> bool:
-    """Whether an arm ended its block, and not itself."""
+def _had_a_turn(connection: socket.socket) -> bool:
+    """Let an arm make a block; returns False if it has ended instead."""
     try:
+        connection.sendall(b".")
         return bool(connection.recv(1))
-    except ConnectionResetError:
+    except ConnectionError:
         return False

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sweepboard.training.task import Step as Step
     from sweepboard.training.task import Task as Task
     from sweepboard.training.tasks import Classification as Classification
+    from sweepboard.training.tasks import MultiLabel as MultiLabel
     from sweepboard.training.tasks import Regression as Regression
     from sweepboard.training.tasks import Supervised as Supervised
 
@@ -17,6 +18,7 @@ __all__, __getattr__ = lazy_exports(
     __name__,
     {
         "Classification": "sweepboard.training.tasks",
+        "MultiLabel": "sweepboard.training.tasks",
         "Regression": "sweepboard.training.tasks",
         "Step": "sweepboard.training.task",
         "Supervised": "sweepboard.training.tasks",

@@ -30,11 +30,14 @@ NEEDS = {
         "model={_target_: next_token.Bigram}",
         "task={_target_: next_token.NextToken}",
     ],
+    "task/multilabel": ["dataset={_target_: next_token.labels}", "model=linear"],
     "task/regression": ["dataset=line", "model=linear"],
 }
 
 NEXT_TOKEN = """
+import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 from sweepboard.tasks import Task
 
 class Bigram(nn.Sequential):
@@ -45,6 +48,10 @@ class NextToken(Task):
     def training_step(self, model, batch):
         tokens, following = batch
         return nn.functional.cross_entropy(model(tokens).flatten(0, 1), following.flatten())
+
+def labels():
+    inputs = torch.rand(40, 3)
+    return TensorDataset(inputs, (inputs > 0.5).float())
 """
 
 

@@ -137,7 +137,8 @@ MISTAKES = {
     # Parts that do not fit each other.
     "dataset=line": (
         "task: sweepboard.tasks.Classification needs classes, but the targets here are real numbers; "
-        "use task=regression, or make them whole where they are numbers of classes (target.long())"
+        "use task=regression, task=multilabel for labels of 0 or 1, or make them whole where they are numbers "
+        "of classes (target.long())"
     ),
     "task=regression": (
         "task: sweepboard.tasks.Regression needs real numbers, but the targets here are classes; "

@@ -33,7 +33,7 @@ MISSES: list[tuple[Any, Any, str]] = [
     ([1, "a"], abc.Sequence[int], "a list, each an integer"), ([1], tuple[int, int], "a list of 2, each an integer"),
     ([1], dict, "a mapping"), ({"a": 1}, list, "a list"), ({"a": 1}, float, "a number"),
     ("max", Literal["mean", "sum"], "mean or sum"), ("a", int | None, "an integer or null"),
-    ("a", float | torch.Tensor, "a number or a list of numbers"), (3, torch.Tensor, "a list of numbers"),
+    ("a", float | torch.Tensor, "a number or Tensor"), ([0.1], float | torch.Tensor, "a number or Tensor"), (3, torch.Tensor, "a list of numbers"),
     ([1, "a"], torch.Tensor | None, "a list of numbers or null"), ([True], torch.Tensor, "a list of numbers"), (3, torch.nn.Module, "Module"),
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 import torchmetrics
 from torch import Tensor, nn
 
-from sweepboard.tasks import Classification, Regression, Step, Task
+from sweepboard.tasks import Classification, MultiLabel, Regression, Step, Task
 from sweepboard.testing import TaskSuite
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
@@ -37,6 +37,14 @@ class TestRegression(TestClassification):
 
     def batch(self, start: int, stop: int) -> Any:
         return X[start:stop], X[start:stop, :2]
+
+
+class TestMultiLabel(TestRegression):
+    def task(self) -> Task:
+        return MultiLabel(nn.BCEWithLogitsLoss(pos_weight=torch.tensor([1.0, 3.0])))
+
+    def batch(self, start: int, stop: int) -> Any:
+        return X[start:stop], (X[start:stop, :2] > 0).float()
 
 
 class Labelled(Task):

@@ -9,13 +9,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from sweepboard.data.types import DataSpec
 from sweepboard.errors import ConfigError
 from sweepboard.training.meter import Meter
 from sweepboard.training.task import Step, Task, as_step
-from sweepboard.training.tasks import Classification, Regression, Supervised, as_task, metric_names
+from sweepboard.training.tasks import (
+    Classification,
+    MultiLabel,
+    Regression,
+    Supervised,
+    as_task,
+    metric_names,
+)
 
 
 def measured(task: Supervised, outputs: Tensor, targets: Tensor, *sizes: int) -> dict[str, float]:
@@ -41,10 +49,34 @@ def test_classification_over_uneven_batches() -> None:
     assert values["loss"] == pytest.approx(float(nn.functional.cross_entropy(outputs, targets)))
 
 
+@given(st.integers(2, 12), st.sampled_from([(), (1,), (3,), (2, 2)]), st.integers(0, 10**6))
+def test_labels_are_measured_as_by_scikit_learn(count: int, shape: tuple[int, ...], seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    outputs = torch.randn(count, *shape, generator=generator)
+    targets = torch.randint(2, (count, *shape), generator=generator).float()
+    values = measured(MultiLabel(), outputs, targets, count // 2, count - count // 2)
+    true, chosen = targets.reshape(count, -1).numpy(), (outputs.reshape(count, -1) > 0).numpy()
+    assert values["f1"] == pytest.approx(f1_score(true.ravel(), chosen.ravel(), zero_division=0))
+    assert values["exact_match"] == pytest.approx((true == chosen).all(1).mean())
+    assert values["accuracy"] == pytest.approx((true == chosen).mean())
+    assert ("f1_macro" in values) == (shape == (3,))
+    if shape == (3,):
+        assert values["f1_macro"] == pytest.approx(f1_score(true, chosen, average="macro", zero_division=0))
+    loss = nn.functional.binary_cross_entropy_with_logits(outputs, targets)
+    assert values["loss"] == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_labels_that_are_not_predicted_are_not_right() -> None:
+    values = measured(MultiLabel(), torch.full((4, 3), float("nan")), torch.zeros(4, 3), 4)
+    assert (values["accuracy"], values["exact_match"], values["f1"]) == (0, 0, 0)
+
+
 def test_top5_only_where_it_says_something() -> None:
     assert metric_names(Classification(), DataSpec((2,), 10)) == ["loss", "accuracy"]
     assert metric_names(Classification(), DataSpec((2,), 20)) == ["loss", "accuracy", "top5"]
     assert metric_names(Regression(), DataSpec((2,), None, (3,))) == ["loss", "mae", "r2"]
+    labels = ["loss", "f1", "f1_macro", "accuracy", "exact_match"]
+    assert metric_names(MultiLabel(), DataSpec((2,), None, (3,))) == labels
 
 
 @pytest.mark.parametrize("value", [0.0, float("nan")])
@@ -124,6 +156,7 @@ def test_a_plain_loss_becomes_the_task_that_fits_the_data() -> None:
     outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
     assert wrapped.primary_metric == "accuracy"
     assert wrapped.loss(outputs, targets) == smoothed.loss(outputs, targets)
+    assert isinstance(as_task(nn.BCEWithLogitsLoss(), numbers), MultiLabel)
     wrapped = as_task(nn.functional.l1_loss, numbers)
     assert wrapped.loss(torch.ones(2, 1), torch.zeros(2)) == 1.0
     with pytest.raises(ConfigError, match="neither a task nor a loss"):

@@ -15,7 +15,7 @@ from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
-from sweepboard.training.tasks import Classification, Regression, Supervised
+from sweepboard.training.tasks import Classification, MultiLabel, Regression, Supervised
 
 MISTAKES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 """What a model or a loss raises for a batch that does not fit it."""
@@ -36,6 +36,7 @@ def check_pairs(
     spec, config = source.spec, run.values
     assert spec is not None
     _check_kind(task, config["task"][TARGET], spec)
+    _check_labels(task, config["task"][TARGET], batch[1])
     model, outputs, in_training = try_model(
         run, initial, lambda model: _outputs(model, config["model"][TARGET], batch[0])
     )
@@ -52,12 +53,21 @@ def check_pairs(
 def _check_kind(task: Supervised, target: str, spec: DataSpec) -> None:
     if isinstance(task, Classification) and spec.classes is None:
         raise ConfigError(
-            f"task: {target} needs classes, but the targets here are real numbers; use task=regression, or "
-            "make them whole where they are numbers of classes (target.long())"
+            f"task: {target} needs classes, but the targets here are real numbers; use task=regression, "
+            "task=multilabel for labels of 0 or 1, or make them whole where they are numbers of classes "
+            "(target.long())"
         )
-    if isinstance(task, Regression) and spec.classes is not None:
+    if isinstance(task, Regression | MultiLabel) and spec.classes is not None:
         raise ConfigError(
             f"task: {target} needs real numbers, but the targets here are classes; use task=classification"
+        )
+
+
+def _check_labels(task: Supervised, target: str, targets: Tensor) -> None:
+    other = targets[(targets < 0) | (targets > 1)]
+    if isinstance(task, MultiLabel) and len(other):
+        raise ConfigError(
+            f"task: {target} needs labels of 0 or 1, but a target here is {other[0]:g}; use task=regression"
         )
 
 
@@ -96,12 +106,12 @@ def _shape(tensor: Tensor) -> str:
 def _check_outputs(outputs: Any, target: str, task: Supervised, targets: Tensor, spec: DataSpec) -> None:
     """Raise `ConfigError` if the outputs do not fit the data, for the tasks of sweepboard.
 
-    Classification needs one number per class, and regression as many numbers as a target has.
+    Classification needs one number per class, the others as many numbers as a target has.
     """
     gives = f"model: {target} gives for inputs of shape (batch, {', '.join(map(str, spec.input_shape))})"
     if not isinstance(outputs, Tensor):
         raise ConfigError(f"{gives} a {type(outputs).__name__}, but one tensor is needed")
-    if not isinstance(task, Classification | Regression):
+    if not isinstance(task, Classification | MultiLabel | Regression):
         return
     samples = len(targets)
     if spec.classes is not None:

@@ -33,8 +33,11 @@ list of numbers (`building.instantiate`)."""
 def fits(value: Any, annotation: Any) -> bool:
     """Return whether a plain value (None, bool, number, str, list, dict) fits the annotation."""
     origin = get_origin(annotation) or annotation
+    if isinstance(value, list) and takes_tensor(annotation):
+        return _are_numbers(value)
     if _is_union(annotation):
-        return any(fits(value, option) for option in get_args(annotation))
+        options = [option for option in get_args(annotation) if not takes_tensor(option)]
+        return any(fits(value, option) for option in options)
     if origin is Literal:
         return value in get_args(annotation)
     if isinstance(value, Mapping):
@@ -61,16 +64,13 @@ def _fits_plain(value: Any, kind: Any) -> bool:
         return isinstance(value, (int, kind)) and not isinstance(value, bool)
     if kind in _MAPPINGS:
         return False
-    if _path(kind) == _TENSOR:
-        return _are_numbers(value)
     return _path(kind) not in _OBJECTS
 
 
 def takes_tensor(annotation: Any) -> bool:
-    """Return whether a list for an annotation must become torch's `Tensor`: it allows no list."""
+    """Return whether an annotation is torch's `Tensor`, or `Tensor | None`: a list of numbers becomes one."""
     options = get_args(annotation) if _is_union(annotation) else (annotation,)
-    lists = any((get_origin(option) or option) in _LISTS for option in options)
-    return not lists and _TENSOR in map(_path, options)
+    return [_path(option) for option in options if option is not types.NoneType] == [_TENSOR]
 
 
 def _is_union(annotation: Any) -> bool:
@@ -92,8 +92,11 @@ def wanted(annotation: Any) -> str:
     """Return a description of the annotation for messages: `an integer or null`, `a list`."""
     origin = get_origin(annotation) or annotation
     arguments = get_args(annotation)
+    if takes_tensor(annotation):
+        return "a list of numbers or null" if arguments else "a list of numbers"
     if _is_union(annotation):
-        words = [wanted(option) for option in arguments if option is not types.NoneType]
+        options = [option for option in arguments if option is not types.NoneType]
+        words = [option.__name__ if takes_tensor(option) else wanted(option) for option in options]
         return " or ".join(dict.fromkeys([*words, *(["null"] if types.NoneType in arguments else [])]))
     if origin is Literal:
         return " or ".join(map(str, arguments))
@@ -101,8 +104,6 @@ def wanted(annotation: Any) -> str:
         return _wanted_list(origin, arguments)
     if origin in _MAPPINGS:
         return "a mapping"
-    if _path(origin) == _TENSOR:
-        return "a list of numbers"
     return _DESCRIPTIONS.get(origin, getattr(origin, "__name__", str(origin)))
 
 

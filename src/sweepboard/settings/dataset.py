@@ -10,6 +10,7 @@ from sweepboard.settings.field import setting
 
 _OF_SAMPLES = (
     "sweepboard.tasks.Classification",
+    "sweepboard.tasks.MultiLabel",
     "sweepboard.tasks.Regression",
     "sweepboard.tasks.Supervised",
 )

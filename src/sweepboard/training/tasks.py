@@ -1,4 +1,4 @@
-"""Tasks for pairs of an input and a target: classification, regression, and any loss of the two."""
+"""Tasks for pairs of an input and a target: classes, labels, real numbers, and any loss of the two."""
 
 from __future__ import annotations
 
@@ -189,6 +189,55 @@ class Regression(Supervised):
         return "max" if metric == "r2" else "min"
 
 
+class MultiLabel(Supervised):
+    """Any number of labels per sample: binary cross-entropy, and how well a logit above 0 tells a label.
+
+    `accuracy` is the share of labels that are right, `exact_match` that of samples with every label right;
+    `f1` counts all labels together, `f1_macro` is the mean over labels. Outputs are logits, reshaped to the
+    shape of the targets, floats of 0 or 1: (batch, labels), or masks (batch, ...). `loss` replaces the
+    cross-entropy.
+    """
+
+    primary_metric = "f1"
+
+    def __init__(self, loss: LossFunction | None = None) -> None:
+        super().__init__(F.binary_cross_entropy_with_logits if loss is None else loss)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return super().loss(_shaped_like(outputs, targets), targets)
+
+    def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        logits = _shaped_like(outputs, targets)
+        chosen, true = logits > 0, targets > 0.5
+        right = ((chosen == true) & ~logits.isnan()).reshape(len(targets), -1)
+        counted = {"hits": chosen & true, "chosen": chosen, "true": true}
+        return {
+            "right": right.float().mean(1).sum(),
+            "exact": right.all(1).sum(),
+            **{name: marks.sum(0) if marks.ndim == 2 else marks.sum() for name, marks in counted.items()},
+        }
+
+    def metrics(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        if "hits" not in sums:  # a subclass may have steps that sum nothing
+            return {}
+        hits, marks = sums["hits"], sums["chosen"] + sums["true"]
+        macro = {"f1_macro": _f1(hits, marks)} if hits.numel() > 1 else {}
+        shares = {"accuracy": "right", "exact_match": "exact"}
+        return {
+            "f1": _f1(hits.sum(), marks.sum()),
+            **macro,
+            **{name: float(sums[key] / sums["count"]) for name, key in shares.items()},
+        }
+
+    def mode(self, metric: str) -> Mode:
+        return "min" if metric == "loss" else "max"
+
+
+def _f1(hits: Tensor, marks: Tensor) -> float:
+    """Return the mean F1 of labels; that of a label which is neither there nor chosen is 0."""
+    return float((2 * hits / marks.clamp(min=1)).mean())
+
+
 def _r2(sums: Mapping[str, Tensor]) -> float:
     """Return R2, the explained share of the variance over all target numbers.
 
@@ -223,11 +272,16 @@ def as_task(value: Any, spec: DataSpec | None) -> Task:
     if not callable(value) or hasattr(value, "training_step"):
         raise ConfigError(
             f"task: {type(value).__name__} is neither a task nor a loss function of (outputs, targets): "
-            "derive its class from sweepboard.Task, or use task=classification or task=regression"
+            "derive its class from sweepboard.Task, or use task=classification, multilabel or regression"
         )
     if spec is None:
         return Supervised(value)
-    return Classification(value) if spec.classes is not None else Regression(value)
+    if spec.classes is not None:
+        return Classification(value)
+    return MultiLabel(value) if isinstance(value, _OF_LABELS) else Regression(value)
+
+
+_OF_LABELS = (nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)
 
 
 def _refuse_hidden_methods(task: Task) -> None:

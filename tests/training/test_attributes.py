@@ -78,14 +78,32 @@ class Annealed(Classification):
         return super().loss(outputs, targets)
 
 
+class Decaying(torch.optim.SGD):
+    """Its steps become smaller by a count of its own."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr=lr)
+        self.t, self.slow, self.seen = 0, torch.zeros(()), {"steps": [1.0]}
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.t += 1
+        self.slow += 0.1
+        self.seen["steps"].append(float(self.t))
+        for group in self.param_groups:
+            group["lr"] = 0.1 / (self.t + float(self.slow) + len(self.seen["steps"]))
+        super().step(closure)
+
+
 def learner(where: str) -> Learner:
     torch.manual_seed(0)
     model = Counting(where)
     loss = {"loss": Centred, "task": Annealed}.get(where, nn.CrossEntropyLoss)()
-    return Learner(model, as_task(loss, SPEC), torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1))
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+    optimizer = Decaying(model.parameters(), lr=0.1) if where == "optimizer" else sgd
+    return Learner(model, as_task(loss, SPEC), optimizer)
 
 
-PLACES = ["number", "container", "tensor", "buffer", "frozen", "loss", "task"]
+PLACES = ["number", "container", "tensor", "buffer", "frozen", "loss", "task", "optimizer"]
 
 
 @pytest.mark.parametrize("where", PLACES)

@@ -6,7 +6,7 @@ shape a stranger chose, and twenty of `Pad(4000)` grow it twenty times. The kern
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,12 @@ _MARK = "_sweepboard_limits_memory"
 
 
 def limit_memory(reader: Any) -> None:
-    """Mark a data set or a transform as one of a foreign run; its copies in workers are marked too."""
+    """Mark a data set, or each in a mapping, or a transform as one of a foreign run.
+
+    Its copies in workers are marked, too.
+    """
+    for each in reader.values() if isinstance(reader, Mapping) else ():
+        limit_memory(each)
     with suppress(AttributeError):  # of a class of its own, which the user allowed
         object.__setattr__(reader, _MARK, True)
 

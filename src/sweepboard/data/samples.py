@@ -72,13 +72,16 @@ def fetch(split: Split, indices: list[int], seed: int, epoch: int) -> Batch:
     """Return the batch of `indices`: raw inputs and targets, stacked, or what the split's `collate` returns.
 
     User code may draw random numbers: torch, random and numpy are seeded before each sample and each batch,
-    so that neither the number of workers nor a resume changes what it draws.
+    so that neither the number of workers nor a resume changes what it draws. A data set that has `set_epoch`
+    is told the epoch.
     """
     if isinstance(split, InMemory):
         return split.batch(torch.tensor(indices))
     if isinstance(split, ReadsBatches):
         return split.batch(indices, seed, epoch)
     with borrowed_global_randomness() as seed_generators:
+        if (begin_epoch := getattr(split, "begin_epoch", None)) is not None:
+            begin_epoch(epoch, lambda: seed_generators(derive_seed(seed, "epoch", epoch)))
 
         def read(index: int) -> Any:
             seed_generators(derive_seed(seed, "sample", epoch, index))

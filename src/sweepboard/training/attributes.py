@@ -1,7 +1,8 @@
 """The attributes that training changes and that no state dict holds.
 
-Examples are a counter kept as a plain number, a non-persistent buffer, and a layer that is frozen during
-training. torch saves none of them, and a run that resumes without them gives other numbers.
+Examples are a counter that a layer or an optimizer keeps as a plain number, a non-persistent buffer, and a
+layer that is frozen during training. torch saves none of them, and a run that resumes without them gives
+other numbers.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from sweepboard.compat.torch import changes_in_place, unsaved_buffers
 
 _OF_TORCH = vars(nn.Module()).keys() - {"training"}
+_OF_OPTIMIZERS = vars(Optimizer([nn.Parameter(torch.empty(0))], {})).keys() | {"_opt_called"}
+"""What every optimizer has; a schedule adds the last."""
+
 FROZEN = ".requires_grad"
 """The suffix of the key that holds the `requires_grad` of a parameter."""
 
@@ -75,6 +81,9 @@ def _parts(objects: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 def _attributes(thing: object) -> Iterator[tuple[str, Any]]:
     own = getattr(thing, "__dict__", {})
+    if isinstance(thing, Optimizer):
+        yield from ((key, value) for key, value in own.items() if key not in _OF_OPTIMIZERS)
+        return
     if not isinstance(thing, nn.Module):
         yield from own.items()
         return

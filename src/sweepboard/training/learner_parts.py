@@ -181,15 +181,16 @@ class LearnerParts:
         """The objects that training may change, by their names in checkpoints."""
         loose = {} if isinstance(self.task, nn.Module) else {"task": self.task}
         modules = {f"task.{index}": module for index, module in enumerate(self.task_modules)}
-        return {MODEL: self.model, **loose, **modules}
+        optimizers = {f"{OPTIMIZER}.{name}": each for name, each in self.optimizers.items() if _is_own(each)}
+        return {MODEL: self.model, **loose, **modules, **optimizers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what `state_dict()` returned. Raise UserError for the state of another model."""
         try:
             self.load_model(state["model"])
             self._load_task(state["task"])
-            set_attributes(self._changing, state["attributes"])
             self._load_optimizers(state["optimizers"])
+            set_attributes(self._changing, state["attributes"])
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"the checkpoint does not fit this run: {reason}") from error
@@ -217,3 +218,8 @@ class LearnerParts:
             optimizer.load_state_dict(
                 self._sharding.part_of_optimizer(optimizer, own) if self.sharded else own
             )
+
+
+def _is_own(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer may have more than its state dict: those of torch have not."""
+    return not type(optimizer).__module__.startswith("torch.optim")

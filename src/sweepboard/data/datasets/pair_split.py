@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from sweepboard.data.datasets.input_target import Unfit, pair_of
 from sweepboard.data.datasets.reading import UserSplit, name_of
@@ -84,9 +85,25 @@ def spec_of(dataset: Any, pair: tuple[Tensor, Tensor], classes: int | Sequence[s
             )
         return DataSpec(shape, target_shape=tuple(target.shape))
     count, given = _count_and_names(classes)
-    names = given or _names_in(getattr(dataset, "classes", None))
-    known = count or len(names) or _counted_classes(dataset)
+    parts = _parts(dataset)
+    names = given or _common_names(parts)
+    known = count or len(names) or max(map(_counted_classes, parts))
     return DataSpec(shape, classes=known, class_names=names if len(names) == known else ())
+
+
+def _parts(dataset: Any) -> list[Any]:
+    """Return the data sets that a `Subset` or `ConcatDataset` of torch is made of, or `dataset` itself."""
+    if isinstance(dataset, Subset):
+        return _parts(dataset.dataset)
+    if isinstance(dataset, ConcatDataset):
+        return [part for each in dataset.datasets for part in _parts(each)]
+    return [dataset]
+
+
+def _common_names(parts: Sequence[Any]) -> tuple[str, ...]:
+    """Return the names of the classes, if they are the same in all data sets."""
+    first, *others = (_names_in(getattr(part, "classes", None)) for part in parts)
+    return first if all(names == first for names in others) else ()
 
 
 def _count_and_names(classes: Any) -> tuple[int | None, tuple[str, ...]]:
@@ -109,7 +126,7 @@ def _counted_classes(dataset: Any) -> int:
     for count in (getattr(dataset, name, None) for name in ("num_classes", "classes")):
         if isinstance(count, int):
             return count
-    targets = getattr(dataset, "targets", None)
+    targets = dataset.tensors[-1] if isinstance(dataset, TensorDataset) else getattr(dataset, "targets", None)
     if targets is not None and len(targets) > 0:
         if (least := int(min(targets))) < 0:
             raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch.utils.data import Dataset, get_worker_info
@@ -23,6 +24,7 @@ class UserSplit(Dataset[Any]):
 
     def __init__(self, dataset: Any, untouched: Any) -> None:
         self._here, self._untouched = dataset, untouched
+        self._told: tuple[Any, int | None] = (None, None)
 
     @property
     def dataset(self) -> Any:
@@ -31,6 +33,14 @@ class UserSplit(Dataset[Any]):
 
     def __len__(self) -> int:
         return len(self.dataset)
+
+    def begin_epoch(self, epoch: int, seed_generators: Callable[[], object]) -> None:
+        """Tell a data set that has `set_epoch` in which epoch its samples are read from now on."""
+        dataset = self.dataset  # in a worker another one than here
+        if hasattr(dataset, "set_epoch") and not (dataset is self._told[0] and epoch == self._told[1]):
+            seed_generators()
+            dataset.set_epoch(epoch)
+            self._told = dataset, epoch
 
     def place(self, index: int) -> str:
         """Return the file of a sample if the data set lists its files, as torchvision's do."""

@@ -14,9 +14,11 @@ from torch import Tensor
 from sweepboard.data.collate import Collate, collate_function
 from sweepboard.data.datasets.collated_split import CollatedSplit
 from sweepboard.data.datasets.input_target import Unfit, pair_of
+from sweepboard.data.datasets.no_data_set import check_data_set
 from sweepboard.data.datasets.pair_split import PairSplit, spec_of
 from sweepboard.data.datasets.plain_samples import Plain
 from sweepboard.data.datasets.reading import UserSplit, name_of
+from sweepboard.data.datasets.split_mapping import splits_of
 from sweepboard.data.datasets.stream_source import EvaluationStreams, StreamSource, is_stream
 from sweepboard.data.datasets.tensor_dataset import columns_in_memory, pairs_in_memory
 from sweepboard.data.datasets.token_windows import token_windows
@@ -36,10 +38,14 @@ def source_of(
     plain: Plain,
     collate_fn: Collate | None,
 ) -> Source:
-    """Return a source made of data sets as `open_source` takes them. Raise `ConfigError` for others."""
+    """Return a source made of data sets as `open_source` takes them. Raise `ConfigError` for others.
+
+    `train` may be a mapping of splits.
+    """
+    train, test, val, plain = splits_of(train, test, val, plain)
     for key, dataset in (("dataset", train), ("dataset.test", test), ("dataset.val", val)):
         if dataset is not None:
-            _check_data_set(key, dataset)
+            check_data_set(key, dataset)
     if is_stream(train):
         if plain.dataset is not None:
             raise ConfigError(
@@ -196,15 +202,3 @@ def _check_alike(key: str, dataset: Any, training: Tensor) -> None:
         raise ConfigError(f"{key}: a sample of {name_of(dataset)} {error}") from error
     if (found := tuple(inputs.shape)) != expected:
         raise ConfigError(f"{key}: gives inputs of shape {found}, but those to train on are {expected}")
-
-
-def _check_data_set(key: str, dataset: Any) -> None:
-    if is_stream(dataset):
-        return
-    if not all(hasattr(dataset, name) for name in ("__getitem__", "__len__")):
-        raise ConfigError(
-            f"{key}: {name_of(dataset)} is no data set; it needs __len__ and __getitem__, which gives a "
-            "sample, or __iter__, which gives a stream of them"
-        )
-    if len(dataset) == 0:
-        raise ConfigError(f"{key}: {name_of(dataset)} is empty")

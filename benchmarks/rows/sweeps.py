@@ -88,8 +88,7 @@ JOBS_ROW = Row(  # ours: a process each, one update, and the whole record
         Bar("times less than joblib with two workers that stay", ratio("wall", WORKER_JOBS, JOBS)),
     ),
     tried="an absolute time: 0.116 s (7 rounds, commit 9e66918e9d) on the same kind of machine while it was "
-    "about 1.5 times as fast (an update of the bare MLP loop 850 us). Half of a job's time is torch's own: "
-    "the first forward and backward pass of a process.",
+    "about 1.5 times as fast (an update of the bare MLP loop 850 us).",
     gates=(runs(40, JOBS),),
 )
 

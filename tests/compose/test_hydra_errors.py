@@ -116,6 +116,15 @@ MISTAKES = {
         "scheduler.gamma: torch.optim.lr_scheduler.ExponentialLR needs this argument; "
         "type scheduler.gamma=..."
     ),
+    "task.loss=torch.nn.HuberLoss": (
+        "task.loss: needs a function or null, got torch.nn.HuberLoss; type task.loss._target_=torch.nn.HuberLoss"
+    ),
+    "task.loss=torch.nn.functional.l1_loss": (
+        "task.loss: needs a function or null, got torch.nn.functional.l1_loss; type "
+        "'task.loss={_target_: hydra.utils.get_method, path: torch.nn.functional.l1_loss}'"
+    ),
+    "task.loss=torch.nn.HuberLos": "task.loss: there is no HuberLos in torch.nn; did you mean torch.nn.HuberLoss?",
+    "task.loss=huber": "task.loss: needs a function or null, got huber",
     # Targets.
     "model._target_=my_net.Net": (
         "model._target_: there is no module my_net here or among the installed packages"

@@ -179,7 +179,8 @@ def test_a_value_of_the_task_under_a_tag_of_the_run_is_refused(world: World) -> 
         (lambda log: log.scalars({"mine": torch.ones(2)}), "only one element tensors can be converted"),
         (lambda log: log.scalars({"mine": None}), "not 'NoneType'"),
         (lambda log: log.image("mine", torch.ones(2, 5, 7)), "a picture has the shape"),
-        (lambda log: log.figure("mine", "x"), "'str' object"),
+        (lambda log: log.figure("mine", "x"), "a figure is one of matplotlib, not str"),
+        (lambda log: log.image("mine", "x"), "a tensor or an array of numbers is needed, not str"),
         (lambda log: log.text("mine", 3), "a text is a str, not int"),
         (lambda log: log.audio("mine", torch.ones(3, 9)), "a sound has the shape"),
         (lambda log: log.histogram("mine", ["x"]), ""),
@@ -192,6 +193,14 @@ def test_a_value_of_another_kind_is_told_with_its_callback_and_tag(
 ) -> None:
     mine = At("on_update", 3, lambda progress: log(progress.log))
     with pytest.raises(NotLoggable, match=rf"callbacks\.mine: mine: .*{line}"):
+        fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": mine})
+
+
+def test_scalars_that_are_no_mapping_are_told(world: World) -> None:
+    mine = At("on_update", 3, lambda progress: progress.log.scalars("mine"))
+    with pytest.raises(
+        NotLoggable, match=r"callbacks\.mine: scalars: a mapping of tags and numbers is needed"
+    ):
         fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": mine})
 
 

@@ -163,6 +163,20 @@ def test_a_plain_loss_becomes_the_task_that_fits_the_data() -> None:
         as_task(3, classes)
 
 
+def test_a_step_takes_model_and_batch() -> None:
+    class Lightnings(Task):
+        def training_step(self, model: Any, batch: Any, batch_index: int) -> Tensor:  # type: ignore[override]
+            raise NotImplementedError
+
+    class Own(Task):
+        def evaluation_step(self, batch: Any) -> Tensor:  # type: ignore[override]
+            raise NotImplementedError
+
+    for task, takes in ((Lightnings(), "model, batch, batch_index"), (Own(), "batch")):
+        with pytest.raises(ConfigError, match=rf"takes \({takes}\), but it is called with \(model, batch\)"):
+            as_task(task, None)
+
+
 @given(cuts=st.lists(st.integers(0, 1), min_size=9, max_size=9))
 @settings(deadline=None, max_examples=30)
 def test_a_meter_does_not_depend_on_when_it_was_fetched_or_saved(cuts: list[int]) -> None:

@@ -9,7 +9,7 @@ from inspect import Parameter
 from typing import Any
 
 from sweepboard.compose.locate import TARGET, locate, nodes
-from sweepboard.compose.type_checks import fits, parameter_types, plain_value, wanted
+from sweepboard.compose.type_checks import fits, parameter_types, plain_value, takes_function, wanted
 from sweepboard.errors import ConfigError, nearest
 from sweepboard.formatting import yaml_text
 
@@ -124,6 +124,8 @@ def _check_type(parameter: Parameter, hints: Mapping[str, Any], value: Any, key:
         return
     if value is None and parameter.default is None:  # `width: int = None` means "or null"
         return
+    if isinstance(value, str) and isinstance(parameter.default, str):  # `activation: Callable = "relu"`
+        return
     check_type(value, hints[parameter.name], key)
 
 
@@ -144,7 +146,16 @@ def _described(value: Any, annotation: Any, key: str) -> str:
         return f"the text {text!r}; leave out its quotes, or put ${{oc.decode:...}} around a variable"
     if isinstance(value, int | float) and fits("text", annotation):
         return f"""{yaml_text(value)}; a text that looks like a number is quoted, typed as '{key}="..."'"""
+    if isinstance(value, str) and takes_function(annotation) and "." in value:
+        return f"{value}; {_way_to_name(value, key)}"
     return yaml_text(value)
+
+
+def _way_to_name(path: str, key: str) -> str:
+    """Return what to type for the object of a class, or for a function, named where one is needed."""
+    if inspect.isclass(locate(path, key)):
+        return f"type {key}._target_={path}"
+    return f"type '{key}={{_target_: hydra.utils.get_method, path: {path}}}'"
 
 
 def _check_complete(parameters: list[Parameter], filled: set[str], name: str, key: str) -> None:

@@ -44,6 +44,8 @@ def fits(value: Any, annotation: Any) -> bool:
         return "_target_" in value or origin not in (bool, int, float, str, None, types.NoneType, *_LISTS)
     if origin in _LISTS:
         return _fits_list(value, origin, get_args(annotation))
+    if origin is abc.Callable:
+        return False
     return _fits_plain(value, origin)
 
 
@@ -71,6 +73,12 @@ def takes_tensor(annotation: Any) -> bool:
     """Return whether an annotation is torch's `Tensor`, or `Tensor | None`: a list of numbers becomes one."""
     options = get_args(annotation) if _is_union(annotation) else (annotation,)
     return [_path(option) for option in options if option is not types.NoneType] == [_TENSOR]
+
+
+def takes_function(annotation: Any) -> bool:
+    """Return whether an annotation is that of a function or a class, or allows one."""
+    options = get_args(annotation) if _is_union(annotation) else (annotation,)
+    return any((get_origin(option) or option) is abc.Callable for option in options)
 
 
 def _is_union(annotation: Any) -> bool:
@@ -104,6 +112,8 @@ def wanted(annotation: Any) -> str:
         return _wanted_list(origin, arguments)
     if origin in _MAPPINGS:
         return "a mapping"
+    if origin is abc.Callable:
+        return "a function"
     return _DESCRIPTIONS.get(origin, getattr(origin, "__name__", str(origin)))
 
 

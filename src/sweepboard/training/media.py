@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -36,6 +36,12 @@ def naming(tag: str) -> Iterator[None]:
         raise NotLoggable(f"{tag}: {reason(error)}") from error
 
 
+def check_mapping(values: object) -> None:
+    """Raise TypeError if `values` are not numbers by their tags."""
+    if not isinstance(values, Mapping):
+        raise TypeError(f"a mapping of tags and numbers is needed, not {type(values).__name__}")
+
+
 def text_of(markdown: str) -> str:
     """Return a text as it is. Raise TypeError for something else."""
     if not isinstance(markdown, str):
@@ -45,6 +51,8 @@ def text_of(markdown: str) -> str:
 
 def tensor_of(values: Array) -> Tensor:
     """Return a copy of `values` on the CPU, so that later changes of the original do not show."""
+    if isinstance(values, str):
+        raise TypeError("a tensor or an array of numbers is needed, not str")
     return torch.as_tensor(values).detach().to("cpu", copy=True)
 
 
@@ -98,6 +106,8 @@ def points_of(points: Array | None, dtype: torch.dtype) -> Tensor | None:
 
 def drawn(figure: Figure) -> Tensor:
     """Return a figure of matplotlib as a picture, and close it if it is one of pyplot."""
+    if not hasattr(figure, "savefig"):
+        raise TypeError(f"a figure is one of matplotlib, not {type(figure).__name__}")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas: Any = FigureCanvasAgg(figure)

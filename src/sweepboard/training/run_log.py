@@ -16,6 +16,7 @@ from torch import Tensor
 from sweepboard.errors import RunFailed
 from sweepboard.training.media import (
     Array,
+    check_mapping,
     drawn,
     frames_of,
     naming,
@@ -76,6 +77,8 @@ class RunLog:
 
     def scalars(self, values: Mapping[str, float | Tensor]) -> None:
         """Log one number for each tag."""
+        with self._naming("scalars"):
+            check_mapping(values)
         for tag, value in values.items():
             with self._naming(tag):
                 number = float(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -268,6 +269,7 @@ def as_task(value: Any, spec: DataSpec | None) -> Task:
     """
     if isinstance(value, Task):
         _refuse_hidden_methods(value)
+        _check_steps(value)
         return value
     if not callable(value) or hasattr(value, "training_step"):
         raise ConfigError(
@@ -291,6 +293,18 @@ def _refuse_hidden_methods(task: Task) -> None:
             f"task: the attribute {name} of {type(task).__name__} hides the method {name} of a task: call it "
             "otherwise"
         )
+
+
+def _check_steps(task: Task) -> None:
+    for name in ("training_step", "evaluation_step", "updates"):
+        signature = inspect.signature(getattr(task, name))
+        try:
+            signature.bind("model", "batch")
+        except TypeError:
+            raise ConfigError(
+                f"task: {name} of {type(task).__name__} takes ({', '.join(signature.parameters)}), but it is "
+                "called with (model, batch)"
+            ) from None
 
 
 def metric_names(task: Task, spec: DataSpec | None) -> list[str] | None:

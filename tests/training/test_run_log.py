@@ -197,11 +197,12 @@ def test_a_value_of_another_kind_is_told_with_its_callback_and_tag(
 
 
 def test_scalars_that_are_no_mapping_are_told(world: World) -> None:
-    mine = At("on_update", 3, lambda progress: progress.log.scalars("mine"))
-    with pytest.raises(
-        NotLoggable, match=r"callbacks\.mine: scalars: a mapping of tags and numbers is needed"
-    ):
-        fit(world.learner(), world.data(), SETTINGS, callbacks={"callbacks.mine": mine})
+    def wrong(progress: Any) -> None:
+        progress.log.scalars("mine")
+
+    callbacks = {"callbacks.mine": At("on_update", 3, wrong)}
+    with pytest.raises(NotLoggable, match=r"callbacks\.mine: scalars: a mapping of tags and numbers is"):
+        fit(world.learner(), world.data(), SETTINGS, callbacks=callbacks)
 
 
 def test_a_tag_has_one_kind(world: World) -> None:

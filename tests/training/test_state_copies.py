@@ -9,9 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from sweepboard.errors import RunFailed
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import (
     DigestedFile,
@@ -33,6 +35,25 @@ def state(step: int) -> dict[str, Any]:
 
 def places(copy: dict[str, Any]) -> set[int]:
     return {tensor.data_ptr() for tensor in copy["pair"]}
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, torch.Size([2]), torch.float16, b"x", (1, [None]), {"a": {2: True}}]
+)
+def test_what_a_checkpoint_can_hold_is_copied(value: Any) -> None:
+    assert StateCopies().of({"value": value}) == {"value": value}
+
+
+def test_numbers_of_numpy_become_pythons() -> None:
+    copy = StateCopies().of({"count": np.int64(3), "rate": np.float32(0.5)})
+    assert (copy, type(copy["count"]), type(copy["rate"])) == ({"count": 3, "rate": 0.5}, int, float)
+
+
+@pytest.mark.parametrize("value", [np.arange(2), Path("x"), lambda: 1, object(), io.StringIO(), range(3)])
+def test_what_a_checkpoint_cannot_hold_is_told_with_its_place(value: Any) -> None:
+    line = rf"^checkpoint: learner\.states\.1\.count is a {type(value).__name__}, and a checkpoint holds"
+    with pytest.raises(RunFailed, match=line):
+        StateCopies().of({"learner": {"states": [{}, {"count": value}]}})
 
 
 def test_large_copies_are_made_where_the_ones_before_were() -> None:

@@ -222,6 +222,7 @@ class Net(nn.Sequential):
 """
 
 
+@pytest.mark.slow
 def test_what_is_allowed_is_found_in_the_working_directory(command: Command) -> None:
     """As the command finds it that is typed in a terminal, whose path does not begin with this folder."""
     Path("allowed_net.py").write_text(OWN)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from sweepboard.training.checkpoint_file import packed, unpacked
-
-_PLAIN = (bool, int, float, str, bytes, type(None))
+from sweepboard.training.checkpoint_file import PLAIN, read_again
 
 
 def checked_state(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +24,7 @@ def checked_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(value: Any, place: str) -> Any:
-    if isinstance(value, torch.Tensor) or type(value) in _PLAIN:
+    if isinstance(value, torch.Tensor) or type(value) in PLAIN:
         return value
     if isinstance(value, np.generic):
         return value.item()
@@ -42,7 +39,7 @@ def _checked(value: Any, place: str) -> Any:
 def _readable(value: Any, plain: Any, place: str) -> Any:
     """Return `plain` if torch reads a `value` of this type again."""
     try:
-        unpacked(packed({"value": value}), Path(place))
+        read_again(value)
     except Exception as error:
         hint = (
             "its .state_dict()" if hasattr(value, "state_dict") else "tensors, numbers, texts and containers"

@@ -11,15 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sweepboard.compat.torch import changes_in_place, unsaved_buffers
 
 _OF_TORCH = vars(nn.Module()).keys() - {"training"}
-_OF_OPTIMIZERS = vars(Optimizer([nn.Parameter(torch.empty(0))], {})).keys() | {"_opt_called"}
-"""What every optimizer has; a schedule adds the last."""
+_OF_OPTIMIZERS = {
+    "defaults",
+    "_zero_grad_profile_name",
+    "_warned_capturable_if_run_uncaptured",
+    "_opt_called",
+}
+"""The plain attributes that every optimizer of torch has; a schedule adds the last."""
 
 FROZEN = ".requires_grad"
 """The suffix of the key that holds the `requires_grad` of a parameter."""

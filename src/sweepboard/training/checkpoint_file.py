@@ -23,6 +23,9 @@ import torch
 from sweepboard.errors import DamagedFile, UserError, reason
 from sweepboard.files import Unreadable, read_bytes
 
+PLAIN = (bool, int, float, str, bytes, type(None))
+"""Types of which a checkpoint holds every value."""
+
 FORMAT = 1
 """Version of the content of a state. Files of other versions are refused."""
 
@@ -115,6 +118,11 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise DamagedCheckpoint(f"{path} is of another version of sweepboard, or no checkpoint of it")
     return state
+
+
+def read_again(value: Any) -> Any:
+    """Return a value as a checkpoint gives it back. Raise any exception for one that it cannot hold."""
+    return unpacked(packed({"value": value}), Path("checkpoint"))["value"]
 
 
 def refuse_packed(file: Path | io.BytesIO, size: int, path: Path) -> None:

@@ -31,6 +31,7 @@ from sweepboard.training.monitor import Monitor, check_watched
 from sweepboard.training.progress import Progress
 from sweepboard.training.run_log import TagTaken
 from sweepboard.training.signals import Interrupted, Pruned, StopFlag
+from sweepboard.training.state_copies import check_savable
 from sweepboard.training.tasks import metric_names
 
 log = logging.getLogger("sweepboard")
@@ -92,6 +93,8 @@ class Loop(LoopParts):
         self.stop.at_once = False  # from here on there is something to save
         try:
             self.callbacks.on_start(self._progress_now())
+            if self.checkpoints is not None:  # told now, and not at the first checkpoint
+                check_savable(self.callbacks.state_dict())
             self._agree()
             if self.due:
                 self._do_what_is_due()

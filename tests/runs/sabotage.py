@@ -23,8 +23,8 @@ class Sabotaged(torch.optim.Adam):
     """Adam, while things happen around it."""
 
     def step(self, closure: Any = None) -> Any:
-        vars(self).setdefault("made", count(1))  # a number would be in the checkpoint
-        ACCIDENTS.get(next(self.made), lambda: None)()
+        made = vars(self).setdefault("made", count(1))  # a number would be in the checkpoint
+        ACCIDENTS.get(next(made), lambda: None)()
         return super().step(closure)
 
 

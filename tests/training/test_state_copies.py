@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from sweepboard.errors import RunFailed
+from sweepboard.settings import TrainerSettings
+from sweepboard.training.callback import Callback
 from sweepboard.training.checkpoint import Checkpoints
 from sweepboard.training.checkpoint_file import (
     DigestedFile,
@@ -22,7 +24,9 @@ from sweepboard.training.checkpoint_file import (
     unpacked,
     write_checkpoint,
 )
-from sweepboard.training.state_copies import StateCopies
+from sweepboard.training.loop import fit
+from sweepboard.training.state_copies import StateCopies, check_savable
+from tests.training.conftest import World
 
 LARGE = 2**18
 """Numbers in a tensor whose copy is kept."""
@@ -49,11 +53,32 @@ def test_numbers_of_numpy_become_pythons() -> None:
     assert (copy, type(copy["count"]), type(copy["rate"])) == ({"count": 3, "rate": 0.5}, int, float)
 
 
+@pytest.mark.parametrize("value", [{1, 2}, torch.Size([2]), torch.half, b"x", np.int64(3), torch.ones(2)])
+def test_what_a_checkpoint_can_hold_is_savable(value: Any) -> None:
+    check_savable({"mine": [{"value": value}]}, "")
+
+
 @pytest.mark.parametrize("value", [np.arange(2), Path("x"), lambda: 1, object(), io.StringIO(), range(3)])
 def test_what_a_checkpoint_cannot_hold_is_told_with_its_place(value: Any) -> None:
-    line = rf"^checkpoint: learner\.states\.1\.count is a {type(value).__name__}, and a checkpoint holds"
+    line = rf"^callbacks\.mine\.states\.1\.count: is a {type(value).__name__}, and a checkpoint holds"
     with pytest.raises(RunFailed, match=line):
-        StateCopies().of({"learner": {"states": [{}, {"count": value}]}})
+        check_savable({"callbacks.mine": {"states": [{}, {"count": value}]}}, "")
+
+
+def test_a_callback_whose_state_cannot_be_saved_is_told_before_the_first_update(
+    world: World, tmp_path: Path
+) -> None:
+    class Mine(Callback):
+        def state_dict(self) -> dict[str, Any]:
+            return {"seen": np.arange(2)}
+
+    learner = world.learner()
+    with pytest.raises(RunFailed, match=r"^callbacks\.mine\.seen: is a ndarray"):
+        fit(
+            learner, world.data(), TrainerSettings(steps=3),
+            callbacks={"callbacks.mine": Mine()}, checkpoints=Checkpoints(tmp_path),
+        )  # fmt: skip
+    assert learner.step == 0
 
 
 def test_large_copies_are_made_where_the_ones_before_were() -> None:

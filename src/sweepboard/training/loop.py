@@ -94,7 +94,7 @@ class Loop(LoopParts):
         try:
             self.callbacks.on_start(self._progress_now())
             if self.checkpoints is not None:  # told now, and not at the first checkpoint
-                check_savable(self.callbacks.state_dict())
+                check_savable(self.callbacks.state_dict(), "")
             self._agree()
             if self.due:
                 self._do_what_is_due()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,35 +54,36 @@ def _new_copy(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True)
 
 
-def check_savable(state: Any) -> None:
-    """Raise `RunFailed`, which names the place, for what a checkpoint cannot hold."""
-    copied(state, lambda tensor: tensor)
-
-
-def copied(value: Any, copy: Callable[[Tensor], Tensor] = _new_copy, place: str = "") -> Any:
+def copied(value: Any, copy: Callable[[Tensor], Tensor] = _new_copy) -> Any:
     """Return a deep copy of `value` with every tensor on the CPU, by `copy`.
 
-    NumPy's numbers become Python's. Raise `RunFailed`, which names the `place`, for what could not be read
-    again from a checkpoint.
+    NumPy's numbers become Python's, which a checkpoint can hold.
     """
     if isinstance(value, Tensor):
         return copy(value)
     if isinstance(value, dict):
-        return {key: copied(item, copy, f"{place}.{key}") for key, item in value.items()}
+        return {key: copied(item, copy) for key, item in value.items()}
     if isinstance(value, list):
-        return [copied(item, copy, f"{place}.{index}") for index, item in enumerate(value)]
+        return [copied(item, copy) for item in value]
     if type(value) is tuple:
-        return tuple(copied(item, copy, f"{place}.{index}") for index, item in enumerate(value))
-    return value if type(value) in PLAIN else _copy_of_another_type(value, place)
+        return tuple(copied(item, copy) for item in value)
+    return value.item() if isinstance(value, np.generic) else deepcopy(value)
 
 
-def _copy_of_another_type(value: Any, place: str) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
+def check_savable(value: Any, place: str) -> None:
+    """Raise `RunFailed`, which names the `place`, for what could not be read again from a checkpoint."""
+    if isinstance(value, dict | list) or type(value) is tuple:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            check_savable(item, f"{place}.{key}" if place else str(key))
+    elif not isinstance(value, Tensor | np.generic) and type(value) not in PLAIN:
+        _check_another_type(value, place)
+
+
+def _check_another_type(value: Any, place: str) -> None:
     try:
-        return read_again(value)
+        read_again(value)
     except Exception as error:  # of pickle, or of any class
         raise RunFailed(
-            f"checkpoint: {place.removeprefix('.')} is a {type(value).__name__}, and a checkpoint holds "
-            "tensors, numbers, texts and containers of them"
+            f"{place}: is a {type(value).__name__}, and a checkpoint holds tensors, numbers, texts and "
+            "containers of them"
         ) from error

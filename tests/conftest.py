@@ -19,6 +19,8 @@ from tests.warm_jobs import WarmServers, warm_servers
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
+LONGEST = ("test_docs.py", "test_learning.py", "test_readme.py")
+
 GROUPS = {
     "model": "cnn",
     "dataset": "fashion_mini",
@@ -68,6 +70,11 @@ class WriteRun(Protocol):
         record: Mapping[str, Any] | None = None,
         environment: Mapping[str, Any] | None = None,
     ) -> Path: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take minutes: at the end one process would run them while others have none."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -39,7 +39,12 @@ class Named(nn.Linear):
 class Words(nn.Linear):
     def forward(self, x):
         y = super().forward(x.flatten(1))
-        return {"logits": y} if self.training else y
+        return {"scores": y} if self.training else y
+
+class Segments(nn.Linear):
+    def forward(self, x):
+        y = super().forward(x.flatten(1))
+        return {"out": y, "aux": y} if self.training else {"out": y}
 
 class Wide(nn.Linear):
     def forward(self, x):
@@ -57,7 +62,14 @@ def net(name: str, **more: object) -> str:
     [
         ("Pair", "gives a tuple while it trains, but one tensor is needed: let its forward return the first"),
         ("Named", "gives a Outputs while it trains, but one tensor is needed: use model.aux_logits=false"),
-        ("Words", "gives a dict while it trains, but one tensor is needed: let its forward return the first"),
+        (
+            "Words",
+            "a dict while it trains, but one tensor is needed: let its forward return it alone, or as `l",
+        ),
+        (
+            "Segments",
+            "model: nets.Segments has an auxiliary head, which no loss here would train: use model.aux",
+        ),
         ("Wide", "while it trains, gives for inputs of shape (batch, 32) outputs of shape (batch, 20)"),
     ],
 )

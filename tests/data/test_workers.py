@@ -297,16 +297,25 @@ def test_workers_that_share_an_open_file_read_the_right_samples(
 
 
 @pytest.mark.parametrize(
-    ("workers", "threads", "there", "advice"), [(2, 2, 2, 1), (4, 8, 8, 4), (2, 2, 4, None), (4, 1, 2, None)]
+    ("workers", "threads", "there", "policy", "advice"),
+    [
+        (2, 2, 2, "", 1),
+        (4, 8, 8, "active", 4),
+        (2, 2, 2, "PASSIVE", None),
+        (2, 2, 4, "", None),
+        (4, 1, 2, "", None),
+    ],
 )
 def test_workers_and_threads_that_share_too_few_cores_are_told_once(
     workers: int,
     threads: int,
     there: int,
+    policy: str,
     advice: int | None,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", policy)
     monkeypatch.setattr(loading, "cores", lambda: there)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     loading.warn_of_few_cores.cache_clear()
@@ -315,5 +324,5 @@ def test_workers_and_threads_that_share_too_few_cores_are_told_once(
     for split in (data.train, data.val):
         assert split is not None
         next(iter(split.epoch(0)))
-    told = [f"threads={advice} may be much faster" in message for message in caplog.messages]
+    told = [f"and so may threads={advice}, which" in message for message in caplog.messages]
     assert told == ([] if advice is None else [True])

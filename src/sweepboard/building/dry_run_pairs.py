@@ -15,7 +15,7 @@ from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
-from sweepboard.training.tasks import Classification, MultiLabel, Regression, Supervised
+from sweepboard.training.tasks import Classification, MultiLabel, Regression, Supervised, main_output
 
 MISTAKES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 """What a model or a loss raises for a batch that does not fit it."""
@@ -76,12 +76,21 @@ def _outputs(model: nn.Module, target: str, inputs: Tensor) -> tuple[nn.Module, 
     inputs = _as_trained(inputs.to(device_of(model)), model)
     try:
         with torch.no_grad():
-            outputs = model.eval()(inputs)
-        return model, outputs, model.train()(inputs)
+            outputs = main_output(model.eval()(inputs))
+        return model, outputs, _main_output_in_training(model.train()(inputs), target)
     except MISTAKES as error:
         raise Refused(
             f"model: {target} cannot take inputs of shape {_shape(inputs)}{_whole(inputs)}: {told(error)}"
         ) from error
+
+
+def _main_output_in_training(outputs: Any, target: str) -> Any:
+    """Return the output that is trained. Raise `ConfigError` if auxiliary heads would stay as they are."""
+    if isinstance(outputs, Mapping) and "aux" in outputs:  # of torchvision's segmentation models
+        raise ConfigError(
+            f"model: {target} has an auxiliary head, which no loss here would train: use model.aux_loss=false"
+        )
+    return main_output(outputs)
 
 
 def _as_trained(inputs: Tensor, model: nn.Module) -> Tensor:
@@ -110,7 +119,8 @@ def _check_outputs(outputs: Any, target: str, task: Supervised, targets: Tensor,
     """
     gives = f"model: {target} gives for inputs of shape (batch, {', '.join(map(str, spec.input_shape))})"
     if not isinstance(outputs, Tensor):
-        raise ConfigError(f"{gives} a {type(outputs).__name__}, but one tensor is needed")
+        got = f"a {type(outputs).__name__}, but one tensor is needed: {_way_to_one(outputs)}"
+        raise ConfigError(f"{gives} {got}")
     if not isinstance(task, Classification | MultiLabel | Regression):
         return
     samples = len(targets)
@@ -130,12 +140,18 @@ def _check_training_outputs(
     if isinstance(outputs, Tensor):
         _check_outputs(outputs, f"{node[TARGET]}, while it trains,", task, targets, spec)
         return
-    auxiliary = any("aux" in field for field in getattr(outputs, "_fields", ()))  # torchvision's names
-    remedy = "use model.aux_logits=false" if auxiliary else "let its forward return the first of them alone"
     raise ConfigError(
         f"model: {node[TARGET]} gives a {type(outputs).__name__} while it trains, but one tensor is "
-        f"needed: {remedy}"
+        f"needed: {_way_to_one(outputs)}"
     )
+
+
+def _way_to_one(outputs: Any) -> str:
+    """Return what to change so that a model gives one tensor."""
+    if isinstance(outputs, Mapping):
+        return "let its forward return it alone, or as `logits` in this mapping"
+    auxiliary = any("aux" in field for field in getattr(outputs, "_fields", ()))  # torchvision's names
+    return "use model.aux_logits=false" if auxiliary else "let its forward return the first of them alone"
 
 
 def _check_trainable(model: nn.Module, outputs: Tensor, target: str) -> None:

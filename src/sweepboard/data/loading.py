@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,11 +47,12 @@ def warn_of_few_cores(workers: int, threads: int) -> None:
     """Log once if workers and the threads of torch, which wait for each other, share too few cores.
 
     The number of threads is not chosen by that of the workers, because it changes the last bits of a result.
+    How they wait changes none: OpenMP's threads keep their cores for a while, unless they wait passively.
     """
-    there = cores()
-    if threads > 1 and workers + threads > there:
+    there, passive = cores(), os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+    if threads > 1 and workers + threads > there and not passive:
         log.warning(
-            "dataset.workers=%d and threads=%d share %d %s: threads=%d may be much faster, and "
-            "changes the last bits",
+            "dataset.workers=%d and threads=%d share %d %s: OMP_WAIT_POLICY=passive before the command may make "
+            "it faster, and so may threads=%d, which changes the last bits",
             workers, threads, there, "cores" if there > 1 else "core", max(1, there - workers),
         )  # fmt: skip

@@ -17,7 +17,10 @@ from sweepboard.training.sums import Sums
 from sweepboard.training.task import Step, Task, refuse_own_names
 
 Row: TypeAlias = dict[str, "Tensor | float"]
-"""What one batch contributes, by column: `loss`, `weight`, `count`, `value/<name>`, `sum/<name>`."""
+"""What one batch contributes, by column: `loss`, `count`, `value/<name>`, `sum/<name>`.
+
+And `weight`, where the loss is a mean over something else than the samples.
+"""
 
 _VALUE, _SUM = "value/", "sum/"
 
@@ -38,13 +41,15 @@ class Meter:
 
     def add(self, step: Step) -> None:
         """Add what was measured on one batch; `samples` and `weight` are set."""
-        row: Row = {"weight": step.weight, "count": step.samples}  # type: ignore[dict-item]
+        row: Row = {"count": step.samples}  # type: ignore[dict-item]
+        if step.weight is not step.samples:
+            row["weight"] = step.weight  # type: ignore[assignment]
         if step.loss is not None:
             row["loss"] = step.loss.detach()
         for name, value in step.values.items():
-            row[_VALUE + name] = value.detach() if isinstance(value, Tensor) else value
+            row[_VALUE + name] = _without_gradient(value)
         for name, value in step.sums.items():
-            row[_SUM + name] = value.detach() if isinstance(value, Tensor) else value
+            row[_SUM + name] = _without_gradient(value)
         self._pending.append(row)
 
     def end_batch(self) -> None:
@@ -130,9 +135,13 @@ class _Table:
         return torch.cat([chunk[name] for chunk in self.chunks if name in chunk]).sum(0)
 
     def mean(self, name: str, weight: str) -> float:
-        """Return the mean of a column over the batches that have it; a batch of weight 0 does not count."""
+        """Return the mean of a column over the batches that have it; a batch of weight 0 does not count.
+
+        Batches without the column `weight` are weighted by their samples.
+        """
         chunks = [chunk for chunk in self.chunks if name in chunk]
-        values, weights = (torch.cat([chunk[column] for chunk in chunks]) for column in (name, weight))
+        values = torch.cat([chunk[name] for chunk in chunks])
+        weights = torch.cat([chunk[weight if weight in chunk else "count"] for chunk in chunks])
         return float((values * weights).where(weights != 0, 0.0).sum() / weights.sum())
 
 
@@ -158,8 +167,13 @@ def _joined(chunks: Sequence[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
         yield {name: torch.cat([chunk[name] for chunk in same]) for name in same[0]}
 
 
+def _without_gradient(value: Tensor | float) -> Tensor | float:
+    return value.detach() if isinstance(value, Tensor) and value.requires_grad else value
+
+
 def _column(values: Sequence[Tensor | float]) -> Tensor:
     """Return one float64 row per batch, on the CPU."""
     if not any(isinstance(value, Tensor) for value in values):
         return torch.tensor(values, dtype=torch.float64)
-    return torch.stack([torch.as_tensor(value) for value in values]).cpu().double()
+    tensors = [value if isinstance(value, Tensor) else torch.as_tensor(value) for value in values]
+    return torch.stack(tensors).cpu().double()

@@ -41,6 +41,8 @@ class Supervised(Task):
     def training_step(self, model: Model, batch: Batch) -> Step:
         inputs, targets = batch if type(batch) in (tuple, list) and len(batch) == 2 else self._refuse(batch)
         outputs = model(inputs)
+        if not isinstance(outputs, Tensor):
+            outputs = main_output(outputs)
         if outputs.dtype in HALF:
             with torch.autocast(outputs.device.type, enabled=False):
                 return self._step(inputs, outputs.float(), targets)
@@ -80,6 +82,17 @@ class Supervised(Task):
             f"{described(batch)}: use a task for such data (docs/extending.md), or let the data set give "
             "pairs"
         )
+
+
+def main_output(outputs: Any) -> Any:
+    """Return what is compared with the targets of what a model returns.
+
+    That is `logits` in the outputs of transformers, `out` in those of torchvision's segmentation models;
+    other outputs are returned as they are.
+    """
+    if not isinstance(outputs, Mapping):
+        return outputs
+    return next((outputs[name] for name in ("logits", "out") if name in outputs), outputs)
 
 
 def described(batch: Batch) -> str:
@@ -127,8 +140,9 @@ class Classification(Supervised):
         return F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
 
     def loss_weight(self, targets: Tensor) -> float | Tensor | None:
-        criterion = _CROSS_ENTROPY if self.criterion is None else self.criterion
-        return _weight_in_mean(criterion, targets)
+        if self.criterion is not None:
+            return _weight_in_mean(self.criterion, targets)
+        return None if targets.ndim < 2 else _weight_in_mean(_CROSS_ENTROPY, targets)
 
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         if targets.is_floating_point() and targets.shape == outputs.shape:

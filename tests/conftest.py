@@ -73,7 +73,7 @@ class WriteRun(Protocol):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take minutes: at the end one process would run them while others have none."""
+    """Begin with the tests that take minutes: at the end one process would run them and others none."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 

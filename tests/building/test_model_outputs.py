@@ -14,8 +14,8 @@ from tests.command import Command, only_run, record_of
 
 VIT = (
     "model._target_=transformers.ViTForImageClassification",
-    "model.config={_target_: transformers.ViTConfig, image_size: 28, patch_size: 14, num_channels: 1, hidden_size: 8,"
-    " num_hidden_layers: 1, num_attention_heads: 1, intermediate_size: 8, num_labels: 10}",
+    "model.config={_target_: transformers.ViTConfig, image_size: 28, patch_size: 14, num_channels: 1,"
+    " hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 1, intermediate_size: 8, num_labels: 10}",
 )
 
 

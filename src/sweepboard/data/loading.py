@@ -52,7 +52,7 @@ def warn_of_few_cores(workers: int, threads: int) -> None:
     there, passive = cores(), os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
     if threads > 1 and workers + threads > there and not passive:
         log.warning(
-            "dataset.workers=%d and threads=%d share %d %s: OMP_WAIT_POLICY=passive before the command may make "
-            "it faster, and so may threads=%d, which changes the last bits",
+            "dataset.workers=%d and threads=%d share %d %s: OMP_WAIT_POLICY=passive before the command may "
+            "make it faster, and so may threads=%d, which changes the last bits",
             workers, threads, there, "cores" if there > 1 else "core", max(1, there - workers),
         )  # fmt: skip

@@ -8,6 +8,7 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -187,10 +188,16 @@ def _place(error: BaseException) -> str:
 
 def is_users(file: str) -> bool:
     """Return whether a source file is the user's own: not of Python, an installed package or sweepboard."""
-    installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    if file.startswith(("<", str(Path(__file__).parents[1]), *installed)):
+    if file.startswith(("<", *_not_users())):
         return False
     return not {"site-packages", "dist-packages"} & set(Path(file).parts)
+
+
+@cache
+def _not_users() -> tuple[str, ...]:
+    """Return the folders of sweepboard, Python and installed packages. Finding them takes milliseconds."""
+    installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return str(Path(__file__).parents[1]), *installed
 
 
 def nodes(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -111,7 +111,7 @@ def field_types(kind: Any) -> dict[str, Any]:
 
 
 def load_field_types(kind: Any) -> None:
-    """Call `field_types`, which remembers its results, for a dataclass and those in it."""
-    for annotation in field_types(kind).values():
+    """Look up the fields of a dataclass and of those in it, which are remembered."""
+    for _, annotation, _ in _fields(kind):
         if is_dataclass(annotation):
             load_field_types(annotation)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sweepboard.building.build import build_work
 from sweepboard.building.prepare import Prepared, prepared_again
+from sweepboard.compose.locate import is_users
 from sweepboard.compose.plain_types import load_field_types
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.errors import UserError
@@ -23,6 +24,7 @@ from sweepboard.runs.folder import RunFolder
 from sweepboard.runs.lock import FolderLocked, only_writer
 from sweepboard.runs.provenance import packages
 from sweepboard.runs.rank_server import devices_in, rank_server
+from sweepboard.runs.record import RunRecord
 from sweepboard.runs.record_callback import ending
 from sweepboard.runs.resume import Changed, resume
 from sweepboard.runs.saved_run import read_run
@@ -133,7 +135,9 @@ def warm_up() -> None:
     packages()
     platform.platform()
     settings()
-    load_field_types(Config)
+    is_users(__file__)
+    for kind in (Config, RunRecord):
+        load_field_types(kind)
 
 
 def note_failure(error: BaseException, folder: RunFolder) -> tuple[str | None, str | None]:

@@ -24,6 +24,10 @@ RANKS_ROW = Row(
         Bar("against one process with two threads", ratio("update_us", RANKS, THREADS)),
     ),
     gates=(same("updates", RANKS, DDP), same("updates", RANKS, THREADS)),
+    tried=(
+        "0.996x in 3 rounds of the day before; single rounds of today 0.98 to 1.20. Two ranks have both "
+        "cores: whatever else the machine does, one of them waits for the other."
+    ),
     rounds=11,
     prepare=(fashion.root,),
 )

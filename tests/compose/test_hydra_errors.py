@@ -311,7 +311,8 @@ MODULES = {
     ),
     "pair.py": (
         "from torch import nn\nclass Nett(nn.Flatten):\n    def forward(self, x):\n        return x, x\n",
-        "model: pair.Nett gives for inputs of shape (batch, 1, 28, 28) a tuple, but one tensor is needed",
+        "model: pair.Nett gives for inputs of shape (batch, 1, 28, 28) a tuple, but one tensor is needed: "
+        "let its forward return the first of them alone",
     ),
 }
 

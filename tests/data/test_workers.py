@@ -14,12 +14,13 @@ from typing import Any, BinaryIO
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
+from sweepboard.compat.torch import end_workers
 from sweepboard.data import loading, shared_memory
 from sweepboard.data.datasets.fashion_mnist import FashionMini
 from sweepboard.data.datasets.opening import open_source
-from sweepboard.data.loader_worker import as_failure
+from sweepboard.data.loader_worker import as_failure, own_sigchld_handler
 from sweepboard.data.prepare import prepare_data
 from sweepboard.data.types import Batch, Data, DataSpec
 from sweepboard.errors import DamagedFile, RunFailed
@@ -138,6 +139,17 @@ def test_a_worker_that_died_before_its_batch_was_fetched_is_one_line(error: Exce
     assert str(as_failure(error, None)).startswith("a DataLoader worker died")
     of_user_code = type(error)("Caught it in DataLoader worker process 0.")
     assert as_failure(of_user_code, None) is of_user_code
+
+
+def test_a_worker_that_died_with_the_lock_of_an_event_does_not_keep_the_others_from_ending() -> None:
+    with own_sigchld_handler():
+        iterator: Any = iter(DataLoader(torch.arange(8), num_workers=1, multiprocessing_context="fork"))
+    iterator._workers_done_event._cond.acquire()  # as a worker does that looks whether it is to end
+    thread = threading.Thread(target=end_workers, args=(iterator,), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert not any(worker.is_alive() for worker in iterator._workers)
 
 
 def test_a_bug_whose_class_cannot_be_sent_stays_a_bug_with_its_traceback() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,11 +68,13 @@ def abandon_workers(error: BaseException) -> None:
 def end_workers(iterator: Any) -> None:
     """Kill the workers of a DataLoader's iterator at once.
 
-    Torch alone would wait five seconds for each busy worker, and for ever if it ignores SIGTERM. When these
-    names go, kill the new ones of `multiprocessing.active_children()`.
+    Torch alone would wait five seconds for each busy worker, and for ever if it ignores SIGTERM, or if it
+    died while it held the lock of the event that tells it to end: nobody looks at that event any more. When
+    these names go, kill the new ones of `multiprocessing.active_children()`.
     """
     for process in iterator._workers:
         process.kill()
+    iterator._workers_done_event = threading.Event()
     iterator._shutdown_workers()
 
 

@@ -68,7 +68,7 @@ def net(name: str, **more: object) -> str:
         ),
         (
             "Segments",
-            "model: nets.Segments has an auxiliary head, which no loss here would train: use model.aux",
+            "model: it has an auxiliary head, which no loss here would train: use model.aux_loss=false",
         ),
         ("Wide", "while it trains, gives for inputs of shape (batch, 32) outputs of shape (batch, 20)"),
     ],

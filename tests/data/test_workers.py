@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from sweepboard.compat.torch import end_workers
 from sweepboard.data import loading, shared_memory
@@ -143,7 +143,9 @@ def test_a_worker_that_died_before_its_batch_was_fetched_is_one_line(error: Exce
 
 def test_a_worker_that_died_with_the_lock_of_an_event_does_not_keep_the_others_from_ending() -> None:
     with own_sigchld_handler():
-        iterator: Any = iter(DataLoader(torch.arange(8), num_workers=1, multiprocessing_context="fork"))
+        iterator: Any = iter(
+            DataLoader(TensorDataset(torch.arange(8)), num_workers=1, multiprocessing_context="fork")
+        )
     iterator._workers_done_event._cond.acquire()  # as a worker does that looks whether it is to end
     thread = threading.Thread(target=end_workers, args=(iterator,), daemon=True)
     thread.start()

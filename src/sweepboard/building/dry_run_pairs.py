@@ -77,20 +77,11 @@ def _outputs(model: nn.Module, target: str, inputs: Tensor) -> tuple[nn.Module, 
     try:
         with torch.no_grad():
             outputs = main_output(model.eval()(inputs))
-        return model, outputs, _main_output_in_training(model.train()(inputs), target)
+        return model, outputs, main_output(model.train()(inputs))
     except MISTAKES as error:
         raise Refused(
             f"model: {target} cannot take inputs of shape {_shape(inputs)}{_whole(inputs)}: {told(error)}"
         ) from error
-
-
-def _main_output_in_training(outputs: Any, target: str) -> Any:
-    """Return the output that is trained. Raise `ConfigError` if auxiliary heads would stay as they are."""
-    if isinstance(outputs, Mapping) and "aux" in outputs:  # of torchvision's segmentation models
-        raise ConfigError(
-            f"model: {target} has an auxiliary head, which no loss here would train: use model.aux_loss=false"
-        )
-    return main_output(outputs)
 
 
 def _as_trained(inputs: Tensor, model: nn.Module) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import absl.logging
+import hypothesis
 import pytest
 import yaml
 
@@ -57,6 +58,13 @@ absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 # Threads that wait for each other sleep at once: while several tests run, each waits for a core that another
 # test has, and the default run takes four times as long where it spins.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+# No test asserts how fast a machine is, and several run at once: neither does Hypothesis.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 class WriteRun(Protocol):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import sweepboard
-from sweepboard.training.tasks import main_output
+from sweepboard.training.model_outputs import main_output
 from tests.command import Command, only_run, record_of
 
 VIT = (

@@ -15,7 +15,8 @@ from sweepboard.compose.locate import TARGET, told
 from sweepboard.compose.run_config import RunConfig
 from sweepboard.data.types import DataSpec, Source
 from sweepboard.errors import ConfigError
-from sweepboard.training.tasks import Classification, MultiLabel, Regression, Supervised, main_output
+from sweepboard.training.model_outputs import main_output
+from sweepboard.training.tasks import Classification, MultiLabel, Regression, Supervised
 
 MISTAKES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 """What a model or a loss raises for a batch that does not fit it."""

@@ -175,5 +175,4 @@ def _column(values: Sequence[Tensor | float]) -> Tensor:
     """Return one float64 row per batch, on the CPU."""
     if not any(isinstance(value, Tensor) for value in values):
         return torch.tensor(values, dtype=torch.float64)
-    tensors = [value if isinstance(value, Tensor) else torch.as_tensor(value) for value in values]
-    return torch.stack(tensors).cpu().double()
+    return torch.stack([torch.as_tensor(value) for value in values]).cpu().double()

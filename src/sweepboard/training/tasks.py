@@ -14,6 +14,7 @@ from sweepboard.data.tree import leaves
 from sweepboard.data.types import Batch, DataSpec
 from sweepboard.errors import ConfigError
 from sweepboard.training.metric_objects import metric_objects
+from sweepboard.training.model_outputs import main_output
 from sweepboard.training.sums import Sums
 from sweepboard.training.task import Mode, Model, Step, Task, refuse_own_names
 
@@ -84,22 +85,6 @@ class Supervised(Task):
         )
 
 
-def main_output(outputs: Any) -> Any:
-    """Return what is compared with the targets of what a model returns.
-
-    That is `logits` in the outputs of transformers, `out` in those of torchvision's segmentation models;
-    other outputs are returned as they are. Raise ConfigError for an auxiliary head: nothing would train it.
-    """
-    if not isinstance(outputs, Mapping):
-        return outputs
-    if "aux" in outputs:
-        raise ConfigError(
-            "model: it has an auxiliary head, which no loss here would train: use model.aux_loss=false, or a "
-            "task of your own (docs/own_task.md)"
-        )
-    return next((outputs[name] for name in ("logits", "out") if name in outputs), outputs)
-
-
 def described(batch: Batch) -> str:
     """Return a batch in a few words, for messages."""
     if isinstance(batch, Mapping):
@@ -145,9 +130,8 @@ class Classification(Supervised):
         return F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
 
     def loss_weight(self, targets: Tensor) -> float | Tensor | None:
-        if self.criterion is not None:
-            return _weight_in_mean(self.criterion, targets)
-        return None if targets.ndim < 2 else _weight_in_mean(_CROSS_ENTROPY, targets)
+        criterion = _CROSS_ENTROPY if self.criterion is None else self.criterion
+        return _weight_in_mean(criterion, targets)
 
     def statistics(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         if targets.is_floating_point() and targets.shape == outputs.shape:
